@@ -1,0 +1,48 @@
+# Each target does its own set-up in .venv, and skips what is already done.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+# The project is installed editable, so only a change of its definition asks for another installation.
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench docs clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+run: $(RUNTIME) ## serve plugins/ on http://127.0.0.1:8080 (further options: make run ARGS="--development")
+	@exec $(BIN)/endpointd serve --plugins plugins --state state $(ARGS)
+
+test: $(DEVELOPMENT) ## run every check: ruff, mypy, pytest
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make bench ARGS="--help")
+	$(BIN)/python bench/run.py $(ARGS)
+
+docs: $(RUNTIME) ## rewrite the tables of docs/configuration.md from the declaration of the settings
+	$(BIN)/python -m endpointd.cli.reference docs/configuration.md
+
+clean: ## remove what the other targets made, except state/
+	rm -rf $(VENV) bench/.venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+	    "endpointd needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(DEVELOPMENT): pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $(RUNTIME) $@

@@ -1,0 +1,44 @@
+"""Says what the figures were measured on: the machine and the versions."""
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+PACKAGES = ("endpointd", "uvicorn", "uvloop", "httptools", "msgpack", "werkzeug", "gunicorn", "granian")
+ASK_VERSIONS = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Return processor, cores this process may use, memory (GiB) and kernel."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": processor_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory / 2**30),
+        "kernel": f"{platform.system()} {platform.release()}",
+    }
+
+
+def processor_name() -> str:
+    """Return the processor's name as the kernel gives it, else its architecture."""
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def describe_versions(programs: Path, wrk: str) -> dict[str, str]:
+    """Return the versions of the interpreter and packages in ``programs`` (a venv's ``bin``) and of wrk."""
+    python = programs / "python"
+    packages = output([str(python), "-c", ASK_VERSIONS, *PACKAGES]).split()
+    return {
+        "python": output([str(python), "-c", "import platform; print(platform.python_version())"]).strip(),
+        **dict(zip(PACKAGES, packages, strict=True)),
+        # "wrk debian/4.1.0-3+b2 [epoll] Copyright ...", with a usage text behind it and exit status 1.
+        "wrk": output([wrk, "--version"]).split()[1],
+    }
+
+
+def output(command: list[str]) -> str:
+    """Return what a command prints, whatever its exit status."""
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout

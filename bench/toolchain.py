@@ -1,0 +1,49 @@
+"""Gets ready what the benchmark runs with: a virtual environment of its own, and wrk."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from errors import BenchError
+
+BENCH = Path(__file__).parent
+PROJECT = BENCH.parent
+ENVIRONMENT = BENCH / ".venv"
+REQUIREMENTS = BENCH / "requirements.txt"
+
+
+def prepare_environment() -> Path:
+    """Return the ``bin`` directory of ``bench/.venv``, which holds the peers and this project.
+
+    It is made on first use, and anew when what it is made from has changed. One environment for all, so that
+    every server runs on the same interpreter and the same werkzeug. Raises BenchError if installing fails.
+    """
+    stamp = ENVIRONMENT / "made-from"
+    made_from = "\n".join(
+        [sys.version, REQUIREMENTS.read_text("utf-8"), (PROJECT / "pyproject.toml").read_text("utf-8")]
+    )
+    programs = ENVIRONMENT / "bin"
+    if stamp.exists() and stamp.read_text("utf-8") == made_from:
+        return programs
+    venv.create(ENVIRONMENT, clear=True, with_pip=True)
+    install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS), "-e", str(PROJECT)]
+    if subprocess.run(install, check=False).returncode:
+        raise BenchError(f"cannot install the servers into {ENVIRONMENT}: pip says why above; then run this again")
+    stamp.write_text(made_from, "utf-8")
+    return programs
+
+
+def find_wrk() -> str:
+    """Return the path of wrk; root on a Debian gets it installed. Raises BenchError if it is not to be had."""
+    if found := shutil.which("wrk"):
+        return found
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        # Without the update a fresh container knows no packages at all.
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", "wrk"]):
+            subprocess.run(["apt-get", "--quiet", *command], check=False, stdout=sys.stderr)
+    if found := shutil.which("wrk"):
+        return found
+    raise BenchError("wrk, the load generator, is missing; install it: sudo apt-get install wrk")

@@ -1,0 +1,192 @@
+"""The host's end of the wire to one worker, as an asyncio protocol.
+
+Turns bytes into messages and hands each to whom it concerns: to its exchange, or to the owner. Frames made in one turn
+of the event loop leave in one system call (uvloop gathers a transport's writes until the turn ends).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from endpointd_wire.connection import Connection, Role
+from endpointd_wire.errors import RemoteWireError
+from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Message, Request, Response
+
+Answer: TypeAlias = Response | Data | Closed | Failed
+
+GRANT_STEP = 64 * 1024
+"""Credit is returned to the worker in steps of at least this size, and when a whole piece was consumed."""
+
+
+class ExchangeError(Exception):
+    """Why an exchange cannot go on."""
+
+
+class WorkerGone(ExchangeError):
+    """The worker died or broke the protocol; the text says which."""
+
+
+class ClientGone(ExchangeError):
+    """The client has closed its connection."""
+
+
+class ClockRanOut(ExchangeError):
+    """A clock ran out; the text is its name."""
+
+    def __init__(self, clock: str) -> None:
+        super().__init__(clock)
+        self.clock = clock
+
+
+class Exchange:
+    """One request at one worker, from the host's side. Made by `Channel.open`."""
+
+    __slots__ = ("_channel", "_consumed", "_credit", "_events", "_waiter", "is_cancelled", "is_over", "stream")
+
+    def __init__(self, channel: "Channel", stream: int) -> None:
+        self.stream = stream
+        self.is_over = False
+        """Whether the worker's thread is free again."""
+        self.is_cancelled = False
+        self._channel = channel
+        self._events: deque[Answer | ExchangeError] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._credit: asyncio.Future[None] | None = None
+        self._consumed = 0
+
+    # For the gateway
+
+    async def next(self) -> Answer:
+        """The worker's next message. Raises `ExchangeError` when there will be none."""
+        while not self._events:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        event = self._events.popleft()
+        if isinstance(event, ExchangeError):
+            raise event
+        return event
+
+    def consumed(self, size: int) -> None:
+        """`size` bytes of the answer have reached the client's connection, so the worker may send as many more."""
+        self._consumed += size
+        if self._consumed >= GRANT_STEP and not self.is_over:
+            self._channel.send(Credit(self.stream, self._consumed))
+            self._consumed = 0
+
+    async def send_body(self, body: bytes, end: End) -> None:
+        """Send a piece of the request's body, waiting for credit. Does nothing once the exchange is over."""
+        connection = self._channel.connection
+        while not self.is_over and self._channel.is_open and connection.window(self.stream) < len(body):
+            self._credit = asyncio.get_running_loop().create_future()
+            await self._credit
+        if not self.is_over and self._channel.is_open:
+            self._channel.send(Data(self.stream, end, body))
+
+    def cancel(self, reason: str) -> None:
+        """The answer is not wanted any more. The exchange is over when the worker says so."""
+        if not self.is_over and not self.is_cancelled and self._channel.is_open:
+            self.is_cancelled = True
+            self._channel.cancel(self, reason)
+
+    # For the channel, and for those who watch clocks and clients
+
+    def deliver(self, event: Answer | ExchangeError) -> None:
+        self._events.append(event)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def credited(self) -> None:
+        if self._credit is not None and not self._credit.done():
+            self._credit.set_result(None)
+
+    def end(self) -> None:
+        self.is_over = True
+        self.credited()
+
+
+class Channel(asyncio.Protocol):
+    """`control` gets every message that belongs to no exchange; `lost` is called once, when the wire is closed.
+
+    `over` is called for each exchange whose place at the worker is free again, `cancelled` for each that the worker was
+    told to give up.
+    """
+
+    def __init__(
+        self,
+        control: Callable[[Message], None],
+        over: Callable[[Exchange], None],
+        cancelled: Callable[[Exchange], None],
+        lost: Callable[[RemoteWireError | None], None],
+    ) -> None:
+        self.connection = Connection(Role.HOST)
+        self.exchanges: dict[int, Exchange] = {}
+        self._control = control
+        self._over = over
+        self._cancelled = cancelled
+        self._lost = lost
+        self._fault: RemoteWireError | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def open(self, make: Callable[[int], Request]) -> Exchange:
+        """Send the request that `make` builds for a new stream id. Raises `LocalWireError` when it is too large."""
+        stream = self.connection.next_stream()
+        self.send(make(stream))
+        exchange = self.exchanges[stream] = Exchange(self, stream)
+        return exchange
+
+    def cancel(self, exchange: Exchange, reason: str) -> None:
+        self.send(Cancel(exchange.stream, reason))
+        self._cancelled(exchange)
+
+    def send(self, message: Message) -> None:
+        """Send `message`; nothing happens when the wire is closed already."""
+        if self._transport is not None and self.is_open:
+            self._transport.writelines(self.connection.send(message))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are of no class of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self.connection.receive(data)
+        except RemoteWireError as error:
+            self._fault = error
+            self.close()
+            return
+        for message in messages:
+            if isinstance(message, Response | Data | Closed | Failed):
+                self._deliver(message)
+            elif isinstance(message, Credit):
+                self.exchanges[message.stream].credited()
+            else:
+                self._control(message)
+
+    def _deliver(self, message: Answer) -> None:
+        exchange = self.exchanges[message.stream]
+        if isinstance(message, Closed | Failed) or message.end == End.STREAM:
+            del self.exchanges[message.stream]
+            exchange.end()
+            self._over(exchange)
+        exchange.deliver(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        # The reason follows when the process's exit status is known; requests do not wait for it.
+        reason = str(self._fault) if self._fault is not None else "the worker process is gone"
+        exchanges, self.exchanges = self.exchanges, {}
+        for exchange in exchanges.values():
+            exchange.end()
+            exchange.deliver(WorkerGone(reason))
+            self._over(exchange)
+        self._lost(self._fault)

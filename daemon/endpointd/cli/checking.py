@@ -1,0 +1,56 @@
+"""Checking one plugin folder: first what can be read, then, if that is right, whether its code loads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from endpointd.errors import UsageError
+from endpointd.folder import PluginFolder
+from endpointd.loading import load_once
+from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.model import Plugin
+from endpointd.manifest.reading import read_plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found: `plugin` is None when the folder could not be read; errors come first in `findings`."""
+
+    plugin: Plugin | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing keeps the plugin from being served."""
+        return self.count(Severity.ERROR) == 0
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    def as_dict(self) -> dict[str, object]:
+        """For --json: {"plugin": identity or None, "ok": bool, "findings": […], "interfaces": […]}."""
+        interfaces = self.plugin.interfaces if self.plugin else ()
+        return {
+            "plugin": self.plugin.identity if self.plugin else None,
+            "ok": self.ok,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "interfaces": [
+                {"method": one.method, "path": one.path, "source": one.source, "hidden": one.hidden}
+                for one in interfaces
+            ],
+        }
+
+
+def check_folder(folder: Path) -> Check:
+    """Read the plugin in `folder` and load it once in a worker of its own. UsageError: it is not a directory."""
+    if not folder.is_dir():
+        raise UsageError(
+            "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
+        )
+    reading = read_plugin(PluginFolder(folder))
+    findings = list(reading.findings)
+    if reading.plugin is not None:
+        findings += load_once(folder, reading.plugin)
+    # A stable sort: within a severity the findings stay in the order of the files.
+    findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
+    return Check(reading.plugin, tuple(findings))

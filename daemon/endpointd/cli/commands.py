@@ -1,0 +1,91 @@
+"""The commands: each reads its request, asks the part that knows, and prints or exits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from endpointd import __version__, logs
+from endpointd.cli.configuration import Configuration
+from endpointd.cli.effective import print_effective, print_effective_json
+from endpointd.cli.options import with_settings
+from endpointd.cli.output import print_json, report_warning, stdout
+
+_EPILOG = (
+    "Every option can also stand in the file (clock_queue = 10) and in the environment (ENDPOINTD_CLOCK_QUEUE=10). "
+    "A flag wins over the environment, the environment over the file."
+)
+
+application = typer.Typer(
+    help="A daemon that runs endpoint plugins: folders of YAML and Python that answer HTTP.",
+    no_args_is_help=True,
+    add_completion=False,
+    # What gets this far is a defect, and a report of one needs the plain traceback.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        stdout().print(f"endpointd {__version__}", soft_wrap=True)
+        raise typer.Exit
+
+
+@application.callback()
+def _before_any_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Nothing but the options that stand before a command."""
+
+
+@application.command(epilog=_EPILOG)
+@with_settings
+def serve(configuration: Configuration) -> None:
+    """Serve the plugins of a directory over HTTP, until SIGTERM or Ctrl-C."""
+    # The other commands start faster without the server's packages.
+    from endpointd.app import run
+
+    settings = configuration.settings
+    logs.configure(settings.log_format, settings.log_level)
+    for warning in configuration.warnings:
+        structlog.get_logger().warning(warning)
+    raise typer.Exit(run(settings))
+
+
+@application.command(epilog=_EPILOG)
+@with_settings
+def config(
+    configuration: Configuration,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the settings that `serve` would use, and where each value comes from."""
+    for warning in configuration.warnings:
+        report_warning(warning)
+    if json:
+        print_effective_json(configuration)
+    else:
+        print_effective(configuration)
+
+
+@application.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The plugin's folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a plugin's folder without serving it: its files first, then whether its code loads.
+
+    The exit status is 0 when the plugin can be served, even with warnings, and 1 when it cannot.
+    """
+    from endpointd.cli.checking import check_folder
+    from endpointd.cli.findings import print_check
+
+    outcome = check_folder(folder)
+    if json:
+        print_json(outcome.as_dict())
+    else:
+        print_check(outcome)
+    raise typer.Exit(0 if outcome.ok else 1)

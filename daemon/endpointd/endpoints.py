@@ -1,0 +1,30 @@
+"""What a hook id stands for: an endpoint, which is a plugin with settings. Pure.
+
+This is the seam at which endpoints come in, whoever makes them; a request knows nothing else about its settings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from endpointd.manifest.model import Plugin
+from endpointd.manifest.values import fill_defaults
+from endpointd_wire.frames import pack_value
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`settings` are complete (defaults filled in) and packed once, because every request carries them."""
+
+    hook_id: str
+    plugin_id: str
+    settings: bytes
+
+    @classmethod
+    def make(cls, hook_id: str, plugin: Plugin, values: Mapping[str, Any]) -> "Endpoint":
+        return cls(hook_id, plugin.id, pack_value(fill_defaults(plugin.settings, values)))
+
+
+def automatic_endpoint(plugin: Plugin) -> Endpoint | None:
+    """The endpoint that a plugin has without anybody's doing, at its own name; None when a setting is required."""
+    return None if plugin.needs_settings else Endpoint.make(plugin.name, plugin, {})

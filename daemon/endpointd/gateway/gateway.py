@@ -1,0 +1,233 @@
+"""The ASGI application: which endpoint, which interface, which worker; then the relay."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import structlog
+
+from endpointd.channel import Exchange
+from endpointd.endpoints import Endpoint
+from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.heads import RequestHead, read_request_head
+from endpointd.gateway.http import Client
+from endpointd.gateway.problems import Problem, redirect, retry_after
+from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send, body_too_large
+from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
+from endpointd.supervisor.admission import NoPlace
+from endpointd.supervisor.supervisor import Supervisor
+from endpointd.supervisor.worker import Worker
+from endpointd_wire.errors import LocalWireError
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.messages import End, Request
+
+PREFIX = b"/e/"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An endpoint in its place: what is needed to answer a request for it.
+
+    `sources` has, for each interface of `routes`, the place of its source among those that the worker loaded.
+    """
+
+    endpoint: Endpoint
+    routes: RouteTable
+    sources: tuple[int, ...]
+    supervisor: Supervisor
+    limits: RelayLimits
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the gateway."""
+
+    scope: dict[str, Any]
+    receive: Receive
+    send: Send
+    client: Client
+    id: str
+    head: RequestHead
+    mount: Mount
+    prefix: bytes
+    path: bytes
+
+
+class Gateway:
+    """`mounts` is read at every request; whoever owns it may change it at any time."""
+
+    def __init__(self, mounts: Mapping[str, Mount], clocks: Clocks, public_url: str | None) -> None:
+        self._mounts = mounts
+        self._clocks = clocks
+        self._public_url = public_url
+        self._run = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        request_id = f"{self._run}-{next(self._numbers):x}"
+        try:
+            await self._serve(scope, receive, send, request_id)
+        except Problem as problem:
+            await self._refuse(send, problem, request_id)
+        except asyncio.CancelledError:
+            # The client has gone, or the daemon ends and cannot wait any longer.
+            scope["endpointd.client"].abort()
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send, request_id: str) -> None:
+        head = read_request_head(scope["headers"])
+        if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
+            raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
+        hook, mount, path = self._find(scope)
+        if path is None:
+            query = scope["query_string"]
+            await _answer_redirect(send, f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
+            return
+        prefix = PREFIX + hook.encode("latin-1")
+        call = Call(scope, receive, send, scope["endpointd.client"], request_id, head, mount, prefix, path)
+        route = self._route(call)
+        if isinstance(route, Redirect):
+            await _answer_redirect(send, route.location)
+            return
+        if head.length is not None and head.length > mount.limits.body:
+            raise body_too_large(mount.limits.body, mount.supervisor.plugin)
+        await self._relay(call, route)
+
+    def _find(self, scope: dict[str, Any]) -> tuple[str, Mount, bytes | None]:
+        """The hook id, what is mounted there, and the path behind it; None for a path without its slash."""
+        raw: bytes = scope["raw_path"]
+        if not raw.startswith(PREFIX):
+            raise Problem(404, "path_unknown", "only paths below /e/ are served here")
+        hook, slash, rest = raw[len(PREFIX) :].partition(b"/")
+        name = hook.decode("latin-1")
+        mount = self._mounts.get(name)
+        if mount is None:
+            raise Problem(404, "endpoint_unknown", f"there is no endpoint {name!r} here")
+        return name, mount, b"/" + rest if slash else None
+
+    def _route(self, call: Call) -> Matched | Redirect:
+        mount, path = call.mount, call.path
+        decoded = (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
+        method = call.scope["method"]
+        query = call.scope["query_string"].decode("latin-1")
+        route = mount.routes.match(decoded, method, query, call.prefix.decode("latin-1"))
+        if isinstance(route, Matched | Redirect):
+            return route
+        plugin = mount.supervisor.plugin
+        if isinstance(route, MethodNotAllowed):
+            allow = ", ".join(route.allow)
+            headers = ((b"allow", allow.encode()),)
+            raise Problem(405, "method_not_allowed", f"{method} is not allowed here, but {allow}", plugin, headers)
+        raise Problem(404, "interface_unknown", f"the plugin has no interface for {decoded}", plugin)
+
+    # Relaying
+
+    async def _relay(self, call: Call, route: Matched) -> None:
+        body, more = await self._first_piece(call) if call.head.has_body else (b"", False)
+        worker = await self._enter(call)
+        first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
+        end = End.MORE if more or rest else End.BODY
+        exchange = self._open(call, worker, route, first, end)
+        relay = Relay(
+            exchange,
+            call.client,
+            call.mount.limits,
+            call.scope["method"],
+            call.scope["http_version"],
+            call.mount.supervisor.plugin,
+        )
+        call.client.on_gone = relay.client_gone
+        if call.client.gone:
+            relay.client_gone()
+        self._clocks.add(relay)
+        pump = None
+        if end is End.MORE:
+            pump = asyncio.create_task(relay.pump(call.receive, rest, more, len(body)))
+        try:
+            await relay.run(call.send)
+        finally:
+            self._clocks.discard(relay)
+            call.client.on_gone = None
+            if pump is not None:
+                pump.cancel()
+            if not exchange.is_over and not exchange.is_cancelled and not relay.answered:
+                exchange.cancel("the request was abandoned")
+
+    async def _first_piece(self, call: Call) -> tuple[bytes, bool]:
+        """The first piece of the body, and whether more may follow."""
+        limits, plugin = call.mount.limits, call.mount.supervisor.plugin
+        try:
+            async with asyncio.timeout(None if call.client.has_input() else limits.client_idle or None):
+                message = await call.receive()
+        except TimeoutError:
+            detail = f"nothing of the body came in {limits.client_idle:g} s"
+            raise Problem(408, "clock_client_idle", detail, plugin) from None
+        if message["type"] == "http.disconnect":
+            raise asyncio.CancelledError
+        if len(message["body"]) > limits.body:
+            raise body_too_large(limits.body, plugin)
+        return message["body"], message["more_body"]
+
+    async def _enter(self, call: Call) -> Worker:
+        task = asyncio.current_task()
+        assert task is not None
+        call.client.on_gone = task.cancel  # type: ignore[assignment]
+        try:
+            return await call.mount.supervisor.admission.enter()
+        except NoPlace as error:
+            status = 504 if error.code == "clock_queue" else 503
+            plugin = call.mount.supervisor.plugin
+            raise Problem(status, error.code, error.message, plugin, retry_after(error.retry_after)) from error
+        finally:
+            call.client.on_gone = None
+
+    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> Exchange:
+        scope, head = call.scope, call.head
+        base = self._public_url.encode() if self._public_url else b"%s://%s" % (scope["scheme"].encode(), head.host)
+        head.headers.append((b"dify-hook-id", call.prefix[len(PREFIX) :]))
+        head.headers.append((b"dify-hook-url", base + call.prefix + call.path))
+        try:
+            return worker.channel.open(
+                lambda stream: Request(
+                    stream,
+                    call.mount.sources[route.interface],
+                    call.id,
+                    scope["method"],
+                    scope["scheme"],
+                    scope["http_version"],
+                    call.prefix.decode("latin-1"),
+                    call.path,
+                    scope["query_string"],
+                    head.headers,  # type: ignore[arg-type]
+                    route.values,
+                    call.mount.endpoint.settings,
+                    list(scope["client"] or ("", 0)),
+                    list(scope["server"] or ("", 0)),
+                    end,
+                    body,
+                )
+            )
+        except LocalWireError as error:
+            raise Problem(500, "request_too_large", str(error), call.mount.supervisor.plugin) from error
+
+    # Answers of our own
+
+    async def _refuse(self, send: Send, problem: Problem, request_id: str) -> None:
+        if problem.status >= 500:
+            log.warning("request.refused", code=problem.code, plugin=problem.plugin, request=request_id)
+        headers, body = problem.response(request_id)
+        await _answer(send, problem.status, headers, body)
+
+
+async def _answer_redirect(send: Send, location: str) -> None:
+    await _answer(send, 308, redirect(location), b"")
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,227 @@
+"""uvicorn's HTTP protocol with what it leaves open: limits and a clock for the head, HTTP/1.0 without chunks, a client
+that leaves or stalls, and our own words for a request that cannot be understood.
+
+An application finds the connection as `scope["endpointd.client"]`.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.problems import Problem
+
+MAX_PIPELINED = 32
+"""Requests that one client may send ahead of the answers."""
+
+LINGER = 10.0
+"""Seconds that a client may go on sending a body after it was answered. Closing at once would make its system throw the
+answer away; reading for ever would let it hold the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bytes, seconds, connections."""
+
+    uri: int
+    header: int
+    connections: int
+    clock_header: float
+
+
+class Client:
+    """One request's connection, as far as the gateway needs more of it than ASGI offers."""
+
+    __slots__ = ("_cycle", "_protocol", "gone", "on_gone")
+
+    def __init__(self, protocol: "ClientProtocol", cycle: RequestResponseCycle) -> None:
+        self.gone = False
+        self.on_gone: Callable[[], None] | None = None
+        self._protocol = protocol
+        self._cycle = cycle
+
+    def abort(self) -> None:
+        """Break the connection in a way that no client can take for the end of an answer: with a reset."""
+        self._cycle.disconnected = True
+        transport = self._protocol.transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None and not transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    def unsent(self) -> int:
+        """Bytes that were given to this connection and have not reached the client's system."""
+        transport = self._protocol.transport
+        raw = transport.get_extra_info("socket")
+        size = transport.get_write_buffer_size()
+        if raw is not None and raw.fileno() >= 0:
+            size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        return size
+
+    def has_input(self) -> bool:
+        """Whether the next `receive` returns at once."""
+        return self._cycle.message_event.is_set()
+
+    @property
+    def started(self) -> bool:
+        return self._cycle.response_started
+
+    @property
+    def complete(self) -> bool:
+        return self._cycle.response_complete
+
+    def end_by_closing(self) -> None:
+        """Neither length nor chunks: the end of the connection is the end of the body (HTTP/1.0)."""
+        self._cycle.chunked_encoding = False
+
+    def allow(self, size: int) -> None:
+        """After `end_by_closing`: the next piece of body has `size` bytes."""
+        self._cycle.expected_content_length = size
+
+    def leave(self) -> None:
+        """The client is gone, or is treated as if it were."""
+        self.gone = True
+        self._cycle.disconnected = True
+        self._cycle.message_event.set()
+        if self.on_gone is not None:
+            self.on_gone()
+
+
+class ClientProtocol(HttpToolsProtocol):
+    """One client connection."""
+
+    def __init__(self, limits: HttpLimits, clocks: Clocks, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**arguments)
+        self._limits = limits
+        self._clocks = clocks
+        self._clients: list[Client] = []
+        self._refusal: Problem | None = None
+        self._head_bytes = 0
+        self._began_inside = False
+        self._head_since: float | None = None
+        self._answered_at: float | None = None
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_since = self.loop.time()
+        self._clocks.add(self)
+        if len(self.connections) > self._limits.connections:
+            self._refuse(Problem(503, "connections_exhausted", "the server has as many connections as it may have"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._clocks.discard(self)
+        self._unset_keepalive_if_required()
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        clients, self._clients = self._clients, []
+        for client in clients:
+            client.leave()
+
+    def check(self, now: float) -> None:
+        """Close a connection whose client does not get on with its request."""
+        limit = self._limits.clock_header
+        if limit and self._head_since is not None and now - self._head_since > limit:
+            if self._head_bytes:
+                detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
+                self._refuse(Problem(408, "clock_header", detail))
+            else:
+                self.transport.close()
+        elif self._answered_at is not None and now - self._answered_at > LINGER:
+            self.transport.abort()
+
+    # The head
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes = len(data) + (self._head_bytes if self._head_since is not None else 0)
+        self._began_inside = False
+        super().data_received(data)
+        if self._began_inside:
+            # Where in these bytes is not known, so the count begins with the next ones.
+            self._head_bytes = 0
+        if self._head_since is not None and self._head_bytes > self._limits.uri + self._limits.header:
+            self._refuse(self._too_large(self._head_bytes))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_since is None:
+            self._head_since = self.loop.time()
+            self._began_inside = True
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._limits.uri:
+            self._refusal = self._too_large(0)
+            raise ValueError("the request target is too long")
+
+    def on_headers_complete(self) -> None:
+        self._head_since = None
+        if self._head_bytes > self._limits.header:
+            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._limits.header:
+                self._refusal = self._too_large(size)
+                raise ValueError("the request head is too large")
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests were sent ahead")
+        super().on_headers_complete()
+        client = Client(self, self.cycle)
+        self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
+        self._clients.append(client)
+
+    def _too_large(self, header_size: int) -> Problem:
+        if len(self.url) > self._limits.uri:
+            detail = f"the request target is longer than {self._limits.uri} bytes (limit_uri)"
+            return Problem(414, "limit_uri", detail)
+        return Problem(
+            431,
+            "limit_header",
+            f"the request's headers have {header_size} bytes, at most {self._limits.header} are taken (limit_header)",
+        )
+
+    # The answer
+
+    def on_response_complete(self) -> None:
+        self._clients = [client for client in self._clients if not client.complete]
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._answered_at = self.loop.time()
+        super().on_response_complete()
+
+    def on_message_complete(self) -> None:
+        self._answered_at = None
+        super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is answered as one without `Upgrade`; what follows on the connection could be another
+        protocol."""
+        self.cycle.keep_alive = False
+
+    # Refusals
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
+        refusal = self._refusal or Problem(400, "request_malformed", "the request is not valid HTTP/1.1")
+        self._refuse(refusal)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Say no, and close. Where an answer is under way the connection is broken instead: nothing may be put into
+        it."""
+        if self.transport.is_closing():
+            return
+        if any(client.started for client in self._clients):
+            self._clients[-1].abort()
+            return
+        self._dismiss()
+        headers, body = problem.response(request_id="")
+        lines = [b"%s: %s\r\n" % header for header in [*headers, (b"connection", b"close")]]
+        self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+        self._head_since = None
+        self.transport.close()

@@ -1,0 +1,256 @@
+"""One request through one worker: the body in, the answer out, the clocks, and what happens when one side goes.
+
+The head of the answer decides what a failure looks like: before it has left, a failure is a `Problem`; afterwards the
+client's connection is broken, because nothing else says that a body is not whole.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from time import time
+from typing import Any, TypeAlias
+
+import structlog
+
+from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError, WorkerGone
+from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
+from endpointd.gateway.http import Client
+from endpointd.gateway.problems import Problem
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.messages import Closed, End, Failed, Response
+
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLimits:
+    """Bytes and seconds; 0 seconds switch a clock off."""
+
+    body: int
+    first_byte: float
+    idle: float
+    total: float
+    client_idle: float
+
+
+class Relay:
+    """`run` relays one exchange; `check` is called by the clocks, `client_gone` by the connection."""
+
+    def __init__(
+        self, exchange: Exchange, client: Client, limits: RelayLimits, method: str, version: str, plugin: str
+    ) -> None:
+        self._exchange = exchange
+        self._client = client
+        self._limits = limits
+        self._method = method
+        self._version = version
+        self._plugin = plugin
+        now = asyncio.get_running_loop().time()
+        self._began = now
+        self._clock = "clock_first_byte"
+        """The clock that runs for the worker, or for the client that is to take what was sent."""
+        self._limit = limits.first_byte
+        self._since = now
+        self._body_since: float | None = None
+        self._unsent = 0
+        self._head_sent = False
+        self._answered = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the whole answer was sent."""
+        return self._answered
+
+    # Clocks and departures
+
+    def check(self, now: float) -> None:
+        """Act on the first clock that has run out, if any."""
+        limits = self._limits
+        if limits.total and now - self._began > limits.total:
+            self._expire("clock_total")
+        elif self._body_since is not None and limits.client_idle and now - self._body_since > limits.client_idle:
+            self._expire("clock_client_idle")
+        elif self._limit and now - self._since > self._limit and not self._client_moves(now):
+            self._expire(self._clock)
+
+    def _client_moves(self, now: float) -> bool:
+        """Whether a client that is slow to read has read something since the last look."""
+        if self._clock != "clock_client_idle":
+            return False
+        before, self._unsent = self._unsent, self._client.unsent()
+        if self._unsent >= before:
+            return False
+        self._since = now
+        return True
+
+    def _expire(self, clock: str) -> None:
+        self._exchange.deliver(ClockRanOut(clock))
+        if self._head_sent:
+            # It may be the client that is waited for; this wakes the relay in either case.
+            self._client.abort()
+
+    def client_gone(self) -> None:
+        self._exchange.deliver(ClientGone("the client has closed the connection"))
+
+    def _watch(self, clock: str, limit: float) -> None:
+        self._clock, self._limit = clock, limit
+        self._since = asyncio.get_running_loop().time()
+
+    # The request's body
+
+    async def pump(self, receive: Receive, rest: bytes, more: bool, size: int) -> None:
+        """Send what follows the first piece: `rest`, then all that `receive` gives. `size` bytes came before."""
+        loop = asyncio.get_running_loop()
+        body = rest
+        while True:
+            for start in range(0, len(body), MAX_PIECE):
+                await self._exchange.send_body(body[start : start + MAX_PIECE], End.MORE)
+            self._since = loop.time() if self._clock == "clock_first_byte" else self._since
+            if not more or self._exchange.is_over:
+                break
+            self._body_since = loop.time()
+            message = await receive()
+            self._body_since = None
+            if message["type"] == "http.disconnect":
+                return
+            body, more = message["body"], message["more_body"]
+            size += len(body)
+            if size > self._limits.body:
+                self._exchange.deliver(BodyTooLarge("limit_body"))
+                return
+        await self._exchange.send_body(b"", End.BODY)
+
+    # The answer
+
+    async def run(self, send: Send) -> None:
+        """Relay the answer. Raises `Problem` as long as nothing of it was sent."""
+        try:
+            first = await self._exchange.next()
+            head = self._check(first)
+            assert isinstance(first, Response)
+            await self._send_head(send, first.status, head)
+            await self._send_body(send, head, first)
+        except ClientGone:
+            self._exchange.cancel("the client has gone")
+        except (ExchangeError, BrokenAnswer) as error:
+            self._exchange.cancel(str(error))
+            if not self._head_sent:
+                raise self._problem(error) from error
+            if not self._client.gone:
+                log.warning("response.aborted", plugin=self._plugin, because=str(error))
+                self._client.abort()
+
+    def _check(self, first: Answer) -> ResponseHead:
+        if not isinstance(first, Response):
+            raise _broken(first)
+        try:
+            head = check_response_head(first.status, first.headers, self._method)
+        except BadHead as error:
+            raise BrokenAnswer("bad_answer", str(error)) from error
+        if head.has_body and first.end != End.MORE and head.length not in (None, len(first.body)):
+            # All of it is here, so a wrong length can still be told as an error.
+            raise BrokenAnswer(
+                "bad_answer", f"the response's Content-Length is {head.length}, its body has {len(first.body)} bytes"
+            )
+        return head
+
+    async def _send_head(self, send: Send, status: int, head: ResponseHead) -> None:
+        if not head.has_date:
+            head.headers.append((b"date", _date()))
+        if head.length is None and self._version == "1.0":
+            self._client.end_by_closing()
+        self._head_sent = True
+        self._watch("clock_client_idle", self._limits.client_idle)
+        await send({"type": "http.response.start", "status": status, "headers": head.headers})
+
+    async def _send_body(self, send: Send, head: ResponseHead, piece: Answer) -> None:
+        left = head.length
+        by_closing = left is None and self._version == "1.0"
+        while True:
+            if isinstance(piece, Failed | Closed):
+                raise _broken(piece)
+            body, more = piece.body, piece.end == End.MORE
+            if not head.has_body:
+                body = b""
+            elif left is not None:
+                if len(body) > left:
+                    log.warning("response.too_long", plugin=self._plugin, content_length=head.length)
+                    body = body[:left]
+                left -= len(body)
+                if not more and left:
+                    raise BrokenAnswer("bad_answer", f"the body ended {left} bytes before its Content-Length")
+            if body or not more:
+                self._watch("clock_client_idle", self._limits.client_idle)
+                if by_closing:
+                    self._client.allow(len(body))
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+            if not more:
+                self._answered = True
+                return
+            self._exchange.consumed(len(piece.body))
+            self._watch("clock_idle", self._limits.idle)
+            piece = await self._exchange.next()
+
+    def _problem(self, error: Exception) -> Problem:
+        if isinstance(error, BrokenAnswer):
+            return Problem(500, error.code, error.detail, self._plugin, extra=error.extra)
+        if isinstance(error, WorkerGone):
+            detail = f"the plugin's worker went away before it answered: {error}"
+            return Problem(502, "worker_gone", detail, self._plugin)
+        if isinstance(error, BodyTooLarge):
+            return body_too_large(self._limits.body, self._plugin)
+        assert isinstance(error, ClockRanOut)
+        if error.clock == "clock_client_idle":
+            return Problem(
+                408, error.clock, f"no more of the body came in {self._limits.client_idle:g} s", self._plugin
+            )
+        return Problem(504, error.clock, f"the plugin did not answer in time ({error.clock})", self._plugin)
+
+
+class BodyTooLarge(ExchangeError):
+    """The request's body is larger than it may be."""
+
+
+class BrokenAnswer(Exception):
+    """The plugin gave no answer that can be sent. `detail` is for the client, and tells nothing of the plugin's
+    inside."""
+
+    def __init__(self, code: str, detail: str, extra: dict[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.extra = extra or {}
+
+
+_DETAILS = {
+    "exception": ("plugin_exception", "the plugin failed to answer; its log says why"),
+    "bad_answer": ("bad_answer", "the plugin answered with something that cannot be sent; its log says what"),
+}
+
+
+def _broken(message: Answer) -> BrokenAnswer:
+    if isinstance(message, Failed):
+        code, detail = _DETAILS.get(message.code, ("plugin_failed", "the plugin failed to answer"))
+        return BrokenAnswer(code, detail, {"traceback": message.detail} if message.detail else None)
+    return BrokenAnswer("bad_answer", "the plugin ended the request without an answer")
+
+
+def body_too_large(limit: int, plugin: str | None) -> Problem:
+    return Problem(413, "limit_body", f"the request's body is larger than {limit} bytes (limit_body)", plugin)
+
+
+_date_at = 0
+_date_text = b""
+
+
+def _date() -> bytes:
+    """The time as the Date header has it, made once a second."""
+    global _date_at, _date_text
+    now = int(time())
+    if now != _date_at:
+        _date_at, _date_text = now, formatdate(now, usegmt=True).encode()
+    return _date_text

@@ -1,0 +1,73 @@
+"""uvicorn, embedded: the listening socket and the connections are its own, signals and shutdown are the daemon's."""
+
+import contextlib
+import socket
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import uvicorn
+
+from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.gateway import Gateway
+from endpointd.gateway.http import ClientProtocol, HttpLimits
+
+BACKLOG = 2048
+
+
+class HttpServer(uvicorn.Server):
+    """Serves until `stop`, then answers what is under way."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """The daemon's signals are not uvicorn's business."""
+        yield
+
+    def stop(self, *, at_once: bool = False) -> None:
+        self.should_exit = True
+        self.force_exit = at_once
+
+
+def build_server(
+    gateway: Gateway,
+    clocks: Clocks,
+    limits: HttpLimits,
+    *,
+    clock_keep_alive: float,
+    clock_drain: float,
+    trusted_proxies: Sequence[str],
+) -> HttpServer:
+    def make_protocol(**arguments: Any) -> ClientProtocol:  # noqa: ANN401 - uvicorn's own
+        return ClientProtocol(limits, clocks, **arguments)
+
+    config = uvicorn.Config(
+        gateway,
+        http=make_protocol,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        timeout_keep_alive=clock_keep_alive,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=clock_drain,  # type: ignore[arg-type]
+        backlog=BACKLOG,
+    )
+    return HttpServer(config)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listener = socket.socket(*found[0][:3])
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(found[0][4])
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

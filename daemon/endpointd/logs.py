@@ -1,0 +1,98 @@
+"""The log: one event a line on stderr, JSON or for people's eyes, for structlog and the standard library alike."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from endpointd.setting_types import LogFormat, LogLevel
+
+_LEADING_KEYS = ("timestamp", "level", "event")
+# What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+
+
+def configure(fmt: LogFormat, level: LogLevel) -> None:
+    """Send every event of at least `level` to stderr. Call it once, before the first event.
+
+    "auto" is "console" when stderr is a terminal, else "json". Colours appear only on a terminal, and never when
+    NO_COLOR is set. In the console format a traceback follows its event on lines of its own.
+    """
+    terminal = sys.stderr.isatty()
+    console = fmt == "console" or (fmt == "auto" and terminal)
+    describe: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    render = _console(colours=terminal and not os.environ.get("NO_COLOR")) if console else _json()
+    output = cast("TextIO", _PatientStream(sys.stderr))
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*describe, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=output),
+        cache_logger_on_first_use=True,
+    )
+    _adopt_standard_logging(describe, render, output, threshold)
+
+
+class _PatientStream:
+    """A stream whose reader may go away (a closed terminal, a restarted journal) without harming the writer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._attempt(lambda: self._stream.write(text))
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    @staticmethod
+    def _attempt(action: Callable[[], int | None]) -> int:
+        try:
+            return action() or 0
+        except (OSError, ValueError):  # ValueError: the stream has been closed
+            return 0
+
+
+def _json() -> list[Processor]:
+    return [structlog.processors.format_exc_info, _lead, structlog.processors.JSONRenderer()]
+
+
+def _console(*, colours: bool) -> list[Processor]:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+    )
+    return [structlog.processors.format_exc_info, _show_controls, renderer]
+
+
+def _lead(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Every line begins with the same keys, so that the log can be read down the left edge."""
+    leading = {key: event.pop(key) for key in _LEADING_KEYS if key in event}
+    return {**leading, **event}
+
+
+def _show_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = value.translate(_CONTROLS_IN_TRACEBACK if key == "exception" else _CONTROLS)
+    return event
+
+
+def _adopt_standard_logging(describe: list[Processor], render: list[Processor], output: TextIO, threshold: int) -> None:
+    """Records of the standard library's loggers, and warnings, become events like all others."""
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            foreign_pre_chain=[*describe, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,94 @@
+"""Reading a whole plugin: the manifest, the groups it lists, the interfaces they list, and what joins them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from endpointd.manifest.fields import Fields
+from endpointd.manifest.files import PluginFiles
+from endpointd.manifest.findings import Finding, Place, Report, Severity
+from endpointd.manifest.group import listed_path, read_group
+from endpointd.manifest.header import read_header
+from endpointd.manifest.interface import check_routes
+from endpointd.manifest.mapping import read_mapping
+from endpointd.manifest.model import Group, Plugin
+from endpointd.manifest.nodes import Items
+from endpointd.manifest.setting import check_distinct
+
+MANIFEST = "manifest.yaml"
+MAX_GROUPS = 50
+
+_KINDS = ("endpoints", "tools", "models", "agent_strategies", "datasources", "triggers")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a plugin. `plugin` is None exactly when there are errors."""
+
+    plugin: Plugin | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep the plugin from being served."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings that its author should know."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.WARNING)
+
+
+def read_plugin(files: PluginFiles) -> Reading:
+    """Read and check a plugin. Whatever is in the files, this returns; every fault is among the findings."""
+    report = Report()
+    manifest = read_mapping(files, MANIFEST, Place(MANIFEST), report)
+    plugin = None if manifest is None else _plugin(manifest, files)
+    reading = Reading(plugin, report.findings)
+    return Reading(None, reading.findings) if reading.errors else reading
+
+
+def _plugin(manifest: Fields, files: PluginFiles) -> Plugin | None:
+    header = read_header(manifest, files)
+    groups = _groups(manifest, files)
+    check_distinct(manifest.report, [setting for group in groups for setting in group.settings])
+    check_routes(manifest.report, [interface for group in groups for interface in group.interfaces])
+    return None if header is None else replace(header, groups=groups)
+
+
+def _groups(manifest: Fields, files: PluginFiles) -> tuple[Group, ...]:
+    plugins = manifest.fields("plugins", Severity.ERROR)
+    if plugins is None:
+        if manifest.node("plugins") is None:
+            manifest.missing(Severity.ERROR, "plugins", "plugins: endpoints: and the paths of the group files")
+        return ()
+    plugins.warn_of_misspellings(_KINDS)
+    _warn_of_other_kinds(plugins)
+    return tuple(read_group(group, files) for group in _group_files(plugins, files))
+
+
+def _group_files(plugins: Fields, files: PluginFiles) -> Iterator[Fields]:
+    items = plugins.items("endpoints", Severity.ERROR)
+    if not items and (plugins.node("endpoints") is None or isinstance(plugins.node("endpoints"), Items)):
+        message = "the plugin has no endpoints to serve"
+        plugins.error("endpoints", "no_endpoints", message, "write endpoints: and below it '- ' with a group's path")
+    if len(items) > MAX_GROUPS:
+        message = f"{len(items)} groups are listed, and {MAX_GROUPS} is the most"
+        plugins.error("endpoints", "too_many_groups", message, "put the interfaces into fewer groups")
+    seen: set[str] = set()
+    for index, node in enumerate(items[:MAX_GROUPS]):
+        listed = listed_path(plugins, "endpoints", index, node, seen)
+        group = None if listed is None else read_mapping(files, *listed, plugins.report)
+        if group is not None:
+            yield group
+
+
+def _warn_of_other_kinds(plugins: Fields) -> None:
+    for kind in _KINDS[1:]:
+        if plugins.node(kind) is None:
+            continue
+        if kind == "tools":
+            message = "tools are not served here; the plugin's endpoints are"
+            plugins.warning(kind, "kind_unserved", message, "nothing has to be done")
+        else:
+            message = f"the original refuses a plugin with both {kind} and endpoints; the endpoints are served here"
+            plugins.warning(kind, "kinds_combined", message, "make two plugins of it")

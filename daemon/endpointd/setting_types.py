@@ -1,0 +1,194 @@
+"""The kinds of value a setting may hold: how each is checked, how it is written, and how it is described.
+
+Every kind carries a `Form`, so that `--help`, the documentation and the error messages say the same.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNetwork
+from pydantic.fields import FieldInfo
+from pydantic_settings import NoDecode
+
+# Far beyond any use, and well within what an event loop's timers can hold.
+_A_YEAR = 365 * 24 * 3600
+_MAX_PORT = 65_535
+_LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
+_ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How values of one kind are written: `metavar` for a usage line, `accepts` for a sentence ("give …")."""
+
+    metavar: str
+    accepts: str
+
+
+def form_of(field: FieldInfo) -> Form:
+    """The form of a settings field. Every field of the settings has one; LookupError is a defect."""
+    for item in field.metadata:
+        if isinstance(item, Form):
+            return item
+    raise LookupError(f"settings field {field!r} carries no Form")
+
+
+def written(value: object) -> str:
+    """A value as an operator would write it in a flag or the environment; the empty string for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, ByteSize):
+        return _written_size(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _written_size(size: int) -> str:
+    """Exact, in the largest unit that divides it."""
+    for unit, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """Split "host:port" or "[ipv6]:port" into host (without brackets) and port; ValueError says what is wrong."""
+    found = _LISTEN.fullmatch(text)
+    if found is None:
+        raise ValueError("an address is a host, a colon and a port")
+    if found["ipv6"] is not None:
+        try:
+            IPv6Address(found["ipv6"])
+        except AddressValueError as error:
+            raise ValueError(f"not an IPv6 address: {error}") from error
+    port = int(found["port"])
+    if port > _MAX_PORT:
+        raise ValueError(f"a port is at most {_MAX_PORT}")
+    return found["ipv6"] or found["host"], port
+
+
+def _check_listen(text: str) -> str:
+    split_listen(text)
+    return text
+
+
+def _check_public_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a public URL begins with http:// or https:// and a host")
+    if parts.query or parts.fragment:
+        raise ValueError("a public URL has neither query nor fragment")
+    return text.rstrip("/")
+
+
+def _refuse_boolean(value: object) -> object:
+    """In TOML `true` is plainly not a number, where pydantic would read it as 1."""
+    if isinstance(value, bool):
+        raise ValueError("a boolean is not a number")
+    return value
+
+
+def _split_networks(value: object) -> object:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence):
+        raise ValueError("a list of addresses is needed")
+    # IPvAnyNetwork would read a bare integer as an address.
+    return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def refuse_text(value: object) -> object:
+    """A single variable or flag cannot hold tables."""
+    if isinstance(value, str):
+        raise ValueError("tables cannot be written in a variable")
+    return value
+
+
+def _check_environment(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        if not _ENVIRONMENT_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name of an environment variable")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} contains a NUL character")
+    return values
+
+
+Flag = Annotated[bool, Form("true|false", "true or false")]
+Folder = Annotated[Path, Form("DIR", "the path of a directory")]
+ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
+Listen = Annotated[
+    str,
+    AfterValidator(_check_listen),
+    Form("HOST:PORT", "an address such as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one"),
+]
+PublicUrl = Annotated[
+    str | None,
+    AfterValidator(_check_public_url),
+    Form("URL", "a URL such as https://hooks.example.org without query or fragment"),
+]
+Networks = Annotated[
+    tuple[IPvAnyNetwork, ...],
+    NoDecode,
+    BeforeValidator(_split_networks),
+    Form("NETWORKS", "addresses or networks such as 127.0.0.1,10.0.0.0/8 (in the file: a list of strings)"),
+]
+LogFormat = Literal["auto", "console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormatValue = Annotated[LogFormat, BeforeValidator(_lower), Form("auto|console|json", "auto, console or json")]
+LogLevelValue = Annotated[
+    LogLevel, BeforeValidator(_lower), Form("debug|info|warning|error", "debug, info, warning or error")
+]
+Size = Annotated[
+    ByteSize,
+    BeforeValidator(_refuse_boolean),
+    Field(ge=1),
+    Form("SIZE", "a size of at least one byte, such as 65536, 64KiB or 100MiB"),
+]
+# A worker runs each request in a thread of its own, so this is also a bound on threads.
+Concurrency = Annotated[
+    int, BeforeValidator(_refuse_boolean), Field(ge=1, le=1024), Form("N", "a whole number from 1 to 1024")
+]
+QueueSize = Annotated[
+    int, BeforeValidator(_refuse_boolean), Field(ge=0, le=65_536), Form("N", "a whole number from 0 to 65536")
+]
+Count = Annotated[
+    int, BeforeValidator(_refuse_boolean), Field(ge=1, le=1_000_000), Form("N", "a whole number from 1 to 1000000")
+]
+Connections = Annotated[
+    int,
+    BeforeValidator(_refuse_boolean),
+    Field(ge=1, le=1_000_000),
+    Form("N", "a whole number from 1 to 1000000"),
+]
+Clock = Annotated[
+    float,
+    BeforeValidator(_refuse_boolean),
+    Field(ge=0, le=_A_YEAR, allow_inf_nan=False),
+    Form("SECONDS", "a number of seconds up to a year; 0 turns the clock off"),
+]
+Grace = Annotated[
+    float,
+    BeforeValidator(_refuse_boolean),
+    Field(ge=0, le=_A_YEAR, allow_inf_nan=False),
+    Form("SECONDS", "a number of seconds up to a year; 0 means at once"),
+]
+EnvironmentVariables = Annotated[
+    dict[str, str],
+    AfterValidator(_check_environment),
+    Form("TABLE", 'a table of strings such as { NAME = "value" }'),
+]

@@ -1,0 +1,196 @@
+"""The one declaration of everything an operator can set: names, kinds, defaults, meanings, and who wins.
+
+The same name serves in the configuration file (`clock_queue`), in the environment (`ENDPOINTD_CLOCK_QUEUE`) and as
+a flag (`--clock-queue`). A flag wins over the environment, the environment over the file, the file over the default.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from endpointd.setting_types import (
+    Clock,
+    Concurrency,
+    ConfigFile,
+    Connections,
+    Count,
+    EnvironmentVariables,
+    Flag,
+    Folder,
+    Form,
+    Grace,
+    Listen,
+    LogFormatValue,
+    LogLevelValue,
+    Networks,
+    PublicUrl,
+    QueueSize,
+    Size,
+    refuse_text,
+    split_listen,
+)
+from endpointd.settings_file import read_settings_file
+
+ENVIRONMENT_PREFIX = "ENDPOINTD_"
+_KIB = 1024
+_MIB = 1024 * _KIB
+
+
+class SharedLimits(BaseModel):
+    """What can be set for all plugins at once and for one plugin alone. Clocks are in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: Concurrency = Field(default=32, description="requests that one worker runs at once")
+    queue_size: QueueSize = Field(
+        default=64, description="requests of one plugin that may wait for a free place; more are answered with 503"
+    )
+    clock_client_idle: Clock = Field(
+        default=30, description="longest pause of a client that is sending a request body or reading a response"
+    )
+    clock_start: Clock = Field(default=60, description="longest time a worker may take to become ready")
+    clock_queue: Clock = Field(default=10, description="longest wait of a request for a free place in its worker")
+    clock_first_byte: Clock = Field(
+        default=60, description="longest time from handing a request to the plugin to the head of its response"
+    )
+    clock_idle: Clock = Field(default=300, description="longest pause of the plugin between two chunks of a response")
+    clock_total: Clock = Field(default=0, description="longest time that a whole request may take")
+    clock_drain: Grace = Field(
+        default=30, description="time that running requests have to finish when their worker is to stop"
+    )
+    clock_kill: Grace = Field(default=5, description="time from asking a worker to exit to killing it")
+    clock_cancel_grace: Grace = Field(
+        default=10,
+        description="time that a cancelled request has to leave its thread; then its worker is replaced",
+    )
+    restart_limit: Count = Field(
+        default=10, description="failures of a worker in a row after which it is not started again (FATAL)"
+    )
+    restart_stable: Grace = Field(
+        default=10, description="time that a worker must have run for its next failure to count as the first"
+    )
+    restart_longest: Grace = Field(default=60, description="longest pause before a failed worker is started again")
+
+
+class PluginLimits(SharedLimits):
+    """The limits of one plugin, and what its worker's environment variables are to hold besides."""
+
+    env: EnvironmentVariables = Field(
+        default_factory=dict, repr=False, description="environment variables for the plugin's worker"
+    )
+
+
+class ConfigFileSource(TomlConfigSettingsSource):
+    """The values of the file that a flag or the environment names; both have been read before it."""
+
+    def __call__(self) -> dict[str, object]:
+        """The file's values, or nothing when no file is named. UsageError: the file cannot be used."""
+        path = self.current_state.get("config")
+        return read_settings_file(Path(path), frozenset({"plugins", "state"})) if path else {}
+
+
+class Settings(SharedLimits, BaseSettings):
+    """The effective settings of one daemon; never changed once made. Clocks are in seconds, limits in bytes.
+
+    `Settings(**flags)` reads the environment and the file by itself. pydantic's ValidationError: a value or a key
+    cannot be used; UsageError: the file cannot be read.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True)
+
+    config: ConfigFile = Field(default=None, description="configuration file to read")
+    plugins: Folder = Field(default=Path("plugins"), description="directory whose folders are the plugins to serve")
+    state: Folder = Field(default=Path("state"), description="directory for what the daemon keeps; made when missing")
+    listen: Listen = Field(default="127.0.0.1:8080", description="address to accept HTTP connections on")
+    public_url: PublicUrl = Field(
+        default=None,
+        description="base of the URLs under which clients reach the daemon, when a proxy stands before it",
+    )
+    trusted_proxies: Networks = Field(
+        default=(), description="proxies that are believed when they name the client in forwarding headers"
+    )
+    auto_endpoints: Flag = Field(
+        default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
+    )
+    development: Flag = Field(default=False, description="show tracebacks of plugins to HTTP clients")
+    log_format: LogFormatValue = Field(
+        default="auto", description="how the log is written; auto is console on a terminal, else JSON lines"
+    )
+    log_level: LogLevelValue = Field(default="info", description="least level that is logged")
+    limit_body: Size = Field(
+        default=ByteSize(100 * _MIB), description="largest request body; a larger one is answered with 413"
+    )
+    limit_header: Size = Field(
+        default=ByteSize(64 * _KIB), description="largest request head, all headers together; else 431"
+    )
+    limit_uri: Size = Field(default=ByteSize(16 * _KIB), description="longest request target; else 414")
+    limit_connections: Connections = Field(default=10_000, description="client connections open at once")
+    clock_header: Clock = Field(default=10, description="longest time a client may take to send a request's head")
+    clock_keep_alive: Clock = Field(default=15, description="how long a connection without a request stays open")
+    plugin: Annotated[
+        dict[str, PluginLimits],
+        NoDecode,
+        BeforeValidator(refuse_text),
+        Form("TABLES", 'tables such as [plugin."author/name"], in the configuration file only'),
+    ] = Field(default_factory=dict, description="limits of single plugins, which win over those of all")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base class fixes the signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, file: an earlier one wins."""
+        return init_settings, env_settings, ConfigFileSource(settings_cls, toml_file=None)
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Host (an IPv6 address without its brackets) and port."""
+        return split_listen(self.listen)
+
+    def for_plugin(self, plugin_id: str) -> PluginLimits:
+        """The limits that hold for the plugin "author/name" (or "name"): its own table over those of all."""
+        common = {name: getattr(self, name) for name in SharedLimits.model_fields}
+        own = self.plugin.get(plugin_id, PluginLimits())
+        return PluginLimits(**(common | own.model_dump(exclude_unset=True)))
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: "clock_queue" → "ENDPOINTD_CLOCK_QUEUE"."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def flag_of(name: str) -> str:
+    """The flag of a setting: "clock_queue" → "--clock-queue"."""
+    return "--" + name.replace("_", "-")
+
+
+def group_of(name: str) -> str:
+    """The heading that a setting stands under in help and documentation."""
+    if name in ("concurrency", "queue_size"):
+        return "Limits"
+    headings = {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "log": "Log"}
+    return headings.get(name.partition("_")[0], "Service")
+
+
+def single_settings() -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
+    headings = ["Service", "Log", "Limits", "Clocks", "Restarts"]
+    # The class's own fields come after the inherited ones, though they are what an operator looks for first.
+    own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
+    for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):
+        if name != "plugin":
+            yield name, field

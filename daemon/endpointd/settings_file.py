@@ -1,0 +1,39 @@
+"""Reading the configuration file: TOML to a plain dict, every fault a UsageError that names the file."""
+
+import tomllib
+from pathlib import Path
+
+from endpointd.errors import UsageError
+
+
+def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str, object]:
+    """The file's top-level table. Relative `folder_settings` are taken from the file's own folder.
+
+    UsageError: the file is missing, unreadable, not UTF-8 or not TOML, or names a configuration file itself.
+    """
+    try:
+        values: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            "config_unreadable",
+            f"cannot read the configuration file {path}: {error.strerror}",
+            "correct the path given by --config or ENDPOINTD_CONFIG, or make the file readable",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            "config_malformed",
+            f"the configuration file {path} is not UTF-8 text (byte {error.start})",
+            "save it as UTF-8",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            "config_malformed", f"the configuration file {path} is not valid TOML: {error}", "correct the file"
+        ) from error
+    if "config" in values:
+        raise UsageError("config_nested", f"{path}: a configuration file cannot name another", "remove 'config'")
+    return {name: _beside(path, value) if name in folder_settings else value for name, value in values.items()}
+
+
+def _beside(path: Path, value: object) -> object:
+    """A service has no useful working directory, so what the file names is found from the file."""
+    return path.absolute().parent / value if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Workers' lives. `state` and `backoff` decide, `process` and `worker` act, `supervisor` owns one plugin's worker."""

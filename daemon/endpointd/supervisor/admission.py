@@ -1,0 +1,106 @@
+"""Who may have a place at a plugin's worker: bounded concurrency, a bounded queue, and a clock for the wait."""
+
+import asyncio
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+
+class NoPlace(Exception):
+    """There is no place for this request. `retry_after` is in seconds; None when only an operator can help."""
+
+    def __init__(self, code: str, message: str, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Accepting(Protocol):
+    def free_places(self) -> int:
+        """How many more requests may be handed over now."""
+
+
+WorkerT = TypeVar("WorkerT", bound=Accepting)
+
+
+class Admission(Generic[WorkerT]):
+    """Places at the worker of the moment, first come first served."""
+
+    def __init__(self, queue_size: int, clock_queue: float) -> None:
+        self._queue_size = queue_size
+        self._clock_queue = clock_queue
+        self._worker: WorkerT | None = None
+        self._refusal: NoPlace | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._promised = 0
+        """Places given to requests that have not run since; nobody else may take them."""
+
+    @property
+    def queued(self) -> int:
+        return len(self._waiting)
+
+    async def enter(self) -> WorkerT:
+        """A worker with a free place; hand the request over without awaiting anything. Raises `NoPlace`."""
+        if not self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
+            return self._worker
+        if self._refusal is not None:
+            raise self._refusal
+        if len(self._waiting) >= self._queue_size:
+            raise NoPlace("queue_full", f"{len(self._waiting)} requests wait for this plugin already", retry_after=1)
+        try:
+            async with asyncio.timeout(self._clock_queue or None):
+                return await self._wait()
+        except TimeoutError:
+            raise NoPlace("clock_queue", f"no place became free in {self._clock_queue:g} s", retry_after=1) from None
+
+    async def _wait(self) -> WorkerT:
+        turn = self._queue_up(first=False)
+        while True:
+            try:
+                await turn
+            finally:
+                self._leave(turn)
+            if self._worker is not None and self._worker.free_places() > self._promised:
+                return self._worker
+            # The worker went in the meantime; the place in the queue is kept.
+            turn = self._queue_up(first=True)
+
+    def _queue_up(self, *, first: bool) -> "asyncio.Future[None]":
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if first:
+            self._waiting.appendleft(turn)
+        else:
+            self._waiting.append(turn)
+        self.advance()
+        return turn
+
+    def _leave(self, turn: "asyncio.Future[None]") -> None:
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        elif turn.done() and not turn.cancelled() and turn.exception() is None:
+            self._promised -= 1
+            # If it does not take its place (its client has gone), the next one may.
+            asyncio.get_running_loop().call_soon(self.advance)
+
+    def advance(self) -> None:
+        """Places may be free: give them to those who have waited longest."""
+        while self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._promised += 1
+                turn.set_result(None)
+
+    def serve_by(self, worker: WorkerT | None) -> None:
+        """From now on requests go to `worker`; with None they wait for the next one."""
+        self._worker = worker
+        self._refusal = None
+        self.advance()
+
+    def refuse(self, refusal: NoPlace) -> None:
+        """Nobody is going to answer: tell those who wait and those who come, until there is a worker again."""
+        self._worker = None
+        self._refusal = refusal
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(refusal)

@@ -1,0 +1,34 @@
+"""What a worker is started with: its command line and its environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+INHERITED = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ"}
+    | {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+)
+"""The only variables of the host that a plugin sees, besides those that begin with `LC_`: how this machine speaks and
+how it reaches others. Whatever else is in the host's environment may be a secret."""
+
+
+@cache
+def bootstrap() -> Path:
+    """The file that starts a worker. It is found, not imported: the host never runs the worker's code."""
+    spec = find_spec("endpointd_worker")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).with_name("bootstrap.py")
+
+
+def command() -> list[str]:
+    """Isolated from the host's environment variables and working directory, and with UTF-8 whatever the locale says."""
+    return [sys.executable, "-I", "-X", "utf8", str(bootstrap())]
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
+    return {**inherited, **extra}

@@ -1,0 +1,221 @@
+"""One worker from its start to its end: the process, the channel to it, the handshake, and its output."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from endpointd.channel import Channel, Exchange
+from endpointd.supervisor import launch
+from endpointd.supervisor.output import OutputReader
+from endpointd.supervisor.process import WorkerProcess, describe_exit
+from endpointd_wire.connection import WIRE_VERSION
+from endpointd_wire.errors import RemoteWireError
+from endpointd_wire.messages import Drain, Drained, Hello, Load, LoadFailed, Log, Message, Pong, Ready
+from endpointd_wire.states import Phase
+
+LAST_WORDS = 0.5
+"""Seconds that the wire and the output of a dead process may still deliver what it said; a child that it left behind
+could hold them open for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOrder:
+    """What a worker is to run. `sources` are [path below `folder`, place that names it]; clocks are in seconds."""
+
+    folder: Path
+    sources: tuple[tuple[str, str], ...]
+    environment: dict[str, str]
+    concurrency: int
+    development: bool
+    clock_start: float
+    clock_kill: float
+
+
+class StartFailed(Exception):
+    """The worker did not become ready. `problems` are those of `LoadFailed`, when it got so far."""
+
+    def __init__(self, code: str, message: str, problems: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.problems = problems or []
+
+
+class Worker:
+    """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` a place that is
+    free again, `cancelled` an exchange that the worker was told to give up. After `start`, `ended` tells how it
+    ended."""
+
+    def __init__(
+        self,
+        order: WorkerOrder,
+        output: Callable[[str], None],
+        record: Callable[[Log], None],
+        freed: Callable[["Worker"], None],
+        cancelled: Callable[["Worker", Exchange], None],
+    ) -> None:
+        self.order = order
+        self.classes: list[str] = []
+        self._output = output
+        self._record = record
+        self._channel = Channel(
+            self._control, lambda _: freed(self), lambda exchange: cancelled(self, exchange), self._lost
+        )
+        self._messages: asyncio.Queue[Hello | Ready | LoadFailed] = asyncio.Queue(maxsize=4)
+        self._closed = asyncio.Event()
+        self._fault: RemoteWireError | None = None
+        self._process: WorkerProcess | None = None
+        self._end: asyncio.Task[str] | None = None
+        self._drained = False
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.pid}: {self._channel.connection.phase.value}, {self.in_flight} in flight>"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._channel.exchanges)
+
+    @property
+    def channel(self) -> Channel:
+        return self._channel
+
+    def free_places(self) -> int:
+        """How many more requests it takes now; 0 unless it is ready."""
+        if self._channel.connection.phase is not Phase.OPEN or not self._channel.is_open:
+            return 0
+        return self.order.concurrency - len(self._channel.exchanges)
+
+    # Start
+
+    async def start(self) -> None:
+        """Run until the plugin is loaded. Raises `StartFailed`; the process is gone then."""
+        try:
+            self._process = WorkerProcess.spawn(
+                launch.command(), self.order.folder, launch.environment(self.order.environment)
+            )
+        except OSError as error:
+            raise StartFailed("spawn_failed", f"the worker process could not be started: {error}") from error
+        self._end = asyncio.create_task(self._watch(self._process))
+        try:
+            async with asyncio.timeout(self.order.clock_start or None):
+                await self._shake_hands()
+        except TimeoutError:
+            await self.kill()
+            raise StartFailed(
+                "start_timeout",
+                f"the worker did not become ready in {self.order.clock_start:g} s (still importing?);"
+                " clock_start can be raised",
+            ) from None
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def _shake_hands(self) -> None:
+        hello = await self._next_message()
+        assert isinstance(hello, Hello)
+        if hello.wire != WIRE_VERSION:
+            raise StartFailed("wire_mismatch", f"the worker speaks wire version {hello.wire}, the host {WIRE_VERSION}")
+        sources = [list(source) for source in self.order.sources]
+        self._channel.send(
+            Load(str(self.order.folder), sources, self.order.concurrency, self.order.development),
+        )
+        answer = await self._next_message()
+        if isinstance(answer, LoadFailed):
+            raise StartFailed("load_failed", "the plugin cannot be loaded", answer.problems)
+        assert isinstance(answer, Ready)
+        self.classes = answer.classes
+
+    async def _next_message(self) -> Hello | Ready | LoadFailed:
+        assert self._end is not None
+        message = asyncio.ensure_future(self._messages.get())
+        try:
+            await asyncio.wait({message, self._end}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not message.done():
+                message.cancel()
+        if message.cancelled() or not message.done():
+            raise StartFailed("worker_died", f"the worker {self._end.result()} before it was ready")
+        return message.result()
+
+    # Life
+
+    def _control(self, message: Message) -> None:
+        if isinstance(message, Log):
+            self._record(message)
+        elif isinstance(message, Drained):
+            self._drained = True
+        elif isinstance(message, Hello | Ready | LoadFailed):
+            self._messages.put_nowait(message)
+        else:
+            assert isinstance(message, Pong), message
+
+    def _lost(self, fault: RemoteWireError | None) -> None:
+        self._fault = fault
+        self._closed.set()
+
+    async def _watch(self, process: WorkerProcess) -> str:
+        """See the process to its end; returns how it ended, in words."""
+        loop = asyncio.get_running_loop()
+        reader, pipe = await OutputReader.attach(process.log, self._output)
+        await loop.create_unix_connection(lambda: self._channel, sock=process.wire)
+        exited = asyncio.ensure_future(process.wait())
+        closed = asyncio.ensure_future(self._closed.wait())
+        await asyncio.wait({exited, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if not exited.done():
+            # A worker without a wire is of no use to anybody.
+            await self._put_an_end(process)
+        status = await exited
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._closed.wait()
+                await reader.done.wait()
+        self._channel.close()
+        pipe.close()
+        await closed
+        return self._describe(status)
+
+    async def _put_an_end(self, process: WorkerProcess) -> None:
+        """The wire is closed: a worker that has drained exits by itself, any other is killed."""
+        if self._drained:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.order.clock_kill):
+                    await process.wait()
+        process.kill()
+
+    def _describe(self, status: int) -> str:
+        if self._fault is not None:
+            return f"broke the protocol ({self._fault})"
+        return describe_exit(status)
+
+    async def ended(self) -> str:
+        """How it ended, in words: "was killed by SIGKILL (out of memory?)"."""
+        assert self._end is not None
+        return await asyncio.shield(self._end)
+
+    # End
+
+    async def drain(self, grace: float) -> str:
+        """Let it finish what is open for at most `grace` seconds, then end it; returns how it ended."""
+        assert self._process is not None
+        if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
+            self._channel.send(Drain())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    return await self.ended()
+        self._process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.order.clock_kill):
+                return await self.ended()
+        return await self.kill()
+
+    async def kill(self) -> str:
+        assert self._process is not None
+        self._process.kill()
+        return await self.ended()

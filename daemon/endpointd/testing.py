@@ -1,0 +1,246 @@
+"""A pytest plugin for those who test plugins: `start_daemon` runs the real daemon, as a process of its own."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+_START_SECONDS = 30.0
+# Whoever holds the log open after the daemon has gone is a process that it should have ended.
+_LOG_END_SECONDS = 5.0
+_MAX_NOTICE = 4096
+
+
+class LogReader:
+    """Collects the lines of a pipe in a thread, until its last writer has gone; then closes it."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._pipe = pipe
+        self._lines: list[str] = []
+        self._ended = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._collect, name="daemon-log", daemon=True)
+        self._thread.start()
+
+    def lines(self) -> list[str]:
+        """The lines so far, without their line ends."""
+        with self._changed:
+            return list(self._lines)
+
+    def wait_for(self, substring: str, timeout: float) -> str | None:
+        """The first line that contains `substring`, there already or to come; None if none does in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._find(substring) is not None, timeout)
+            return self._find(substring)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the last writer to go; False when one is left after `timeout` seconds."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _find(self, substring: str) -> str | None:
+        return next((line for line in self._lines if substring in line), None)
+
+    def _collect(self) -> None:
+        with self._pipe:
+            for line in self._pipe:
+                with self._changed:
+                    self._lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+class RunningDaemon:
+    """A daemon process, and what it has told: `url`, without a slash at its end, once it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], log_pipe: IO[str]) -> None:
+        self.process = process
+        self.url = ""
+        self.killed = False
+        self._reader = LogReader(log_pipe)
+
+    def __repr__(self) -> str:
+        return f"<RunningDaemon {self.url} pid {self.pid} status {self.process.poll()}>"
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id."""
+        return self.process.pid
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on."""
+        return int(urlsplit(self.url).port or 0)
+
+    def log(self) -> str:
+        """Everything that it has written to stdout and stderr so far."""
+        return "\n".join(self._reader.lines())
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log's JSON lines so far, decoded; what is not a JSON object is left out."""
+        return [event for line in self._reader.lines() if (event := _decode(line)) is not None]
+
+    def wait_for_log(self, substring: str, timeout: float = 5.0) -> str:
+        """The first line of the log that contains `substring`. AssertionError: none did within `timeout` seconds."""
+        line = self._reader.wait_for(substring, timeout)
+        if line is None:
+            raise AssertionError(f"no {substring!r} in the log within {timeout:g} s:\n{self.log()}")
+        return line
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """SIGTERM, then SIGKILL when it is still there after `timeout` seconds. Exit status, negative for a signal."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        return self._finish()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would look; the fixture then expects no clean exit."""
+        self.killed = True
+        self.process.kill()
+        self._finish()
+
+    def _finish(self) -> int:
+        status = self.process.wait()
+        if not self._reader.join(_LOG_END_SECONDS):
+            raise AssertionError(f"a process of the daemon outlived it and holds its log:\n{self.log()}")
+        return status
+
+
+class DaemonStarter:
+    """What the fixture `start_daemon` gives: call it to start a daemon on a directory of plugin folders."""
+
+    def __init__(self, make_directory: Callable[[str], Path]) -> None:
+        self._make_directory = make_directory
+        self._daemons: list[RunningDaemon] = []
+
+    def __call__(self, plugins: Path, *, env: Mapping[str, str] | None = None, **settings: object) -> RunningDaemon:
+        """Start a daemon and wait until it is ready.
+
+        plugins: a directory of plugin folders. env: variables over those of the test's own process, of which the
+        daemon's own (ENDPOINTD_…) are left out. settings: as in the configuration file, passed on as flags.
+        AssertionError: it exited, or was not ready in time; the message holds its log.
+        """
+        given = {"plugins": plugins, "listen": "127.0.0.1:0", "log_format": "json"} | settings
+        if "state" not in given:
+            given["state"] = self._make_directory("state")
+        with _notify_socket() as manager:
+            flags = [flag for name, value in given.items() for flag in _flags(name, value)]
+            daemon = _launch(flags, _environment(manager, env or {}))
+            # Known to the fixture before anything can go wrong.
+            self._daemons.append(daemon)
+            daemon.url = _await_ready(manager, daemon)
+        return daemon
+
+    def one(self, folder: Path, *, env: Mapping[str, str] | None = None, **settings: object) -> RunningDaemon:
+        """Start a daemon that serves the plugin in `folder` and no other."""
+        plugins = self._make_directory("plugins")
+        (plugins / folder.resolve().name).symlink_to(folder.resolve(), target_is_directory=True)
+        return self(plugins, env=env, **settings)
+
+    def stop_all(self) -> None:
+        """Stop all that run. AssertionError: one did not end well, though the test did not kill it."""
+        failures = [failure for daemon in self._daemons if (failure := _failure_at_end(daemon)) is not None]
+        if failures:
+            raise AssertionError("\n".join(failures))
+
+
+@pytest.fixture
+def start_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonStarter]:
+    """Starts real daemons on 127.0.0.1 with ports of their own, and stops them when the test is over."""
+    starter = DaemonStarter(tmp_path_factory.mktemp)
+    yield starter
+    starter.stop_all()
+
+
+def _failure_at_end(daemon: RunningDaemon) -> str | None:
+    try:
+        status = daemon.stop()
+    except AssertionError as failure:
+        return str(failure)
+    if status == 0 or daemon.killed:
+        return None
+    return f"{daemon!r} exited with {status}:\n{daemon.log()}"
+
+
+def _flags(name: str, value: object) -> list[str]:
+    flag = name.replace("_", "-")
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [f"--{flag}" if value else f"--no-{flag}"]
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return [f"--{flag}={text}"]
+
+
+def _notify_socket() -> socket.socket:
+    """Bound to no name, which lets the kernel choose an abstract one: no file to remove, no path to be too long."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind("")
+    return manager
+
+
+def _environment(manager: socket.socket, own: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ENDPOINTD_")}
+    return {**inherited, **own, "NOTIFY_SOCKET": "@" + manager.getsockname()[1:].decode()}
+
+
+def _launch(flags: list[str], environment: Mapping[str, str]) -> RunningDaemon:
+    process = subprocess.Popen(
+        # -P: what lies in the working directory must not be imported in place of the daemon's modules.
+        [sys.executable, "-P", "-m", "endpointd", "serve", *flags],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    assert process.stdout is not None
+    return RunningDaemon(process, process.stdout)
+
+
+def _await_ready(manager: socket.socket, daemon: RunningDaemon) -> str:
+    """The URL that the daemon announces with READY=1. AssertionError: it has exited, or takes too long."""
+    deadline = time.monotonic() + _START_SECONDS
+    exited = os.pidfd_open(daemon.pid)
+    sources: list[socket.socket | int] = [manager, exited]
+    try:
+        while (left := deadline - time.monotonic()) > 0:
+            readable, _, _ = select.select(sources, [], [], left)
+            if manager in readable:
+                lines = manager.recv(_MAX_NOTICE).decode().splitlines()
+                notice = dict(line.split("=", 1) for line in lines)
+                if notice.get("READY") == "1":
+                    return notice["X_ENDPOINTD_URL"]
+            elif readable:
+                break
+    finally:
+        os.close(exited)
+    status = daemon.process.poll()
+    daemon.kill()
+    how = f"was not ready within {_START_SECONDS:g} s" if status is None else f"exited with status {status}"
+    raise AssertionError(f"the daemon {how}:\n{daemon.log()}")
+
+
+def _decode(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

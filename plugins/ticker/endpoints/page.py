@@ -1,0 +1,18 @@
+"""`GET /`: a page that listens to the events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dify_plugin import Endpoint
+from werkzeug import Request, Response
+
+PAGE = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+
+
+class TickerPage(Endpoint):
+    """Answers with a page whose script opens `events` with an `EventSource`."""
+
+    def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
+        """Show the page."""
+        return Response(PAGE, mimetype="text/html")

@@ -1,0 +1,119 @@
+"""`endpointd check`: findings that an author can act on, for people and for programs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Run = Callable[..., CompletedProcess[str]]
+
+MANIFEST = """\
+version: 0.1.0
+type: plugin
+author: tester
+name: greeter
+label:
+  en_US: Greeter
+plugins:
+  endpoints:
+    - group/greeter.yaml
+"""
+GROUP = "endpoints:\n  - endpoints/hello.yaml\n"
+INTERFACE = "path: /hello/<name>\nmethod: GET\nextra:\n  python:\n    source: endpoints/hello.py\n"
+SOURCE = """\
+from collections.abc import Mapping
+from dify_plugin import Endpoint
+from werkzeug import Request, Response
+
+class Hello(Endpoint):
+    def _invoke(self, r: Request, values: Mapping, settings: Mapping) -> Response:
+        return Response(values["name"])
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """A plugin folder that works, apart from warnings."""
+    folder = tmp_path / "greeter"
+    (folder / "group").mkdir(parents=True)
+    (folder / "endpoints").mkdir()
+    (folder / "manifest.yaml").write_text(MANIFEST)
+    (folder / "group" / "greeter.yaml").write_text(GROUP)
+    (folder / "endpoints" / "hello.yaml").write_text(INTERFACE)
+    (folder / "endpoints" / "hello.py").write_text(SOURCE)
+    return folder
+
+
+def test_a_plugin_that_works_shows_its_routes(run: Run, plugin: Path) -> None:
+    outcome = run("check", plugin)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert "tester/greeter:0.1.0 can be served (0 errors, " in outcome.stdout
+    assert ["GET", "/hello/<name>", "endpoints/hello.py"] in [row.split() for row in outcome.stdout.splitlines()]
+
+
+def test_a_fault_in_a_file_is_told_with_place_key_and_remedy(run: Run, plugin: Path) -> None:
+    (plugin / "endpoints" / "hello.yaml").write_text(INTERFACE.replace("GET", "FETCH"))
+    outcome = run("check", plugin)
+    assert (outcome.returncode, outcome.stderr) == (1, "")
+    first, remedy, *_ = outcome.stdout.splitlines()
+    assert first.startswith("error: endpoints/hello.yaml:2: method: ")
+    assert "FETCH" in first
+    assert remedy.startswith("  ")
+    assert "cannot be served (1 error, " in outcome.stdout
+    assert "/hello/<name>" not in outcome.stdout
+
+
+def test_a_fault_in_the_code_is_found_by_loading_it(run: Run, plugin: Path) -> None:
+    (plugin / "endpoints" / "hello.py").write_text("import no_such_module_anywhere\n")
+    outcome = run("check", plugin)
+    assert (outcome.returncode, outcome.stderr) == (1, "")
+    assert outcome.stdout.startswith("error: endpoints/hello.py")
+    assert "no_such_module_anywhere" in outcome.stdout
+
+
+def test_json_is_one_object(run: Run, plugin: Path) -> None:
+    outcome = run("check", plugin, "--json")
+    answer = json.loads(outcome.stdout)
+    assert outcome.returncode == 0
+    assert set(answer) == {"plugin", "ok", "findings", "interfaces"}
+    assert (answer["plugin"], answer["ok"]) == ("tester/greeter:0.1.0", True)
+    assert answer["interfaces"] == [
+        {"method": "GET", "path": "/hello/<name>", "source": "endpoints/hello.py", "hidden": False}
+    ]
+
+
+def test_json_of_a_broken_plugin(run: Run, plugin: Path) -> None:
+    (plugin / "manifest.yaml").write_text("name: [")
+    outcome = run("check", plugin, "--json")
+    answer = json.loads(outcome.stdout)
+    assert outcome.returncode == 1
+    assert (answer["plugin"], answer["ok"], answer["interfaces"]) == (None, False, [])
+    assert [finding["file"] for finding in answer["findings"]] == ["manifest.yaml"]
+    assert answer["findings"][0]["severity"] == "error"
+
+
+def test_errors_come_before_warnings(run: Run, plugin: Path) -> None:
+    (plugin / "endpoints" / "hello.py").write_text("import no_such_module_anywhere\n")
+    severities = [finding["severity"] for finding in json.loads(run("check", plugin, "--json").stdout)["findings"]]
+    assert severities == sorted(severities)
+    assert set(severities) == {"error", "warning"}
+
+
+def test_a_hostile_file_can_neither_forge_lines_nor_steer_the_terminal(run: Run, plugin: Path) -> None:
+    hostile = '"FETCH\\nwarning: forged\\e[2J"'
+    (plugin / "endpoints" / "hello.yaml").write_text(INTERFACE.replace("GET", hostile))
+    outcome = run("check", plugin)
+    assert outcome.returncode == 1
+    assert "FETCH" in outcome.stdout
+    assert "\nwarning: forged" not in outcome.stdout
+    assert "\x1b" not in outcome.stdout
+
+
+@pytest.mark.parametrize("name", ["nowhere", "greeter/manifest.yaml"])
+def test_what_is_not_a_directory_ends_with_status_2(run: Run, plugin: Path, name: str) -> None:
+    outcome = run("check", plugin.parent / name)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith(f"endpointd: error: {plugin.parent / name} is not a directory; ")
+    assert outcome.stderr.endswith("[not_a_directory]\n")

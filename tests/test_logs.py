@@ -1,0 +1,120 @@
+"""The log, as a process writes it: one event a line whatever is logged, through structlog or the standard library."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+PRELUDE = """\
+import logging, os, sys, warnings
+import structlog
+from endpointd import logs
+log = structlog.get_logger()
+"""
+
+
+def run(
+    program: str, *, stdout: int | None = None, stderr: int | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PRELUDE + program]
+    return subprocess.run(command, stdout=stdout, stderr=stderr, env=env, text=True, timeout=60, check=True)
+
+
+def logged(program: str) -> str:
+    outcome = run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert outcome.stdout == ""
+    return outcome.stderr
+
+
+def events(program: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in logged(f"logs.configure('json', 'info')\n{program}").splitlines()]
+
+
+def on_terminal(program: str, variables: Mapping[str, str]) -> bytes:
+    terminal, child_side = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with open(terminal, "rb", buffering=0) as output:
+        run(program, stderr=child_side, env={**environment, **variables})
+        os.close(child_side)
+        return output.read(100_000)
+
+
+def test_an_event_is_one_json_line_with_time_and_level_first() -> None:
+    [event] = events("log.info('plugin ready', plugin='a/b', pid=3)")
+    assert list(event) == ["timestamp", "level", "event", "plugin", "pid"]
+    assert (event["level"], event["event"], event["plugin"], event["pid"]) == ("info", "plugin ready", "a/b", 3)
+    assert event["timestamp"].endswith("Z")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(event["timestamp"])) < timedelta(minutes=1)
+
+
+def test_the_standard_librarys_records_look_the_same() -> None:
+    [event] = events("logging.getLogger('uvicorn.error').warning('%s of %s', 1, 2)")
+    assert list(event)[:3] == ["timestamp", "level", "event"]
+    assert (event["level"], event["event"], event["logger"]) == ("warning", "1 of 2", "uvicorn.error")
+
+
+def test_warnings_are_events() -> None:
+    [event] = events("warnings.simplefilter('always'); warnings.warn('careful')")
+    assert "careful" in event["event"]
+
+
+@pytest.mark.parametrize("logger", ["log", "logging.getLogger('x')"])
+def test_a_traceback_stays_within_its_json_line(logger: str) -> None:
+    [event] = events(f"try:\n    1 / 0\nexcept ZeroDivisionError:\n    {logger}.exception('failed')")
+    assert "ZeroDivisionError" in event["exception"]
+
+
+def test_what_json_cannot_hold_is_described() -> None:
+    [event] = events("log.info('odd', value=object(), bytes=b'x', text='\\ud800\\n')")
+    assert event["value"].startswith("<object object")
+    assert event["text"] == "\ud800\n"
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_events_below_the_level_are_left_out(level: str) -> None:
+    levels = ["debug", "info", "warning", "error"]
+    program = "\n".join(f"log.{one}('x'); logging.getLogger('y').{one}('y')" for one in levels)
+    lines = logged(f"logs.configure('json', '{level}')\n{program}").splitlines()
+    expected = [one for one in levels[levels.index(level) :] for _ in range(2)]
+    assert [json.loads(line)["level"] for line in lines] == expected
+
+
+def test_auto_is_json_for_a_pipe_and_console_for_a_terminal() -> None:
+    program = "logs.configure('auto', 'info')\nlog.info('hello', a=1)"
+    assert json.loads(logged(program))["a"] == 1
+    assert b"hello" in on_terminal(program, {})
+    assert not on_terminal(program, {}).startswith(b"{")
+
+
+def test_colours_are_for_terminals_without_no_color() -> None:
+    program = "logs.configure('console', 'info')\nlog.info('hello', a=1)"
+    assert b"\x1b[" in on_terminal(program, {})
+    assert b"\x1b[" not in on_terminal(program, {"NO_COLOR": "1"})
+    line = logged(program)
+    assert re.fullmatch(r"\S+Z \[info\s*\] hello a=1\n", line)
+
+
+@pytest.mark.parametrize("logger", ["log", "logging.getLogger('x')"])
+def test_the_console_shows_control_characters_instead_of_obeying_them(logger: str) -> None:
+    line = logged(f"logs.configure('console', 'info')\n{logger}.info('a\\nb\\x1b[2Jc\\x9b')")
+    assert line.count("\n") == 1
+    assert r"a\x0ab\x1b[2Jc\x9b" in line
+
+
+def test_a_traceback_on_the_console_keeps_its_lines_and_shows_its_controls() -> None:
+    program = "try:\n    raise ValueError('\\x1b[2J')\nexcept ValueError:\n    log.exception('failed')"
+    text = logged(f"logs.configure('console', 'info')\n{program}")
+    assert text.splitlines()[-1] == r"ValueError: \x1b[2J"
+
+
+@pytest.mark.parametrize("gone", ["os.close(2)", "sys.stderr.close()"])
+def test_a_reader_that_has_gone_does_not_harm_the_writer(gone: str) -> None:
+    program = f"logs.configure('json', 'info')\n{gone}\nlog.info('x')\nlogging.getLogger('y').info('y')\nprint('alive')"
+    assert run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout == "alive\n"

@@ -1,0 +1,147 @@
+"""Bytes to messages and back: a 4-byte big-endian length, then one msgpack array.
+
+Owns the maximum of a frame and the encoding of values; knows nothing about the order of messages.
+"""
+
+from collections.abc import Callable
+from typing import Any, get_origin, get_type_hints
+from uuid import UUID
+
+import msgpack
+
+from endpointd_wire.errors import LocalWireError, RemoteWireError
+from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, Message
+
+LENGTH_SIZE = 4
+
+MAX_FRAME = 1 << 20
+"""The largest payload of a frame. Bodies of any size travel as pieces of at most `MAX_PIECE`, so only a message's other
+fields count: a request head (limited to some 80 KiB by default), an answer's headers, a log line."""
+
+MAX_PIECE = 256 * 1024
+"""The largest piece of a body in one frame: what a socket pair and uvloop's read buffer move in one system call."""
+
+_EXT_INTEGER = 1
+_EXT_UUID = 2
+
+_TYPES: list[tuple[type, ...]] = [
+    tuple(get_origin(hint) or hint for hint in get_type_hints(kind).values()) for kind in MESSAGE_TYPES
+]
+_MAKERS: list[Callable[..., Message]] = [kind._make for kind in MESSAGE_TYPES]
+_DATA_NUMBER = NUMBERS[Data]
+
+
+def encode(message: Message) -> list[bytes]:
+    """The frame of `message`, as one or more buffers to be sent in order; a large body is not copied.
+
+    Raises `LocalWireError` when a value cannot be encoded or the frame would be too large.
+    """
+    if type(message) is Data and len(message.body) >= 4096:
+        return _encode_large_data(message)
+    try:
+        payload = msgpack.packb((NUMBERS[type(message)], *message), default=_encode_other)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LocalWireError(f"cannot encode {type(message).__name__}: {error}") from error
+    _check_size(len(payload))
+    return [len(payload).to_bytes(LENGTH_SIZE, "big") + payload]
+
+
+def _encode_large_data(message: Data) -> list[bytes]:
+    """The same bytes as msgpack would make, with the body as a buffer of its own."""
+    head = msgpack.packb((_DATA_NUMBER, message.stream, int(message.end), b""))
+    # The last two bytes are an empty bin 8; a bin 32 header of the real size takes their place.
+    head = head[:-2] + b"\xc6" + len(message.body).to_bytes(4, "big")
+    size = len(head) + len(message.body)
+    _check_size(size)
+    return [size.to_bytes(LENGTH_SIZE, "big") + head, message.body]
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_FRAME:
+        raise LocalWireError(f"a frame of {size} bytes is larger than the maximum of {MAX_FRAME}")
+
+
+def pack_value(value: object) -> bytes:
+    """A value (settings) as msgpack of its own, to be carried inside a message and unpacked by `unpack_value`."""
+    packed: bytes = msgpack.packb(value, default=_encode_other)
+    return packed
+
+
+def unpack_value(data: bytes) -> Any:  # noqa: ANN401 - whatever was packed
+    return msgpack.unpackb(data, ext_hook=_decode_other, strict_map_key=False)
+
+
+def _encode_other(value: object) -> msgpack.ExtType:
+    """What werkzeug's converters make and msgpack has no type for; msgpack also comes here for integers over 64
+    bits."""
+    if isinstance(value, UUID):
+        return msgpack.ExtType(_EXT_UUID, value.bytes)
+    if isinstance(value, int):
+        size = value.bit_length() // 8 + 1
+        return msgpack.ExtType(_EXT_INTEGER, value.to_bytes(size, "big", signed=True))
+    raise TypeError(f"no encoding for {type(value).__name__}")
+
+
+def _decode_other(code: int, data: bytes) -> object:
+    if code == _EXT_UUID:
+        return UUID(bytes=data)
+    if code == _EXT_INTEGER:
+        return int.from_bytes(data, "big", signed=True)
+    raise ValueError(f"unknown extension type {code}")
+
+
+class FrameReader:
+    """Cuts a stream of bytes into messages, however the bytes are delivered."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._wanted = LENGTH_SIZE
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that `data` completes. Raises `RemoteWireError`; the reader is of no use after that."""
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._wanted:
+                return []
+            # The old buffer is never resized again, so that views of it stay valid.
+            whole, self._buffer = memoryview(self._buffer), bytearray()
+        else:
+            whole = memoryview(data)
+        messages, rest = self._cut(whole)
+        if rest:
+            self._buffer = bytearray(rest)
+        return messages
+
+    def _cut(self, whole: memoryview) -> tuple[list[Message], memoryview]:
+        messages = []
+        start, size = 0, len(whole)
+        self._wanted = LENGTH_SIZE
+        while size - start >= LENGTH_SIZE:
+            length = int.from_bytes(whole[start : start + LENGTH_SIZE], "big")
+            if length > MAX_FRAME:
+                excerpt = bytes(whole[start : start + RemoteWireError.EXCERPT_SIZE])
+                raise RemoteWireError(f"a frame announces {length} bytes, the maximum is {MAX_FRAME}", excerpt)
+            end = start + LENGTH_SIZE + length
+            if end > size:
+                self._wanted = LENGTH_SIZE + length
+                break
+            messages.append(decode(whole[start + LENGTH_SIZE : end]))
+            start = end
+        return messages, whole[start:]
+
+
+def decode(payload: memoryview | bytes) -> Message:
+    """One message from the payload of one frame. Raises `RemoteWireError`."""
+    try:
+        items = msgpack.unpackb(payload, ext_hook=_decode_other, strict_map_key=False)
+    # msgpack.UnpackException covers data that ends early, ValueError everything else that is malformed.
+    except (msgpack.UnpackException, ValueError, TypeError, RecursionError) as error:
+        raise RemoteWireError(f"a frame is not msgpack: {error}", bytes(payload)) from None
+    if type(items) is not list or not items:
+        raise RemoteWireError("a frame is not an array with a message number", bytes(payload))
+    number = items.pop(0)
+    if type(number) is not int or not 0 <= number < len(_TYPES):
+        raise RemoteWireError(f"{number!r:.40} is not the number of a message", bytes(payload))
+    if tuple(map(type, items)) != _TYPES[number]:
+        raise RemoteWireError(f"wrong fields for {MESSAGE_TYPES[number].__name__}", bytes(payload))
+    return _MAKERS[number](items)

@@ -1,0 +1,192 @@
+"""Everything that host and worker can say to each other, one class a message.
+
+A message travels as a msgpack array: its number from `BY_NUMBER`, then its fields in order. Fields have one exact type
+each, so that a received message is checked by comparing two tuples of types. Stream ids are chosen by the host, grow by
+use and are never used again. Sizes are bytes.
+"""
+
+from enum import IntEnum
+from typing import Any, NamedTuple, TypeAlias
+
+
+class End(IntEnum):
+    """What follows a piece of a body."""
+
+    MORE = 0
+    """More of this body may follow."""
+    BODY = 1
+    """The body is complete. After an answer's body, `Closed` or `Failed` follows when the worker's thread is free."""
+    STREAM = 2
+    """The body is complete and nothing follows: the stream is over. Only in answers."""
+
+
+class Hello(NamedTuple):
+    """Worker: I am here. The first message of all; `wire` is the version of this protocol that I speak."""
+
+    wire: int
+    pid: int
+    python: str
+
+
+class Load(NamedTuple):
+    """Host: load this plugin. `sources` are paths below `folder`, each with the place that names it, for messages."""
+
+    folder: str
+    sources: list[list[str]]
+    concurrency: int
+    development: bool
+
+
+class Ready(NamedTuple):
+    """Worker: loaded; `classes` has one qualified class name for each of `Load.sources`, in the same order."""
+
+    classes: list[str]
+
+
+class LoadFailed(NamedTuple):
+    """Worker: cannot load. Each problem has `code`, `message`, `file`, `line`, `key` and `remedy`."""
+
+    problems: list[dict[str, Any]]
+
+
+class Request(NamedTuple):
+    """Host: answer this HTTP request.
+
+    `source` is an index into `Load.sources`; `path` is percent-encoded, without `script` (`/e/<hook id>`); `headers`
+    are pairs of bytes in the client's order; `values` come from routing; `settings` is msgpack, to be decoded anew for
+    each request; `client` and `server` are [host, port]; `body` is the body's first piece.
+    """
+
+    stream: int
+    source: int
+    request_id: str
+    method: str
+    scheme: str
+    http_version: str
+    script: str
+    path: bytes
+    query: bytes
+    headers: list[list[bytes]]
+    values: dict[str, Any]
+    settings: bytes
+    client: list[Any]
+    server: list[Any]
+    end: int
+    body: bytes
+
+
+class Response(NamedTuple):
+    """Worker: the head of an answer, with the first piece of its body."""
+
+    stream: int
+    status: int
+    headers: list[list[bytes]]
+    end: int
+    body: bytes
+
+
+class Data(NamedTuple):
+    """Either side: the next piece of a body."""
+
+    stream: int
+    end: int
+    body: bytes
+
+
+class Credit(NamedTuple):
+    """Either side: `size` more bytes of this stream's body were consumed, so as many more may be sent."""
+
+    stream: int
+    size: int
+
+
+class Cancel(NamedTuple):
+    """Host: nobody wants this answer any more. The worker ends the stream with `Closed` or `Failed`."""
+
+    stream: int
+    reason: str
+
+
+class Closed(NamedTuple):
+    """Worker: the thread of this stream, whose body had ended or which was cancelled, is free again."""
+
+    stream: int
+
+
+class Failed(NamedTuple):
+    """Worker: there is no (complete) answer, and the thread is free. `detail` is empty outside development mode."""
+
+    stream: int
+    code: str
+    detail: str
+
+
+class Ping(NamedTuple):
+    """Host: are you there?"""
+
+    number: int
+
+
+class Pong(NamedTuple):
+    """Worker: I am."""
+
+    number: int
+
+
+class Drain(NamedTuple):
+    """Host: I shall send no further request. Finish the open ones and exit."""
+
+
+class Drained(NamedTuple):
+    """Worker: every stream is over, I exit now. The last message of all."""
+
+
+class Log(NamedTuple):
+    """Worker: a line of the plugin's `logging`. `request_id` is empty outside a request."""
+
+    level: int
+    logger: str
+    text: str
+    request_id: str
+
+
+Message: TypeAlias = (
+    Hello
+    | Load
+    | Ready
+    | LoadFailed
+    | Request
+    | Response
+    | Data
+    | Credit
+    | Cancel
+    | Closed
+    | Failed
+    | Ping
+    | Pong
+    | Drain
+    | Drained
+    | Log
+)
+
+MESSAGE_TYPES: tuple[type[Message], ...] = (
+    Hello,
+    Load,
+    Ready,
+    LoadFailed,
+    Request,
+    Response,
+    Data,
+    Credit,
+    Cancel,
+    Closed,
+    Failed,
+    Ping,
+    Pong,
+    Drain,
+    Drained,
+    Log,
+)
+"""A message's number on the wire is its place here: append only, and raise `connection.WIRE_VERSION` otherwise."""
+
+NUMBERS: dict[type[Message], int] = {kind: number for number, kind in enumerate(MESSAGE_TYPES)}

@@ -1,0 +1,112 @@
+"""When a message may be said: two tables and nothing else.
+
+`PHASES` orders the life of a connection, `ANSWERS` the worker's half of a stream and `BODIES` the host's. The tables
+know neither role nor clock: both sides apply the same row, the one when it sends and the other when it receives.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TypeAlias
+
+from endpointd_wire.messages import (
+    Cancel,
+    Closed,
+    Credit,
+    Data,
+    Drain,
+    Drained,
+    End,
+    Failed,
+    Hello,
+    Load,
+    LoadFailed,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Ready,
+    Request,
+    Response,
+)
+
+
+class Phase(Enum):
+    NEW = "new"
+    """Nothing was said."""
+    GREETED = "greeted"
+    """The worker has said hello."""
+    LOADING = "loading"
+    """The host has named the plugin; its code is being imported."""
+    OPEN = "open"
+    """Requests may come."""
+    DRAINING = "draining"
+    """No request may come; the open streams go on."""
+    ENDED = "ended"
+    """Nothing may be said."""
+
+
+class Answer(Enum):
+    AWAITED = "awaited"
+    """No head yet."""
+    BODY = "body"
+    """The head was sent, the body goes on."""
+    CLOSING = "closing"
+    """The body is complete, the worker's thread is not free yet."""
+    OVER = "over"
+
+
+class Body(Enum):
+    OPEN = "open"
+    COMPLETE = "complete"
+
+
+HOST_SAYS = frozenset({Load, Request, Data, Credit, Cancel, Ping, Drain})
+WORKER_SAYS = frozenset(
+    {Hello, Ready, LoadFailed, Response, Data, Credit, Closed, Failed, Pong, Drained, Log},
+)
+
+PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
+    (Phase.NEW, Hello): Phase.GREETED,
+    (Phase.GREETED, Load): Phase.LOADING,
+    (Phase.LOADING, Ready): Phase.OPEN,
+    (Phase.LOADING, LoadFailed): Phase.ENDED,
+    (Phase.LOADING, Log): Phase.LOADING,
+    (Phase.LOADING, Ping): Phase.LOADING,
+    (Phase.LOADING, Pong): Phase.LOADING,
+    (Phase.OPEN, Drain): Phase.DRAINING,
+    (Phase.DRAINING, Drained): Phase.ENDED,
+    (Phase.OPEN, Request): Phase.OPEN,
+    **{
+        (phase, kind): phase
+        for phase in (Phase.OPEN, Phase.DRAINING)
+        for kind in (Response, Data, Credit, Cancel, Closed, Failed, Ping, Pong, Log)
+    },
+}
+"""What is not here may not be said in that phase."""
+
+Step: TypeAlias = tuple[type[Message], End | None]
+
+ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
+    (Answer.AWAITED, (Response, End.MORE)): Answer.BODY,
+    (Answer.AWAITED, (Response, End.BODY)): Answer.CLOSING,
+    (Answer.AWAITED, (Response, End.STREAM)): Answer.OVER,
+    (Answer.BODY, (Data, End.MORE)): Answer.BODY,
+    (Answer.BODY, (Data, End.BODY)): Answer.CLOSING,
+    (Answer.BODY, (Data, End.STREAM)): Answer.OVER,
+    (Answer.CLOSING, (Closed, None)): Answer.OVER,
+    (Answer.AWAITED, (Failed, None)): Answer.OVER,
+    (Answer.BODY, (Failed, None)): Answer.OVER,
+    (Answer.CLOSING, (Failed, None)): Answer.OVER,
+}
+
+CANCELLED_ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
+    **ANSWERS,
+    (Answer.AWAITED, (Closed, None)): Answer.OVER,
+    (Answer.BODY, (Closed, None)): Answer.OVER,
+}
+"""After a cancel the worker may also give up without an answer."""
+
+BODIES: Mapping[tuple[Body, Step], Body] = {
+    (Body.OPEN, (Data, End.MORE)): Body.OPEN,
+    (Body.OPEN, (Data, End.BODY)): Body.COMPLETE,
+}

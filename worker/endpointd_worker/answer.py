@@ -1,0 +1,71 @@
+"""A werkzeug response as messages: its head, then each piece of its body when it is made."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+from endpointd_worker.streams import Stream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class BadAnswer(Exception):
+    """What the plugin returned cannot be sent; the text tells its author why and what to do instead."""
+
+
+def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") -> None:
+    """Send all of `response`, and close it whatever happens.
+
+    Raises `BadAnswer`, `Cancelled`, and whatever the plugin's iterable raises.
+    """
+    if not isinstance(response, Response):
+        raise BadAnswer(_explain(response))
+    chunks, _, headers = response.get_wsgi_response(environ)
+    try:
+        stream.start_answer(
+            response.status_code,
+            [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers],
+        )
+        _send_body(stream, chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+
+
+def _send_body(stream: Stream, chunks: Iterable[object]) -> None:
+    for chunk in chunks:
+        if type(chunk) is not bytes:
+            chunk = _to_bytes(chunk)
+        if chunk:
+            stream.write(chunk)
+        else:
+            stream.check()
+    stream.end_body()
+
+
+def _to_bytes(chunk: object) -> bytes:
+    if isinstance(chunk, bytes | bytearray | memoryview):
+        return bytes(chunk)
+    if isinstance(chunk, str):
+        return chunk.encode()
+    raise BadAnswer(
+        f"the response's body yielded {_a(chunk)}; yield str or bytes instead, for example json.dumps(...) of it"
+    )
+
+
+def _explain(value: object) -> str:
+    if isinstance(value, str | bytes):
+        return f"_invoke returned {_a(value)}; return werkzeug.Response(...) with it instead"
+    if value is None:
+        return "_invoke returned None (no return statement?); return a werkzeug.Response"
+    if hasattr(value, "__await__"):
+        return "_invoke returned a coroutine; write it as a plain function, not as 'async def'"
+    return f"_invoke returned {_a(value)}; return a werkzeug.Response"
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

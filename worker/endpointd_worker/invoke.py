@@ -1,0 +1,72 @@
+"""One request through the plugin's class, from the message to the end of its stream.
+
+A plugin's exception is this file's business and nobody else's: it is logged here with its traceback, and becomes either
+an answer (`HTTPException`) or a `Failed`.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request as WerkzeugRequest
+
+from endpointd_wire.frames import unpack_value
+from endpointd_worker.answer import BadAnswer, send_answer
+from endpointd_worker.environ import build_request
+from endpointd_worker.logs import request_id
+from endpointd_worker.streams import Cancelled, Stream
+
+_log = logging.getLogger("endpointd")
+
+
+class Invoker:
+    """Runs streams, each to its end, on the thread that calls.
+
+    `classes` are those of `Load.sources`, in that order; `open_session` makes, of the
+    ids of a request and of its endpoint, what an Endpoint is constructed with.
+    """
+
+    def __init__(self, classes: list[type], open_session: Callable[[str, str], object], *, development: bool) -> None:
+        self._classes: list[Callable[[object], Any]] = [*classes]
+        self._open_session = open_session
+        self._development = development
+
+    def run(self, stream: Stream) -> None:
+        """Answer `stream`. Never raises."""
+        token = request_id.set(stream.request.request_id)
+        try:
+            request = build_request(stream)
+            try:
+                self._answer(stream, request)
+            finally:
+                request.close()
+            stream.close()
+        except Cancelled:
+            stream.close()
+        except BadAnswer as error:
+            _log.error("%s %s: %s", stream.request.method, _path(stream), error)
+            stream.fail("bad_answer", str(error) if self._development else "")
+        # SystemExit and KeyboardInterrupt as well: in a thread they would end the thread and answer nothing.
+        except BaseException:  # noqa: BLE001
+            _log.exception("%s %s failed", stream.request.method, _path(stream))
+            stream.fail("exception", traceback.format_exc() if self._development else "")
+        finally:
+            request_id.reset(token)
+
+    def _answer(self, stream: Stream, request: WerkzeugRequest) -> None:
+        message = stream.request
+        try:
+            session = self._open_session(message.request_id, message.script.rpartition("/")[2])
+            endpoint = self._classes[message.source](session)
+            response = endpoint.invoke(request, message.values, unpack_value(message.settings))
+            send_answer(stream, response, request.environ)
+        except HTTPException as error:
+            if stream.head_sent:
+                raise
+            send_answer(stream, error.get_response(request.environ), request.environ)
+
+
+def _path(stream: Stream) -> str:
+    return stream.request.path.decode("latin-1")

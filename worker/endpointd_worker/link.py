@@ -1,0 +1,155 @@
+"""The worker's end of the wire, shared by all its threads.
+
+Owns the socket, the `Connection` and the one lock that guards both and everything in the streams. Frames that are ready
+together leave in one system call: while `deferring` is on, a stream's output may wait here for the rest of it, until
+the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or whoever switched it on calls `flush`.
+"""
+
+import contextlib
+import socket
+import threading
+
+from endpointd_wire.connection import Connection, Role
+from endpointd_wire.errors import LocalWireError
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Message, Ping, Pong, Request
+from endpointd_wire.states import Phase
+from endpointd_worker.streams import Stream
+
+RECEIVE_SIZE = MAX_PIECE + 64 * 1024
+
+
+class HostGone(Exception):
+    """The other end of the wire is closed: the host has ended, or has given this worker up."""
+
+
+class Link:
+    def __init__(self, wire: socket.socket) -> None:
+        self.lock = threading.Lock()
+        self.connection = Connection(Role.WORKER)
+        self.deferring = False
+        self.idle = threading.Event()
+        """Set when the host wants no more of this worker and no stream is open."""
+        self._wire = wire
+        self._buffer = bytearray(RECEIVE_SIZE)
+        self._streams: dict[int, Stream] = {}
+        self._unsent: list[Stream] = []
+        self._gone = False
+
+    # Sending
+
+    def send(self, message: Message) -> None:
+        """Send one message now, after all that was deferred."""
+        with self.lock:
+            self._flush()
+            self._write(self.connection.send(message))
+
+    def flush(self) -> None:
+        """Send what was deferred."""
+        if self._unsent:
+            with self.lock:
+                self._flush()
+
+    def stop_deferring(self) -> None:
+        with self.lock:
+            self.deferring = False
+            self._flush()
+
+    def offer(self, stream: Stream, *, at_once: bool) -> None:
+        """`stream` has output. The lock is held."""
+        if stream not in self._unsent:
+            self._unsent.append(stream)
+        if at_once or not self.deferring:
+            self._flush()
+
+    def flush_locked(self) -> None:
+        if self._unsent:
+            self._flush()
+
+    def send_locked(self, message: Message) -> None:
+        self._write(self.connection.send(message))
+
+    def _flush(self) -> None:
+        buffers: list[bytes] = []
+        for stream in self._unsent:
+            try:
+                for message in stream.take_output():
+                    buffers += self.connection.send(message)
+            except LocalWireError as error:
+                # Headers larger than a frame, say. The thread hears of it as of any cancellation.
+                stream.cancel(str(error))
+                buffers += self.connection.send(Failed(stream.id, "bad_answer", str(error)))
+            if not self.connection.is_open(stream.id):
+                self._streams.pop(stream.id, None)
+        self._unsent.clear()
+        self._write(buffers)
+        self._check_idle()
+
+    def _write(self, buffers: list[bytes]) -> None:
+        if not buffers or self._gone:
+            return
+        try:
+            if len(buffers) == 1:
+                self._wire.sendall(buffers[0])
+            else:
+                self._send_all(buffers)
+        except OSError:
+            # The thread that reads will see the end of the wire as well, and end the process.
+            self._lose()
+
+    def _send_all(self, buffers: list[bytes]) -> None:
+        sent = self._wire.sendmsg(buffers)
+        total = sum(map(len, buffers))
+        if sent < total:
+            self._wire.sendall(memoryview(b"".join(buffers))[sent:])
+
+    def _check_idle(self) -> None:
+        if self.connection.phase is Phase.DRAINING and not self.connection.open_streams:
+            self.idle.set()
+
+    # Receiving, by one thread at a time
+
+    def receive(self) -> list[Stream]:
+        """Wait for the host; return the new requests. Raises `HostGone`, or `RemoteWireError`."""
+        try:
+            size = self._wire.recv_into(self._buffer)
+        except OSError:
+            size = 0
+        with self.lock:
+            if not size:
+                self._lose()
+                raise HostGone
+            messages = self.connection.receive(bytes(memoryview(self._buffer)[:size]))
+            return [stream for message in messages if (stream := self._take(message)) is not None]
+
+    def receive_message(self) -> Message:
+        """Wait for one message, before there are streams. Raises `HostGone`, or `RemoteWireError`."""
+        while True:
+            data = self._wire.recv(RECEIVE_SIZE)
+            if not data:
+                raise HostGone
+            for message in self.connection.receive(data):
+                return message
+
+    def _take(self, message: Message) -> Stream | None:
+        if isinstance(message, Request):
+            stream = self._streams[message.stream] = Stream(self, message)
+            return stream
+        if isinstance(message, Ping):
+            self._write(self.connection.send(Pong(message.number)))
+        elif isinstance(message, Drain):
+            self._check_idle()
+        elif isinstance(message, Data):
+            self._streams[message.stream].deliver(message)
+        elif isinstance(message, Credit):
+            self._streams[message.stream].wake()
+        elif isinstance(message, Cancel):
+            self._streams[message.stream].cancel(message.reason)
+        return None
+
+    def _lose(self) -> None:
+        self._gone = True
+        for stream in list(self._streams.values()):
+            stream.cancel("the host is gone")
+        with contextlib.suppress(OSError):
+            self._wire.shutdown(socket.SHUT_RDWR)

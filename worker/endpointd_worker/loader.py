@@ -1,0 +1,207 @@
+"""A plugin's folder as the classes that answer its interfaces.
+
+Each source is imported once, as the module that `import endpoints.duck` from elsewhere in the plugin would find. Every
+source is tried, so that an author sees all problems at once.
+"""
+
+import ast
+import importlib
+import inspect
+import sys
+import traceback
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+SDK = Path(__file__).parent / "sdk"
+
+
+class SourceProblem(Exception):
+    """Why a source gives no class: what happened, where, and what to do."""
+
+    def __init__(self, code: str, message: str, remedy: str, file: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.file = file
+        self.line = line
+
+    def as_dict(self, key: str) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "message": self.message,
+            "file": self.file,
+            "line": self.line,
+            "key": key,
+            "remedy": self.remedy,
+        }
+
+
+def prepare_path(folder: Path) -> None:
+    """The plugin's folder first, as if it were run from there; the built-in `dify_plugin` last, behind an installed
+    one."""
+    sys.path.insert(0, str(folder))
+    sys.path.append(str(SDK))
+
+
+def load_classes(folder: Path, sources: list[list[str]]) -> tuple[list[type], list[dict[str, Any]]]:
+    """The class of each [source, key]; and the problems of those that have none, as `LoadFailed` carries them."""
+    base = importlib.import_module("dify_plugin").Endpoint
+    classes, problems = [], []
+    for source, key in sources:
+        try:
+            module = _import_source(folder, source)
+            classes.append(_find_class(module, base, source))
+        except SourceProblem as problem:
+            problems.append(problem.as_dict(key))
+    return classes, problems
+
+
+# Importing
+
+
+def _import_source(folder: Path, source: str) -> ModuleType:
+    _check_syntax(folder, source)
+    try:
+        return _import_module(folder, source)
+    # A plugin may raise anything, SystemExit included, and the other sources are still to be tried.
+    except BaseException as error:
+        traceback.print_exc()
+        raise _explain_import(folder, source, error) from error
+
+
+def _check_syntax(folder: Path, source: str) -> None:
+    """Found before the import, so that a fault in this file is not mistaken for one in a file that it imports."""
+    try:
+        ast.parse((folder / source).read_bytes(), filename=source)
+    except (SyntaxError, ValueError) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else None
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise SourceProblem("syntax_error", f"not valid Python: {reason}", "correct the line", source, line) from None
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        raise SourceProblem("source_unreadable", message, "check the file and its permissions", source) from None
+
+
+def _import_module(folder: Path, source: str) -> ModuleType:
+    path = folder / source
+    name = ".".join(Path(source).with_suffix("").parts)
+    if _finds(name, path):
+        return importlib.import_module(name)
+    # Another module has the name (a standard one, say), or the file's stem is no module name.
+    name = f"endpointd_source_{name.replace('.', '_')}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _finds(name: str, path: Path) -> bool:
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path.resolve()
+
+
+def _explain_import(folder: Path, source: str, error: BaseException) -> SourceProblem:
+    file, line = _innermost(folder, error) or (source, None)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        inside = _relative(folder, error.filename)
+        return SourceProblem(
+            "syntax_error", f"not valid Python: {error.msg}", "correct the line", inside or error.filename, error.lineno
+        )
+    if isinstance(error, ModuleNotFoundError):
+        remedy = f"add {error.name!r} to the plugin's requirements, or correct the import"
+    elif isinstance(error, SystemExit):
+        remedy = "a source must not end the process when it is imported"
+    else:
+        remedy = "see the traceback in the plugin's log"
+    return SourceProblem("import_failed", f"importing {source} raised {text}", remedy, file, line)
+
+
+def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | None:
+    """The last line of the plugin's own that the error passed through."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        inside = _relative(folder, frame.filename)
+        if inside is not None:
+            return inside, frame.lineno
+    return None
+
+
+def _relative(folder: Path, filename: str) -> str | None:
+    try:
+        return Path(filename).resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+# Finding the class
+
+
+def _find_class(module: ModuleType, base: type, source: str) -> type:
+    """The one concrete subclass defined in the file; if it defines none, the one that it imports."""
+    named = {id(value): value for value in vars(module).values() if _is_subclass(value, base)}
+    subclasses = list(named.values())
+    own = [cls for cls in subclasses if cls.__module__ == module.__name__]
+    imported = [cls for cls in subclasses if cls.__module__ != module.__name__]
+    for candidates in (own, imported):
+        concrete = [cls for cls in candidates if not inspect.isabstract(cls)]
+        if len(concrete) > 1:
+            raise _several(module, source, concrete)
+        if concrete:
+            return _checked(concrete[0], source)
+    raise _none(source, own)
+
+
+def _is_subclass(value: object, base: type) -> bool:
+    """Whether this is a class of somebody's; those of the SDK itself do not count."""
+    return isinstance(value, type) and issubclass(value, base) and value.__module__.partition(".")[0] != "dify_plugin"
+
+
+def _checked(cls: type, source: str) -> type:
+    method = cls._invoke  # type: ignore[attr-defined]
+    if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+        message = f"{cls.__name__}._invoke is an async function"
+        raise SourceProblem("invoke_async", message, "write 'def _invoke', without async", source, _line(cls._invoke))  # type: ignore[attr-defined]
+    return cls
+
+
+def _several(module: ModuleType, source: str, classes: list[type]) -> SourceProblem:
+    names = ", ".join(sorted(cls.__name__ for cls in classes))
+    where = "defines" if classes[0].__module__ == module.__name__ else "defines none and imports"
+    return SourceProblem(
+        "class_several",
+        f"{source} {where} {len(classes)} Endpoint classes: {names}",
+        "leave one in this file, or make those that only serve as a base abstract (without _invoke)",
+        source,
+        min(filter(None, map(_line, classes)), default=None),
+    )
+
+
+def _none(source: str, abstract: list[type]) -> SourceProblem:
+    if abstract:
+        cls = abstract[0]
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        message = f"class {cls.__name__} does not define {missing}"
+        return SourceProblem("invoke_missing", message, f"add 'def {missing}' to it", source, _line(cls))
+    return SourceProblem(
+        "class_missing",
+        f"{source} has no class that inherits from dify_plugin.Endpoint",
+        "define one: class Name(Endpoint): def _invoke(self, r, values, settings): ...",
+        source,
+    )
+
+
+def _line(thing: Any) -> int | None:  # noqa: ANN401 - a class or a function
+    try:
+        return inspect.getsourcelines(thing)[1]
+    except (OSError, TypeError):
+        return None

@@ -1,0 +1,28 @@
+"""The class that a plugin's source inherits from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, final
+
+from werkzeug.wrappers import Request, Response
+
+from dify_plugin.core.runtime import Session
+
+
+class Endpoint(ABC):
+    """Answers one interface. A new object is made for each request; implement `_invoke`."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @final
+    def invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
+        return self._invoke(r, values, settings)
+
+    @abstractmethod
+    def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
+        """Answer `r`.
+
+        `values` are the variables of the path, converted; `settings` is the configuration of the endpoint that was
+        called, with the declared defaults filled in. Return a `werkzeug.Response`; its body may be a generator.
+        """

@@ -1,0 +1,82 @@
+"""A worker's life: claim the wire, say hello, load the plugin, answer until the host wants no more, exit."""
+
+import gc
+import importlib
+import os
+import platform
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from endpointd_wire.connection import WIRE_VERSION
+from endpointd_wire.errors import RemoteWireError
+from endpointd_wire.messages import Drained, Hello, Load, LoadFailed, Ready
+from endpointd_worker import logs
+from endpointd_worker.invoke import Invoker
+from endpointd_worker.link import HostGone, Link
+from endpointd_worker.loader import load_classes, prepare_path
+from endpointd_worker.pool import Pool
+from endpointd_worker.stdio import NotAWorker, claim_wire
+
+BY_HAND = """\
+This is a worker of endpointd. It is started by the endpointd daemon and speaks to nobody else.
+To try a plugin, run: endpointd check FOLDER
+"""
+
+
+def serve() -> int:
+    """Run the worker on fd 0 until it is told to end; returns the exit status."""
+    try:
+        wire = claim_wire()
+    except NotAWorker:
+        sys.stderr.write(BY_HAND)
+        return 2
+    signal.signal(signal.SIGTERM, _terminate)
+    # Control-C in a terminal is meant for the host, which then ends its workers in good order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = Link(wire)
+    try:
+        invoker = _load(link)
+    except HostGone:
+        return 0
+    if invoker is None:
+        return 1
+    Pool(link, invoker.run, _lost).start()
+    link.idle.wait()
+    link.send(Drained())
+    return 0
+
+
+def _load(link: Link) -> Invoker | None:
+    """Do what the host's `Load` says; None when the plugin has problems, which the host was told."""
+    link.send(Hello(WIRE_VERSION, os.getpid(), platform.python_version()))
+    order = link.receive_message()
+    assert isinstance(order, Load), order
+    folder = Path(order.folder)
+    prepare_path(folder)
+    logs.install(link)
+    classes, problems = load_classes(folder, order.sources)
+    if problems:
+        link.send(LoadFailed(problems))
+        return None
+    runtime = importlib.import_module("dify_plugin.core.runtime")
+    # What was imported stays for good: no collection needs to look at it again.
+    gc.collect()
+    gc.freeze()
+    link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
+    return Invoker(classes, runtime.Session, development=order.development)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _lost(error: Exception) -> None:
+    """The wire has ended, so nobody can be answered any more: end at once, whatever the plugin's threads do."""
+    if isinstance(error, RemoteWireError):
+        sys.stderr.write(f"endpointd: the host broke the protocol: {error}\n")
+    elif not isinstance(error, HostGone):
+        sys.stderr.write(f"endpointd: reading the wire failed: {error!r}\n")
+    sys.stderr.flush()
+    os._exit(0 if isinstance(error, HostGone) else 70)

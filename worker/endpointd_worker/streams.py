@@ -1,0 +1,188 @@
+"""A request under way: its body coming in, its answer going out, its cancellation.
+
+A stream belongs to the thread that runs it. All its state is guarded by the link's lock, on which the thread also
+waits: for the next piece of the body, or for credit to send more.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from endpointd_wire.connection import WINDOW, Connection
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
+
+FLUSH_SIZE = 64 * 1024
+"""Output is not held back for company beyond this."""
+
+CREDIT_STEP = WINDOW // 4
+"""Credit is returned in steps of this size: often enough that the host never waits, seldom enough to cost nothing."""
+
+
+class Cancelled(Exception):
+    """The host wants no answer any more; the message says why."""
+
+
+class StreamLink(Protocol):
+    """What a stream needs of the link."""
+
+    lock: threading.Lock
+    connection: Connection
+
+    def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
+    def flush_locked(self) -> None: ...
+    def send_locked(self, message: Message) -> None: ...
+
+
+class Stream:
+    def __init__(self, link: StreamLink, request: Request) -> None:
+        self.id = request.stream
+        self.request = request
+        self.cancelled: str | None = None
+        self.before_wait: Callable[[], None] | None = None
+        """Called before the thread blocks, so that another can take over its duties."""
+        self._link = link
+        self._waiter: threading.Condition | None = None
+        self._pieces = deque([request.body] if request.body else ())
+        self._complete = request.end == End.BODY
+        self._consumed = 0
+        self._head: tuple[int, list[list[bytes]]] | None = None
+        self._head_sent = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._end = End.MORE
+        self._last: Closed | Failed | None = None
+
+    # The body of the request
+
+    @property
+    def body_is_whole(self) -> bool:
+        """Whether the whole body is here already, so that reading it will not block."""
+        return self._complete
+
+    def read_piece(self) -> bytes:
+        """The next piece of the body, b"" at its end. Raises `Cancelled`."""
+        with self._link.lock:
+            while not self._pieces:
+                self.check()
+                if self._complete:
+                    return b""
+                self._wait()
+            piece = self._pieces.popleft()
+            self._consumed += len(piece)
+            if self._consumed >= CREDIT_STEP and not self._complete:
+                self._link.send_locked(Credit(self.id, self._consumed))
+                self._consumed = 0
+        return piece
+
+    def deliver(self, data: Data) -> None:
+        """A piece has come. The lock is held."""
+        if data.body:
+            self._pieces.append(data.body)
+        self._complete = data.end == End.BODY
+        self.wake()
+
+    # Cancellation
+
+    def cancel(self, reason: str) -> None:
+        """The host has cancelled. The lock is held."""
+        self.cancelled = reason
+        self.wake()
+
+    def check(self) -> None:
+        if self.cancelled is not None:
+            raise Cancelled(self.cancelled)
+
+    def wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.notify_all()
+
+    def _wait(self) -> None:
+        self._link.flush_locked()
+        if self.before_wait is not None:
+            self.before_wait()
+        if self._waiter is None:
+            self._waiter = threading.Condition(self._link.lock)
+        self._waiter.wait()
+
+    # The answer
+
+    @property
+    def head_sent(self) -> bool:
+        """Whether the host knows the head already, so that nothing else can be answered."""
+        return self._head_sent
+
+    def start_answer(self, status: int, headers: list[list[bytes]]) -> None:
+        """Send the head; one that was not sent yet is replaced, together with its body."""
+        with self._link.lock:
+            self._head = (status, headers)
+            self._parts.clear()
+            self._size = 0
+            self._link.offer(self, at_once=False)
+
+    def write(self, chunk: bytes) -> None:
+        """Send a piece of the body, of any size. Blocks while the host grants no credit. Raises `Cancelled`."""
+        if len(chunk) <= MAX_PIECE:
+            self._write_piece(chunk)
+            return
+        view = memoryview(chunk)
+        for start in range(0, len(chunk), MAX_PIECE):
+            self._write_piece(bytes(view[start : start + MAX_PIECE]))
+
+    def _write_piece(self, piece: bytes) -> None:
+        with self._link.lock:
+            self.check()
+            if self._size + len(piece) > MAX_PIECE:
+                self._link.flush_locked()
+            while self._link.connection.window(self.id) - self._size < len(piece):
+                self._wait()
+                self.check()
+            self._parts.append(piece)
+            self._size += len(piece)
+            self._link.offer(self, at_once=self._size >= FLUSH_SIZE)
+
+    def end_body(self) -> None:
+        with self._link.lock:
+            self._end = End.BODY
+            self._link.offer(self, at_once=False)
+
+    def close(self) -> None:
+        """The thread is done with this stream."""
+        self._finish(Closed(self.id))
+
+    def fail(self, code: str, detail: str) -> None:
+        """There is no (complete) answer; what was not sent of it is forgotten."""
+        with self._link.lock:
+            if not self._head_sent:
+                self._head = None
+                self._parts.clear()
+                self._end = End.MORE
+        self._finish(Failed(self.id, code, detail))
+
+    def _finish(self, last: Closed | Failed) -> None:
+        with self._link.lock:
+            self._last = last
+            self._link.offer(self, at_once=True)
+
+    def take_output(self) -> Iterator[Message]:
+        """Everything that waits to be sent, in as few messages as possible. The lock is held."""
+        end, last = self._end, self._last
+        if end is End.BODY and type(last) is Closed:
+            end, last = End.STREAM, None
+        if self._head is not None:
+            yield Response(self.id, *self._head, end, self._take_parts())
+            self._head, self._head_sent = None, True
+        elif self._parts or self._end is not End.MORE:
+            yield Data(self.id, end, self._take_parts())
+        self._end = End.MORE
+        self._last = None
+        if last is not None:
+            yield last
+
+    def _take_parts(self) -> bytes:
+        parts = self._parts
+        whole = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._size = 0
+        return whole
