@@ -103,7 +103,7 @@ def test_the_folder_itself_may_be_a_link(folder: PluginFolder, tmp_path: Path) -
     assert PluginFolder(tmp_path / "here").read("a.yaml") == b"a: 1"
 
 
-def test_a_pipe_or_socket_is_refused_and_does_not_block(folder: PluginFolder, monkeypatch) -> None:
+def test_a_pipe_or_socket_is_refused_and_does_not_block(folder: PluginFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(folder.root / "pipe")
     monkeypatch.chdir(folder.root)
     with socket.socket(socket.AF_UNIX) as listener:

@@ -28,6 +28,13 @@ def match(routes: RouteTable, path: str, method: str = "GET", query: str = "") -
     return routes.match(path, method, query, PREFIX)
 
 
+def matched(routes: RouteTable, path: str, method: str = "GET") -> Matched:
+    """The match of a request; the test fails if there is none."""
+    route = match(routes, path, method)
+    assert isinstance(route, Matched)
+    return route
+
+
 @pytest.mark.parametrize(
     ("rule", "path", "values"),
     [
@@ -89,7 +96,7 @@ def test_a_path_that_does_not_suit_is_not_found(rule: str, path: str) -> None:
 def test_the_more_exact_rule_wins_whatever_the_order() -> None:
     routes = table("GET /<path:x>", "GET /<x>", "GET /<int:x>", "GET /a")
 
-    assert [match(routes, path).interface for path in ("/a/b", "/b", "/5", "/a")] == [0, 1, 2, 3]
+    assert [matched(routes, path).interface for path in ("/a/b", "/b", "/5", "/a")] == [0, 1, 2, 3]
 
 
 def test_each_method_of_a_path_is_a_route_of_its_own() -> None:
@@ -111,24 +118,24 @@ def test_the_wrong_method_is_told_the_right_ones_in_order() -> None:
 
 @pytest.mark.parametrize("rule", ["/a", "/<x>"])
 def test_a_get_rule_answers_head(rule: str) -> None:
-    assert match(table("POST /z", f"GET {rule}"), "/a", "HEAD").interface == 1
+    assert matched(table("POST /z", f"GET {rule}"), "/a", "HEAD").interface == 1
 
 
 @pytest.mark.parametrize("rules", [("/a", "/a"), ("/a/", "//a/"), ("/<x>", "/<y>"), ("/<path:x>", "/<path:y>")])
 def test_a_head_interface_of_the_same_path_answers_head_whatever_the_order(rules: tuple[str, str]) -> None:
     path = rules[0].replace("<x>", "v").replace("<path:x>", "v/w")
 
-    assert match(table(f"GET {rules[0]}", f"HEAD {rules[1]}"), path, "HEAD").interface == 1
-    assert match(table(f"HEAD {rules[0]}", f"GET {rules[1]}"), path, "HEAD").interface == 0
-    assert match(table(f"GET {rules[0]}", f"HEAD {rules[1]}"), path, "GET").interface == 0
+    assert matched(table(f"GET {rules[0]}", f"HEAD {rules[1]}"), path, "HEAD").interface == 1
+    assert matched(table(f"HEAD {rules[0]}", f"GET {rules[1]}"), path, "HEAD").interface == 0
+    assert matched(table(f"GET {rules[0]}", f"HEAD {rules[1]}"), path, "GET").interface == 0
 
 
 def test_a_head_interface_does_not_change_the_order_of_other_rules() -> None:
     routes = table("HEAD /<any(a):y>", "GET /<x>", "GET /<any(a):y>")
     without = table("GET /<string(length=1):w>", "GET /<x>", "HEAD /<x>")
 
-    assert match(routes, "/a").interface == 2
-    assert match(without, "/a").interface == 0
+    assert matched(routes, "/a").interface == 2
+    assert matched(without, "/a").interface == 0
 
 
 @pytest.mark.parametrize(
@@ -168,11 +175,11 @@ def test_no_routes_find_nothing() -> None:
 def test_the_values_are_the_callers_to_change() -> None:
     routes = table("GET /", "GET /<x>")
 
-    match(routes, "/").values["a"] = 1
-    match(routes, "/y").values["a"] = 1
+    matched(routes, "/").values["a"] = 1
+    matched(routes, "/y").values["a"] = 1
 
-    assert match(routes, "/").values == {}
-    assert match(routes, "/y").values == {"x": "y"}
+    assert matched(routes, "/").values == {}
+    assert matched(routes, "/y").values == {"x": "y"}
 
 
 def test_a_path_that_is_not_a_rule_is_refused_when_the_table_is_made() -> None:
@@ -202,7 +209,7 @@ def test_a_crowded_rule_and_a_hostile_path_do_not_stop_the_host(rule: str, unit:
 def test_a_rule_that_is_not_crowded_takes_a_path_of_any_length() -> None:
     routes = table("GET /<a>/<path:b>", "GET /x/<a>-<b>")
 
-    assert match(routes, "/y/" + "a/" * 30_000 + "b").interface == 0
+    assert matched(routes, "/y/" + "a/" * 30_000 + "b").interface == 0
     assert match(routes, "/x/2026-01") == Matched(1, {"a": "2026", "b": "01"})
 
 

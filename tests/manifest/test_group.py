@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from endpointd.manifest.group import MAX_INTERFACES
-from endpointd.manifest.model import METHODS
+from endpointd.manifest.model import METHODS, Plugin
 from endpointd.manifest.reading import Reading
 
 if TYPE_CHECKING:
     from tests.manifest.conftest import Draft
+
+
+def good(reading: Reading) -> Plugin:
+    """The plugin that was read; the test fails if it was refused."""
+    assert reading.plugin is not None, reading.findings
+    return reading.plugin
 
 
 def errors_of(reading: Reading) -> list[tuple[str | None, str | None, str]]:
@@ -27,7 +33,7 @@ def test_each_of_the_six_methods_is_taken(draft: Draft, method: str) -> None:
     reading = draft.read()
 
     assert reading.findings == ()
-    assert reading.plugin.interfaces[0].method == method
+    assert good(reading).interfaces[0].method == method
 
 
 @pytest.mark.parametrize("method", ["PATCH", "TRACE", "CONNECT", "get", "Get", "G E T"])
@@ -104,7 +110,7 @@ def test_a_source_may_have_hyphens_and_a_dot_before_it(draft: Draft, source: str
     reading = draft.read({"endpoints/whatsapp-bot.py": ""})
 
     assert reading.findings == ()
-    assert reading.plugin.sources == ("endpoints/whatsapp-bot.py",)
+    assert good(reading).sources == ("endpoints/whatsapp-bot.py",)
 
 
 def test_a_source_with_a_dot_in_its_name_is_taken_with_a_warning(draft: Draft) -> None:
@@ -120,7 +126,7 @@ def test_a_source_with_a_dot_in_its_name_is_taken_with_a_warning(draft: Draft) -
 def test_hidden_is_read_and_never_an_error(draft: Draft, written: object) -> None:
     draft.interface["hidden"] = written
 
-    assert draft.read().plugin.interfaces[0].hidden is True
+    assert good(draft.read()).interfaces[0].hidden is True
 
 
 def test_hidden_of_a_wrong_type_is_a_warning(draft: Draft) -> None:
@@ -129,7 +135,7 @@ def test_hidden_of_a_wrong_type_is_a_warning(draft: Draft) -> None:
     reading = draft.read()
 
     assert [(found.key, found.code) for found in reading.warnings] == [("hidden", "wrong_type")]
-    assert reading.plugin.interfaces[0].hidden is False
+    assert good(reading).interfaces[0].hidden is False
 
 
 def test_interfaces_may_be_written_inline_beside_paths(draft: Draft) -> None:
@@ -139,7 +145,7 @@ def test_interfaces_may_be_written_inline_beside_paths(draft: Draft) -> None:
     reading = draft.read()
 
     assert reading.findings == ()
-    assert [(i.path, i.file) for i in reading.plugin.interfaces] == [
+    assert [(i.path, i.file) for i in good(reading).interfaces] == [
         ("/duck/<app_id>", "endpoints/duck.yaml"),
         ("/goose", "group/duck.yaml"),
     ]
@@ -267,4 +273,4 @@ def test_routes_that_differ_are_both_kept(draft: Draft, second: str, method: str
     reading = draft.read()
 
     assert reading.findings == ()
-    assert len(reading.plugin.interfaces) == 2
+    assert len(good(reading).interfaces) == 2

@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from endpointd.manifest.model import Group, I18n, Interface, Permissions, Setting, SettingType
-from endpointd.manifest.reading import MAX_GROUPS
+from endpointd.manifest.model import Group, I18n, Interface, Permissions, Plugin, Setting, SettingType
+from endpointd.manifest.reading import MAX_GROUPS, Reading
 
 if TYPE_CHECKING:
     from tests.manifest.conftest import Draft
+
+
+def good(reading: Reading) -> Plugin:
+    """The plugin that was read; the test fails if it was refused."""
+    assert reading.plugin is not None, reading.findings
+    return reading.plugin
+
 
 GONE = object()
 
@@ -30,7 +37,7 @@ def test_a_complete_plugin_is_read_whole_and_without_findings(draft: Draft) -> N
     reading = draft.read()
 
     assert reading.findings == ()
-    plugin = reading.plugin
+    plugin = good(reading)
     assert plugin.id == "someone/duck"
     assert plugin.identity == "someone/duck:0.1.0"
     assert plugin.label == plugin.description == I18n("Duck", "鸭子", "アヒル", "Pato")
@@ -57,7 +64,7 @@ def test_a_complete_plugin_is_read_whole_and_without_findings(draft: Draft) -> N
 def test_without_an_author_the_name_is_the_id(draft: Draft) -> None:
     draft.manifest["author"] = None
 
-    plugin = draft.read().plugin
+    plugin = good(draft.read())
 
     assert (plugin.id, plugin.identity) == ("duck", "duck:0.1.0")
 
@@ -210,7 +217,7 @@ def test_a_misspelt_key_is_told_what_it_nearly_is(draft: Draft, path: str, old: 
 def test_a_number_that_should_be_text_keeps_how_it_was_written(draft: Draft) -> None:
     text = 'name: duck\nversion: "1.0.0"\nplugins: {endpoints: [group/duck.yaml]}\nmeta: {runner: {version: 3.10}}\n'
 
-    assert draft.read({"manifest.yaml": text}).plugin.runner_version == "3.10"
+    assert good(draft.read({"manifest.yaml": text})).runner_version == "3.10"
 
 
 def test_without_the_assets_folder_there_is_one_warning(draft: Draft) -> None:
@@ -222,13 +229,13 @@ def test_without_the_assets_folder_there_is_one_warning(draft: Draft) -> None:
 def test_storage_without_a_size_has_the_documented_default(draft: Draft) -> None:
     del draft.manifest["resource"]["permission"]["storage"]["size"]
 
-    assert draft.read().plugin.permissions.storage_size == 1048576
+    assert good(draft.read()).permissions.storage_size == 1048576
 
 
 def test_flags_of_models_count_only_when_models_are_enabled(draft: Draft) -> None:
     draft.manifest["resource"]["permission"]["model"]["enabled"] = False
 
-    assert draft.read().plugin.permissions.models == frozenset()
+    assert good(draft.read()).permissions.models == frozenset()
 
 
 def test_a_missing_manifest_is_named(draft: Draft) -> None:
@@ -284,9 +291,9 @@ endpoints:
     reading = draft.read({"group/goose.yaml": goose})
 
     assert reading.findings == ()
-    assert [setting.name for setting in reading.plugin.settings] == ["api_key", "pond"]
-    assert [(i.method, i.path) for i in reading.plugin.interfaces] == [("GET", "/duck/<app_id>"), ("POST", "/goose")]
-    assert reading.plugin.sources == ("endpoints/duck.py",)
+    assert [setting.name for setting in good(reading).settings] == ["api_key", "pond"]
+    assert [(i.method, i.path) for i in good(reading).interfaces] == [("GET", "/duck/<app_id>"), ("POST", "/goose")]
+    assert good(reading).sources == ("endpoints/duck.py",)
 
 
 def test_a_setting_declared_differently_in_two_groups_names_both_places(draft: Draft) -> None:
@@ -328,4 +335,4 @@ def test_every_fault_of_a_plugin_is_found_at_once(draft: Draft) -> None:
 def test_a_plugin_whose_required_settings_have_defaults_needs_none(draft: Draft) -> None:
     draft.group["settings"][0]["default"] = "secret"
 
-    assert not draft.read().plugin.needs_settings
+    assert not good(draft.read()).needs_settings

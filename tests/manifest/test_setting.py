@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from endpointd.manifest.model import I18n, Option, Setting, SettingType
+from endpointd.manifest.model import I18n, Option, Plugin, Setting, SettingType
 from endpointd.manifest.reading import Reading
 
 if TYPE_CHECKING:
     from tests.manifest.conftest import Draft
+
+
+def good(reading: Reading) -> Plugin:
+    """The plugin that was read; the test fails if it was refused."""
+    assert reading.plugin is not None, reading.findings
+    return reading.plugin
+
 
 LABEL = {"en_US": "Label"}
 OPTIONS = [{"value": "us", "label": {"en_US": "US"}}, {"value": "eu", "label": {"en_US": "EU"}}]
@@ -27,14 +34,14 @@ def test_a_group_may_have_no_settings(with_settings: Callable[[object], Reading]
     reading = with_settings(absent)
 
     assert reading.findings == ()
-    assert reading.plugin.settings == ()
-    assert not reading.plugin.needs_settings
+    assert good(reading).settings == ()
+    assert not good(reading).needs_settings
 
 
 def test_settings_may_be_left_out(draft: Draft) -> None:
     del draft.group["settings"]
 
-    assert draft.read().plugin.settings == ()
+    assert good(draft.read()).settings == ()
 
 
 def test_a_mapping_and_a_list_declare_the_same(with_settings: Callable[[object], Reading]) -> None:
@@ -44,7 +51,7 @@ def test_a_mapping_and_a_list_declare_the_same(with_settings: Callable[[object],
     from_mapping = with_settings({"region": fields})
 
     assert from_list.findings == from_mapping.findings == ()
-    assert from_list.plugin.settings == from_mapping.plugin.settings
+    assert good(from_list).settings == good(from_mapping).settings
 
 
 def test_every_field_of_a_setting_is_read(with_settings: Callable[[object], Reading]) -> None:
@@ -67,7 +74,7 @@ def test_every_field_of_a_setting_is_read(with_settings: Callable[[object], Read
     )
 
     assert reading.findings == ()
-    assert reading.plugin.settings == (
+    assert good(reading).settings == (
         Setting(
             name="region",
             type=SettingType.SELECT,
@@ -91,7 +98,7 @@ def test_each_type_that_the_original_serves_is_taken(with_settings: Callable[[ob
     reading = with_settings([declared(type=kind)])
 
     assert reading.findings == ()
-    assert reading.plugin.settings[0].type == kind
+    assert good(reading).settings[0].type == kind
 
 
 @pytest.mark.parametrize("kind", ["tool-selector", "dataset-selector", "any"])
@@ -100,7 +107,7 @@ def test_a_documented_type_that_the_original_refuses_is_taken_with_a_warning(
 ) -> None:
     reading = with_settings([declared(type=kind)])
 
-    assert reading.plugin.settings[0].type == kind
+    assert good(reading).settings[0].type == kind
     assert [(found.key, found.code) for found in reading.findings] == [("settings.x.type", "type_refused_elsewhere")]
 
 
@@ -188,7 +195,7 @@ def test_each_known_scope_is_taken(with_settings: Callable[[object], Reading], k
     reading = with_settings([declared(type=kind, scope=scope)])
 
     assert reading.findings == ()
-    assert reading.plugin.settings[0].scope == scope
+    assert good(reading).settings[0].scope == scope
 
 
 @pytest.mark.parametrize(
@@ -207,33 +214,33 @@ def test_each_known_scope_is_taken(with_settings: Callable[[object], Reading], k
 def test_a_default_is_of_the_type_of_its_setting(
     with_settings: Callable[[object], Reading], fields: dict[str, Any], default: object
 ) -> None:
-    value = with_settings([declared(**fields)]).plugin.settings[0].default
+    value = good(with_settings([declared(**fields)])).settings[0].default
 
     assert value == default
     assert type(value) is type(default)
 
 
 def test_the_documented_helper_is_taken_for_help(with_settings: Callable[[object], Reading]) -> None:
-    assert with_settings([declared(helper={"en_US": "Help"})]).plugin.settings[0].help == I18n("Help")
+    assert good(with_settings([declared(helper={"en_US": "Help"})])).settings[0].help == I18n("Help")
 
 
 def test_help_wins_over_helper(with_settings: Callable[[object], Reading]) -> None:
     reading = with_settings([declared(helper={"en_US": "no"}, help={"en_US": "yes"})])
 
-    assert reading.plugin.settings[0].help == I18n("yes")
+    assert good(reading).settings[0].help == I18n("yes")
 
 
 def test_a_name_inside_a_mapping_does_not_rename(with_settings: Callable[[object], Reading]) -> None:
     reading = with_settings({"x": declared(name="y")})
 
-    assert reading.plugin.settings[0].name == "x"
+    assert good(reading).settings[0].name == "x"
     assert [(found.key, found.code) for found in reading.findings] == [("settings.x.name", "name_ignored")]
 
 
 def test_names_that_yaml_takes_for_booleans_stay_as_they_are_written(draft: Draft) -> None:
     text = "settings:\n  on: {type: boolean, label: {en_US: On}}\nendpoints: [endpoints/duck.yaml]\n"
 
-    assert [s.name for s in draft.read({"group/duck.yaml": text}).plugin.settings] == ["on"]
+    assert [s.name for s in good(draft.read({"group/duck.yaml": text})).settings] == ["on"]
 
 
 def test_the_same_name_twice_in_a_list_is_an_error_unless_declared_alike(
@@ -242,14 +249,14 @@ def test_the_same_name_twice_in_a_list_is_an_error_unless_declared_alike(
     alike = with_settings([declared(), declared()])
     differing = with_settings([declared(), declared(required=True)])
 
-    assert [setting.name for setting in alike.plugin.settings] == ["x"]
+    assert [setting.name for setting in good(alike).settings] == ["x"]
     assert [(error.key, error.code) for error in differing.errors] == [("settings.x", "setting_twice")]
 
 
 def test_a_setting_knows_where_it_is_written(draft: Draft) -> None:
     text = "endpoints: [endpoints/duck.yaml]\nsettings:\n  a:\n    type: boolean\n  b:\n    type: any\n"
 
-    settings = draft.read({"group/duck.yaml": text}).plugin.settings
+    settings = good(draft.read({"group/duck.yaml": text})).settings
 
     assert [(s.file, s.line) for s in settings] == [("group/duck.yaml", 3), ("group/duck.yaml", 5)]
 

@@ -1,7 +1,5 @@
 """Checking values for settings: every rule, all faults at once, nothing given is repeated."""
 
-from typing import Any
-
 import pytest
 
 from endpointd.manifest.model import Option, Setting, SettingType
@@ -16,9 +14,9 @@ def faults(setting: Setting, value: object) -> list[tuple[str, str]]:
     return [(fault.key, fault.code) for fault in check_values([setting], {"x": value})]
 
 
-def make(kind: str, **fields: Any) -> Setting:
-    """A setting called x."""
-    return Setting("x", SettingType(kind), **fields)
+def make(kind: str, scope: str | None = None, *, required: bool = False) -> Setting:
+    """A setting called x, with options if it is a select."""
+    return Setting("x", SettingType(kind), options=OPTIONS if kind == "select" else (), scope=scope, required=required)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +25,7 @@ def make(kind: str, **fields: Any) -> Setting:
         (make("text-input", required=True), ""),
         (make("text-input"), "text"),
         (make("secret-input"), "text"),
-        (make("select", options=OPTIONS), "eu"),
+        (make("select"), "eu"),
         (make("boolean"), False),
         (make("app-selector"), {"app_id": None, "inputs": {}}),
         (make("model-selector"), MODEL),
@@ -51,10 +49,10 @@ def test_a_value_that_suits_its_setting_has_no_fault(setting: Setting, value: ob
         (make("text-input", required=True), None, ["value_missing"]),
         (make("text-input"), 5, ["value_type"]),
         (make("secret-input"), ["a"], ["value_type"]),
-        (make("select", options=OPTIONS), "mars", ["value_not_an_option"]),
-        (make("select", options=OPTIONS), "US", ["value_not_an_option"]),
-        (make("select", options=OPTIONS), True, ["value_type"]),
-        (make("select", options=OPTIONS), {}, ["value_type"]),
+        (make("select"), "mars", ["value_not_an_option"]),
+        (make("select"), "US", ["value_not_an_option"]),
+        (make("select"), True, ["value_type"]),
+        (make("select"), {}, ["value_type"]),
         (make("boolean"), "true", ["value_type"]),
         (make("boolean"), 1, ["value_type"]),
         (make("app-selector"), "app", ["value_type"]),
@@ -91,7 +89,7 @@ def test_all_faults_are_found_at_once_in_the_order_of_the_settings() -> None:
 
 
 def test_no_fault_repeats_a_value_that_was_given() -> None:
-    settings = [make(kind, options=OPTIONS) for kind in SettingType]
+    settings = [make(kind) for kind in SettingType]
     for setting in settings:
         for value in ("hunter2", ["hunter2"], {"hunter2": "hunter2"}, 7777777):
             text = "".join(map(str, check_values([setting], {"x": value})))
@@ -121,14 +119,14 @@ def test_defaults_fill_what_is_absent_or_null_and_nothing_else() -> None:
 
 
 def test_a_false_default_fills_too() -> None:
-    assert fill_defaults([make("boolean", default=False)], {}) == {"x": False}
+    assert fill_defaults([Setting("x", SettingType.BOOLEAN, default=False)], {}) == {"x": False}
 
 
 def test_what_is_filled_in_shares_nothing_with_the_declaration_or_the_values() -> None:
-    setting = make("any", default={"list": [1]})
+    setting = Setting("x", SettingType.ANY, default={"list": [1]})
     given = {"y": {"list": [1]}}
 
-    filled = fill_defaults([setting], given)
+    filled: dict[str, Any] = fill_defaults([setting], given)
     filled["x"]["list"].append(2)
     filled["y"]["list"].append(2)
 
