@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -25,6 +23,7 @@ from endpointd.manifest.findings import Severity
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.notify import notify
+from endpointd.reports import Announce, PluginReport
 from endpointd.routing import RouteTable
 from endpointd.settings import PluginLimits, Settings
 from endpointd.supervisor.state import Policy, State
@@ -32,19 +31,6 @@ from endpointd.supervisor.supervisor import Clocks as WorkerClocks
 from endpointd.supervisor.supervisor import Supervisor
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class PluginReport:
-    """What became of one folder: the interfaces that answer as (method, URL), or the reasons why there are none."""
-
-    folder: str
-    plugin: str | None
-    interfaces: tuple[tuple[str, str], ...]
-    reasons: tuple[str, ...]
-
-
-Announce = Callable[[str, Sequence[PluginReport]], None]
 
 
 def run(settings: Settings, announce: Announce | None = None) -> int:
@@ -154,7 +140,7 @@ class Daemon:
         for report in reports:
             if report.reasons:
                 log.error("plugin.not_served", folder=report.folder, plugin=report.plugin, reasons=report.reasons)
-            else:
+            elif self._announce is None:
                 log.info("plugin.served", plugin=report.plugin, urls=[location for _, location in report.interfaces])
         log.info("ready", url=url, plugins=sum(not report.reasons for report in reports))
         if self._announce is not None:

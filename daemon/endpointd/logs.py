@@ -24,7 +24,7 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
     NO_COLOR is set. In the console format a traceback follows its event on lines of its own.
     """
     terminal = sys.stderr.isatty()
-    console = fmt == "console" or (fmt == "auto" and terminal)
+    console = is_console(fmt)
     describe: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -39,6 +39,11 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(describe, render, output, threshold)
+
+
+def is_console(fmt: LogFormat) -> bool:
+    """Whether the log is written for people's eyes."""
+    return fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
 
 
 class _PatientStream:

@@ -44,6 +44,9 @@ EVERY_FLAG = {
     "clock_drain": 15,
     "clock_kill": 16,
     "clock_cancel_grace": 17,
+    "restart_limit": 18,
+    "restart_stable": 19,
+    "restart_longest": 20,
 }
 
 

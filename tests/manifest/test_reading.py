@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from endpointd.manifest.files import FileProblem, Kind
 from endpointd.manifest.model import Group, I18n, Interface, Permissions, Plugin, Setting, SettingType
-from endpointd.manifest.reading import MAX_GROUPS, Reading
+from endpointd.manifest.reading import MAX_GROUPS, Reading, read_plugin
 
 if TYPE_CHECKING:
     from tests.manifest.conftest import Draft
@@ -238,15 +239,26 @@ def test_flags_of_models_count_only_when_models_are_enabled(draft: Draft) -> Non
     assert good(draft.read()).permissions.models == frozenset()
 
 
-def test_a_missing_manifest_is_named(draft: Draft) -> None:
-    reading = draft.read()
-    assert reading.plugin
+def test_a_folder_without_a_manifest_has_one_error() -> None:
+    reading = read_plugin(NoFiles())
 
-    from_nothing = type(draft)()
-    from_nothing.manifest = {}
-    errors = from_nothing.read({"manifest.yaml": b""}).errors
+    assert reading.plugin is None
+    assert [(found.file, found.line, found.code) for found in reading.findings] == [
+        ("manifest.yaml", None, "file_missing")
+    ]
 
-    assert [(found.file, found.line, found.code) for found in errors] == [("manifest.yaml", 1, "yaml_empty")]
+
+class NoFiles:
+    """A plugin with no files at all."""
+
+    def read(self, path: str) -> bytes:
+        raise FileProblem("file_missing", f"there is no file {path!r}", "add it")
+
+    def check(self, path: str) -> None:
+        self.read(path)
+
+    def kind(self, path: str) -> Kind | None:
+        return None if path else Kind.DIRECTORY
 
 
 def test_a_missing_group_is_reported_where_it_is_listed(draft: Draft) -> None:

@@ -1,5 +1,7 @@
 """Checking values for settings: every rule, all faults at once, nothing given is repeated."""
 
+from typing import Any
+
 import pytest
 
 from endpointd.manifest.model import Option, Setting, SettingType

@@ -48,12 +48,14 @@ def serve(configuration: Configuration) -> None:
     """Serve the plugins of a directory over HTTP, until SIGTERM or Ctrl-C."""
     # The other commands start faster without the server's packages.
     from endpointd.app import run
+    from endpointd.cli.announcement import announce
 
     settings = configuration.settings
     logs.configure(settings.log_format, settings.log_level)
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
-    raise typer.Exit(run(settings))
+    people_read = logs.is_console(settings.log_format)
+    raise typer.Exit(run(settings, announce if people_read else None))
 
 
 @application.command(epilog=_EPILOG)

@@ -68,7 +68,7 @@ def urls(r: Request) -> dict[str, Any]:
 
 
 def pairs(fields: MultiDict[str, str]) -> list[tuple[str, str]]:
-    """The fields in their order, each repeat a pair of its own."""
+    """The fields, each repeat a pair of its own; werkzeug puts the repeats of a name together."""
     return list(fields.items(multi=True))
 
 

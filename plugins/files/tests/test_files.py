@@ -77,16 +77,13 @@ def test_unchanged_file_is_not_sent_again(files: httpx.Client) -> None:
     assert by_tag.headers["etag"] == first.headers["etag"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "start", "end"),
-    [("bytes=0-4", 0, 5), ("bytes=4990-", 4990, 5000), ("bytes=-7", 4993, 5000), ("bytes=4999-9999", 4999, 5000)],
-)
-def test_range_is_a_part(files: httpx.Client, asked: str, start: int, end: int) -> None:
-    answer = files.get("digits.txt", headers={"Range": asked})
-    assert answer.status_code == 206
-    assert answer.content == DIGITS[start:end]
-    assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(DIGITS)}"
-    assert answer.headers["content-length"] == str(end - start)
+def test_range_is_a_part(files: httpx.Client) -> None:
+    for asked, start, end in (("0-4", 0, 5), ("4990-", 4990, 5000), ("-7", 4993, 5000), ("4999-9999", 4999, 5000)):
+        answer = files.get("digits.txt", headers={"Range": f"bytes={asked}"})
+        assert answer.status_code == 206, asked
+        assert answer.content == DIGITS[start:end]
+        assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(DIGITS)}"
+        assert answer.headers["content-length"] == str(end - start)
 
 
 def test_range_beyond_the_end_cannot_be_satisfied(files: httpx.Client) -> None:
@@ -102,9 +99,9 @@ def test_range_of_another_version_gives_the_whole_file(files: httpx.Client) -> N
         assert (answer.status_code, answer.content) == (status, content)
 
 
-@pytest.mark.parametrize("name", ["missing.txt", "pictures", "pictures/", "hello.txt/more"])
-def test_what_is_no_file_is_not_found(files: httpx.Client, name: str) -> None:
-    assert files.get(name).status_code == 404
+def test_what_is_no_file_is_not_found(files: httpx.Client) -> None:
+    for name in ("missing.txt", "pictures", "pictures/", "hello.txt/more"):
+        assert files.get(name).status_code == 404, name
 
 
 def test_no_path_leads_out_of_the_folder(daemon: RunningDaemon) -> None:

@@ -79,9 +79,9 @@ def test_a_large_gif_is_the_small_one_enlarged(neko: httpx.Client) -> None:
         assert b"".join(many[row * 640 : (row + 1) * 640 : 10] for row in range(0, 320, 10)) == few
 
 
-@pytest.mark.parametrize("width", ["63", "641", "0", "-64", "wide"])
-def test_a_width_that_the_path_does_not_allow_is_not_found(neko: httpx.Client, width: str) -> None:
-    assert neko.get(f"cat/{width}.gif").status_code == 404
+def test_a_width_that_the_path_does_not_allow_is_not_found(neko: httpx.Client) -> None:
+    for width in ("63", "641", "0", "-64", "wide"):
+        assert neko.get(f"cat/{width}.gif").status_code == 404, width
 
 
 def test_greets_by_name_in_any_script(neko: httpx.Client) -> None:

@@ -59,12 +59,11 @@ def test_an_event_does_not_wait_for_the_next(ticker: httpx.Client) -> None:
     assert tick["id"] == "1"
 
 
-@pytest.mark.parametrize(("last_id", "next_id"), [("41", "42"), ("0", "1"), ("", "1"), ("-3", "1"), ("9" * 5000, "1")])
-def test_a_client_that_comes_back_goes_on_where_it_stopped(ticker: httpx.Client, last_id: str, next_id: str) -> None:
-    headers = {"Last-Event-ID": last_id}
-    with ticker.stream("GET", "events", headers=headers) as answer:
-        _, tick = islice(read_events(answer), 2)
-    assert tick["id"] == next_id
+def test_a_client_that_comes_back_goes_on_where_it_stopped(ticker: httpx.Client) -> None:
+    for last_id, next_id in (("41", "42"), ("0", "1"), ("", "1"), ("-3", "1"), ("9" * 5000, "1")):
+        with ticker.stream("GET", "events", headers={"Last-Event-ID": last_id}) as answer:
+            _, tick = islice(read_events(answer), 2)
+        assert tick["id"] == next_id, last_id
 
 
 def test_a_client_that_leaves_is_noticed_between_two_events(daemon: RunningDaemon, ticker: httpx.Client) -> None:
