@@ -97,6 +97,8 @@ class Connection:
         phase = PHASES.get((self.phase, kind))
         if phase is None:
             raise LocalWireError(f"{kind.__name__} may not be sent when the connection is {self.phase.value}")
+        if phase is Phase.ENDED:
+            self._check_over(ours=True)
         stream = getattr(message, "stream", None)
         if stream is not None and kind is not Request and stream not in self._streams:
             return []
@@ -128,6 +130,8 @@ class Connection:
         phase = PHASES.get((self.phase, kind))
         if phase is None:
             raise RemoteWireError(f"{kind.__name__} came when the connection was {self.phase.value}")
+        if phase is Phase.ENDED:
+            self._check_over(ours=False)
         self.phase = phase
         stream = getattr(message, "stream", None)
         if stream is None:
@@ -138,7 +142,11 @@ class Connection:
             raise RemoteWireError(f"{kind.__name__} came for stream {stream}, which never was")
         return self._apply(message, stream, ours=False)
 
-    # The rules of a stream, the same for both directions
+    # The rules, the same for both directions
+
+    def _check_over(self, *, ours: bool) -> None:
+        if self._streams:
+            self._refuse(f"the connection cannot end while {len(self._streams)} streams are open", ours)
 
     def _apply(self, message: Message, stream: int, *, ours: bool) -> bool:
         """Change the stream's state by `message`; False when it is of no interest any more."""

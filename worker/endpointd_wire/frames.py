@@ -21,6 +21,10 @@ fields count: a request head (limited to some 80 KiB by default), an answer's he
 MAX_PIECE = 256 * 1024
 """The largest piece of a body in one frame: what a socket pair and uvloop's read buffer move in one system call."""
 
+MAX_INTEGER = 1785
+"""Bytes of the largest integer. Python does not write down one of more than 4300 digits (`sys.int_info`), so that even
+an error that names it could not be told."""
+
 _EXT_INTEGER = 1
 _EXT_UUID = 2
 
@@ -39,7 +43,7 @@ def encode(message: Message) -> list[bytes]:
     if type(message) is Data and len(message.body) >= 4096:
         return _encode_large_data(message)
     try:
-        payload = msgpack.packb((NUMBERS[type(message)], *message), default=_encode_other)
+        payload = _packer.pack((NUMBERS[type(message)], *message))
     except (TypeError, ValueError, OverflowError) as error:
         raise LocalWireError(f"cannot encode {type(message).__name__}: {error}") from error
     _check_size(len(payload))
@@ -78,6 +82,8 @@ def _encode_other(value: object) -> msgpack.ExtType:
         return msgpack.ExtType(_EXT_UUID, value.bytes)
     if isinstance(value, int):
         size = value.bit_length() // 8 + 1
+        if size > MAX_INTEGER:
+            raise ValueError(f"an integer of {size} bytes; the maximum is {MAX_INTEGER}")
         return msgpack.ExtType(_EXT_INTEGER, value.to_bytes(size, "big", signed=True))
     raise TypeError(f"no encoding for {type(value).__name__}")
 
@@ -86,8 +92,14 @@ def _decode_other(code: int, data: bytes) -> object:
     if code == _EXT_UUID:
         return UUID(bytes=data)
     if code == _EXT_INTEGER:
+        if len(data) > MAX_INTEGER:
+            raise ValueError(f"an integer of {len(data)} bytes; the maximum is {MAX_INTEGER}")
         return int.from_bytes(data, "big", signed=True)
     raise ValueError(f"unknown extension type {code}")
+
+
+_packer = msgpack.Packer(default=_encode_other)
+"""Shared by all connections of a process: like a `Connection` it is used by one thread at a time."""
 
 
 class FrameReader:
@@ -140,8 +152,12 @@ def decode(payload: memoryview | bytes) -> Message:
     if type(items) is not list or not items:
         raise RemoteWireError("a frame is not an array with a message number", bytes(payload))
     number = items.pop(0)
-    if type(number) is not int or not 0 <= number < len(_TYPES):
-        raise RemoteWireError(f"{number!r:.40} is not the number of a message", bytes(payload))
+    if type(number) is not int:
+        raise RemoteWireError(
+            f"a frame begins with a {type(number).__name__}, not with the number of a message", bytes(payload)
+        )
+    if not 0 <= number < len(_TYPES):
+        raise RemoteWireError(f"{number} is not the number of a message", bytes(payload))
     if tuple(map(type, items)) != _TYPES[number]:
         raise RemoteWireError(f"wrong fields for {MESSAGE_TYPES[number].__name__}", bytes(payload))
     return _MAKERS[number](items)

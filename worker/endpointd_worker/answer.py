@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from endpointd_wire.frames import MAX_FRAME, MAX_PIECE
 from endpointd_worker.streams import Stream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+
+HEADER_FRAMING = 11
+"""The most that msgpack adds to one header."""
+
+MAX_HEAD = MAX_FRAME - 2 * MAX_PIECE
+"""Bytes of all headers: they travel in one frame with the first piece of the body, and with room to spare."""
 
 
 class BadAnswer(Exception):
@@ -24,15 +32,20 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
         raise BadAnswer(_explain(response))
     chunks, _, headers = response.get_wsgi_response(environ)
     try:
-        stream.start_answer(
-            response.status_code,
-            [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers],
-        )
+        stream.start_answer(response.status_code, _encode_headers(headers))
         _send_body(stream, chunks)
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:
             close()
+
+
+def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
+    encoded = [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers]
+    size = sum(len(name) + len(value) + HEADER_FRAMING for name, value in encoded)
+    if size > MAX_HEAD:
+        raise BadAnswer(f"the response's headers have {size} bytes; send at most {MAX_HEAD}, and the rest in the body")
+    return encoded
 
 
 def _send_body(stream: Stream, chunks: Iterable[object]) -> None:

@@ -7,6 +7,7 @@ the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or wh
 
 import contextlib
 import socket
+import sys
 import threading
 
 from endpointd_wire.connection import Connection, Role
@@ -76,9 +77,10 @@ class Link:
                 for message in stream.take_output():
                     buffers += self.connection.send(message)
             except LocalWireError as error:
-                # Headers larger than a frame, say. The thread hears of it as of any cancellation.
+                # A bug of ours must not end the thread that flushes, which may be another one than the stream's.
+                sys.stderr.write(f"endpointd: stream {stream.id} could not be sent: {error}\n")
                 stream.cancel(str(error))
-                buffers += self.connection.send(Failed(stream.id, "bad_answer", str(error)))
+                buffers += self.connection.send(Failed(stream.id, "bad_answer", ""))
             if not self.connection.is_open(stream.id):
                 self._streams.pop(stream.id, None)
         self._unsent.clear()

@@ -4,7 +4,7 @@ The *leader* reads the wire and runs the requests that it has read, itself: no h
 awake. The *watcher* looks every `TICK` seconds, as long as there is traffic, whether the leader is still busy with the
 same request; if so it takes over the reading, and the former leader finishes its request as a *follower*. A leader that
 is about to wait on the wire hands over at once. So a slow request delays others by two ticks at most, and only at
-first: requests for a source that was slow lately go straight to followers.
+first: requests for a source that keeps waiting (`slowness`) go straight to followers.
 
 The host bounds the requests that are open here (`Load.concurrency`), and with them the followers.
 """
@@ -18,17 +18,12 @@ from time import monotonic, thread_time
 from typing import TypeAlias
 
 from endpointd_worker.link import Link
+from endpointd_worker.slowness import SLOW, SlowSources
 from endpointd_worker.streams import Stream
 
 TICK = 0.002
 """Seconds between two looks at the leader. Not much more than a switch of threads costs, far less than anyone
 notices."""
-
-SLOW = 0.0005
-"""A source whose requests wait longer than this, on average, gains more from threads than it loses by the hand-over."""
-
-SLOW_FOR = 1.0
-"""Seconds after which a slow source is tried on the leader again."""
 
 QUIET_TICKS = 5
 """Ticks without any work after which the watcher sleeps until it is roused."""
@@ -52,6 +47,8 @@ class Member(threading.Thread):
         super().__init__(daemon=True, name="endpointd")
         self.gate = threading.Lock()
         self.gate.acquire()
+        self.worked = 0.0
+        """What this thread's clock of work showed after its last slow run, in seconds."""
         self._order: Order | None = order
         self._live = live
 
@@ -88,8 +85,7 @@ class Pool:
         self._running: Stream | None = None
         """What the leader runs at the moment."""
         self._turn = 0
-        self._slow_until: dict[int, float] = {}
-        self._waits: dict[int, float] = {}
+        self._slow = SlowSources(monotonic)
 
     def start(self) -> None:
         with self._lock:
@@ -149,7 +145,7 @@ class Pool:
                 self._read()
             else:
                 stream.before_wait = step_aside
-                self._run_timed(stream)
+                self._run_timed(member, stream)
 
     def _read(self) -> None:
         try:
@@ -160,23 +156,22 @@ class Pool:
             threading.Event().wait()
             return
         for stream in arrivals:
-            if self._slow_until and self._slow_until.get(stream.request.source, 0.0) > monotonic():
+            if self._slow.is_slow(stream.request.source):
                 with self._lock:
                     self._employ(stream)
             else:
                 self._backlog.append(stream)
 
-    def _run_timed(self, stream: Stream) -> None:
-        began, worked = monotonic(), thread_time()
+    def _run_timed(self, member: Member, stream: Stream) -> None:
+        began = monotonic()
         self._run(stream)
-        now = monotonic()
-        waited = now - began - (thread_time() - worked)
-        source = stream.request.source
-        average = self._waits.get(source, 0.0) * 0.75 + waited * 0.25
-        if average > SLOW:
-            self._slow_until[source] = now + SLOW_FOR
-            average = 0.0
-        self._waits[source] = average
+        waited = monotonic() - began
+        if waited > SLOW:
+            # The work of all runs since the last slow one is taken off, so that a single slow one hardly counts.
+            worked = thread_time()
+            waited -= worked - member.worked
+            member.worked = worked
+        self._slow.note(stream.request.source, waited)
 
     def _step_aside(self, member: Member) -> None:
         """The leader is about to wait for something that only a leader can read."""
@@ -190,7 +185,7 @@ class Pool:
         """Make the watcher the leader, another thread the watcher, and let followers begin what waits. The lock is
         held."""
         if self._running is not None:
-            self._slow_until[self._running.request.source] = monotonic() + SLOW_FOR
+            self._slow.note(self._running.request.source, TICK)
         self._running = None
         self._asleep = False
         self._leader = leader

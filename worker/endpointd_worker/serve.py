@@ -4,8 +4,11 @@ import gc
 import importlib
 import os
 import platform
+import select
 import signal
+import socket
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -35,6 +38,7 @@ def serve() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     # Control-C in a terminal is meant for the host, which then ends its workers in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, args=(wire,), daemon=True, name="endpointd-guard").start()
     link = Link(wire)
     try:
         invoker = _load(link)
@@ -72,11 +76,29 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     sys.exit(128 + signal.SIGTERM)
 
 
+def _outlive_nobody(wire: socket.socket) -> None:
+    """End when the host does, though nobody reads the wire: while the plugin is imported, say."""
+    poll = select.poll()
+    # A hang-up is reported without being asked for, and nothing else is of interest.
+    poll.register(wire, 0)
+    poll.poll()
+    _end_with_children()
+
+
+def _end_with_children() -> None:
+    """End at once, together with what the plugin has started; the host, which otherwise does so, is gone."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
 def _lost(error: Exception) -> None:
     """The wire has ended, so nobody can be answered any more: end at once, whatever the plugin's threads do."""
+    if isinstance(error, HostGone):
+        _end_with_children()
     if isinstance(error, RemoteWireError):
         sys.stderr.write(f"endpointd: the host broke the protocol: {error}\n")
-    elif not isinstance(error, HostGone):
+    else:
         sys.stderr.write(f"endpointd: reading the wire failed: {error!r}\n")
     sys.stderr.flush()
-    os._exit(0 if isinstance(error, HostGone) else 70)
+    os._exit(70)

@@ -58,8 +58,9 @@ class Stream:
 
     @property
     def body_is_whole(self) -> bool:
-        """Whether the whole body is here already, so that reading it will not block."""
-        return self._complete
+        """Whether the request brought all of its body, so that there is nothing to wait for."""
+        # Not `_complete`: the rest may have come by now, in messages of its own.
+        return self.request.end == End.BODY
 
     def read_piece(self) -> bytes:
         """The next piece of the body, b"" at its end. Raises `Cancelled`."""

@@ -12,9 +12,10 @@ import structlog
 
 from endpointd.channel import Exchange
 from endpointd.endpoints import Endpoint
+from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import RequestHead, read_request_head
-from endpointd.gateway.http import Client
 from endpointd.gateway.problems import Problem, redirect, retry_after
 from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send, body_too_large
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
@@ -26,6 +27,9 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import End, Request
 
 PREFIX = b"/e/"
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+"""What a proxy calls the scheme of an Upgrade request, which is answered as if it asked for none."""
 
 log = structlog.get_logger()
 
@@ -129,7 +133,8 @@ class Gateway:
 
     async def _relay(self, call: Call, route: Matched) -> None:
         body, more = await self._first_piece(call) if call.head.has_body else (b"", False)
-        worker = await self._enter(call)
+        admission = call.mount.supervisor.admission
+        worker = admission.enter_at_once() or await self._enter(call)
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
         exchange = self._open(call, worker, route, first, end)
@@ -188,7 +193,8 @@ class Gateway:
 
     def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> Exchange:
         scope, head = call.scope, call.head
-        base = self._public_url.encode() if self._public_url else b"%s://%s" % (scope["scheme"].encode(), head.host)
+        scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
+        base = self._public_url.encode() if self._public_url else b"%s://%s" % (scheme.encode(), head.host)
         head.headers.append((b"dify-hook-id", call.prefix[len(PREFIX) :]))
         head.headers.append((b"dify-hook-url", base + call.prefix + call.path))
         try:
@@ -198,7 +204,7 @@ class Gateway:
                     call.mount.sources[route.interface],
                     call.id,
                     scope["method"],
-                    scope["scheme"],
+                    scheme,
                     scope["http_version"],
                     call.prefix.decode("latin-1"),
                     call.path,
@@ -229,5 +235,6 @@ async def _answer_redirect(send: Send, location: str) -> None:
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"date", http_date()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -52,6 +52,9 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
         name = header[0]
         if name in OURS:
             continue
+        if header[1][-1:].isspace():
+            # The parser takes the white space before a value away, but not that behind it (RFC 9112 §5.1).
+            header = (name, header[1].rstrip(b" \t"))
         kept.append(header)
         if name == b"content-length":
             length = int(header[1])
@@ -84,8 +87,8 @@ def check_response_head(status: int, headers: Sequence[object], method: str) -> 
         if name is None:
             continue
         if name == b"content-length":
-            length = _same_length(length, value)
-            if status == 204:
+            is_repeat, length = length is not None, _same_length(length, value)
+            if is_repeat or status == 204:
                 continue
         elif name == b"date":
             has_date = True

@@ -5,17 +5,15 @@ An application finds the connection as `scope["endpointd.client"]`.
 """
 
 import asyncio
-import fcntl
-import socket
-import struct
-import termios
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.date import http_date
 from endpointd.gateway.problems import Problem
 
 MAX_PIPELINED = 32
@@ -36,64 +34,6 @@ class HttpLimits:
     clock_header: float
 
 
-class Client:
-    """One request's connection, as far as the gateway needs more of it than ASGI offers."""
-
-    __slots__ = ("_cycle", "_protocol", "gone", "on_gone")
-
-    def __init__(self, protocol: "ClientProtocol", cycle: RequestResponseCycle) -> None:
-        self.gone = False
-        self.on_gone: Callable[[], None] | None = None
-        self._protocol = protocol
-        self._cycle = cycle
-
-    def abort(self) -> None:
-        """Break the connection in a way that no client can take for the end of an answer: with a reset."""
-        self._cycle.disconnected = True
-        transport = self._protocol.transport
-        raw = transport.get_extra_info("socket")
-        if raw is not None and not transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
-
-    def unsent(self) -> int:
-        """Bytes that were given to this connection and have not reached the client's system."""
-        transport = self._protocol.transport
-        raw = transport.get_extra_info("socket")
-        size = transport.get_write_buffer_size()
-        if raw is not None and raw.fileno() >= 0:
-            size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        return size
-
-    def has_input(self) -> bool:
-        """Whether the next `receive` returns at once."""
-        return self._cycle.message_event.is_set()
-
-    @property
-    def started(self) -> bool:
-        return self._cycle.response_started
-
-    @property
-    def complete(self) -> bool:
-        return self._cycle.response_complete
-
-    def end_by_closing(self) -> None:
-        """Neither length nor chunks: the end of the connection is the end of the body (HTTP/1.0)."""
-        self._cycle.chunked_encoding = False
-
-    def allow(self, size: int) -> None:
-        """After `end_by_closing`: the next piece of body has `size` bytes."""
-        self._cycle.expected_content_length = size
-
-    def leave(self) -> None:
-        """The client is gone, or is treated as if it were."""
-        self.gone = True
-        self._cycle.disconnected = True
-        self._cycle.message_event.set()
-        if self.on_gone is not None:
-            self.on_gone()
-
-
 class ClientProtocol(HttpToolsProtocol):
     """One client connection."""
 
@@ -103,8 +43,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._clocks = clocks
         self._clients: list[Client] = []
         self._refusal: Problem | None = None
-        self._head_bytes = 0
-        self._began_inside = False
+        self._framing = 0
+        """Bytes that came since the last whole head, piece of body or end of a message: what the parser has to keep."""
         self._head_since: float | None = None
         self._answered_at: float | None = None
 
@@ -132,7 +72,7 @@ class ClientProtocol(HttpToolsProtocol):
         """Close a connection whose client does not get on with its request."""
         limit = self._limits.clock_header
         if limit and self._head_since is not None and now - self._head_since > limit:
-            if self._head_bytes:
+            if self._framing:
                 detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
                 self._refuse(Problem(408, "clock_header", detail))
             else:
@@ -143,20 +83,21 @@ class ClientProtocol(HttpToolsProtocol):
     # The head
 
     def data_received(self, data: bytes) -> None:
-        self._head_bytes = len(data) + (self._head_bytes if self._head_since is not None else 0)
-        self._began_inside = False
+        self._framing += len(data)
         super().data_received(data)
-        if self._began_inside:
-            # Where in these bytes is not known, so the count begins with the next ones.
-            self._head_bytes = 0
-        if self._head_since is not None and self._head_bytes > self._limits.uri + self._limits.header:
-            self._refuse(self._too_large(self._head_bytes))
+        if self._framing > self._limits.uri + self._limits.header:
+            self._refuse(self._too_large(self._framing))
+        elif self._head_since is None and self._is_between_requests():
+            # White space: it has stopped the clock for an idle connection, so another one has to run.
+            self._head_since, self._framing = self.loop.time(), 0
+
+    def _is_between_requests(self) -> bool:
+        return self.cycle is not None and self.cycle.response_complete and not self.cycle.more_body
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._head_since is None:
             self._head_since = self.loop.time()
-            self._began_inside = True
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -165,18 +106,23 @@ class ClientProtocol(HttpToolsProtocol):
             raise ValueError("the request target is too long")
 
     def on_headers_complete(self) -> None:
-        self._head_since = None
-        if self._head_bytes > self._limits.header:
-            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self._limits.header:
-                self._refusal = self._too_large(size)
-                raise ValueError("the request head is too large")
+        self._head_since, self._framing = None, 0
+        size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
+        if size > self._limits.header:
+            self._refusal = self._too_large(size)
+            raise ValueError("the request head is too large")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests were sent ahead")
         super().on_headers_complete()
-        client = Client(self, self.cycle)
+        client = Client(self.transport, self.cycle)
         self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
         self._clients.append(client)
+        # What the parser still adds to a list are trailers, which must not pass for headers.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._framing = 0
+        super().on_body(body)
 
     def _too_large(self, header_size: int) -> Problem:
         if len(self.url) > self._limits.uri:
@@ -198,6 +144,7 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._answered_at = None
+        self._framing = 0
         super().on_message_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -221,7 +168,7 @@ class ClientProtocol(HttpToolsProtocol):
             return
         self._dismiss()
         headers, body = problem.response(request_id="")
-        lines = [b"%s: %s\r\n" % header for header in [*headers, (b"connection", b"close")]]
+        lines = [b"%s: %s\r\n" % header for header in [*headers, (b"date", http_date()), (b"connection", b"close")]]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
         self._head_since = None
         self.transport.close()

@@ -4,18 +4,16 @@ The head of the answer decides what a failure looks like: before it has left, a 
 client's connection is broken, because nothing else says that a body is not whole.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from email.utils import formatdate
-from time import time
 from typing import Any, TypeAlias
 
 import structlog
 
 from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError, WorkerGone
+from endpointd.gateway.client import Client
+from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
-from endpointd.gateway.http import Client
 from endpointd.gateway.problems import Problem
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
@@ -49,7 +47,8 @@ class Relay:
         self._method = method
         self._version = version
         self._plugin = plugin
-        now = asyncio.get_running_loop().time()
+        self._loop = exchange.loop
+        now = self._loop.time()
         self._began = now
         self._clock = "clock_first_byte"
         """The clock that runs for the worker, or for the client that is to take what was sent."""
@@ -98,13 +97,13 @@ class Relay:
 
     def _watch(self, clock: str, limit: float) -> None:
         self._clock, self._limit = clock, limit
-        self._since = asyncio.get_running_loop().time()
+        self._since = self._loop.time()
 
     # The request's body
 
     async def pump(self, receive: Receive, rest: bytes, more: bool, size: int) -> None:
         """Send what follows the first piece: `rest`, then all that `receive` gives. `size` bytes came before."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         body = rest
         while True:
             for start in range(0, len(body), MAX_PIECE):
@@ -132,11 +131,13 @@ class Relay:
             first = await self._exchange.next()
             head = self._check(first)
             assert isinstance(first, Response)
+            self._client.cork()
             await self._send_head(send, first.status, head)
             await self._send_body(send, head, first)
         except ClientGone:
             self._exchange.cancel("the client has gone")
         except (ExchangeError, BrokenAnswer) as error:
+            self._client.uncork()
             self._exchange.cancel(str(error))
             if not self._head_sent:
                 raise self._problem(error) from error
@@ -160,7 +161,7 @@ class Relay:
 
     async def _send_head(self, send: Send, status: int, head: ResponseHead) -> None:
         if not head.has_date:
-            head.headers.append((b"date", _date()))
+            head.headers.append((b"date", http_date()))
         if head.length is None and self._version == "1.0":
             self._client.end_by_closing()
         self._head_sent = True
@@ -188,6 +189,7 @@ class Relay:
                 if by_closing:
                     self._client.allow(len(body))
                 await send({"type": "http.response.body", "body": body, "more_body": more})
+            self._client.uncork()
             if not more:
                 self._answered = True
                 return
@@ -241,16 +243,3 @@ def _broken(message: Answer) -> BrokenAnswer:
 
 def body_too_large(limit: int, plugin: str | None) -> Problem:
     return Problem(413, "limit_body", f"the request's body is larger than {limit} bytes (limit_body)", plugin)
-
-
-_date_at = 0
-_date_text = b""
-
-
-def _date() -> bytes:
-    """The time as the Date header has it, made once a second."""
-    global _date_at, _date_text
-    now = int(time())
-    if now != _date_at:
-        _date_at, _date_text = now, formatdate(now, usegmt=True).encode()
-    return _date_text

@@ -39,10 +39,18 @@ class Admission(Generic[WorkerT]):
     def queued(self) -> int:
         return len(self._waiting)
 
-    async def enter(self) -> WorkerT:
-        """A worker with a free place; hand the request over without awaiting anything. Raises `NoPlace`."""
+    def enter_at_once(self) -> WorkerT | None:
+        """A worker with a free place, to which the request is to be handed without awaiting anything; None if there is
+        none or others wait already."""
         if not self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
             return self._worker
+        return None
+
+    async def enter(self) -> WorkerT:
+        """The same, after waiting for it. Raises `NoPlace`."""
+        worker = self.enter_at_once()
+        if worker is not None:
+            return worker
         if self._refusal is not None:
             raise self._refusal
         if len(self._waiting) >= self._queue_size:

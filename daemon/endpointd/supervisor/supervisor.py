@@ -4,6 +4,7 @@ Requests find their worker through `admission`; everything else about the worker
 """
 
 import asyncio
+import logging
 import math
 import random
 from collections import deque
@@ -18,6 +19,8 @@ from endpointd.supervisor.backoff import delay
 from endpointd.supervisor.state import Action, Event, Life, Policy, State, step
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd_wire.messages import Log
+
+LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 
 LAST_LINES = 20
 """Lines of output kept for the report of a failure."""
@@ -188,7 +191,9 @@ class Supervisor:
 
     def _take_record(self, record: Log) -> None:
         self._lines.append(record.text)
-        self._log.log(record.level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
+        # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
+        level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
+        self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
 
     def _freed(self, worker: Worker) -> None:
         if worker is self._worker:

@@ -1,0 +1,93 @@
+"""The client of one request: its connection, as far as the gateway needs more of it than ASGI offers."""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+
+class Client:
+    """Where one answer goes; an application finds it as `scope["endpointd.client"]`."""
+
+    __slots__ = ("_corked", "_cycle", "_transport", "gone", "on_gone")
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self.gone = False
+        self.on_gone: Callable[[], None] | None = None
+        self._transport = transport
+        self._cycle = cycle
+        self._corked: list[bytes] | None = None
+        # uvicorn writes an answer piece by piece; this object gathers the pieces.
+        cycle.transport = self  # type: ignore[assignment]
+
+    def abort(self) -> None:
+        """Break the connection in a way that no client can take for the end of an answer: with a reset."""
+        self._cycle.disconnected = True
+        raw = self._transport.get_extra_info("socket")
+        if raw is not None and not self._transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def unsent(self) -> int:
+        """Bytes that were given to this connection and have not reached the client's system."""
+        raw = self._transport.get_extra_info("socket")
+        size: int = self._transport.get_write_buffer_size()
+        if raw is not None and raw.fileno() >= 0:
+            size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        return size
+
+    def has_input(self) -> bool:
+        """Whether the next `receive` returns at once."""
+        return self._cycle.message_event.is_set()
+
+    @property
+    def started(self) -> bool:
+        return self._cycle.response_started
+
+    @property
+    def complete(self) -> bool:
+        return self._cycle.response_complete
+
+    def end_by_closing(self) -> None:
+        """Neither length nor chunks: the end of the connection is the end of the body (HTTP/1.0)."""
+        self._cycle.chunked_encoding = False
+
+    def allow(self, size: int) -> None:
+        """After `end_by_closing`: the next piece of body has `size` bytes."""
+        self._cycle.expected_content_length = size
+
+    def leave(self) -> None:
+        """The client is gone, or is treated as if it were."""
+        self.gone = True
+        self._cycle.disconnected = True
+        self._cycle.message_event.set()
+        if self.on_gone is not None:
+            self.on_gone()
+
+    # What uvicorn uses of a transport
+
+    def write(self, data: bytes) -> None:
+        if self._corked is None:
+            self._transport.write(data)
+        else:
+            self._corked.append(data)
+
+    def close(self) -> None:
+        self.uncork()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def cork(self) -> None:
+        """Gather what is written until `uncork`: a head and its body are to leave in one system call."""
+        self._corked = []
+
+    def uncork(self) -> None:
+        if self._corked:
+            self._transport.write(b"".join(self._corked))
+        self._corked = None

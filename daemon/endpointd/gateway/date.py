@@ -1,0 +1,16 @@
+"""The Date header (RFC 9110 §6.6.1), made once a second."""
+
+from email.utils import formatdate
+from time import time
+
+_made_at = 0
+_date = b""
+
+
+def http_date() -> bytes:
+    """Now, as the Date header has it."""
+    global _made_at, _date
+    now = int(time())
+    if now != _made_at:
+        _made_at, _date = now, formatdate(now, usegmt=True).encode()
+    return _date
