@@ -10,14 +10,15 @@ PACKAGES = ("endpointd", "uvicorn", "uvloop", "httptools", "msgpack", "werkzeug"
 ASK_VERSIONS = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
 
 
-def describe_machine() -> dict[str, str | int]:
-    """Return processor, cores this process may use, memory (GiB) and kernel."""
+def describe_machine() -> dict[str, str | int | float]:
+    """Return processor, cores this process may use, memory (GiB), kernel, and how busy it is (load average, 1 min)."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**30),
         "kernel": f"{platform.system()} {platform.release()}",
+        "load": round(os.getloadavg()[0], 2),
     }
 
 

@@ -17,7 +17,7 @@ class Results:
     ``requests`` has the runs by server name and number of connections, ``streams`` by server name and direction.
     """
 
-    machine: dict[str, str | int]
+    machine: dict[str, str | int | float]
     versions: dict[str, str]
     requests: RequestRuns
     streams: StreamRuns

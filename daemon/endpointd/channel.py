@@ -9,15 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from endpointd_wire.connection import Connection, Role
+from endpointd_wire.connection import CREDIT_STEP, Connection, Role
 from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Message, Request, Response
 
 Answer: TypeAlias = Response | Data | Closed | Failed
-
-GRANT_STEP = 64 * 1024
-"""Credit is returned to the worker in steps of at least this size, and when a whole piece was consumed."""
-
 
 class ExchangeError(Exception):
     """Why an exchange cannot go on."""
@@ -71,7 +67,7 @@ class Exchange:
     def consumed(self, size: int) -> None:
         """`size` bytes of the answer have reached the client's connection, so the worker may send as many more."""
         self._consumed += size
-        if self._consumed >= GRANT_STEP and not self.is_over:
+        if self._consumed >= CREDIT_STEP and not self.is_over:
             self._channel.send(Credit(self.stream, self._consumed))
             self._consumed = 0
 

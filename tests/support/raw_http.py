@@ -1,5 +1,6 @@
 """An HTTP/1.1 client of raw bytes that shows an answer as it was sent, and takes nothing for an answer that is none."""
 
+import json
 import re
 import socket
 import struct
@@ -8,8 +9,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
-
-import json
 
 TIMEOUT_SECONDS = 10.0
 
@@ -66,7 +65,8 @@ class Head:
 
 @dataclass(frozen=True)
 class Answer(Head):
-    """A whole answer. `chunks` are those of the transfer coding, without the last, empty one; None if there was none."""
+    """A whole answer. `chunks` are those of the transfer coding, without the last, empty one; None if there was
+    none."""
 
     body: bytes = b""
     chunks: list[bytes] | None = field(default=None)
@@ -111,6 +111,12 @@ class Client:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """The client's own address and port."""
+        host, port = self._socket.getsockname()
+        return host, port
+
     # Sending
 
     def send(self, *parts: bytes) -> None:
@@ -128,6 +134,9 @@ class Client:
     def finish(self) -> None:
         """Send no more, and go on reading."""
         self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._socket.close()
 
     def reset(self) -> None:
         """Leave as one who has crashed does."""
@@ -161,6 +170,13 @@ class Client:
         _check_framing(head)
         return head
 
+    def read_interim(self) -> int:
+        """The status of an interim head, such as 100. Malformed: it is a final one, or has headers."""
+        status, _ = self._read_status_line()
+        if status >= 200 or self._read_headers():
+            raise Malformed(f"not an interim head: {status}")
+        return status
+
     def pieces(self, head: Head) -> Iterator[bytes]:
         """The body piece by piece: chunk by chunk when it is chunked, else as it arrives."""
         if not head.has_body:
@@ -170,7 +186,7 @@ class Client:
         elif head.length is not None:
             yield from self._pieces_of(head.length)
         else:
-            while self._fill():
+            while self._buffer or self._fill():
                 yield self._take(len(self._buffer))
 
     def ends(self) -> bool:

@@ -24,9 +24,13 @@ from endpointd_wire.states import (
 
 WIRE_VERSION = 1
 
-WINDOW = 512 * 1024
+WINDOW = 1024 * 1024
 """Bytes of one body, in one direction, that may be under way and not yet consumed. What a stalled stream can hold in
 memory on each side; large enough that a stream is not slowed by the round trip (some 0.2 ms at 2 GB/s)."""
+
+CREDIT_STEP = WINDOW // 4
+"""Credit is returned in steps of this size: often enough that the sender never waits for a reader that keeps up, seldom
+enough to cost nothing. A piece of a body (`MAX_PIECE`) fits beside what is held back."""
 
 _ENDS = {int(end): end for end in End}
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, get_origin, get_type_hints
 from uuid import UUID
 
-import msgpack
+# By name: a plugin that replaces something in msgpack must not replace it here.
+from msgpack import ExtType, Packer, UnpackException, packb, unpackb
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, Message
@@ -52,7 +53,7 @@ def encode(message: Message) -> list[bytes]:
 
 def _encode_large_data(message: Data) -> list[bytes]:
     """The same bytes as msgpack would make, with the body as a buffer of its own."""
-    head = msgpack.packb((_DATA_NUMBER, message.stream, int(message.end), b""))
+    head = packb((_DATA_NUMBER, message.stream, int(message.end), b""))
     # The last two bytes are an empty bin 8; a bin 32 header of the real size takes their place.
     head = head[:-2] + b"\xc6" + len(message.body).to_bytes(4, "big")
     size = len(head) + len(message.body)
@@ -67,24 +68,24 @@ def _check_size(size: int) -> None:
 
 def pack_value(value: object) -> bytes:
     """A value (settings) as msgpack of its own, to be carried inside a message and unpacked by `unpack_value`."""
-    packed: bytes = msgpack.packb(value, default=_encode_other)
+    packed: bytes = packb(value, default=_encode_other)
     return packed
 
 
 def unpack_value(data: bytes) -> Any:  # noqa: ANN401 - whatever was packed
-    return msgpack.unpackb(data, ext_hook=_decode_other, strict_map_key=False)
+    return unpackb(data, ext_hook=_decode_other, strict_map_key=False)
 
 
-def _encode_other(value: object) -> msgpack.ExtType:
+def _encode_other(value: object) -> ExtType:
     """What werkzeug's converters make and msgpack has no type for; msgpack also comes here for integers over 64
     bits."""
     if isinstance(value, UUID):
-        return msgpack.ExtType(_EXT_UUID, value.bytes)
+        return ExtType(_EXT_UUID, value.bytes)
     if isinstance(value, int):
         size = value.bit_length() // 8 + 1
         if size > MAX_INTEGER:
             raise ValueError(f"an integer of {size} bytes; the maximum is {MAX_INTEGER}")
-        return msgpack.ExtType(_EXT_INTEGER, value.to_bytes(size, "big", signed=True))
+        return ExtType(_EXT_INTEGER, value.to_bytes(size, "big", signed=True))
     raise TypeError(f"no encoding for {type(value).__name__}")
 
 
@@ -98,7 +99,7 @@ def _decode_other(code: int, data: bytes) -> object:
     raise ValueError(f"unknown extension type {code}")
 
 
-_packer = msgpack.Packer(default=_encode_other)
+_packer = Packer(default=_encode_other)
 """Shared by all connections of a process: like a `Connection` it is used by one thread at a time."""
 
 
@@ -145,9 +146,9 @@ class FrameReader:
 def decode(payload: memoryview | bytes) -> Message:
     """One message from the payload of one frame. Raises `RemoteWireError`."""
     try:
-        items = msgpack.unpackb(payload, ext_hook=_decode_other, strict_map_key=False)
-    # msgpack.UnpackException covers data that ends early, ValueError everything else that is malformed.
-    except (msgpack.UnpackException, ValueError, TypeError, RecursionError) as error:
+        items = unpackb(payload, ext_hook=_decode_other, strict_map_key=False)
+    # UnpackException covers data that ends early, ValueError everything else that is malformed.
+    except (UnpackException, ValueError, TypeError, RecursionError) as error:
         raise RemoteWireError(f"a frame is not msgpack: {error}", bytes(payload)) from None
     if type(items) is not list or not items:
         raise RemoteWireError("a frame is not an array with a message number", bytes(payload))

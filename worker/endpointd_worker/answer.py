@@ -41,7 +41,12 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
 
 
 def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
-    encoded = [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers]
+    try:
+        encoded = [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers]
+    except UnicodeEncodeError as error:
+        raise BadAnswer(
+            f"the response has a header with {error.object!r}, which is not Latin-1; quote what is not ASCII in it"
+        ) from None
     size = sum(len(name) + len(value) + HEADER_FRAMING for name, value in encoded)
     if size > MAX_HEAD:
         raise BadAnswer(f"the response's headers have {size} bytes; send at most {MAX_HEAD}, and the rest in the body")

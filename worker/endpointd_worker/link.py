@@ -30,12 +30,18 @@ class Link:
         self.connection = Connection(Role.WORKER)
         self.deferring = False
         self.idle = threading.Event()
-        """Set when the host wants no more of this worker and no stream is open."""
+        """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
+        stream is open."""
         self._wire = wire
         self._buffer = bytearray(RECEIVE_SIZE)
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
         self._gone = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the wire has ended, so that nobody can be answered any more."""
+        return self._gone
 
     # Sending
 
@@ -96,7 +102,6 @@ class Link:
             else:
                 self._send_all(buffers)
         except OSError:
-            # The thread that reads will see the end of the wire as well, and end the process.
             self._lose()
 
     def _send_all(self, buffers: list[bytes]) -> None:
@@ -151,6 +156,8 @@ class Link:
 
     def _lose(self) -> None:
         self._gone = True
+        # Whoever reads may not see it: when a plugin closes all descriptors, what waits on one goes on waiting.
+        self.idle.set()
         for stream in list(self._streams.values()):
             stream.cancel("the host is gone")
         with contextlib.suppress(OSError):

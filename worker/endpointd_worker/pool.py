@@ -68,7 +68,7 @@ class Member(threading.Thread):
 
 
 class Pool:
-    """`run` answers one stream on the calling thread and never raises; `lost` is told why the wire has ended."""
+    """`run` answers one stream on the calling thread and never raises; `lost` is told why no more can be answered."""
 
     def __init__(self, link: Link, run: Callable[[Stream], None], lost: Callable[[Exception], None]) -> None:
         self._link = link
@@ -95,6 +95,13 @@ class Pool:
     # The life of a thread
 
     def _live(self, member: Member) -> None:
+        try:
+            self._work(member)
+        # Out of threads or out of memory: with a thread missing here, requests would wait for nobody.
+        except Exception as error:  # noqa: BLE001
+            self._lost(error)
+
+    def _work(self, member: Member) -> None:
         with self._lock:
             order = member.collect()
         while True:
@@ -136,6 +143,9 @@ class Pool:
                 if self._leader is not member:
                     return
                 stream = self._running = self._backlog.popleft() if self._backlog else None
+                if stream is not None and self._slow.is_slow(stream.request.source):
+                    self._employ(stream)
+                    continue
                 if stream is not None:
                     self._turn += 1
                     if self._asleep:
@@ -155,12 +165,7 @@ class Pool:
             # The process is about to end; until then nobody may read.
             threading.Event().wait()
             return
-        for stream in arrivals:
-            if self._slow.is_slow(stream.request.source):
-                with self._lock:
-                    self._employ(stream)
-            else:
-                self._backlog.append(stream)
+        self._backlog += arrivals
 
     def _run_timed(self, member: Member, stream: Stream) -> None:
         began = monotonic()
@@ -175,11 +180,15 @@ class Pool:
 
     def _step_aside(self, member: Member) -> None:
         """The leader is about to wait for something that only a leader can read."""
-        with self._lock:
-            if self._leader is member:
-                leader = self._watcher
-                self._replace_leader(leader)
-                leader.tell(Duty.LEAD)
+        try:
+            with self._lock:
+                if self._leader is member:
+                    leader = self._watcher
+                    self._replace_leader(leader)
+                    leader.tell(Duty.LEAD)
+        # As in `_live`; this is called from within the plugin's own code, which must not see it.
+        except Exception as error:  # noqa: BLE001
+            self._lost(error)
 
     def _replace_leader(self, leader: Member) -> None:
         """Make the watcher the leader, another thread the watcher, and let followers begin what waits. The lock is
@@ -190,8 +199,6 @@ class Pool:
         self._asleep = False
         self._leader = leader
         self._watcher = self._employ(Duty.WATCH)
-        while self._backlog:
-            self._employ(self._backlog.popleft())
 
     # Watching
 

@@ -48,6 +48,8 @@ def serve() -> int:
         return 1
     Pool(link, invoker.run, _lost).start()
     link.idle.wait()
+    if link.is_lost:
+        _end_with_children()
     link.send(Drained())
     return 0
 
@@ -93,12 +95,12 @@ def _end_with_children() -> None:
 
 
 def _lost(error: Exception) -> None:
-    """The wire has ended, so nobody can be answered any more: end at once, whatever the plugin's threads do."""
+    """Nothing can be answered any more: end at once, whatever the plugin's threads do."""
     if isinstance(error, HostGone):
         _end_with_children()
     if isinstance(error, RemoteWireError):
         sys.stderr.write(f"endpointd: the host broke the protocol: {error}\n")
     else:
-        sys.stderr.write(f"endpointd: reading the wire failed: {error!r}\n")
+        sys.stderr.write(f"endpointd: the worker cannot go on: {error!r}\n")
     sys.stderr.flush()
     os._exit(70)

@@ -9,16 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from endpointd_wire.connection import WINDOW, Connection
+from endpointd_wire.connection import CREDIT_STEP, Connection
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
 
 FLUSH_SIZE = 64 * 1024
 """Output is not held back for company beyond this."""
-
-CREDIT_STEP = WINDOW // 4
-"""Credit is returned in steps of this size: often enough that the host never waits, seldom enough to cost nothing."""
-
 
 class Cancelled(Exception):
     """The host wants no answer any more; the message says why."""

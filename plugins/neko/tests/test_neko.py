@@ -1,6 +1,8 @@
 """The cat through a real daemon: its page, its pictures, its settings."""
 
+import random
 import re
+import runpy
 import shutil
 import struct
 from collections.abc import Iterator
@@ -71,12 +73,22 @@ def test_gif_and_svg_have_the_same_sky(neko: httpx.Client) -> None:
 
 
 def test_a_large_gif_is_the_small_one_enlarged(neko: httpx.Client) -> None:
-    """So large that the table of codes fills up more than once."""
     small = read_gif(neko.get("cat/64.gif").content)
     large = read_gif(neko.get("cat/640.gif").content)
     assert (large.width, large.height) == (640, 320)
     for few, many in zip(small.frames, large.frames, strict=True):
         assert b"".join(many[row * 640 : (row + 1) * 640 : 10] for row in range(0, 320, 10)) == few
+
+
+def test_gif_of_noise_uses_up_its_codes_and_begins_anew() -> None:
+    """A picture that repeats nothing: a few thousand pixels already need more codes than the format has."""
+    gif = runpy.run_path(str(FOLDER / "drawing" / "gif.py"))
+    colours = [f"#{shade:02x}0000" for shade in range(16)]
+    pixels = bytes(random.Random(0).choices(range(16), k=300 * 200))
+    header, frame = gif["header"](300, 200, colours), gif["frame"](pixels, 300, 200, colours, 0.5)
+    read = read_gif(header + frame + gif["TRAILER"])
+    assert read.frames == [pixels]
+    assert read.colours == colours
 
 
 def test_a_width_that_the_path_does_not_allow_is_not_found(neko: httpx.Client) -> None:
