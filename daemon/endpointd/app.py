@@ -184,6 +184,10 @@ class Daemon:
         self._signals += 1
         self._stop.set()
         self._server.stop(at_once=self._signals > 1)
+        if self._signals > 1:
+            for _, supervisor in self._served:
+                if supervisor is not None:
+                    supervisor.kill()
 
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
         """No new connections; answer what is under way; end the workers."""

@@ -30,7 +30,14 @@ from endpointd_wire.messages import (
 )
 
 
-class Phase(Enum):
+class Symbol(Enum):
+    """An enumeration whose members are looked up in tables for every message: they are hashed by identity, as they are
+    compared, and not by name in Python code."""
+
+    __hash__ = object.__hash__
+
+
+class Phase(Symbol):
     NEW = "new"
     """Nothing was said."""
     GREETED = "greeted"
@@ -45,7 +52,7 @@ class Phase(Enum):
     """Nothing may be said."""
 
 
-class Answer(Enum):
+class Answer(Symbol):
     AWAITED = "awaited"
     """No head yet."""
     BODY = "body"
@@ -55,7 +62,7 @@ class Answer(Enum):
     OVER = "over"
 
 
-class Body(Enum):
+class Body(Symbol):
     OPEN = "open"
     COMPLETE = "complete"
 

@@ -35,9 +35,7 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
         stream.start_answer(response.status_code, _encode_headers(headers))
         _send_body(stream, chunks)
     finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
+        _close(response, chunks)
 
 
 def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
@@ -51,6 +49,14 @@ def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
     if size > MAX_HEAD:
         raise BadAnswer(f"the response's headers have {size} bytes; send at most {MAX_HEAD}, and the rest in the body")
     return encoded
+
+
+def _close(response: Response, chunks: Iterable[bytes]) -> None:
+    # With `direct_passthrough` (`send_file`, say) werkzeug hands out the bare iterable, whose end knows nothing of
+    # `call_on_close`; everything else it has wrapped.
+    close = response.close if chunks is response.response else getattr(chunks, "close", None)
+    if close is not None:
+        close()
 
 
 def _send_body(stream: Stream, chunks: Iterable[object]) -> None:

@@ -87,6 +87,8 @@ class Gateway:
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
             raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
+        if head.coding not in (b"", b"chunked"):
+            raise Problem(501, "coding_unknown", "the only Transfer-Encoding that is understood is chunked")
         hook, mount, path = self._find(scope)
         if path is None:
             query = scope["query_string"]

@@ -35,19 +35,21 @@ class BadHead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """`headers` without those that are ours; `length` is the announced size of the body, None when it is chunked."""
+    """`headers` without those that are ours; `length` is the announced size of the body, None when it is chunked;
+    `hosts` counts the Host headers; `coding` is the Transfer-Encoding in lower case, empty when there is none."""
 
     headers: Headers
     host: bytes
     has_body: bool
     length: int | None
     hosts: int
+    coding: bytes
 
 
 def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
     """Names are in lower case and framing is consistent: the HTTP parser has seen to both."""
     kept: Headers = []
-    host, hosts, length, chunked = b"", 0, None, False
+    host, hosts, length, coding = b"", 0, None, b""
     for header in headers:
         name = header[0]
         if name in OURS:
@@ -61,8 +63,8 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
         elif name == b"host":
             host, hosts = header[1], hosts + 1
         elif name == b"transfer-encoding":
-            chunked = True
-    return RequestHead(kept, host, chunked or bool(length), None if chunked else length or 0, hosts)
+            coding = header[1].lower()
+    return RequestHead(kept, host, bool(coding or length), None if coding else length or 0, hosts, coding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._clocks = clocks
         self._clients: list[Client] = []
         self._refusal: Problem | None = None
+        self._is_deaf = False
+        """Whether what the client still sends is of no interest."""
         self._framing = 0
         """Bytes that came since the last whole head, piece of body or end of a message: what the parser has to keep."""
         self._head_since: float | None = None
@@ -71,7 +73,7 @@ class ClientProtocol(HttpToolsProtocol):
     def check(self, now: float) -> None:
         """Close a connection whose client does not get on with its request."""
         limit = self._limits.clock_header
-        if limit and self._head_since is not None and now - self._head_since > limit:
+        if limit and self._head_since is not None and not self._clients and now - self._head_since > limit:
             if self._framing:
                 detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
                 self._refuse(Problem(408, "clock_header", detail))
@@ -83,6 +85,8 @@ class ClientProtocol(HttpToolsProtocol):
     # The head
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
         self._framing += len(data)
         super().data_received(data)
         if self._framing > self._limits.uri + self._limits.header:
@@ -107,6 +111,8 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_since, self._framing = None, 0
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            raise ValueError("the request is of another version of HTTP")
         size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
         if size > self._limits.header:
             self._refusal = self._too_large(size)
@@ -140,6 +146,9 @@ class ClientProtocol(HttpToolsProtocol):
         self._clients = [client for client in self._clients if not client.complete]
         if self.cycle.response_complete and self.cycle.more_body:
             self._answered_at = self.loop.time()
+        if self._head_since is not None:
+            # The next request has been begun ahead of its time, which is now.
+            self._head_since = self.loop.time()
         super().on_response_complete()
 
     def on_message_complete(self) -> None:
@@ -159,12 +168,23 @@ class ClientProtocol(HttpToolsProtocol):
         self._refuse(refusal)
 
     def _refuse(self, problem: Problem) -> None:
-        """Say no, and close. Where an answer is under way the connection is broken instead: nothing may be put into
-        it."""
+        """Say no, and close.
+
+        Requests before this one that are whole are answered, and then the connection is closed without a word. Where
+        an answer to this very request is under way, the connection is broken: nothing may be put into it.
+        """
         if self.transport.is_closing():
+            return
+        self._is_deaf = True
+        if self._clients and not self.cycle.more_body:
+            self.cycle.keep_alive = False
             return
         if any(client.started for client in self._clients):
             self._clients[-1].abort()
+            return
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+            # It is the rest of a request that was answered long ago.
+            self.transport.close()
             return
         self._dismiss()
         headers, body = problem.response(request_id="")

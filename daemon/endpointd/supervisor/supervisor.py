@@ -63,6 +63,8 @@ class Supervisor:
         self._log = structlog.get_logger().bind(plugin=plugin)
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._worker: Worker | None = None
+        self._alive: set[Worker] = set()
+        """The workers that became ready and have not ended: the present one, and those that finish in its shadow."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
 
@@ -87,6 +89,12 @@ class Supervisor:
         self._happen(Event.STOP)
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def kill(self) -> None:
+        """End every worker at once, whatever it is doing; `stop` then returns soon."""
+        self._happen(Event.STOP)
+        for worker in self._alive:
+            self._spawn(worker.kill())
 
     # Deciding
 
@@ -159,10 +167,12 @@ class Supervisor:
         except StartFailed as error:
             self._fail(worker, error.code, error.message, error.problems)
             return
+        self._alive.add(worker)
         self._log.info("worker.ready", pid=worker.pid)
         self._happen(Event.READY, worker)
         self._later(self._policy.stable_after, Event.STABLE, worker)
         ending = await worker.ended()
+        self._alive.discard(worker)
         if self.life.state is State.RUNNING and worker is self._worker:
             self._fail(worker, "worker_died", f"the worker {ending}", [])
 
