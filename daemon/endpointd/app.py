@@ -69,7 +69,10 @@ class Daemon:
             self._served.append((entry, self._serve(entry)))
         telling = asyncio.create_task(self._tell(url))
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({stopping, serving, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if telling in done:
+            telling.result()
+            await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         telling.cancel()
         await self._shut_down(serving)
@@ -192,7 +195,8 @@ class Daemon:
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
         """No new connections; answer what is under way; end the workers."""
         notify(STOPPING=1)
-        log.info("stopping")
+        in_flight = sum(supervisor.in_flight for _, supervisor in self._served if supervisor is not None)
+        log.info("stopping", in_flight=in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
         await serving
         self._clocks.stop()

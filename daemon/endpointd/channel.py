@@ -15,6 +15,7 @@ from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, M
 
 Answer: TypeAlias = Response | Data | Closed | Failed
 
+
 class ExchangeError(Exception):
     """Why an exchange cannot go on."""
 

@@ -44,6 +44,10 @@ class Client:
         """Whether the next `receive` returns at once."""
         return self._cycle.message_event.is_set()
 
+    def release(self) -> None:
+        """The answer is complete; nothing is to keep it in memory through this connection."""
+        self._cycle.transport = self._transport
+
     @property
     def started(self) -> bool:
         return self._cycle.response_started
@@ -57,7 +61,7 @@ class Client:
         self._cycle.chunked_encoding = False
 
     def allow(self, size: int) -> None:
-        """After `end_by_closing`: the next piece of body has `size` bytes."""
+        """Whatever the head says, `size` bytes of body follow now."""
         self._cycle.expected_content_length = size
 
     def leave(self) -> None:

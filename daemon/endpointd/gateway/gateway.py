@@ -75,15 +75,19 @@ class Gateway:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         request_id = f"{self._run}-{next(self._numbers):x}"
+        # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
+        client: Client = scope.pop("endpointd.client")
         try:
-            await self._serve(scope, receive, send, request_id)
+            await self._serve(scope, receive, send, client, request_id)
         except Problem as problem:
             await self._refuse(send, problem, request_id)
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
-            scope["endpointd.client"].abort()
+            client.abort()
 
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send, request_id: str) -> None:
+    async def _serve(
+        self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
+    ) -> None:
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
             raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
@@ -95,7 +99,7 @@ class Gateway:
             await _answer_redirect(send, f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
             return
         prefix = PREFIX + hook.encode("latin-1")
-        call = Call(scope, receive, send, scope["endpointd.client"], request_id, head, mount, prefix, path)
+        call = Call(scope, receive, send, client, request_id, head, mount, prefix, path)
         route = self._route(call)
         if isinstance(route, Redirect):
             await _answer_redirect(send, route.location)
@@ -160,9 +164,10 @@ class Gateway:
         finally:
             self._clocks.discard(relay)
             call.client.on_gone = None
-            if pump is not None:
+            if pump is not None and not pump.done():
                 pump.cancel()
-            if not exchange.is_over and not exchange.is_cancelled and not relay.answered:
+                exchange.cancel("the rest of the body is not going to come")
+            elif not relay.answered:
                 exchange.cancel("the request was abandoned")
 
     async def _first_piece(self, call: Call) -> tuple[bytes, bool]:

@@ -143,6 +143,9 @@ class ClientProtocol(HttpToolsProtocol):
     # The answer
 
     def on_response_complete(self) -> None:
+        for client in self._clients:
+            if client.complete:
+                client.release()
         self._clients = [client for client in self._clients if not client.complete]
         if self.cycle.response_complete and self.cycle.more_body:
             self._answered_at = self.loop.time()

@@ -6,6 +6,7 @@ client's connection is broken, because nothing else says that a body is not whol
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeAlias
 
 import structlog
@@ -55,7 +56,8 @@ class Relay:
         self._limit = limits.first_byte
         self._since = now
         self._body_since: float | None = None
-        self._unsent = 0
+        self._unsent = inf
+        """Bytes that the client had still to take at the last look."""
         self._head_sent = False
         self._answered = False
 
@@ -73,11 +75,11 @@ class Relay:
             self._expire("clock_total")
         elif self._body_since is not None and limits.client_idle and now - self._body_since > limits.client_idle:
             self._expire("clock_client_idle")
-        elif self._limit and now - self._since > self._limit and not self._client_moves(now):
+        elif self._limit and not self._client_moves(now) and now - self._since > self._limit:
             self._expire(self._clock)
 
     def _client_moves(self, now: float) -> bool:
-        """Whether a client that is slow to read has read something since the last look."""
+        """Whether a client that is waited for has taken something since the last look."""
         if self._clock != "clock_client_idle":
             return False
         before, self._unsent = self._unsent, self._client.unsent()
@@ -98,6 +100,7 @@ class Relay:
     def _watch(self, clock: str, limit: float) -> None:
         self._clock, self._limit = clock, limit
         self._since = self._loop.time()
+        self._unsent = inf
 
     # The request's body
 
@@ -141,9 +144,10 @@ class Relay:
             self._exchange.cancel(str(error))
             if not self._head_sent:
                 raise self._problem(error) from error
-            if not self._client.gone:
+            # A clock that ran out has broken the connection already, which may look as if the client had gone.
+            if isinstance(error, ClockRanOut) or not self._client.gone:
                 log.warning("response.aborted", plugin=self._plugin, because=str(error))
-                self._client.abort()
+            self._client.abort()
 
     def _check(self, first: Answer) -> ResponseHead:
         if not isinstance(first, Response):
@@ -186,7 +190,7 @@ class Relay:
                     raise BrokenAnswer("bad_answer", f"the body ended {left} bytes before its Content-Length")
             if body or not more:
                 self._watch("clock_client_idle", self._limits.client_idle)
-                if by_closing:
+                if by_closing or not head.has_body:
                     self._client.allow(len(body))
                 await send({"type": "http.response.body", "body": body, "more_body": more})
             self._client.uncork()

@@ -47,6 +47,8 @@ def build_server(
         interface="asgi3",
         access_log=False,
         log_config=None,
+        # What uvicorn tells about its own start and end, the daemon tells better.
+        log_level="warning",
         server_header=False,
         date_header=False,
         proxy_headers=bool(trusted_proxies),

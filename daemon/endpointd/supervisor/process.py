@@ -17,14 +17,14 @@ from pathlib import Path
 class WorkerProcess:
     """One child process. `spawn` makes it; whoever has it calls `wait` or `kill` and `wait`, or it is a zombie."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", wire: socket.socket, log: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", pidfd: int, wire: socket.socket, log: int) -> None:
         self.pid = process.pid
         self.wire = wire
         """The host's end of the wire; not blocking. The channel that takes it over closes it."""
         self.log = log
         """Read end of the pipe that is the worker's fd 2. Whoever reads it closes it."""
         self._process = process
-        self._pidfd = os.pidfd_open(process.pid)
+        self._pidfd = pidfd
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
 
@@ -36,7 +36,8 @@ class WorkerProcess:
     def spawn(cls, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> "WorkerProcess":
         """Start `command` with `folder` as its working directory and exactly `environment`.
 
-        Raises `OSError` when the system refuses (no such interpreter, too many processes). Nothing is left over then.
+        Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
+        over then.
         """
         with ExitStack() as on_failure, ExitStack() as always:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,8 +56,10 @@ class WorkerProcess:
                 env=environment,
                 start_new_session=True,
             )
+            on_failure.callback(_end, process)
+            pidfd = os.pidfd_open(process.pid)
             on_failure.pop_all()
-        return cls(process, ours, read_end)
+        return cls(process, pidfd, ours, read_end)
 
     @property
     def is_alive(self) -> bool:
@@ -87,6 +90,12 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._exited.set_result(self._process.wait())
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that nobody is going to watch."""
+    process.kill()
+    process.wait()
 
 
 def describe_exit(status: int) -> str:

@@ -75,6 +75,11 @@ class Supervisor:
     def worker(self) -> Worker | None:
         return self._worker
 
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self._worker.in_flight if self._worker is not None else 0
+
     # For operators
 
     def start(self) -> None:
@@ -154,7 +159,12 @@ class Supervisor:
     def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log.critical("supervisor.defect", exc_info=task.exception())
 
     def _later(self, seconds: float, event: Event, worker: Worker | None = None) -> None:
         asyncio.get_running_loop().call_later(seconds, self._happen, event, worker)

@@ -137,12 +137,11 @@ class Worker:
         message = asyncio.ensure_future(self._messages.get())
         try:
             await asyncio.wait({message, self._end}, return_when=asyncio.FIRST_COMPLETED)
+            if message.done():
+                return message.result()
         finally:
-            if not message.done():
-                message.cancel()
-        if message.cancelled() or not message.done():
-            raise StartFailed("worker_died", f"the worker {self._end.result()} before it was ready")
-        return message.result()
+            message.cancel()
+        raise StartFailed("worker_died", f"the worker {self._end.result()} before it was ready")
 
     # Life
 
@@ -163,8 +162,13 @@ class Worker:
     async def _watch(self, process: WorkerProcess) -> str:
         """See the process to its end; returns how it ended, in words."""
         loop = asyncio.get_running_loop()
-        reader, pipe = await OutputReader.attach(process.log, self._output)
-        await loop.create_unix_connection(lambda: self._channel, sock=process.wire)
+        try:
+            reader, pipe = await OutputReader.attach(process.log, self._output)
+            await loop.create_unix_connection(lambda: self._channel, sock=process.wire)
+        except OSError as error:
+            process.kill()
+            await process.wait()
+            return f"could not be connected to ({error})"
         exited = asyncio.ensure_future(process.wait())
         closed = asyncio.ensure_future(self._closed.wait())
         await asyncio.wait({exited, closed}, return_when=asyncio.FIRST_COMPLETED)
