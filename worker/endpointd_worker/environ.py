@@ -23,65 +23,77 @@ if TYPE_CHECKING:
 _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 _KNOWN_NAMES_LIMIT = 1024
 
+_SAME_FOR_ALL: dict[str, Any] = {
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+
 _names: dict[bytes, tuple[str, str | None]] = {}
 """Header names seen: as a plugin reads them, and their key in an environ, if they have one."""
 
 
 def build_request(stream: Stream) -> WerkzeugRequest:
     message = stream.request
-    headers = [(_name(name), value.decode("latin-1")) for name, value in message.headers]
     environ = _base_environ(stream)
-    for (_, key), value in headers:
+    headers = []
+    for raw, value in message.headers:
+        name, key = _names.get(raw) or _learn(raw)
+        text = value.decode("latin-1")
+        headers.append((name, text))
         if key is not None:
-            _add(environ, key, value)
-    request = WerkzeugRequest(environ)
-    request.headers = Headers([(name, value) for (name, _), value in headers])
+            environ[key] = _joined(key, environ[key], text) if key in environ else text
+    # Not populating the environ with the request keeps the two from holding each other, so that both are freed when the
+    # request is over, and with them its body.
+    request = WerkzeugRequest(environ, populate_request=False)
+    request.headers = ClientHeaders(headers)
     return request
+
+
+class ClientHeaders(Headers):
+    """Headers that are text already, and are not to be checked and copied one by one again."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._list = [*pairs]
 
 
 def _base_environ(stream: Stream) -> "WSGIEnvironment":
     message = stream.request
+    path = message.path
     query = message.query.decode("latin-1")
-    target = f"{message.script}{message.path.decode('latin-1')}"
-    return {
-        "REQUEST_METHOD": message.method,
-        "SCRIPT_NAME": message.script,
-        "PATH_INFO": unquote_to_bytes(message.path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "REQUEST_URI": f"{target}?{query}" if query else target,
-        "SERVER_NAME": str(message.server[0]),
-        "SERVER_PORT": str(message.server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{message.http_version}",
-        "REMOTE_ADDR": str(message.client[0]),
-        "REMOTE_PORT": str(message.client[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": message.scheme,
-        "wsgi.input": io.BytesIO(message.body) if stream.body_is_whole else _body(stream.read_piece),
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "endpointd.request_id": message.request_id,
-    }
+    target = f"{message.script}{path.decode('latin-1')}"
+    environ = _SAME_FOR_ALL.copy()
+    environ["REQUEST_METHOD"] = message.method
+    environ["SCRIPT_NAME"] = message.script
+    environ["PATH_INFO"] = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+    environ["QUERY_STRING"] = query
+    environ["REQUEST_URI"] = f"{target}?{query}" if query else target
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = map(str, message.server)
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = map(str, message.client)
+    environ["SERVER_PROTOCOL"] = f"HTTP/{message.http_version}"
+    environ["wsgi.url_scheme"] = message.scheme
+    environ["wsgi.input"] = io.BytesIO(message.body) if stream.body_is_whole else _body(stream.read_piece)
+    environ["endpointd.request_id"] = message.request_id
+    return environ
 
 
 def _body(read_piece: Callable[[], bytes]) -> io.BufferedReader:
     return io.BufferedReader(RequestBody(read_piece), 64 * 1024)
 
 
-def _name(raw: bytes) -> tuple[str, str | None]:
-    known = _names.get(raw)
-    if known is None:
-        name = raw.decode("latin-1").title()
-        key = None if "_" in name else name.upper().replace("-", "_")
-        known = (name, key if key is None or key in _UNPREFIXED else f"HTTP_{key}")
-        if len(_names) < _KNOWN_NAMES_LIMIT:
-            _names[raw] = known
+def _learn(raw: bytes) -> tuple[str, str | None]:
+    name = raw.decode("latin-1").title()
+    key = None if "_" in name else name.upper().replace("-", "_")
+    known = (name, key if key is None or key in _UNPREFIXED else f"HTTP_{key}")
+    if len(_names) < _KNOWN_NAMES_LIMIT:
+        _names[raw] = known
     return known
 
 
-def _add(environ: dict[str, Any], key: str, value: str) -> None:
-    """Repeats are joined as RFC 9110 §5.2 says; cookies with a semicolon (RFC 6265 §5.4)."""
-    before = environ.get(key)
-    environ[key] = value if before is None else f"{before}{'; ' if key == 'HTTP_COOKIE' else ', '}{value}"
+def _joined(key: str, before: str, value: str) -> str:
+    """Repeats in one text: RFC 9110 §5.2 says how; for cookies it is RFC 6265 §5.4."""
+    return f"{before}{'; ' if key == 'HTTP_COOKIE' else ', '}{value}"
