@@ -22,6 +22,7 @@ test: $(DEVELOPMENT) ## run every check: ruff, mypy, pytest
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tests bench plugins/*/tests
 	$(BIN)/pytest $(ARGS)
 
 bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make bench ARGS="--help")

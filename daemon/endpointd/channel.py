@@ -103,7 +103,7 @@ class Exchange:
         self.credited()
 
 
-class Channel(asyncio.Protocol):
+class Channel(asyncio.BufferedProtocol):
     """`control` gets every message that belongs to no exchange; `lost` is called once, when the wire is closed.
 
     `over` is called for each exchange whose place at the worker is free again, `cancelled` for each that the worker was
@@ -160,15 +160,18 @@ class Channel(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are of no class of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        return self.connection.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            messages = self.connection.receive(data)
+            messages = self.connection.received(nbytes)
         except RemoteWireError as error:
             self._fault = error
             self.close()

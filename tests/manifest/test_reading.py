@@ -11,7 +11,7 @@ from endpointd.manifest.model import Group, I18n, Interface, Permissions, Plugin
 from endpointd.manifest.reading import MAX_GROUPS, Reading, read_plugin
 
 if TYPE_CHECKING:
-    from tests.manifest.conftest import Draft
+    from manifest.conftest import Draft
 
 
 def good(reading: Reading) -> Plugin:

@@ -11,7 +11,7 @@ from endpointd.manifest.model import I18n, Option, Plugin, Setting, SettingType
 from endpointd.manifest.reading import Reading
 
 if TYPE_CHECKING:
-    from tests.manifest.conftest import Draft
+    from manifest.conftest import Draft
 
 
 def good(reading: Reading) -> Plugin:

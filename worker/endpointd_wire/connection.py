@@ -4,8 +4,9 @@ Sans-io, and not safe for threads: the owner gives it received bytes, sends what
 be.
 """
 
+from collections.abc import Callable
 from enum import Enum
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError, WireError
 from endpointd_wire.frames import MAX_PIECE, FrameReader, encode
@@ -21,6 +22,8 @@ from endpointd_wire.states import (
     Body,
     Phase,
 )
+
+T = TypeVar("T")
 
 WIRE_VERSION = 1
 
@@ -114,15 +117,26 @@ class Connection:
 
     # Receiving
 
-    def receive(self, data: bytes) -> list[Message]:
-        """The messages that `data` completes, without those for streams that are over.
+    def get_buffer(self) -> memoryview:
+        """Where received bytes are to be written, before `received` is called with their number."""
+        return self._reader.get_buffer()
+
+    def received(self, size: int) -> list[Message]:
+        """The messages that the received bytes complete, without those for streams that are over.
 
         Raises `RemoteWireError` when the peer breaks a rule, and again at every later call.
         """
+        return self._receive(self._reader.received, size)
+
+    def receive(self, data: bytes) -> list[Message]:
+        """The same for bytes that are elsewhere."""
+        return self._receive(self._reader.feed, data)
+
+    def _receive(self, read: Callable[[T], list[Message]], source: T) -> list[Message]:
         if self._poison is not None:
             raise self._poison
         try:
-            return [message for message in self._reader.feed(data) if self._accept(message)]
+            return [message for message in read(source) if self._accept(message)]
         except RemoteWireError as error:
             self._poison = error
             raise

@@ -103,44 +103,62 @@ _packer = Packer(default=_encode_other)
 """Shared by all connections of a process: like a `Connection` it is used by one thread at a time."""
 
 
+BUFFER_SIZE = LENGTH_SIZE + MAX_FRAME + MAX_PIECE
+"""Room for the largest frame and, behind the beginning of one, for all that a system call may bring."""
+
+
 class FrameReader:
-    """Cuts a stream of bytes into messages, however the bytes are delivered."""
+    """Cuts a stream of bytes into messages, however the bytes are delivered.
+
+    Bytes are received into its own buffer (`get_buffer`, then `received`), so that a body is copied once on its way out
+    of it and not before. Pages of the buffer that were never needed cost no memory.
+    """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._wanted = LENGTH_SIZE
+        self._buffer = memoryview(bytearray(BUFFER_SIZE))
+        self._start = 0
+        self._end = 0
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that `data` completes. Raises `RemoteWireError`; the reader is of no use after that."""
-        if self._buffer:
-            self._buffer += data
-            if len(self._buffer) < self._wanted:
-                return []
-            # The old buffer is never resized again, so that views of it stay valid.
-            whole, self._buffer = memoryview(self._buffer), bytearray()
-        else:
-            whole = memoryview(data)
-        messages, rest = self._cut(whole)
-        if rest:
-            self._buffer = bytearray(rest)
-        return messages
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes are to be written; at least `MAX_PIECE` of them have room."""
+        size = self._end - self._start
+        if not size:
+            self._start = self._end = 0
+        elif BUFFER_SIZE - self._end < MAX_PIECE:
+            self._buffer[:size] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, size
+        return self._buffer[self._end :]
 
-    def _cut(self, whole: memoryview) -> tuple[list[Message], memoryview]:
-        messages = []
-        start, size = 0, len(whole)
-        self._wanted = LENGTH_SIZE
-        while size - start >= LENGTH_SIZE:
-            length = int.from_bytes(whole[start : start + LENGTH_SIZE], "big")
+    def received(self, size: int) -> list[Message]:
+        """The messages that `size` bytes, written at the beginning of the last `get_buffer`, complete.
+
+        Raises `RemoteWireError`; the reader is of no use after that.
+        """
+        self._end += size
+        buffer, start, messages = self._buffer, self._start, []
+        while self._end - start >= LENGTH_SIZE:
+            length = int.from_bytes(buffer[start : start + LENGTH_SIZE], "big")
             if length > MAX_FRAME:
-                excerpt = bytes(whole[start : start + RemoteWireError.EXCERPT_SIZE])
+                excerpt = bytes(buffer[start : min(self._end, start + RemoteWireError.EXCERPT_SIZE)])
                 raise RemoteWireError(f"a frame announces {length} bytes, the maximum is {MAX_FRAME}", excerpt)
             end = start + LENGTH_SIZE + length
-            if end > size:
-                self._wanted = LENGTH_SIZE + length
+            if end > self._end:
                 break
-            messages.append(decode(whole[start + LENGTH_SIZE : end]))
+            messages.append(decode(buffer[start + LENGTH_SIZE : end]))
             start = end
-        return messages, whole[start:]
+        self._start = start
+        return messages
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that `data` completes, for whoever has the bytes already."""
+        messages, rest = [], memoryview(data)
+        while rest:
+            room = self.get_buffer()
+            size = min(len(room), len(rest))
+            room[:size] = rest[:size]
+            messages += self.received(size)
+            rest = rest[size:]
+        return messages
 
 
 def decode(payload: memoryview | bytes) -> Message:

@@ -12,12 +12,9 @@ import threading
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
-from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Message, Ping, Pong, Request
 from endpointd_wire.states import Phase
 from endpointd_worker.streams import Stream
-
-RECEIVE_SIZE = MAX_PIECE + 64 * 1024
 
 
 class HostGone(Exception):
@@ -33,7 +30,6 @@ class Link:
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
         stream is open."""
         self._wire = wire
-        self._buffer = bytearray(RECEIVE_SIZE)
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
         self._gone = False
@@ -119,23 +115,23 @@ class Link:
     def receive(self) -> list[Stream]:
         """Wait for the host; return the new requests. Raises `HostGone`, or `RemoteWireError`."""
         try:
-            size = self._wire.recv_into(self._buffer)
+            size = self._wire.recv_into(self.connection.get_buffer())
         except OSError:
             size = 0
         with self.lock:
             if not size:
                 self._lose()
                 raise HostGone
-            messages = self.connection.receive(bytes(memoryview(self._buffer)[:size]))
+            messages = self.connection.received(size)
             return [stream for message in messages if (stream := self._take(message)) is not None]
 
     def receive_message(self) -> Message:
         """Wait for one message, before there are streams. Raises `HostGone`, or `RemoteWireError`."""
         while True:
-            data = self._wire.recv(RECEIVE_SIZE)
-            if not data:
+            size = self._wire.recv_into(self.connection.get_buffer())
+            if not size:
                 raise HostGone
-            for message in self.connection.receive(data):
+            for message in self.connection.received(size):
                 return message
 
     def _take(self, message: Message) -> Stream | None:

@@ -16,6 +16,7 @@ from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, 
 FLUSH_SIZE = 64 * 1024
 """Output is not held back for company beyond this."""
 
+
 class Cancelled(Exception):
     """The host wants no answer any more; the message says why."""
 
