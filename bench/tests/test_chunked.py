@@ -1,6 +1,7 @@
 """The counter of chunked bodies: it must find a byte too few or too many, however the wire cuts the message."""
 
 import pytest
+
 from chunked import ChunkedCounter
 
 BODY_LENGTH = 10 + 0x1F

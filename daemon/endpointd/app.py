@@ -177,7 +177,9 @@ class Daemon:
             return "it has no endpoint, and auto_endpoints is off"
         if plugin.name in self._mounts:
             return f"/e/{plugin.name}/ belongs to the plugin {self._mounts[plugin.name].supervisor.plugin}"
-        required = ", ".join(setting.name for setting in plugin.settings if setting.required)
+        required = ", ".join(
+            setting.name for setting in plugin.settings if setting.required and setting.default is None
+        )
         return f"it has no endpoint of its own, because it requires settings: {required}"
 
     # The end

@@ -1,8 +1,7 @@
 """A plugin as an order for a worker, and a worker that only loads it and ends."""
 
 import asyncio
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from endpointd.settings import PluginLimits
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 
 _KEY = "extra.python.source"
-_LAST_LINES = 5
 
 
 def order_for(folder: Path, plugin: Plugin, limits: PluginLimits, *, development: bool) -> WorkerOrder:
@@ -27,21 +25,22 @@ def order_for(folder: Path, plugin: Plugin, limits: PluginLimits, *, development
     )
 
 
-def load_once(folder: Path, plugin: Plugin) -> list[Finding]:
-    """Load the plugin in a worker of its own, with default limits, and end it. What is wrong with its code is
-    returned."""
-    return asyncio.run(_load_once(order_for(folder, plugin, PluginLimits(), development=True)))
+def load_once(folder: Path, plugin: Plugin, output: Callable[[str], None]) -> list[Finding]:
+    """Load the plugin in a worker of its own, with default limits, and end it.
+
+    `output` gets each line that the plugin writes or logs meanwhile. What is wrong with its code is returned.
+    """
+    return asyncio.run(_load_once(order_for(folder, plugin, PluginLimits(), development=True), output))
 
 
-async def _load_once(order: WorkerOrder) -> list[Finding]:
-    lines: deque[str] = deque(maxlen=_LAST_LINES)
-    worker = Worker(order, lines.append, lambda record: lines.append(record.text), _ignore, _ignore)
+async def _load_once(order: WorkerOrder, output: Callable[[str], None]) -> list[Finding]:
+    worker = Worker(order, output, lambda record: output(record.text), _ignore, _ignore)
     try:
         await worker.start()
     except StartFailed as error:
         if error.problems:
             return [finding_of(problem) for problem in error.problems]
-        return [_failure(error, lines)]
+        return [_failure(error)]
     await worker.drain(order.clock_kill)
     return []
 
@@ -64,7 +63,6 @@ def finding_of(problem: Mapping[str, Any]) -> Finding:
     )
 
 
-def _failure(error: StartFailed, lines: deque[str]) -> Finding:
-    said = f"; its last output: {' | '.join(lines)}" if lines else ""
+def _failure(error: StartFailed) -> Finding:
     remedy = "look for what ends or blocks the process while the sources are imported"
-    return Finding(Severity.ERROR, error.code, f"{error.message}{said}", None, None, _KEY, remedy)
+    return Finding(Severity.ERROR, error.code, error.message, None, None, _KEY, remedy)

@@ -68,9 +68,12 @@ def test_a_fault_in_a_file_is_told_with_place_key_and_remedy(run: Run, plugin: P
 def test_a_fault_in_the_code_is_found_by_loading_it(run: Run, plugin: Path) -> None:
     (plugin / "endpoints" / "hello.py").write_text("import no_such_module_anywhere\n")
     outcome = run("check", plugin)
-    assert (outcome.returncode, outcome.stderr) == (1, "")
+    assert outcome.returncode == 1
     assert outcome.stdout.startswith("error: endpoints/hello.py")
     assert "no_such_module_anywhere" in outcome.stdout
+    first, place, *_ = outcome.stderr.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert "hello.py" in place, "the traceback begins with the plugin's own line"
 
 
 def test_json_is_one_object(run: Run, plugin: Path) -> None:

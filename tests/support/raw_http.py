@@ -131,10 +131,6 @@ class Client:
         """Send what the system takes at once; the number of bytes."""
         return self._socket.send(data)
 
-    def finish(self) -> None:
-        """Send no more, and go on reading."""
-        self._socket.shutdown(socket.SHUT_WR)
-
     def close(self) -> None:
         self._socket.close()
 
@@ -197,15 +193,6 @@ class Client:
             return not self._fill()
         except Broken:
             return True
-
-    def read_rest(self) -> bytes:
-        """Everything until the server closes the connection; what came before a reset, if there is one."""
-        while True:
-            try:
-                if not self._fill():
-                    return self._take(len(self._buffer))
-            except Broken:
-                return self._take(len(self._buffer))
 
     def _chunks(self) -> Iterator[bytes]:
         while True:

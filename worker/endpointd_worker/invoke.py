@@ -17,6 +17,7 @@ from endpointd_worker.answer import BadAnswer, send_answer
 from endpointd_worker.environ import build_request
 from endpointd_worker.logs import request_id
 from endpointd_worker.streams import Cancelled, Stream
+from endpointd_worker.tracebacks import cut
 
 _log = logging.getLogger("endpointd")
 
@@ -49,9 +50,11 @@ class Invoker:
             _log.error("%s %s: %s", stream.request.method, _path(stream), error)
             stream.fail("bad_answer", str(error) if self._development else "")
         # SystemExit and KeyboardInterrupt as well: in a thread they would end the thread and answer nothing.
-        except BaseException:  # noqa: BLE001
-            _log.exception("%s %s failed", stream.request.method, _path(stream))
-            stream.fail("exception", traceback.format_exc() if self._development else "")
+        except BaseException as error:  # noqa: BLE001
+            error = cut(error)
+            _log.error("%s %s failed", stream.request.method, _path(stream), exc_info=error)
+            text = "".join(traceback.format_exception(error)) if self._development else ""
+            stream.fail("exception", text)
         finally:
             request_id.reset(token)
 

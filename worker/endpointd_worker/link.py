@@ -73,6 +73,9 @@ class Link:
         self._write(self.connection.send(message))
 
     def _flush(self) -> None:
+        if self._gone:
+            self._unsent.clear()
+            return
         buffers: list[bytes] = []
         for stream in self._unsent:
             try:

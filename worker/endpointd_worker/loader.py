@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from endpointd_worker.tracebacks import cut
+
 SDK = Path(__file__).parent / "sdk"
 
 
@@ -68,7 +70,7 @@ def _import_source(folder: Path, source: str) -> ModuleType:
         return _import_module(folder, source)
     # A plugin may raise anything, SystemExit included, and the other sources are still to be tried.
     except BaseException as error:
-        traceback.print_exc()
+        traceback.print_exception(cut(error))
         raise _explain_import(folder, source, error) from error
 
 
@@ -123,7 +125,7 @@ def _explain_import(folder: Path, source: str, error: BaseException) -> SourcePr
     elif isinstance(error, SystemExit):
         remedy = "a source must not end the process when it is imported"
     else:
-        remedy = "see the traceback in the plugin's log"
+        remedy = "see the traceback in the plugin's output"
     return SourceProblem("import_failed", f"importing {source} raised {text}", remedy, file, line)
 
 

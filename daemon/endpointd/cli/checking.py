@@ -1,5 +1,6 @@
 """Checking one plugin folder: first what can be read, then, if that is right, whether its code loads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,11 @@ class Check:
         }
 
 
-def check_folder(folder: Path) -> Check:
-    """Read the plugin in `folder` and load it once in a worker of its own. UsageError: it is not a directory."""
+def check_folder(folder: Path, output: Callable[[str], None]) -> Check:
+    """Read the plugin in `folder` and load it once in a worker of its own. UsageError: it is not a directory.
+
+    `output` gets each line that the plugin writes while it is loaded.
+    """
     if not folder.is_dir():
         raise UsageError(
             "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
@@ -50,7 +54,7 @@ def check_folder(folder: Path) -> Check:
     reading = read_plugin(PluginFolder(folder))
     findings = list(reading.findings)
     if reading.plugin is not None:
-        findings += load_once(folder, reading.plugin)
+        findings += load_once(folder, reading.plugin, output)
     # A stable sort: within a severity the findings stay in the order of the files.
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
     return Check(reading.plugin, tuple(findings))

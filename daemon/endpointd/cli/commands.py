@@ -10,7 +10,7 @@ from endpointd import __version__, logs
 from endpointd.cli.configuration import Configuration
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.options import with_settings
-from endpointd.cli.output import print_json, report_warning, stdout
+from endpointd.cli.output import print_json, report_output, report_warning, stdout
 
 _EPILOG = (
     "Every option can also stand in the file (clock_queue = 10) and in the environment (ENDPOINTD_CLOCK_QUEUE=10). "
@@ -85,7 +85,7 @@ def check(
     from endpointd.cli.checking import check_folder
     from endpointd.cli.findings import print_check
 
-    outcome = check_folder(folder)
+    outcome = check_folder(folder, report_output)
     if json:
         print_json(outcome.as_dict())
     else:

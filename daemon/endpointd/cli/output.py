@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from endpointd.errors import OperatorError
+from endpointd.manifest.findings import one_line
 
 # Programs that read the output want a row to stay one line, however long.
 _WIDTH_WITHOUT_TERMINAL = 10_000
@@ -44,6 +45,11 @@ def report_error(error: OperatorError) -> None:
     """What happened and what to do about it, on stderr: one line for each problem."""
     for line in str(error).splitlines():
         stderr().print(Text.assemble(("endpointd: error: ", "bold red"), line), soft_wrap=True)
+
+
+def report_output(line: str) -> None:
+    """A line that a plugin has written, on stderr: a traceback, say."""
+    stderr().print(Text(one_line(line), style="dim"), soft_wrap=True)
 
 
 def report_warning(message: str) -> None:

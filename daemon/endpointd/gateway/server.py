@@ -47,8 +47,8 @@ def build_server(
         interface="asgi3",
         access_log=False,
         log_config=None,
-        # What uvicorn tells about its own start and end, the daemon tells better.
-        log_level="warning",
+        # Its start and its end the daemon tells itself, and what clients send amiss is no event of ours.
+        log_level="error",
         server_header=False,
         date_header=False,
         proxy_headers=bool(trusted_proxies),

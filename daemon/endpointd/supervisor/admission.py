@@ -1,8 +1,9 @@
 """Who may have a place at a plugin's worker: bounded concurrency, a bounded queue, and a clock for the wait."""
 
 import asyncio
-from collections import deque
-from typing import Generic, Protocol, TypeVar
+from bisect import insort
+from itertools import count
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 
 class NoPlace(Exception):
@@ -14,11 +15,18 @@ class NoPlace(Exception):
         self.message = message
         self.retry_after = retry_after
 
+    def again(self) -> "NoPlace":
+        """The same for another request. One that was raised twice would hold on to the frames of both."""
+        return NoPlace(self.code, self.message, self.retry_after)
+
 
 class Accepting(Protocol):
     def free_places(self) -> int:
         """How many more requests may be handed over now."""
 
+
+Turn: TypeAlias = "tuple[int, asyncio.Future[None]]"
+"""A request's number, which none has had before, and the future that is done when it may go on."""
 
 WorkerT = TypeVar("WorkerT", bound=Accepting)
 
@@ -31,7 +39,9 @@ class Admission(Generic[WorkerT]):
         self._clock_queue = clock_queue
         self._worker: WorkerT | None = None
         self._refusal: NoPlace | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[Turn] = []
+        """In the order of their numbers."""
+        self._numbers = count(1)
         self._promised = 0
         """Places given to requests that have not run since; nobody else may take them."""
 
@@ -52,7 +62,7 @@ class Admission(Generic[WorkerT]):
         if worker is not None:
             return worker
         if self._refusal is not None:
-            raise self._refusal
+            raise self._refusal.again()
         if len(self._waiting) >= self._queue_size:
             raise NoPlace("queue_full", f"{len(self._waiting)} requests wait for this plugin already", retry_after=1)
         try:
@@ -62,30 +72,27 @@ class Admission(Generic[WorkerT]):
             raise NoPlace("clock_queue", f"no place became free in {self._clock_queue:g} s", retry_after=1) from None
 
     async def _wait(self) -> WorkerT:
-        turn = self._queue_up(first=False)
+        number = next(self._numbers)
         while True:
+            turn: Turn = (number, asyncio.get_running_loop().create_future())
+            insort(self._waiting, turn)
+            self.advance()
             try:
-                await turn
+                await turn[1]
             finally:
                 self._leave(turn)
-            if self._worker is not None and self._worker.free_places() > self._promised:
+            # Whoever else was promised a place has waited for less long.
+            if self._worker is not None and self._worker.free_places() > 0:
                 return self._worker
+            if self._refusal is not None:
+                raise self._refusal.again()
             # The worker went in the meantime; the place in the queue is kept.
-            turn = self._queue_up(first=True)
 
-    def _queue_up(self, *, first: bool) -> "asyncio.Future[None]":
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if first:
-            self._waiting.appendleft(turn)
-        else:
-            self._waiting.append(turn)
-        self.advance()
-        return turn
-
-    def _leave(self, turn: "asyncio.Future[None]") -> None:
+    def _leave(self, turn: Turn) -> None:
+        _, future = turn
         if turn in self._waiting:
             self._waiting.remove(turn)
-        elif turn.done() and not turn.cancelled() and turn.exception() is None:
+        elif future.done() and not future.cancelled() and future.exception() is None:
             self._promised -= 1
             # If it does not take its place (its client has gone), the next one may.
             asyncio.get_running_loop().call_soon(self.advance)
@@ -93,10 +100,10 @@ class Admission(Generic[WorkerT]):
     def advance(self) -> None:
         """Places may be free: give them to those who have waited longest."""
         while self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
-            turn = self._waiting.popleft()
-            if not turn.done():
+            _, future = self._waiting.pop(0)
+            if not future.done():
                 self._promised += 1
-                turn.set_result(None)
+                future.set_result(None)
 
     def serve_by(self, worker: WorkerT | None) -> None:
         """From now on requests go to `worker`; with None they wait for the next one."""
@@ -109,6 +116,6 @@ class Admission(Generic[WorkerT]):
         self._worker = None
         self._refusal = refusal
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_exception(refusal)
+            _, future = self._waiting.pop(0)
+            if not future.done():
+                future.set_exception(refusal.again())

@@ -9,9 +9,10 @@ together."""
 
 
 def delay(failures: int, longest: float, chance: float) -> float:
-    """Seconds to wait after `failures` (1 or more) in a row; `chance` is a random number from 0 to 1."""
+    """Seconds to wait after `failures` (1 or more) in a row, at most `longest`; `chance` is a random number from 0 to
+    1."""
     if failures <= 1:
         return 0.0
     # The exponent is bounded so that the power stays a number after a year of failures.
-    plain = min(longest, FIRST_DELAY * 2.0 ** min(failures - 2, 32))
+    plain = min(longest / (1 + JITTER), FIRST_DELAY * 2.0 ** min(failures - 2, 32))
     return plain * (1 + JITTER * (2 * chance - 1))

@@ -9,7 +9,7 @@ MAX_LINE = 16 * 1024
 
 
 class LineCutter:
-    """Bytes in, lines out. Pure."""
+    """Bytes in, lines out; which lines does not depend on how the bytes are delivered. Pure."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -17,19 +17,24 @@ class LineCutter:
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` completes, without their ends."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) >= MAX_LINE:
-            lines.append(self._rest[:MAX_LINE])
-            self._rest = self._rest[MAX_LINE:]
-        return [piece for line in lines for piece in _cut(line.decode("utf-8", "replace").rstrip("\r"))]
+        pieces = [piece for line in lines for piece in _cut(line)]
+        if len(self._rest) > MAX_LINE:
+            *begun, self._rest = _cut(self._rest)
+            pieces += begun
+        return [_text(piece) for piece in pieces]
 
     def end(self) -> list[str]:
         """What is left when the stream ends in the middle of a line."""
         rest, self._rest = self._rest, b""
-        return [rest.decode("utf-8", "replace")] if rest else []
+        return [_text(rest)] if rest else []
 
 
-def _cut(line: str) -> list[str]:
+def _cut(line: bytes) -> list[bytes]:
     return [line[start : start + MAX_LINE] for start in range(0, len(line), MAX_LINE)] or [line]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").removesuffix("\r")
 
 
 class OutputReader(asyncio.Protocol):

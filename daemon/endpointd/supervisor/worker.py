@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,13 @@ class StartFailed(Exception):
         self.problems = problems or []
 
 
+def _plain(problems: Sequence[object]) -> list[dict[str, Any]]:
+    """What can be shown and logged of a worker's `problems`. A plugin's code may have sent them, with anything in
+    them."""
+    kept = (problem for problem in problems if isinstance(problem, dict))
+    return [{k: v for k, v in problem.items() if type(k) is str and type(v) in (str, int)} for problem in kept]
+
+
 class Worker:
     """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` a place that is
     free again, `cancelled` an exchange that the worker was told to give up. After `start`, `ended` tells how it
@@ -69,7 +76,7 @@ class Worker:
         self._fault: RemoteWireError | None = None
         self._process: WorkerProcess | None = None
         self._end: asyncio.Task[str] | None = None
-        self._drained = False
+        self._drained = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Worker {self.pid}: {self._channel.connection.phase.value}, {self.in_flight} in flight>"
@@ -128,7 +135,7 @@ class Worker:
         )
         answer = await self._next_message()
         if isinstance(answer, LoadFailed):
-            raise StartFailed("load_failed", "the plugin cannot be loaded", answer.problems)
+            raise StartFailed("load_failed", "the plugin cannot be loaded", _plain(answer.problems))
         assert isinstance(answer, Ready)
         self.classes = answer.classes
 
@@ -149,7 +156,7 @@ class Worker:
         if isinstance(message, Log):
             self._record(message)
         elif isinstance(message, Drained):
-            self._drained = True
+            self._drained.set()
         elif isinstance(message, Hello | Ready | LoadFailed):
             self._messages.put_nowait(message)
         else:
@@ -187,7 +194,7 @@ class Worker:
 
     async def _put_an_end(self, process: WorkerProcess) -> None:
         """The wire is closed: a worker that has drained exits by itself, any other is killed."""
-        if self._drained:
+        if self._drained.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.order.clock_kill):
                     await process.wait()
@@ -210,14 +217,23 @@ class Worker:
         assert self._process is not None
         if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
             self._channel.send(Drain())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    return await self.ended()
+            await self._within(grace, self._drained)
+            # All is answered; what keeps the process now (a thread that is no daemon) has no claim to the rest.
+            if await self._within(self.order.clock_kill, self._closed):
+                return await self.ended()
         self._process.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.order.clock_kill):
                 return await self.ended()
         return await self.kill()
+
+    async def _within(self, seconds: float, event: asyncio.Event) -> bool:
+        """Whether `event`, or the worker's end, came within `seconds`."""
+        assert self._end is not None
+        waiting = asyncio.ensure_future(event.wait())
+        done, _ = await asyncio.wait({waiting, self._end}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        return bool(done)
 
     async def kill(self) -> str:
         assert self._process is not None

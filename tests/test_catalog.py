@@ -1,0 +1,41 @@
+"""Which of the folders with one plugin is served."""
+
+from endpointd.catalog import Entry, settle
+from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.model import Plugin
+
+NOTE = Finding(Severity.WARNING, "note", "a note", "manifest.yaml", 1, None, "")
+
+
+def entry(folder: str, name: str | None, author: str = "someone") -> Entry:
+    plugin = None if name is None else Plugin(name=name, version="0.1.0", groups=(), author=author)
+    return Entry(folder, plugin, (NOTE,))
+
+
+def test_folders_come_in_the_order_of_their_names() -> None:
+    settled = settle(entry(folder, folder) for folder in ("c", "a", "b"))
+    assert [item.folder for item in settled] == ["a", "b", "c"]
+    assert all(item.plugin is not None for item in settled)
+
+
+def test_of_several_folders_with_one_plugin_the_first_is_served() -> None:
+    first, second, third = settle([entry("duck-2", "duck"), entry("duck-3", "duck"), entry("duck", "duck")])
+    assert first == entry("duck", "duck")
+    for refused in (second, third):
+        assert refused.plugin is None
+        note, finding = refused.findings
+        assert note == NOTE
+        assert (finding.severity, finding.code) == (Severity.ERROR, "plugin_duplicate")
+        assert f"the folders 'duck' and {refused.folder!r} both hold the plugin someone/duck" in finding.message
+        assert "'duck' is served" in finding.remedy
+
+
+def test_the_same_name_by_another_author_is_another_plugin() -> None:
+    settled = settle([entry("a", "duck", "one"), entry("b", "duck", "two")])
+    assert all(item.plugin is not None for item in settled)
+
+
+def test_a_folder_without_a_plugin_is_nobodys_rival() -> None:
+    settled = settle([entry("a", None), entry("b", "duck"), entry("c", None)])
+    assert [item.plugin is None for item in settled] == [True, False, True]
+    assert all(item.findings == (NOTE,) for item in settled)

@@ -1,0 +1,195 @@
+"""Who may import whom. Every module has its layer here; what a layer may import lies below it.
+
+A new module belongs into one of the layers, or the first test fails.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {"endpointd": "daemon", "endpointd_wire": "worker", "endpointd_worker": "worker"}
+SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
+
+WIRE_LAYERS = ["errors messages", "frames states", "connection"]
+
+WORKER_LAYERS = [
+    "loader slowness stdio streams",
+    "answer body link",
+    "environ logs pool",
+    "invoke",
+    "serve",
+    "bootstrap",
+]
+
+HOST_LAYERS = [
+    # What everybody may know.
+    "errors reports",
+    "setting_types settings_file",
+    "settings",
+    # Pure: what plugins are, and what is decided about them.
+    "manifest.* supervisor.state supervisor.backoff gateway.heads gateway.problems",
+    "catalog endpoints routing",
+    # What touches the world.
+    "channel folder logs notify gateway.clocks gateway.date",
+    "supervisor.admission supervisor.launch supervisor.output supervisor.process",
+    "supervisor.worker",
+    "loading supervisor.supervisor",
+    "gateway.client",
+    "gateway.http",
+    "gateway.relay",
+    "gateway.gateway",
+    "gateway.server",
+    # Whole.
+    "app",
+    "cli.*",
+    "__main__ testing",
+]
+
+LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "endpointd": HOST_LAYERS}
+
+PURE = {
+    "endpointd_wire": "errors messages frames states connection",
+    "endpointd_worker": "slowness",
+    "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
+    " gateway.heads gateway.problems catalog endpoints routing",
+}
+IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
+
+THIRD_PARTY = {
+    "endpointd_wire": {"msgpack"},
+    "endpointd_worker": {"werkzeug"},
+}
+"""What the two packages need that run under a plugin's interpreter; `_typeshed` is for type checkers alone."""
+
+CROSSING = {"endpointd_wire": set(), "endpointd_worker": {"endpointd_wire"}, "endpointd": {"endpointd_wire"}}
+"""Which of the packages each may import besides itself."""
+
+
+def modules(package: str) -> dict[str, Path]:
+    """The modules of a package by name, without the package's own; a package inside it goes by its folder."""
+    folder = ROOT / PACKAGES[package] / package
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        if not path.is_relative_to(SDK):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found.pop("")
+    return found
+
+
+def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    """Each import of a file with what it names; `from a import b` names `a.b`, which may be a module or not."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
+            yield from ((node, f"{node.module}.{name.name}") for name in node.names)
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def matches(pattern: str, module: str) -> bool:
+    return pattern == module or (pattern.endswith(".*") and f"{module}.".startswith(pattern[:-1]))
+
+
+def place(package: str, module: str) -> tuple[int, str]:
+    """The number of the layer that a module is in, counted from below, and the name by which it is there."""
+    layers = enumerate(LAYERS[package])
+    found = [(number, name) for number, names in layers for name in names.split() if matches(name, module)]
+    assert len(found) == 1, f"{package}.{module} is in {len(found)} layers; it belongs into one"
+    return found[0]
+
+
+def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
+    """The modules of the same package that a file imports, with the line."""
+    known = modules(package)
+    for node, name in imports(path):
+        if top(name) != package:
+            continue
+        inner = name.partition(".")[2]
+        module = inner if inner in known else inner.rpartition(".")[0]
+        # What comes from the package itself (its version) is in no module.
+        if module:
+            yield module, node.lineno
+
+
+NAMESPACES = {"supervisor", "gateway"}
+"""Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
+
+EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]
+
+
+@pytest.mark.parametrize(("package", "module"), EVERY_MODULE)
+def test_a_module_imports_what_is_below_it(package: str, module: str) -> None:
+    path = modules(package)[module]
+    mine = place(package, module)
+    for imported, line in inner_imports(package, path):
+        theirs = place(package, imported)
+        is_neighbour = theirs == mine and mine[1].endswith(".*")
+        assert theirs[0] < mine[0] or is_neighbour, f"{path}:{line} imports {imported}, which is not below {module}"
+
+
+def test_namespaces_hold_nothing() -> None:
+    for module in NAMESPACES:
+        assert not list(imports(modules("endpointd")[module]))
+
+
+def test_every_layer_has_a_module() -> None:
+    for package, layers in LAYERS.items():
+        known = modules(package)
+        for names in layers:
+            for name in names.split():
+                assert name.removesuffix(".*") in known, f"{package} has no {name} any more"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nothing_else_crosses(package: str) -> None:
+    for module, path in modules(package).items():
+        for node, name in imports(path):
+            if top(name) in PACKAGES and top(name) != package:
+                assert top(name) in CROSSING[package], f"{package}.{module}, line {node.lineno}, imports {name}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_import_each_other(package: str) -> None:
+    graph = {module: {name for name, _ in inner_imports(package, path)} for module, path in modules(package).items()}
+    # CycleError names the modules.
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_pure_modules_know_no_world_and_nobody_who_does(package: str) -> None:
+    known = modules(package)
+    pure = {module for module in known for pattern in PURE[package].split() if matches(pattern, module)}
+    for module in pure:
+        impure = {name for _, name in imports(known[module]) if top(name) in IMPURE}
+        assert not impure, f"{package}.{module} is pure and imports {impure}"
+        assert {name for name, _ in inner_imports(package, known[module])} <= pure, f"{package}.{module}"
+
+
+@pytest.mark.parametrize("package", THIRD_PARTY)
+def test_a_plugins_environment_needs_little(package: str) -> None:
+    allowed = sys.stdlib_module_names | THIRD_PARTY[package] | {package, "_typeshed"} | CROSSING[package]
+    for module, path in modules(package).items():
+        strange = {name for _, name in imports(path) if top(name) not in allowed}
+        assert not strange, f"{package}.{module} imports {strange}"
+
+
+def test_the_built_in_sdk_needs_werkzeug_alone() -> None:
+    allowed = sys.stdlib_module_names | {"dify_plugin", "werkzeug"}
+    for path in SDK.rglob("*.py"):
+        assert {top(name) for _, name in imports(path)} <= allowed, path
+
+
+def test_nobody_in_the_host_prints_but_the_command_line() -> None:
+    for module, path in modules("endpointd").items():
+        printing = {name for _, name in imports(path) if top(name) in ("rich", "typer")}
+        assert not printing or module.startswith("cli"), f"endpointd.{module} imports {printing}"

@@ -1,0 +1,260 @@
+"""The tables, walked: every message in every phase, every step in every state of an answer and of a body.
+
+What is intended is drawn here a second time, as grids; the ends of a real conversation are held against them.
+"""
+
+import pytest
+
+from endpointd_wire.connection import WINDOW
+from endpointd_wire.errors import LocalWireError, RemoteWireError
+from endpointd_wire.messages import (
+    MESSAGE_TYPES,
+    Cancel,
+    Closed,
+    Credit,
+    Data,
+    Drain,
+    Drained,
+    End,
+    Failed,
+    LoadFailed,
+    Log,
+    Message,
+    Ping,
+    Pong,
+    Response,
+)
+from endpointd_wire.states import HOST_SAYS, WORKER_SAYS, Answer, Body, Phase
+from support.connection_pair import HELLO, LOAD, READY, ConnectionPair, a_request, frame_of
+
+PHASES = """
+              new      greeted  loading  open      draining  ended
+    Hello     greeted  -        -        -         -         -
+    Load      -        loading  -        -         -         -
+    Ready     -        -        open     -         -         -
+    LoadFailed -       -        ended    -         -         -
+    Request   -        -        -        open      -         -
+    Response  -        -        -        open      draining  -
+    Data      -        -        -        open      draining  -
+    Credit    -        -        -        open      draining  -
+    Cancel    -        -        -        open      draining  -
+    Closed    -        -        -        open      draining  -
+    Failed    -        -        -        open      draining  -
+    Ping      -        -        loading  open      draining  -
+    Pong      -        -        loading  open      draining  -
+    Drain     -        -        -        draining  -         -
+    Drained   -        -        -        -         ended     -
+    Log       -        -        loading  open      draining  -
+"""
+
+ANSWERS = """
+                    awaited  body     closing
+    Response.MORE   body     -        -
+    Response.BODY   closing  -        -
+    Response.STREAM over     -        -
+    Data.MORE       -        body     -
+    Data.BODY       -        closing  -
+    Data.STREAM     -        over     -
+    Closed          -        -        over
+    Failed          over     over     over
+"""
+
+AFTER_CANCEL = ANSWERS.replace("Closed          -        -      ", "Closed          over     over   ")
+
+BODIES = """
+                open      complete
+    Data.MORE   open      -
+    Data.BODY   complete  -
+    Data.STREAM -         -
+"""
+
+SAMPLES: dict[str, Message] = {
+    "Hello": HELLO,
+    "Load": LOAD,
+    "Ready": READY,
+    "LoadFailed": LoadFailed([]),
+    "Request": a_request(2),
+    "Response": Response(1, 200, [], End.MORE, b""),
+    "Data": Data(1, End.MORE, b""),
+    "Credit": Credit(1, 1),
+    "Cancel": Cancel(1, "test"),
+    "Closed": Closed(1),
+    "Failed": Failed(1, "exception", ""),
+    "Ping": Ping(1),
+    "Pong": Pong(1),
+    "Drain": Drain(),
+    "Drained": Drained(),
+    "Log": Log(20, "duck", "quack", ""),
+}
+
+
+def cells(grid: str) -> list[tuple[str, str, str]]:
+    """(row, column, what is there) of each cell."""
+    head, *rows = (line.split() for line in grid.strip().splitlines())
+    return [(row[0], column, cell) for row in rows for column, cell in zip(head, row[1:], strict=True)]
+
+
+def step_message(step: str) -> Message:
+    kind, _, end = step.partition(".")
+    sample = SAMPLES[kind]
+    return sample._replace(end=End[end]) if end and isinstance(sample, Response | Data) else sample
+
+
+def assert_allowed(pair: ConnectionPair, message: Message, *, by_host: bool) -> None:
+    heard = pair.host_says(message) if by_host else pair.worker_says(message)
+    assert heard in ([message], [])
+
+
+def assert_refused(pair: ConnectionPair, message: Message, *, by_host: bool) -> None:
+    """By the one who would say it, with nothing changed; and by the one who hears it, for good."""
+    speaker, listener = (pair.host, pair.worker) if by_host else (pair.worker, pair.host)
+    before = repr(speaker)
+    with pytest.raises(LocalWireError):
+        speaker.send(message)
+    assert repr(speaker) == before
+    for data in (frame_of(message), b"", frame_of(SAMPLES["Ping"])):
+        with pytest.raises(RemoteWireError):
+            listener.receive(data)
+    with pytest.raises(LocalWireError, match="the connection is over"):
+        listener.send(SAMPLES["Pong" if by_host else "Ping"])
+
+
+# Phases
+
+
+def in_phase(phase: Phase, kind: str, *, by_host: bool) -> ConnectionPair:
+    """A pair in `phase`, with a stream on which `kind` can be said where there can be one."""
+    pair = ConnectionPair()
+    pair.reach(phase if phase in (Phase.NEW, Phase.GREETED, Phase.LOADING) else Phase.OPEN)
+    if phase in (Phase.OPEN, Phase.DRAINING) and kind in {"Response", "Data", "Credit", "Cancel", "Closed", "Failed"}:
+        pair.host_says(a_request(1, End.MORE, b"x"))
+        if kind in ("Data", "Closed", "Credit") and not (kind == "Data" and by_host):
+            pair.worker_says(Response(1, 200, [], End.BODY if kind == "Closed" else End.MORE, b"x"))
+    if phase in (Phase.DRAINING, Phase.ENDED):
+        pair.host_says(Drain())
+    if phase is Phase.ENDED:
+        pair.worker_says(Drained())
+    assert pair.host.phase is phase
+    return pair
+
+
+def speakers(kind: str) -> list[bool]:
+    sample = type(SAMPLES[kind])
+    return [by_host for by_host, says in ((True, HOST_SAYS), (False, WORKER_SAYS)) if sample in says]
+
+
+def test_the_grid_has_every_message_and_every_phase() -> None:
+    assert {(row, column) for row, column, _ in cells(PHASES)} == {
+        (kind.__name__, phase.value) for kind in MESSAGE_TYPES for phase in Phase
+    }
+    assert {kind.__name__ for kind in HOST_SAYS | WORKER_SAYS} == set(SAMPLES)
+
+
+@pytest.mark.parametrize(("kind", "phase", "following"), cells(PHASES))
+def test_a_message_has_its_phases(kind: str, phase: str, following: str) -> None:
+    for by_host in speakers(kind):
+        pair = in_phase(Phase(phase), kind, by_host=by_host)
+        if following == "-":
+            assert_refused(pair, SAMPLES[kind], by_host=by_host)
+        else:
+            assert_allowed(pair, SAMPLES[kind], by_host=by_host)
+            assert pair.host.phase is Phase(following)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_nobody_says_what_the_other_is_to_say(kind: str) -> None:
+    for by_host in {True, False} - set(speakers(kind)):
+        assert_refused(ConnectionPair.opened(), SAMPLES[kind], by_host=by_host)
+
+
+def test_only_data_and_credit_are_said_by_both() -> None:
+    assert {Data, Credit} == HOST_SAYS & WORKER_SAYS
+
+
+def test_the_last_word_is_not_said_while_a_stream_is_open() -> None:
+    pair = ConnectionPair.opened()
+    pair.host_says(a_request(1), Drain())
+    assert_refused(pair, Drained(), by_host=False)
+
+
+# Answers
+
+
+def with_answer(state: Answer, *, cancelled: bool) -> ConnectionPair:
+    pair = ConnectionPair.opened()
+    pair.host_says(a_request(1))
+    if state is not Answer.AWAITED:
+        pair.worker_says(Response(1, 200, [], End.MORE if state is Answer.BODY else End.BODY, b""))
+    if cancelled:
+        pair.host_says(Cancel(1, "test"))
+    return pair
+
+
+def test_the_grid_has_every_step_of_an_answer() -> None:
+    ended = {f"{kind}.{end.name}" for kind in ("Response", "Data") for end in End}
+    states = {state.value for state in Answer} - {"over"}
+    assert {(row, column) for row, column, _ in cells(ANSWERS)} == {
+        (step, state) for step in ended | {"Closed", "Failed"} for state in states
+    }
+    assert AFTER_CANCEL != ANSWERS
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("place", range(len(cells(ANSWERS))))
+def test_an_answer_has_its_order(place: int, cancelled: bool) -> None:
+    step, state, following = cells(AFTER_CANCEL if cancelled else ANSWERS)[place]
+    pair = with_answer(Answer(state), cancelled=cancelled)
+    message = step_message(step)
+    if following == "-":
+        assert_refused(pair, message, by_host=False)
+        return
+    heard = pair.worker_says(message)
+    assert pair.host.is_open(1) == (following != "over")
+    assert heard == ([] if cancelled and following != "over" else [message])
+    if following != "over":
+        assert_same_as(pair, Answer(following), cancelled=cancelled)
+
+
+def assert_same_as(pair: ConnectionPair, state: Answer, *, cancelled: bool) -> None:
+    """The pair is where one that was led there directly is: the same steps are open."""
+    for step, column, following in cells(AFTER_CANCEL if cancelled else ANSWERS):
+        if column == state.value and following == "over":
+            pair.worker_says(step_message(step))
+            return
+    raise AssertionError(f"nothing leads out of {state}")
+
+
+# Bodies of requests
+
+
+def test_the_grid_has_every_step_of_a_body() -> None:
+    assert {(row, column) for row, column, _ in cells(BODIES)} == {
+        (f"Data.{end.name}", body.value) for end in End for body in Body
+    }
+
+
+@pytest.mark.parametrize(("step", "state", "following"), cells(BODIES))
+def test_a_body_has_its_order(step: str, state: str, following: str) -> None:
+    pair = ConnectionPair.opened()
+    pair.host_says(a_request(1, End.MORE if state == "open" else End.BODY))
+    if following == "-":
+        assert_refused(pair, step_message(step), by_host=True)
+        return
+    pair.host_says(step_message(step))
+    last = Data(1, End.BODY, b"")
+    if following == "open":
+        assert pair.host_says(last) == [last]
+    else:
+        assert_refused(pair, last, by_host=True)
+
+
+@pytest.mark.parametrize("end", [End.STREAM, 3, -1])
+def test_a_request_does_not_end_otherwise(end: int) -> None:
+    pair = ConnectionPair.opened()
+    assert_refused(pair, a_request(1)._replace(end=end), by_host=True)
+
+
+@pytest.mark.parametrize("end", [3, -1, WINDOW])
+def test_an_answer_does_not_end_otherwise(end: int) -> None:
+    pair = with_answer(Answer.AWAITED, cancelled=False)
+    assert_refused(pair, Response(1, 200, [], end, b""), by_host=False)

@@ -1,0 +1,80 @@
+"""What a plugin logs, as its host gets it."""
+
+import logging
+
+import pytest
+
+from endpointd_wire.messages import Drain, Log
+from endpointd_worker.logs import MAX_TEXT
+from support.worker_process import LoadPlugin
+
+SOURCE = """
+import logging
+import threading
+from werkzeug import Response
+from dify_plugin import Endpoint
+from dify_plugin.config.logger_format import plugin_logger_handler
+
+logger = logging.getLogger("duck")
+logger.addHandler(plugin_logger_handler)
+logger.warning("imported")
+
+class Duck(Endpoint):
+    def _invoke(self, r, values, settings):
+        STATEMENT
+        return Response("answered")
+"""
+
+
+def logged(load: LoadPlugin, statement: str, *, body: bytes = b"answered") -> tuple[list[Log], str]:
+    """The records of one request, and what the plugin wrote to its standard error."""
+    worker = load({"duck.py": SOURCE.replace("STATEMENT", statement)})
+    assert worker.host.ask(request_id="r-5").body == body
+    worker.host.say(Drain())
+    worker.host.hear_end()
+    assert worker.host.logs[0] == Log(logging.WARNING, "duck", "imported", "")
+    return worker.host.logs[1:], worker.wait()[1]
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL, 25])
+def test_a_record_comes_with_its_request(load: LoadPlugin, level: int) -> None:
+    records, stderr = logged(load, f"logger.log({level}, 'quack %d', 7)")
+    assert records == [Log(level, "duck", "quack 7", "r-5")]
+    assert stderr == ""
+
+
+def test_what_is_only_for_debugging_is_left_out(load: LoadPlugin) -> None:
+    assert logged(load, "logger.debug('quack')") == ([], "")
+
+
+def test_an_exception_comes_with_its_traceback(load: LoadPlugin) -> None:
+    ((_, _, text, _),), _ = logged(load, "try: 1 / 0\n        except ZeroDivisionError: logger.exception('failed')")
+    assert text.startswith("failed\nTraceback (most recent call last):\n")
+    assert text.endswith("ZeroDivisionError: division by zero")
+
+
+def test_the_plugins_own_threads_belong_to_no_request(load: LoadPlugin) -> None:
+    statement = "t = threading.Thread(target=logger.info, args=['quack']); t.start(); t.join()"
+    assert logged(load, statement)[0] == [Log(logging.INFO, "duck", "quack", "")]
+
+
+def test_a_record_that_is_too_long_is_cut(load: LoadPlugin) -> None:
+    ((_, _, text, _),), _ = logged(load, f"logger.info('鸭' * {MAX_TEXT + 5})")
+    assert text == "鸭" * MAX_TEXT + "… (5 more characters)"
+
+
+def test_a_record_that_cannot_be_encoded_does_no_harm(load: LoadPlugin) -> None:
+    assert logged(load, "logger.info('a\\ud800b')")[0] == [Log(logging.INFO, "duck", "a?b", "r-5")]
+
+
+def test_a_faulty_record_does_not_make_a_faulty_answer(load: LoadPlugin) -> None:
+    records, stderr = logged(load, "logger.info('%d', 'no number')")
+    assert records == []
+    assert "--- Logging error ---" in stderr
+
+
+def test_a_failure_is_logged_with_its_request(load: LoadPlugin) -> None:
+    ((level, logger, text, request),), _ = logged(load, "raise ValueError('inside')", body=b"")
+    assert (level, logger, request) == (logging.ERROR, "endpointd", "r-5")
+    assert text.startswith("GET / failed\nTraceback")
+    assert text.endswith("ValueError: inside")

@@ -1,0 +1,294 @@
+"""Who waits for whom among the requests at a worker: nobody for another's thread. Real threads, and gates instead of
+clocks: a test that a request overtakes another one holds the other one until it has."""
+
+import random
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from endpointd_wire.connection import WINDOW
+from endpointd_wire.messages import Closed, Credit, Data, Drain, End, Ping, Pong
+from endpointd_wire.messages import Response as ResponseMessage
+from endpointd_worker.link import HostGone
+from support.host_end import WAIT_SECONDS, HostEnd
+from support.thread_worker import StartThreads, plain
+
+SLOW_SOURCE, FAST_SOURCE = 0, 1
+
+
+class Held:
+    """An endpoint that has begun when `begun` is released, and goes on when `gate` is set."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.gate = threading.Event()
+
+    def __call__(self, _: Request) -> Response:
+        self.begun.release()
+        assert self.gate.wait(WAIT_SECONDS)
+        return Response("held")
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(count):
+            assert self.begun.acquire(timeout=WAIT_SECONDS)
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    held = Held()
+    yield held
+    held.gate.set()
+
+
+def upload_size(r: Request) -> Response:
+    return Response(str(len(r.get_data())))
+
+
+def collect(host: HostEnd, streams: set[int]) -> dict[int, bytes]:
+    """The bodies of the answers to `streams`, which may come in any order."""
+    bodies = dict.fromkeys(streams, b"")
+    while streams:
+        message = host.hear_any()
+        assert isinstance(message, ResponseMessage | Data | Closed)
+        if isinstance(message, Closed) or message.end == End.STREAM:
+            streams = streams - {message.stream}
+        if not isinstance(message, Closed):
+            bodies[message.stream] += message.body
+            if message.body and message.end == End.MORE:
+                host.say(Credit(message.stream, len(message.body)))
+    return bodies
+
+
+# Slow and fast
+
+
+def test_a_slow_request_delays_no_fast_one(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held, plain)
+    slow = worker.host.request(source=SLOW_SOURCE)
+    held.wait_for(1)
+    for _ in range(20):
+        assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    held.gate.set()
+    assert worker.host.take(slow).body == b"held"
+
+
+def test_a_fast_request_read_together_with_a_slow_one_does_not_wait(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held, plain)
+    slow = worker.host.make_request(source=SLOW_SOURCE)
+    fast = [slow._replace(stream=slow.stream + number, source=FAST_SOURCE) for number in (1, 2, 3)]
+    worker.host.say(slow, *fast)
+    bodies = collect(worker.host, {request.stream for request in fast})
+    assert set(bodies.values()) == {b"plain"}
+    held.gate.set()
+    assert worker.host.take(slow.stream).body == b"held"
+
+
+def test_as_many_run_at_once_as_are_asked_for(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held)
+    slow = worker.host.make_request(source=SLOW_SOURCE)
+    worker.host.say(*(slow._replace(stream=number) for number in range(1, 21)))
+    held.wait_for(20)
+    held.gate.set()
+    assert set(collect(worker.host, set(range(1, 21))).values()) == {b"held"}
+
+
+def test_a_ping_is_answered_while_all_threads_are_busy(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held)
+    for count in range(1, 4):
+        worker.host.request()
+        held.wait_for(1)
+        worker.host.say(Ping(count))
+        assert worker.host.hear(Pong) == Pong(count)
+
+
+def test_threads_are_used_again(start_threads: StartThreads, held: Held) -> None:
+    """As many threads as requests at once and two to lead and to watch, however often that happens."""
+    worker = start_threads(held)
+    counts = []
+    for _ in range(5):
+        streams = {worker.host.request() for _ in range(5)}
+        held.wait_for(5)
+        counts.append(sum(thread.name == "endpointd" for thread in threading.enumerate()))
+        held.gate.set()
+        collect(worker.host, streams)
+        held.gate.clear()
+    assert counts[-1] - counts[0] <= 2
+
+
+# A thread that waits on the wire
+
+
+def test_one_that_waits_for_its_body_lets_others_be_read(start_threads: StartThreads) -> None:
+    worker = start_threads(upload_size, plain)
+    slow = worker.host.request(source=SLOW_SOURCE, method="POST", end=End.MORE, body=b"12345")
+    assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    worker.host.say(Data(slow, End.MORE, b"678"))
+    assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    worker.host.say(Data(slow, End.BODY, b"90"))
+    assert worker.host.take(slow).body == b"10"
+
+
+def test_one_that_waits_for_credit_lets_others_be_read(start_threads: StartThreads) -> None:
+    size = 3 * WINDOW
+    worker = start_threads(lambda _: Response(bytes(size)), plain)
+    slow = worker.host.request(source=SLOW_SOURCE)
+    received = 0
+    while received < WINDOW:
+        message = worker.host.hear_any()
+        assert isinstance(message, ResponseMessage | Data)
+        received += len(message.body)
+    assert received == WINDOW
+    assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    worker.host.say(Credit(slow, received))
+    assert received + len(worker.host.take(slow).body) == size
+
+
+def test_many_that_wait_for_their_bodies_all_get_them(start_threads: StartThreads) -> None:
+    worker = start_threads(upload_size)
+    streams = [worker.host.request(method="POST", end=End.MORE) for _ in range(10)]
+    for stream in reversed(streams):
+        worker.host.say(Data(stream, End.BODY, b"x" * stream))
+    assert collect(worker.host, set(streams)) == {stream: str(stream).encode() for stream in streams}
+
+
+# Order
+
+
+def test_a_body_arrives_in_order_and_whole(start_threads: StartThreads) -> None:
+    chance = random.Random(7)
+    chunks = [bytes([number % 256]) * chance.choice([0, 1, 100, 4096, 70_000]) for number in range(300)]
+    chunks.append(bytes(range(256)) * 4000)
+    worker = start_threads(lambda _: Response(iter(chunks)))
+    assert worker.host.ask().body == b"".join(chunks)
+
+
+def test_many_bodies_at_once_do_not_mix(start_threads: StartThreads) -> None:
+    def numbered(r: Request) -> Response:
+        return Response(r.query_string + b";" for _ in range(200))
+
+    worker = start_threads(numbered)
+    requests = [worker.host.make_request(stream=number, query=b"%d" % number) for number in range(1, 17)]
+    worker.host.say(*requests)
+    bodies = collect(worker.host, {request.stream for request in requests})
+    assert bodies == {request.stream: (request.query + b";") * 200 for request in requests}
+
+
+# Frames that leave together
+
+
+def test_a_quick_answer_is_one_frame(start_threads: StartThreads) -> None:
+    worker = start_threads(lambda _: Response(str(number) for number in range(50)), pool=False)
+    worker.link.deferring = True
+    worker.host.request()
+    worker.invoker.run(worker.receive_stream())
+    message = worker.host.hear(ResponseMessage)
+    assert (message.end, message.body) == (End.STREAM, "".join(map(str, range(50))).encode())
+
+
+def test_what_was_made_leaves_before_the_thread_waits_for_a_body(start_threads: StartThreads) -> None:
+    def echo(r: Request) -> Response:
+        return Response(iter(partial(r.stream.read1, 100), b""))  # type: ignore[attr-defined]
+
+    worker = start_threads(echo)
+    worker.link.deferring = True
+    stream = worker.host.request(method="POST", end=End.MORE, body=b"first")
+    assert worker.host.hear(ResponseMessage).body == b"first"
+    for piece in (b"second", b"third"):
+        worker.host.say(Data(stream, End.MORE, piece))
+        assert worker.host.hear(Data).body == piece
+    worker.host.say(Data(stream, End.BODY, b""))
+    assert worker.host.take(stream).body == b""
+
+
+@pytest.mark.parametrize("warm", [0, 50])
+def test_a_chunk_arrives_while_the_next_one_is_made(start_threads: StartThreads, warm: int) -> None:
+    gate = threading.Semaphore(0)
+
+    def slowly() -> Iterator[str]:
+        for number in range(3):
+            yield str(number)
+            assert gate.acquire(timeout=WAIT_SECONDS)
+
+    worker = start_threads(plain, lambda _: Response(slowly()))
+    for _ in range(warm):
+        worker.host.ask(source=0)
+    stream = worker.host.request(source=1)
+    received = b""
+    for expected in (b"0", b"01", b"012"):
+        while received != expected:
+            message = worker.host.hear_any()
+            assert isinstance(message, ResponseMessage | Data)
+            assert message.end == End.MORE
+            received += message.body
+        gate.release()
+    assert worker.host.take(stream).body == b""
+
+
+def test_output_is_not_held_back_beyond_a_size(start_threads: StartThreads) -> None:
+    gate = threading.Event()
+
+    def quickly() -> Iterator[bytes]:
+        yield b"x" * 40_000
+        yield b"y" * 40_000
+        assert gate.wait(WAIT_SECONDS)
+
+    worker = start_threads(lambda _: Response(quickly()), pool=False)
+    worker.link.deferring = True
+    worker.host.request()
+    thread = threading.Thread(target=worker.invoker.run, args=[worker.receive_stream()])
+    thread.start()
+    assert len(worker.host.hear(ResponseMessage).body) == 80_000
+    gate.set()
+    thread.join(WAIT_SECONDS)
+
+
+# The end
+
+
+def test_the_end_of_the_wire_is_told(start_threads: StartThreads) -> None:
+    worker = start_threads(plain)
+    worker.host.wire.close()
+    assert isinstance(worker.wait_until_lost()[0], HostGone)
+    assert worker.link.is_lost
+
+
+def test_the_end_of_the_wire_frees_whoever_waits_on_it(start_threads: StartThreads) -> None:
+    freed = threading.Event()
+
+    def wait(r: Request) -> Response:
+        try:
+            return Response(r.get_data())
+        finally:
+            freed.set()
+
+    worker = start_threads(wait)
+    worker.host.request(method="POST", end=End.MORE)
+    worker.host.wire.close()
+    assert freed.wait(WAIT_SECONDS)
+
+
+def test_a_host_that_breaks_the_protocol_is_told(start_threads: StartThreads) -> None:
+    worker = start_threads(plain)
+    worker.host.wire.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert "announces" in str(worker.wait_until_lost()[0])
+
+
+def test_a_drained_worker_is_idle_when_its_last_stream_is_over(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held)
+    stream = worker.host.request()
+    held.wait_for(1)
+    worker.host.say(Drain(), Ping(1))
+    worker.host.hear(Pong)
+    assert not worker.link.idle.is_set()
+    held.gate.set()
+    worker.host.take(stream)
+    assert worker.link.idle.wait(WAIT_SECONDS)
+
+
+def test_a_drained_worker_without_streams_is_idle_at_once(start_threads: StartThreads) -> None:
+    worker = start_threads(plain)
+    worker.host.say(Drain())
+    assert worker.link.idle.wait(WAIT_SECONDS)

@@ -1,0 +1,45 @@
+"""Does not come back, or not when it is asked to: `way` says how.
+
+Importing it makes the process deaf to SIGTERM; `threads` leaves a thread that no exit waits out.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dify_plugin import Endpoint
+from werkzeug import Request, Response
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    # It is some other thread that takes the signal, and this one may run on until then.
+    threading.Event().wait()
+
+
+def hold_for_ever() -> None:
+    # A thread inherits being a daemon; this one is to be waited for at the end.
+    threading.Thread(target=threading.Event().wait, name="for ever", daemon=False).start()
+
+
+WAYS: dict[str, Callable[[], object]] = {
+    "sleep": threading.Event().wait,
+    "spin": spin,
+    "stop": stop,
+    "thread": hold_for_ever,
+}
+
+
+class Hangs(Endpoint):
+    def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:  # noqa: ARG002
+        WAYS[r.args["way"]]()
+        return Response("back")
