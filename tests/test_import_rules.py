@@ -18,8 +18,8 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "connection"]
 
 WORKER_LAYERS = [
-    "loader slowness stdio streams",
-    "answer body link",
+    "slowness stdio streams tracebacks",
+    "answer body link loader",
     "environ logs pool",
     "invoke",
     "serve",
@@ -36,6 +36,7 @@ HOST_LAYERS = [
     "catalog endpoints routing",
     # What touches the world.
     "channel folder logs notify gateway.clocks gateway.date",
+    "scanning",
     "supervisor.admission supervisor.launch supervisor.output supervisor.process",
     "supervisor.worker",
     "loading supervisor.supervisor",
@@ -45,6 +46,7 @@ HOST_LAYERS = [
     "gateway.gateway",
     "gateway.server",
     # Whole.
+    "plugins",
     "app",
     "cli.*",
     "__main__ testing",

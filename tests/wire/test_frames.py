@@ -96,6 +96,28 @@ def test_messages_do_not_depend_on_how_their_bytes_are_delivered(sent: list[Mess
     assert_same(received, sent)
 
 
+@pytest.mark.parametrize("size", [100_003, 262_147, MAX_PIECE, 1_000_003])
+def test_more_than_the_buffer_holds_passes_through_it(size: int) -> None:
+    sent: list[Message] = [
+        Data(number, End.MORE, bytes([number]) * (MAX_PIECE - 1000 * number)) for number in range(40)
+    ]
+    assert_same(feed_in_pieces(b"".join(map(frame_of, sent)), size), sent)
+
+
+@given(st.lists(st.integers(1, MAX_FRAME + MAX_PIECE), max_size=20))
+def test_there_is_always_room_for_what_a_system_call_may_bring(sizes: list[int]) -> None:
+    data = frame_of(largest_frame()) * 4
+    reader, received = FrameReader(), 0
+    for size in sizes:
+        room = reader.get_buffer()
+        assert len(room) >= MAX_PIECE
+        piece = data[: min(size, len(room))]
+        room[: len(piece)] = piece
+        received += len(reader.received(len(piece)))
+        data = data[len(piece) :]
+    assert received == 4 - -(-len(data) // (4 + MAX_FRAME))
+
+
 # Values
 
 

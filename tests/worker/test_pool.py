@@ -270,6 +270,19 @@ def test_the_end_of_the_wire_frees_whoever_waits_on_it(start_threads: StartThrea
     assert freed.wait(WAIT_SECONDS)
 
 
+def test_nothing_is_said_to_a_host_that_is_gone(
+    start_threads: StartThreads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = start_threads(plain, pool=False)
+    worker.host.request()
+    stream = worker.receive_stream()
+    worker.host.wire.close()
+    with pytest.raises(HostGone):
+        worker.link.receive()
+    worker.invoker.run(stream)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_host_that_breaks_the_protocol_is_told(start_threads: StartThreads) -> None:
     worker = start_threads(plain)
     worker.host.wire.sendall(b"GET / HTTP/1.1\r\n\r\n")
