@@ -1,5 +1,6 @@
 """The log: one event a line on stderr, JSON or for people's eyes, for structlog and the standard library alike."""
 
+import errno
 import logging
 import os
 import sys
@@ -62,8 +63,20 @@ class _PatientStream:
     def _attempt(action: Callable[[], int | None]) -> int:
         try:
             return action() or 0
-        except (OSError, ValueError):  # ValueError: the stream has been closed
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EBADF):
+                _send_nowhere(fd=2)
             return 0
+        except ValueError:  # the stream has been closed
+            return 0
+
+
+def _send_nowhere(fd: int) -> None:
+    """The other end will not come back. What Python still holds for it would fail the exit if it had no place to go."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, fd)
+    if nowhere != fd:
+        os.close(nowhere)
 
 
 def _json() -> list[Processor]:

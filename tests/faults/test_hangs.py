@@ -26,6 +26,14 @@ def test_a_request_that_never_ends_is_a_504_and_its_worker_is_replaced(serve: Se
     fine(daemon)
 
 
+def test_a_request_that_is_answered_but_never_closed_does_not_keep_its_place(serve: Serve) -> None:
+    daemon = serve("hangs", **CLOCKS, clock_idle=0.3)
+    before = fine(daemon, "hangs")
+    assert misbehave(daemon, "hangs", "way=closing").status == 200
+    daemon.wait_for_log("worker.hung")
+    assert fine(daemon, "hangs") != before
+
+
 def test_a_hung_worker_answers_others_while_its_grace_lasts(serve: Serve) -> None:
     daemon = serve("hangs", **{**CLOCKS, "clock_first_byte": 0.3, "clock_cancel_grace": 60})
     before = fine(daemon, "hangs")

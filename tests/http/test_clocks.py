@@ -51,7 +51,7 @@ def hurried(start: DaemonStarter, tmp_path_factory: pytest.TempPathFactory) -> R
     config = tmp_path_factory.mktemp("config") / "endpointd.toml"
     tables = [f'[plugin."test/{name}"]\n' + _lines(limits) for name, limits in PLUGINS.items()]
     config.write_text("\n".join(tables))
-    return start(folder, config=config, clock_header=SHORT, clock_keep_alive=SHORT)
+    return start(folder, config=config, clock_header=SHORT, clock_keep_alive=LONG)
 
 
 def _lines(values: dict[str, float]) -> str:
@@ -205,6 +205,7 @@ def test_a_client_that_reads_slowly_but_steadily_is_not_cut_off(url: str, make_g
         read = sum(len(next(pieces)) for _ in paced(LONG))
         assert told.is_silent(), "all was sent at once, and nothing was tested"
         assert read + sum(map(len, pieces)) == size
+    assert told.wait() == b"c"
 
 
 # The time for a head, and between requests

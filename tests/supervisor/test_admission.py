@@ -80,6 +80,22 @@ def test_the_longest_waiting_enters_a_smaller_worker_that_takes_over() -> None:
     in_a_house(story, places=None)
 
 
+def test_a_promise_of_a_worker_that_has_gone_passes_nobody_by() -> None:
+    """The first wakes while there is no worker; a new one comes; then the second wakes, with its old promise."""
+
+    async def story(house: House) -> None:
+        first, second = house.arrive(), house.arrive()
+        await house.settle()
+        house.admission.serve_by(Worker(1))
+        asyncio.get_running_loop().call_soon(house.admission.serve_by, Worker(1))
+        house.admission.serve_by(Worker(2))
+        house.admission.serve_by(None)
+        await house.everybody()
+        assert (first.entered, second.entered) == (0, 1)
+
+    in_a_house(story, places=None)
+
+
 # Refusal
 
 
@@ -167,6 +183,17 @@ def test_a_refusal_keeps_nothing_of_those_it_was_told() -> None:
             assert (told.value.code, str(told.value)) == (STOPPED.code, str(STOPPED))
             depths.append(len(traceback.extract_tb(told.value.__traceback__)))
         assert len(set(depths)) == 1
+
+    in_a_house(story, places=None)
+
+
+def test_each_that_waits_is_told_with_an_exception_of_its_own() -> None:
+    async def story(house: House) -> None:
+        waiting = [asyncio.create_task(house.admission.enter()) for _ in range(3)]
+        await house.settle()
+        house.admission.refuse(STOPPED)
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert len({id(error) for error in (*told, STOPPED)}) == 4
 
     in_a_house(story, places=None)
 

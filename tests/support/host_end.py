@@ -125,5 +125,14 @@ class HostEnd:
                 self.say(Credit(stream, len(body)))
         return answer
 
+    def hear_body(self, size: int) -> bytes:
+        """The next `size` bytes of the one answer that is made, in however many messages they come."""
+        body = b""
+        while len(body) < size:
+            message = self.hear_any()
+            assert isinstance(message, Response | Data), message
+            body += message.body
+        return body
+
     def ask(self, **fields: Any) -> Answer:  # noqa: ANN401 - those of `Request`
         return self.take(self.request(**fields))

@@ -101,7 +101,7 @@ def test_the_end_of_the_wire_ends_it_whatever_its_threads_do(load: LoadPlugin, t
     os.mkfifo(tmp_path / "never")
     worker = load({"slow.py": blocking(tmp_path / "never")})
     worker.host.request()
-    assert worker.host.hear_any()
+    assert worker.host.hear_body(5) == b"begun"
     worker.host.wire.close()
     assert worker.wait() == (0, "")
 
@@ -131,7 +131,7 @@ def test_a_drained_worker_finishes_what_is_open(load: LoadPlugin, tmp_path: Path
     os.mkfifo(gate)
     worker = load({"slow.py": blocking(gate)})
     stream = worker.host.request()
-    worker.host.hear_any()
+    assert worker.host.hear_body(5) == b"begun"
     worker.host.say(Drain(), Ping(1))
     assert worker.host.hear(Pong)
     gate.write_text("end")

@@ -1,6 +1,7 @@
 """Does not come back, or not when it is asked to: `way` says how.
 
-Importing it makes the process deaf to SIGTERM; `threads` leaves a thread that no exit waits out.
+Importing it makes the process deaf to SIGTERM; `thread` leaves a thread that no exit waits out, and `closing` answers
+but never has done with it.
 """
 
 import os
@@ -41,5 +42,9 @@ WAYS: dict[str, Callable[[], object]] = {
 
 class Hangs(Endpoint):
     def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:  # noqa: ARG002
-        WAYS[r.args["way"]]()
-        return Response("back")
+        response = Response("back")
+        if r.args["way"] == "closing":
+            response.call_on_close(threading.Event().wait)
+        else:
+            WAYS[r.args["way"]]()
+        return response

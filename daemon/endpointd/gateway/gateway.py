@@ -146,6 +146,7 @@ class Gateway:
         exchange = self._open(call, worker, route, first, end)
         relay = Relay(
             exchange,
+            self._clocks,
             call.client,
             call.mount.limits,
             call.scope["method"],
@@ -162,7 +163,7 @@ class Gateway:
         try:
             await relay.run(call.send)
         finally:
-            self._clocks.discard(relay)
+            relay.end()
             call.client.on_gone = None
             if pump is not None and not pump.done():
                 pump.cancel()

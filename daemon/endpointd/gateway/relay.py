@@ -13,6 +13,7 @@ import structlog
 
 from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError, WorkerGone
 from endpointd.gateway.client import Client
+from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd.gateway.problems import Problem
@@ -40,9 +41,17 @@ class Relay:
     """`run` relays one exchange; `check` is called by the clocks, `client_gone` by the connection."""
 
     def __init__(
-        self, exchange: Exchange, client: Client, limits: RelayLimits, method: str, version: str, plugin: str
+        self,
+        exchange: Exchange,
+        clocks: Clocks,
+        client: Client,
+        limits: RelayLimits,
+        method: str,
+        version: str,
+        plugin: str,
     ) -> None:
         self._exchange = exchange
+        self._clocks = clocks
         self._client = client
         self._limits = limits
         self._method = method
@@ -70,6 +79,9 @@ class Relay:
 
     def check(self, now: float) -> None:
         """Act on the first clock that has run out, if any."""
+        if self._answered:
+            self._check_closing(now)
+            return
         limits = self._limits
         if limits.total and now - self._began > limits.total:
             self._expire("clock_total")
@@ -77,6 +89,20 @@ class Relay:
             self._expire("clock_client_idle")
         elif self._limit and not self._client_moves(now) and now - self._since > self._limit:
             self._expire(self._clock)
+
+    def _check_closing(self, now: float) -> None:
+        """The client has everything; what the plugin does behind it holds a place, and is not to do so for ever."""
+        if not self._exchange.is_over and not (self._limits.idle and now - self._since > self._limits.idle):
+            return
+        self._clocks.discard(self)
+        self._exchange.cancel("clock_idle")
+
+    def end(self) -> None:
+        """The client is not concerned any more; the clocks go on until the worker's thread is free."""
+        if self._answered and not self._exchange.is_over:
+            self._since = self._loop.time()
+        else:
+            self._clocks.discard(self)
 
     def _client_moves(self, now: float) -> bool:
         """Whether a client that is waited for has taken something since the last look."""

@@ -81,8 +81,9 @@ class Admission(Generic[WorkerT]):
                 await turn[1]
             finally:
                 self._leave(turn)
-            # Whoever else was promised a place has waited for less long.
-            if self._worker is not None and self._worker.free_places() > 0:
+            is_first = not self._waiting or self._waiting[0] > turn
+            # Whoever else was promised a place came later.
+            if is_first and self._worker is not None and self._worker.free_places() > 0:
                 return self._worker
             if self._refusal is not None:
                 raise self._refusal.again()
