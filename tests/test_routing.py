@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from endpointd.manifest.model import METHODS, Interface
 from endpointd.manifest.rules import RuleProblem
-from endpointd.routing import Matched, MethodNotAllowed, NotFound, Redirect, Route, RouteTable
+from endpointd.routing import (
+    REMEMBERED,
+    REMEMBERED_LENGTH,
+    Matched,
+    MethodNotAllowed,
+    NotFound,
+    Redirect,
+    Route,
+    RouteTable,
+)
 
 PREFIX = "/e/hook"
 
@@ -180,6 +189,16 @@ def test_the_values_are_the_callers_to_change() -> None:
 
     assert matched(routes, "/").values == {}
     assert matched(routes, "/y").values == {"x": "y"}
+
+
+def test_a_path_that_was_matched_before_is_matched_alike() -> None:
+    routes = table("GET /<int:x>/a", "POST /<x>/a", "GET /<path:x>")
+    paths = [f"/{number}/a" for number in range(REMEMBERED + 10)] + [f"/{'x' * REMEMBERED_LENGTH}/long"]
+    first = [(match(routes, path), match(routes, path, "POST"), match(routes, path, "PUT")) for path in paths]
+    again = [(match(routes, path), match(routes, path, "POST"), match(routes, path, "PUT")) for path in paths]
+    assert first == again
+    assert first[7] == (Matched(0, {"x": 7}), Matched(1, {"x": "7"}), MethodNotAllowed(("GET", "HEAD", "POST")))
+    assert len(routes._known) <= REMEMBERED
 
 
 def test_a_path_that_is_not_a_rule_is_refused_when_the_table_is_made() -> None:

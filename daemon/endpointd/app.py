@@ -21,6 +21,9 @@ from endpointd.reports import Announce
 from endpointd.scanning import scan
 from endpointd.settings import Settings
 
+GC_THRESHOLD = 10_000
+"""New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
+
 log = structlog.get_logger()
 
 
@@ -90,6 +93,7 @@ class Daemon:
         # stops every request for tens of milliseconds.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         base = self._settings.public_url or url
         reports = self._plugins.reports(base)
         for report in reports:

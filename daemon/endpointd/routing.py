@@ -16,6 +16,11 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from endpointd.manifest.model import Interface
 from endpointd.manifest.rules import RulePath, read_rule
 
+# Paths with variables whose match is kept, because werkzeug's costs more than anything else that the host does for a
+# request; all are forgotten when there are more. A longer path is matched each time.
+REMEMBERED = 1024
+REMEMBERED_LENGTH = 200
+
 # Ways to share a text among variables that one match may try: about a tenth of a second.
 MAX_WAYS = 10_000_000
 
@@ -68,6 +73,7 @@ class RouteTable:
             redirect_defaults=False,
         ).bind(_HOST, default_method="")
         self._literal = _literal_routes(rules, interfaces, order)
+        self._known: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._longest_segment = _longest(rule.crowding.in_segment for rule in rules)
         self._longest_path = _longest(rule.crowding.in_tail for rule in rules)
 
@@ -81,6 +87,9 @@ class RouteTable:
         at = self._literal.get((path, method))
         if at is not None:
             return Matched(at, {})
+        known = self._known.get((path, method))
+        if known is not None:
+            return Matched(known[0], known[1].copy())
         if self._is_too_long(path):
             return NotFound()
         try:
@@ -92,7 +101,14 @@ class RouteTable:
         except (exceptions.NotFound, ValueError):
             # A ValueError is a converter's, or that of a redirect to a path with bytes that are not UTF-8.
             return NotFound()
+        if len(path) <= REMEMBERED_LENGTH:
+            self._remember(path, method, at, dict(values))
         return Matched(at, dict(values))
+
+    def _remember(self, path: str, method: str, at: int, values: dict[str, Any]) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[path, method] = at, values
 
     def _is_too_long(self, path: str) -> bool:
         """Whether matching could take time out of proportion: the host has one loop for all plugins."""

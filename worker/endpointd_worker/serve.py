@@ -22,6 +22,9 @@ from endpointd_worker.loader import load_classes, prepare_path
 from endpointd_worker.pool import Pool
 from endpointd_worker.stdio import NotAWorker, claim_wire
 
+GC_THRESHOLD = 10_000
+"""New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
+
 BY_HAND = """\
 This is a worker of endpointd. It is started by the endpointd daemon and speaks to nobody else.
 To try a plugin, run: endpointd check FOLDER
@@ -70,6 +73,7 @@ def _load(link: Link) -> Invoker | None:
     # What was imported stays for good: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
     return Invoker(classes, runtime.Session, development=order.development)
 
