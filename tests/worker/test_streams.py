@@ -11,7 +11,7 @@ from endpointd_wire.connection import WINDOW
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End
 from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
-from support.thread_worker import Invoke, StartThreads, ThreadWorker
+from support.thread_worker import Invoke, Logged, StartThreads, ThreadWorker
 
 
 def echo(r: Request) -> Response:
@@ -80,13 +80,18 @@ def test_one_that_need_not_wait_hands_nothing_over(start_threads: StartThreads) 
     assert not running.handed_over.is_set()
 
 
-@pytest.mark.parametrize(("function", "end"), [(echo, End.MORE), (large, End.BODY)])
-def test_a_cancel_ends_the_wait(start_threads: StartThreads, function: Invoke, end: End) -> None:
+@pytest.mark.parametrize(
+    ("function", "end", "made"), [(echo, End.MORE, 6), (large, End.BODY, WINDOW // 100_000 * 100_000)]
+)
+def test_a_cancel_ends_the_wait_and_is_no_failure(
+    start_threads: StartThreads, logged: Logged, function: Invoke, end: End, made: int
+) -> None:
     running = run(start_threads, function, end)
     worker = running.worker
-    worker.host.hear_body(6)
+    worker.host.hear_body(made)
     assert running.handed_over.wait(WAIT_SECONDS)
     worker.host.say(Cancel(running.id, "client gone"))
     assert worker.link.receive() == []
     assert type(worker.host.take(running.id).last) is Closed
     running.join()
+    assert logged() == ""

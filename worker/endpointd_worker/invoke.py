@@ -66,6 +66,8 @@ class Invoker:
             response = endpoint.invoke(request, message.values, unpack_value(message.settings))
             send_answer(stream, response, request.environ)
         except HTTPException as error:
+            # A body that breaks off is one: when its client has gone there is nobody to tell, and nothing has failed.
+            stream.check()
             if stream.head_sent:
                 raise
             send_answer(stream, error.get_response(request.environ), request.environ)

@@ -99,7 +99,7 @@ class Stream:
     def _wait(self) -> None:
         self._link.flush_locked()
         if self.before_wait is not None:
-            pass
+            self.before_wait()
         if self._waiter is None:
             self._waiter = threading.Condition(self._link.lock)
         self._waiter.wait()
