@@ -159,6 +159,11 @@ def test_an_import_that_fails_has_the_line_of_its_cause(load: Load, statement: s
     assert text in problems(answer)[0]["message"]
 
 
+def test_an_import_that_fails_in_the_package_of_the_source_is_told(load: Load) -> None:
+    files = {"endpoints/duck.py": DUCK, "endpoints/__init__.py": "import no_such_module\n"}
+    assert problem(load(files)) == ("import_failed", "endpoints/__init__.py", 1)
+
+
 def test_a_missing_package_has_a_remedy(load: Load) -> None:
     answer = load({"duck.py": f"{IMPORTS}import nowhere_to_be_found\n"})
     assert problem(answer) == ("import_failed", "duck.py", 3)

@@ -105,9 +105,16 @@ def _import_module(folder: Path, source: str) -> ModuleType:
 
 
 def _finds(name: str, path: Path) -> bool:
+    """Whether `name` leads to the file. Looking imports the packages around it, which may raise anything."""
     try:
         spec = find_spec(name)
-    except (ImportError, ValueError, AttributeError):
+    except ModuleNotFoundError as error:
+        if error.name is not None and name.startswith(f"{error.name}."):
+            # Something else has the name of the package, and holds no such module.
+            return False
+        raise
+    except ValueError:
+        # A module of that name was made in another way than by importing it.
         return False
     return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path.resolve()
 
