@@ -193,6 +193,7 @@ class Channel(asyncio.BufferedProtocol):
         exchange.deliver(message)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self.connection.close()
         # The reason follows when the process's exit status is known; requests do not wait for it.
         reason = str(self._fault) if self._fault is not None else "the worker process is gone"
         exchanges, self.exchanges = self.exchanges, {}

@@ -117,6 +117,10 @@ class Connection:
 
     # Receiving
 
+    def close(self) -> None:
+        """The stream of bytes has ended."""
+        self._reader.close()
+
     def get_buffer(self) -> memoryview:
         """Where received bytes are to be written, before `received` is called with their number."""
         return self._reader.get_buffer()

@@ -149,6 +149,10 @@ class FrameReader:
         self._start = start
         return messages
 
+    def close(self) -> None:
+        """No more bytes will come: let go of the room for them, however long this object is still known to others."""
+        self._buffer = memoryview(b"")
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that `data` completes, for whoever has the bytes already."""
         messages, rest = [], memoryview(data)
