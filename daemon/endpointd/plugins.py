@@ -128,13 +128,12 @@ class Plugins:
 
     def _why_unmounted(self, plugin: Plugin) -> str:
         if not self._settings.auto_endpoints:
-            return "it has no endpoint, and auto_endpoints is off"
+            return "it has no endpoint, and auto_endpoints is off; switch that on"
         if plugin.name in self._mounts:
-            return f"/e/{plugin.name}/ belongs to the plugin {self._mounts[plugin.name].supervisor.plugin}"
-        required = ", ".join(
-            setting.name for setting in plugin.settings if setting.required and setting.default is None
-        )
-        return f"it has no endpoint of its own, because it requires settings: {required}"
+            owner = self._mounts[plugin.name].supervisor.plugin
+            return f"/e/{plugin.name}/ is the plugin {owner}'s; give this one another name in its manifest"
+        required = ", ".join(plugin.required_settings)
+        return f"it has no endpoint of its own, because it requires settings: {required}; give them defaults"
 
 
 def _reasons(supervisor: Supervisor) -> tuple[str, ...]:

@@ -80,11 +80,20 @@ def test_json_is_one_object(run: Run, plugin: Path) -> None:
     outcome = run("check", plugin, "--json")
     answer = json.loads(outcome.stdout)
     assert outcome.returncode == 0
-    assert set(answer) == {"plugin", "ok", "findings", "interfaces"}
-    assert (answer["plugin"], answer["ok"]) == ("tester/greeter:0.1.0", True)
+    assert set(answer) == {"plugin", "ok", "requires", "findings", "interfaces"}
+    assert (answer["plugin"], answer["ok"], answer["requires"]) == ("tester/greeter:0.1.0", True, [])
     assert answer["interfaces"] == [
         {"method": "GET", "path": "/hello/<name>", "source": "endpoints/hello.py", "hidden": False}
     ]
+
+
+def test_a_plugin_that_requires_settings_is_told_that_it_gets_no_endpoint(run: Run, plugin: Path) -> None:
+    settings = "settings:\n  token:\n    type: secret-input\n    required: true\n    label: {en_US: Token}\n"
+    (plugin / "group" / "greeter.yaml").write_text(settings + GROUP)
+    outcome = run("check", plugin)
+    assert outcome.returncode == 0
+    assert outcome.stdout.splitlines()[-1] == "it gets no endpoint of its own, because it requires settings: token"
+    assert json.loads(run("check", plugin, "--json").stdout)["requires"] == ["token"]
 
 
 def test_json_of_a_broken_plugin(run: Run, plugin: Path) -> None:

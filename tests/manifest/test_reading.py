@@ -246,6 +246,7 @@ def test_a_folder_without_a_manifest_has_one_error() -> None:
     assert [(found.file, found.line, found.code) for found in reading.findings] == [
         ("manifest.yaml", None, "file_missing")
     ]
+    assert "the folder that holds manifest.yaml" in reading.findings[0].remedy
 
 
 class NoFiles:

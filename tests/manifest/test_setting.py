@@ -147,6 +147,14 @@ def test_a_setting_that_cannot_work_is_an_error(
     assert {error.file for error in reading.errors} == {"group/duck.yaml"}
 
 
+def test_a_select_without_options_is_one_error_whatever_its_default(
+    with_settings: Callable[[object], Reading],
+) -> None:
+    reading = with_settings([declared(type="select", default="us")])
+
+    assert [error.code for error in reading.errors] == ["options_missing"]
+
+
 @pytest.mark.parametrize(
     ("fields", "key", "code"),
     [

@@ -128,12 +128,18 @@ def _explain_import(folder: Path, source: str, error: BaseException) -> SourcePr
             "syntax_error", f"not valid Python: {error.msg}", "correct the line", inside or error.filename, error.lineno
         )
     if isinstance(error, ModuleNotFoundError):
-        remedy = f"add {error.name!r} to the plugin's requirements, or correct the import"
+        remedy = _remedy_for_missing(error)
     elif isinstance(error, SystemExit):
         remedy = "a source must not end the process when it is imported"
     else:
         remedy = "see the traceback in the plugin's output"
     return SourceProblem("import_failed", f"importing {source} raised {text}", remedy, file, line)
+
+
+def _remedy_for_missing(error: ModuleNotFoundError) -> str:
+    if error.name is not None and error.name.startswith("dify_plugin."):
+        return "import what the built-in dify_plugin offers (Endpoint), or install the official SDK where endpointd is"
+    return f"install {error.name!r} where endpointd is installed, or correct the import"
 
 
 def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | None:

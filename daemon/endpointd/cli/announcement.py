@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from endpointd.cli.output import plain_table, stdout
+from endpointd.cli.output import stdout
 from endpointd.manifest.findings import one_line
 from endpointd.reports import PluginReport
 
@@ -13,16 +13,12 @@ def announce(url: str, reports: Sequence[PluginReport]) -> None:
     """The plugins that are served with their URLs, then those that are not with the reasons."""
     console = stdout()
     served = [report for report in reports if not report.reasons]
-    rows = [
-        (one_line(report.plugin or report.folder) if first else "", ",".join(methods), one_line(location))
-        for report in served
-        for first, (location, methods) in _flagged(_by_url(report))
-    ]
-    if rows:
-        console.print(plain_table(("plugin", "method", "url"), rows))
+    # Not a table: a cell that is folded at the terminal's edge leaves a URL that nobody can copy.
+    for report in served:
+        console.print(_describe_served(report), soft_wrap=True)
     for report in reports:
         if report.reasons:
-            console.print(_describe(report), soft_wrap=True)
+            console.print(_describe_refused(report), soft_wrap=True)
     summary = f"{len(served)} of {len(reports)} plugins served on {url} (Ctrl-C ends)"
     console.print(Text(summary, style="bold"), soft_wrap=True)
 
@@ -35,11 +31,14 @@ def _by_url(report: PluginReport) -> dict[str, list[str]]:
     return urls
 
 
-def _flagged(urls: dict[str, list[str]]) -> list[tuple[bool, tuple[str, list[str]]]]:
-    return [(place == 0, item) for place, item in enumerate(urls.items())]
+def _describe_served(report: PluginReport) -> Text:
+    urls = [(",".join(methods), one_line(location)) for location, methods in _by_url(report).items()]
+    width = max((len(methods) for methods, _ in urls), default=0)
+    lines = [f"\n  {methods:{width}}  {location}" for methods, location in urls]
+    return Text.assemble((one_line(report.plugin or report.folder), "bold"), *lines)
 
 
-def _describe(report: PluginReport) -> Text:
+def _describe_refused(report: PluginReport) -> Text:
     lines = [f"\n  {one_line(reason)}" for reason in report.reasons]
     name = one_line(report.plugin or f"the folder {report.folder!r}")
     return Text.assemble((f"{name} is not served:", "bold red"), *lines)

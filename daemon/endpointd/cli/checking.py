@@ -29,11 +29,14 @@ class Check:
         return sum(finding.severity is severity for finding in self.findings)
 
     def as_dict(self) -> dict[str, object]:
-        """For --json: {"plugin": identity or None, "ok": bool, "findings": […], "interfaces": […]}."""
+        """For --json: {"plugin": identity or None, "ok": bool, "requires": [name of a setting], "findings": […],
+        "interfaces": […]}.
+        """
         interfaces = self.plugin.interfaces if self.plugin else ()
         return {
             "plugin": self.plugin.identity if self.plugin else None,
             "ok": self.ok,
+            "requires": list(self.plugin.required_settings if self.plugin else ()),
             "findings": [finding.as_dict() for finding in self.findings],
             "interfaces": [
                 {"method": one.method, "path": one.path, "source": one.source, "hidden": one.hidden}

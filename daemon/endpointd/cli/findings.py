@@ -12,13 +12,15 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 
 
 def print_check(check: Check) -> None:
-    """Print the findings, a line that sums them up and, when the plugin works, its routes."""
+    """Print the findings, a line that sums them up and, when the plugin works, its routes and what they wait for."""
     console = stdout()
     for finding in check.findings:
         console.print(_describe(finding), soft_wrap=True)
     console.print(_summary(check), soft_wrap=True)
     if check.ok and check.plugin is not None:
         console.print(_routes(check.plugin))
+        if check.plugin.needs_settings:
+            console.print(_requirement(check.plugin), soft_wrap=True)
 
 
 def _describe(finding: Finding) -> Text:
@@ -40,6 +42,11 @@ def _summary(check: Check) -> Text:
     if check.ok:
         return Text.assemble((f"{name} can be served", "bold green"), f" ({counted})")
     return Text.assemble((f"{name} cannot be served", "bold red"), f" ({counted})")
+
+
+def _requirement(plugin: Plugin) -> Text:
+    names = one_line(", ".join(plugin.required_settings))
+    return Text(f"it gets no endpoint of its own, because it requires settings: {names}", style="bold yellow")
 
 
 def _plural(count: int, noun: str) -> str:

@@ -24,18 +24,21 @@ class Problem(Exception):
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def document(self, request_id: str) -> bytes:
-        return json.dumps(
-            {
-                "type": f"urn:endpointd:problem:{self.code}",
-                "title": HTTPStatus(self.status).phrase,
-                "status": self.status,
-                "detail": self.detail,
-                "code": self.code,
-                **({"plugin": self.plugin} if self.plugin is not None else {}),
-                **({"request_id": request_id} if request_id else {}),
-                **self.extra,
-            }
-        ).encode()
+        return (
+            json.dumps(
+                {
+                    "type": f"urn:endpointd:problem:{self.code}",
+                    "title": HTTPStatus(self.status).phrase,
+                    "status": self.status,
+                    "detail": self.detail,
+                    "code": self.code,
+                    **({"plugin": self.plugin} if self.plugin is not None else {}),
+                    **({"request_id": request_id} if request_id else {}),
+                    **self.extra,
+                }
+            ).encode()
+            + b"\n"
+        )
 
     def response(self, request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """The headers and the body of the answer."""

@@ -7,15 +7,19 @@ from endpointd.manifest.findings import Place, Report
 from endpointd.manifest.nodes import Entries, described
 
 
-def read_mapping(files: PluginFiles, path: str, named_at: Place, report: Report) -> Fields | None:
+def read_mapping(
+    files: PluginFiles, path: str, named_at: Place, report: Report, *, if_missing: str = ""
+) -> Fields | None:
     """The mapping in a file, or None, with the reason in `report`.
 
-    `named_at` is where the plugin names the file: the author has to look there if there is no such file.
+    `named_at` is where the plugin names the file: the author has to look there if there is no such file. `if_missing`
+    is then the remedy, where the usual one does not fit.
     """
     try:
         data = files.read(path)
     except FileProblem as problem:
-        report.error(named_at, problem.code, problem.message, problem.remedy)
+        remedy = if_missing if if_missing and problem.code == "file_missing" else problem.remedy
+        report.error(named_at, problem.code, problem.message, remedy)
         return None
     root = read_document(data, path, report)
     if root is None or isinstance(root, Entries):

@@ -156,6 +156,11 @@ class Plugin:
         return tuple(dict.fromkeys(interface.source for interface in self.interfaces))
 
     @property
+    def required_settings(self) -> tuple[str, ...]:
+        """The names of the settings for which somebody must supply a value: required, and without a default."""
+        return tuple(setting.name for setting in self.settings if setting.required and setting.default is None)
+
+    @property
     def needs_settings(self) -> bool:
-        """Whether an operator must supply a value: some setting is required and has no default."""
-        return any(setting.required and setting.default is None for setting in self.settings)
+        """Whether somebody must supply a value before the plugin can answer."""
+        return bool(self.required_settings)

@@ -17,6 +17,9 @@ from endpointd.manifest.setting import check_distinct
 MANIFEST = "manifest.yaml"
 MAX_GROUPS = 50
 
+# Nothing names the manifest's path, so the mistake is mostly a folder above or below the plugin's own.
+_NO_MANIFEST = f"a plugin is the folder that holds {MANIFEST}: use that one, or write the file"
+
 _KINDS = ("endpoints", "tools", "models", "agent_strategies", "datasources", "triggers")
 
 
@@ -41,7 +44,7 @@ class Reading:
 def read_plugin(files: PluginFiles) -> Reading:
     """Read and check a plugin. Whatever is in the files, this returns; every fault is among the findings."""
     report = Report()
-    manifest = read_mapping(files, MANIFEST, Place(MANIFEST), report)
+    manifest = read_mapping(files, MANIFEST, Place(MANIFEST), report, if_missing=_NO_MANIFEST)
     plugin = None if manifest is None else _plugin(manifest, files)
     reading = Reading(plugin, report.findings)
     return Reading(None, reading.findings) if reading.errors else reading

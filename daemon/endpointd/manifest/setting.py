@@ -173,7 +173,9 @@ def _default(fields: Fields, kind: SettingType) -> object:
 
 
 def _check_default(fields: Fields, setting: Setting) -> None:
-    if setting.default is not None:
+    # A select without options has its error already, and no default could suit it.
+    choosable = setting.type is not SettingType.SELECT or setting.options
+    if setting.default is not None and choosable:
         for fault in check_value(setting, setting.default):
             message = f"the default does not suit the setting: {fault.message}"
             fields.error("default", "default_invalid", message, fault.remedy)

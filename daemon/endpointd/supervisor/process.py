@@ -98,13 +98,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def describe_exit(status: int) -> str:
-    """An exit status in words, with the likely cause where there is one."""
+def describe_exit(status: int, *, expected: bool) -> str:
+    """An exit status in words, with the likely cause where there is one; `expected` when the daemon ended it."""
     if status >= 0:
         return f"exited with status {status}"
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
+    hint = " (out of memory?)" if -status == signal.SIGKILL and not expected else ""
     return f"was killed by {name}{hint}"

@@ -77,6 +77,7 @@ class Worker:
         self._process: WorkerProcess | None = None
         self._end: asyncio.Task[str] | None = None
         self._drained = asyncio.Event()
+        self._killed = False
 
     def __repr__(self) -> str:
         return f"<Worker {self.pid}: {self._channel.connection.phase.value}, {self.in_flight} in flight>"
@@ -88,6 +89,11 @@ class Worker:
     @property
     def in_flight(self) -> int:
         return len(self._channel.exchanges)
+
+    @property
+    def bad_frame(self) -> str | None:
+        """How the frame begins that broke the protocol: for the log alone, because it may hold what nobody is to see."""
+        return repr(self._fault.excerpt) if self._fault is not None and self._fault.excerpt else None
 
     @property
     def channel(self) -> Channel:
@@ -202,8 +208,8 @@ class Worker:
 
     def _describe(self, status: int) -> str:
         if self._fault is not None:
-            return f"broke the protocol ({self._fault})"
-        return describe_exit(status)
+            return f"broke the protocol ({self._fault.reason})"
+        return describe_exit(status, expected=self._killed)
 
     async def ended(self) -> str:
         """How it ended, in words: "was killed by SIGKILL (out of memory?)"."""
@@ -237,5 +243,6 @@ class Worker:
 
     async def kill(self) -> str:
         assert self._process is not None
+        self._killed = True
         self._process.kill()
         return await self.ended()
