@@ -60,20 +60,26 @@ class Daemon:
         self._plugins.serve(entries)
         telling = asyncio.create_task(self._tell(url))
         stopping = asyncio.create_task(self._stop.wait())
-        done, _ = await asyncio.wait({stopping, serving, telling}, return_when=asyncio.FIRST_COMPLETED)
-        if telling in done:
-            telling.result()
-            await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        telling.cancel()
-        await self._shut_down(serving)
+        try:
+            done, _ = await asyncio.wait({stopping, serving, telling}, return_when=asyncio.FIRST_COMPLETED)
+            if telling in done:
+                telling.result()
+                await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            telling.cancel()
+            await self._shut_down(serving)
         return 0
 
     def _build_server(self) -> HttpServer:
         settings = self._settings
         gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url)
         limits = HttpLimits(
-            settings.limit_uri, settings.limit_header, settings.limit_connections, settings.clock_header
+            settings.limit_uri,
+            settings.limit_header,
+            settings.limit_connections,
+            settings.clock_header,
+            settings.clock_client_idle,
         )
         return build_server(
             gateway,
@@ -121,10 +127,12 @@ class Daemon:
         notify(STOPPING=1)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
-        await serving
-        self._clocks.stop()
-        await self._plugins.stop()
-        log.info("stopped")
+        try:
+            await serving
+        finally:
+            self._clocks.stop()
+            await self._plugins.stop()
+            log.info("stopped")
 
 
 def _make_state(state: Path) -> None:

@@ -195,7 +195,8 @@ class Channel(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.connection.close()
         # The reason follows when the process's exit status is known; requests do not wait for it.
-        reason = str(self._fault) if self._fault is not None else "the worker process is gone"
+        # Clients may see it, so the bytes that broke the protocol are for the log alone.
+        reason = self._fault.reason if self._fault is not None else "the worker process is gone"
         exchanges, self.exchanges = self.exchanges, {}
         for exchange in exchanges.values():
             exchange.end()

@@ -37,6 +37,21 @@ def test_each_plugin_stands_with_its_urls_or_the_reason_why_not(capsys: pytest.C
     assert capsys.readouterr().out.splitlines() == LINES
 
 
+def test_nobody_has_to_read_it() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb", buffering=0) as closed_pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", "from test_announcement import *; announce(BASE, [SERVED]); sys.exit(7)"],
+            cwd=os.path.dirname(__file__),
+            stdout=closed_pipe,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (7, b"")
+
+
 def test_a_url_stays_whole_on_a_narrow_terminal() -> None:
     terminal, child_side = pty.openpty()
     with open(terminal, "rb", buffering=0) as output:

@@ -61,6 +61,16 @@ def test_the_other_requests_of_a_replaced_worker_finish(serve: Serve, tmp_path: 
     daemon.wait_for_log(f'"pid": {before}, "how": "exited with status 0"')
 
 
+def test_the_requests_of_a_replaced_worker_are_counted(serve: Serve) -> None:
+    daemon = serve("hangs", **{**CLOCKS, "clock_drain": 1})
+    before = fine(daemon, "hangs")
+    misbehave(daemon, "hangs", "way=sleep")
+    daemon.wait_for_log("worker.hung")
+    assert fine(daemon, "hangs") != before
+    daemon.stop()
+    assert [event["in_flight"] for event in daemon.events() if event["event"] == "stopping"] == [1]
+
+
 @pytest.mark.parametrize("way", ["thread", "stop"])
 def test_a_worker_that_will_not_end_is_killed(serve: Serve, way: str) -> None:
     daemon = serve("hangs", **CLOCKS)

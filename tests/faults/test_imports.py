@@ -69,6 +69,13 @@ def test_a_crash_loop_ends_in_fatal(start_daemon: DaemonStarter, tmp_path: Path,
     assert unexplained(daemon, "importing") == []
 
 
+def test_a_request_waits_for_the_next_worker_when_the_queue_has_no_clock(
+    start_daemon: DaemonStarter, tmp_path: Path
+) -> None:
+    daemon = start_daemon(write(tmp_path, "os_exit", "os_exit"), clock_queue=0)
+    assert misbehave(daemon, "importing").body == b"imported"
+
+
 def test_a_worker_that_dies_again_and_again_is_given_up(start_daemon: DaemonStarter, tmp_path: Path) -> None:
     daemon = start_daemon(write(tmp_path), restart_limit=3, restart_longest=0.1)
     for _ in range(3):

@@ -50,9 +50,11 @@ def test_what_no_worker_says_poisons_the_connection(daemon: RunningDaemon, way: 
     assert reason in failure["message"]
 
 
-def test_the_log_shows_the_first_bytes_of_a_bad_frame(daemon: RunningDaemon) -> None:
-    misbehave(daemon, "speaks", "way=text")
-    daemon.wait_for_log("the frame begins with b'Hello, world! This is not msgpack.")
+def test_the_log_shows_the_first_bytes_of_a_bad_frame_and_the_client_does_not_see_them(daemon: RunningDaemon) -> None:
+    before = fine(daemon, "speaks")
+    answer = misbehave(daemon, "speaks", "way=text")
+    assert b"Hello" not in answer.body
+    daemon.wait_for_log(f'"pid": {before}, "problems": null, "frame": "b\'Hello, world! This is not msgpack.')
 
 
 @pytest.mark.parametrize("way", ["past_response", "past_data", "past_closed"])

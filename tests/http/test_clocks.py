@@ -245,6 +245,23 @@ def test_a_connection_on_which_nothing_more_comes_is_closed(url: str, said: byte
         assert client.ends()
 
 
+def test_a_connection_whose_request_was_answered_before_its_body_had_come_is_closed(url: str) -> None:
+    with Client(url) as client:
+        client.send(plain("/e/byte/none", "Content-Length: 5", method="POST"))
+        assert client.read().status == 404
+        client.send(b"hello")
+        assert client.ends()
+
+
+def test_a_connection_without_a_clock_stays_open(start: DaemonStarter, plugins: Path) -> None:
+    url = start(plugins, clock_keep_alive=0).url
+    with Client(url) as client:
+        for _ in range(3):
+            assert client.request("/e/lab/saw").status == 200
+            # The daemon has had its turn to close it.
+            assert ask(url, "/e/lab/saw").status == 200
+
+
 def test_a_request_that_is_begun_ahead_has_its_time_when_its_turn_comes(url: str, make_gate: MakeGate) -> None:
     """The head of the second one is not late while the first one is being answered."""
     gate = make_gate("gate")

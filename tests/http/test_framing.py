@@ -70,6 +70,19 @@ def test_a_stream_that_becomes_too_long_is_cut(daemon: RunningDaemon, make_gate:
     daemon.wait_for_log('"event": "response.too_long"')
 
 
+def test_a_stream_that_never_ends_is_ended_at_its_length(
+    daemon: RunningDaemon, make_gate: Callable[[str], Gate]
+) -> None:
+    ended = make_gate("ended")
+    logged = daemon.log().count('"event": "response.too_long"')
+    with Client(daemon.url) as client:
+        client.send(plain(f"/e/lab/stream/endless?length=5000&ended={ended.path}"), AFTER)
+        assert client.read().body == b"." * 5000
+        assert client.read().json()["values"] == {"rest": "after"}
+    assert ended.wait() == b"g"
+    assert daemon.log().count('"event": "response.too_long"') == logged + 1
+
+
 def test_a_stream_that_stays_too_short_is_broken_off(daemon: RunningDaemon, make_gate: Callable[[str], Gate]) -> None:
     gate = make_gate("gate")
     with Client(daemon.url) as client:

@@ -194,9 +194,12 @@ def test_the_corpus_is_large() -> None:
     assert len(CORPUS) >= 90
 
 
-def test_a_coding_that_nobody_understands_is_not_passed_on(url: str) -> None:
+@pytest.mark.parametrize(
+    "codings", [["Transfer-Encoding: gzip, chunked"], ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"]]
+)
+def test_a_coding_that_nobody_understands_is_not_passed_on(url: str, codings: list[str]) -> None:
     with Client(url) as client:
-        client.send(plain("/e/lab/saw", "Transfer-Encoding: gzip, chunked", method="POST"), b"3\r\nabc\r\n0\r\n\r\n")
+        client.send(plain("/e/lab/saw", *codings, method="POST"), b"3\r\nabc\r\n0\r\n\r\n")
         answer = client.read()
         assert (answer.status, answer.code) == (501, "coding_unknown")
         assert client.request("/e/lab/saw").status == 200
@@ -216,6 +219,14 @@ def test_nonsense_in_the_rest_of_a_body_gets_no_answer_of_its_own(url: str) -> N
         assert client.read().code == "interface_unknown"
         send(client, b"nonsense\r\n" + HIDDEN, bytewise=False)
         assert client.ends()
+
+
+def test_nonsense_behind_a_body_that_came_after_its_answer_is_refused(url: str) -> None:
+    with Client(url) as client:
+        client.send(plain("/e/lab/none", "Content-Length: 5", method="POST"))
+        assert client.read().code == "interface_unknown"
+        client.send(b"hello", b"nonsense\r\n\r\n")
+        assert client.read().code == "request_malformed"
 
 
 def test_the_refusal_of_a_request_that_is_none_is_a_whole_answer(url: str) -> None:

@@ -1,5 +1,6 @@
 """What `endpointd serve` prints for people when it is known which plugins run."""
 
+import contextlib
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -10,7 +11,15 @@ from endpointd.reports import PluginReport
 
 
 def announce(url: str, reports: Sequence[PluginReport]) -> None:
-    """The plugins that are served with their URLs, then those that are not with the reasons."""
+    """The plugins that are served with their URLs, then those that are not with the reasons.
+
+    A daemon serves on when nobody can read this: rich makes a SystemExit of a closed pipe.
+    """
+    with contextlib.suppress(OSError, SystemExit):
+        _print(url, reports)
+
+
+def _print(url: str, reports: Sequence[PluginReport]) -> None:
     console = stdout()
     served = [report for report in reports if not report.reasons]
     # Not a table: a cell that is folded at the terminal's edge leaves a URL that nobody can copy.

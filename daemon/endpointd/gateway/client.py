@@ -10,6 +10,23 @@ from collections.abc import Callable
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
+def reset(transport: asyncio.Transport) -> None:
+    """Break a connection: not even a client that takes its end for the end of the answer can mistake a reset."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def unsent(transport: asyncio.Transport) -> int:
+    """Bytes that were given to a connection and have not reached the client's system."""
+    raw = transport.get_extra_info("socket")
+    size: int = transport.get_write_buffer_size()
+    if raw is not None and raw.fileno() >= 0:
+        size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+    return size
+
+
 class Client:
     """Where one answer goes; an application finds it as `scope["endpointd.client"]`."""
 
@@ -25,20 +42,13 @@ class Client:
         cycle.transport = self  # type: ignore[assignment]
 
     def abort(self) -> None:
-        """Break the connection in a way that no client can take for the end of an answer: with a reset."""
+        """Break the connection in a way that no client can take for the end of an answer."""
         self._cycle.disconnected = True
-        raw = self._transport.get_extra_info("socket")
-        if raw is not None and not self._transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        reset(self._transport)
 
     def unsent(self) -> int:
         """Bytes that were given to this connection and have not reached the client's system."""
-        raw = self._transport.get_extra_info("socket")
-        size: int = self._transport.get_write_buffer_size()
-        if raw is not None and raw.fileno() >= 0:
-            size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        return size
+        return unsent(self._transport)
 
     def has_input(self) -> bool:
         """Whether the next `receive` returns at once."""

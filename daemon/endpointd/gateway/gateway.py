@@ -78,9 +78,10 @@ class Gateway:
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
         client: Client = scope.pop("endpointd.client")
         try:
-            await self._serve(scope, receive, send, client, request_id)
-        except Problem as problem:
-            await self._refuse(send, problem, request_id)
+            try:
+                await self._serve(scope, receive, send, client, request_id)
+            except Problem as problem:
+                await self._refuse(send, problem, request_id)
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
             client.abort()
@@ -233,7 +234,13 @@ class Gateway:
 
     async def _refuse(self, send: Send, problem: Problem, request_id: str) -> None:
         if problem.status >= 500:
-            log.warning("request.refused", code=problem.code, plugin=problem.plugin, request=request_id)
+            log.warning(
+                "request.refused",
+                code=problem.code,
+                detail=problem.detail,
+                plugin=problem.plugin,
+                request=request_id,
+            )
         headers, body = problem.response(request_id)
         await _answer(send, problem.status, headers, body)
 

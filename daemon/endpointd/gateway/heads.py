@@ -63,7 +63,7 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
         elif name == b"host":
             host, hosts = header[1], hosts + 1
         elif name == b"transfer-encoding":
-            coding = header[1].lower()
+            coding = b", ".join(filter(None, (coding, header[1].lower())))
     return RequestHead(kept, host, bool(coding or length), None if coding else length or 0, hosts, coding)
 
 

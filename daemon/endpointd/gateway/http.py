@@ -7,11 +7,13 @@ An application finds the connection as `scope["endpointd.client"]`.
 import asyncio
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from endpointd.gateway.client import Client
+from endpointd.gateway.client import Client, reset, unsent
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
 from endpointd.gateway.problems import Problem
@@ -23,15 +25,18 @@ LINGER = 10.0
 """Seconds that a client may go on sending a body after it was answered. Closing at once would make its system throw the
 answer away; reading for ever would let it hold the connection."""
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Bytes, seconds, connections."""
+    """Bytes, seconds, connections; 0 seconds switch a clock off."""
 
     uri: int
     header: int
     connections: int
     clock_header: float
+    clock_client_idle: float
 
 
 class ClientProtocol(HttpToolsProtocol):
@@ -49,6 +54,9 @@ class ClientProtocol(HttpToolsProtocol):
         """Bytes that came since the last whole head, piece of body or end of a message: what the parser has to keep."""
         self._head_since: float | None = None
         self._answered_at: float | None = None
+        self._untaken: float = inf
+        """Bytes of finished answers that the client had still to take at the last look."""
+        self._taken_at = 0.0
 
     # The connection
 
@@ -71,9 +79,12 @@ class ClientProtocol(HttpToolsProtocol):
             client.leave()
 
     def check(self, now: float) -> None:
-        """Close a connection whose client does not get on with its request."""
+        """Close a connection whose client does not get on with its request, or with taking its answer."""
         limit = self._limits.clock_header
-        if limit and self._head_since is not None and not self._clients and now - self._head_since > limit:
+        if self._is_stalled(now):
+            log.warning("response.aborted", because="clock_client_idle")
+            reset(self.transport)
+        elif limit and self._head_since is not None and not self._clients and now - self._head_since > limit:
             if self._framing:
                 detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
                 self._refuse(Problem(408, "clock_header", detail))
@@ -81,6 +92,21 @@ class ClientProtocol(HttpToolsProtocol):
                 self.transport.close()
         elif self._answered_at is not None and now - self._answered_at > LINGER:
             self.transport.abort()
+
+    def _is_stalled(self, now: float) -> bool:
+        """Whether the client has stopped taking the end of an answer, whose relay has finished and watches no more."""
+        if self._clients or not self.transport.get_write_buffer_size():
+            self._untaken = inf
+            return False
+        before, self._untaken = self._untaken, unsent(self.transport)
+        if self._untaken < before:
+            self._taken_at = now
+        limit = self._limits.clock_client_idle
+        return limit > 0 and now - self._taken_at > limit
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.timeout_keep_alive:
+            super().timeout_keep_alive_handler()
 
     # The head
 
@@ -158,6 +184,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._answered_at = None
         self._framing = 0
         super().on_message_complete()
+        # uvicorn leaves this open when the answer was there first.
+        self.cycle.more_body = False
 
     def _unsupported_upgrade_warning(self) -> None:
         """The request is answered as one without `Upgrade`; what follows on the connection could be another

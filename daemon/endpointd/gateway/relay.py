@@ -208,12 +208,8 @@ class Relay:
             if not head.has_body:
                 body = b""
             elif left is not None:
-                if len(body) > left:
-                    log.warning("response.too_long", plugin=self._plugin, content_length=head.length)
-                    body = body[:left]
+                body, more = self._fit(head, body, more, left)
                 left -= len(body)
-                if not more and left:
-                    raise BrokenAnswer("bad_answer", f"the body ended {left} bytes before its Content-Length")
             if body or not more:
                 self._watch("clock_client_idle", self._limits.client_idle)
                 if by_closing or not head.has_body:
@@ -226,6 +222,19 @@ class Relay:
             self._exchange.consumed(len(piece.body))
             self._watch("clock_idle", self._limits.idle)
             piece = await self._exchange.next()
+
+    def _fit(self, head: ResponseHead, body: bytes, more: bool, left: int) -> tuple[bytes, bool]:
+        """As much of a piece as the Content-Length has `left` for, and whether more may follow. Raises `BrokenAnswer`
+        when it is the last one and does not fill it."""
+        if len(body) > left:
+            log.warning("response.too_long", plugin=self._plugin, content_length=head.length)
+            if more:
+                # It may go on for ever, and the client's next request waits behind it.
+                self._exchange.cancel("the answer is longer than its Content-Length")
+            return body[:left], False
+        if not more and len(body) < left:
+            raise BrokenAnswer("bad_answer", f"the body ended {left - len(body)} bytes before its Content-Length")
+        return body, more
 
     def _problem(self, error: Exception) -> Problem:
         if isinstance(error, BrokenAnswer):

@@ -68,6 +68,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(found[0][4])
+        # Of two that begin at the same moment, both may bind the address; only here does the second one learn of it.
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Seconds. `restart_longest` bounds the delay between two starts."""
+    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts."""
 
     queue: float
     drain: float
@@ -77,8 +77,8 @@ class Supervisor:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way."""
-        return self._worker.in_flight if self._worker is not None else 0
+        """Requests under way, those at a worker that was replaced included."""
+        return sum(worker.in_flight for worker in self._alive)
 
     # For operators
 
@@ -151,7 +151,7 @@ class Supervisor:
             self._spawn(self._kill(worker))
 
     def _wait_to_restart(self, seconds: float) -> None:
-        if seconds > self._clocks.queue:
+        if 0 < self._clocks.queue < seconds:
             message = f"the plugin's worker has failed and is started again in {seconds:.0f} s"
             self.admission.refuse(NoPlace("plugin_backoff", message, retry_after=math.ceil(seconds)))
         self._later(seconds, Event.WAKE)
@@ -190,7 +190,14 @@ class Supervisor:
         if worker is not self._worker:
             return
         self.failure = Failure(code, message, tuple(problems), tuple(self._lines))
-        self._log.error("worker.failed", code=code, message=message, pid=worker.pid, problems=problems or None)
+        self._log.error(
+            "worker.failed",
+            code=code,
+            message=message,
+            pid=worker.pid,
+            problems=problems or None,
+            frame=worker.bad_frame,
+        )
         permanent = any(problem.get("code") in PERMANENT for problem in problems)
         self._happen(Event.REFUSED if permanent else Event.FAILED, worker)
 

@@ -92,7 +92,7 @@ class Worker:
 
     @property
     def bad_frame(self) -> str | None:
-        """How the frame begins that broke the protocol: for the log alone, because it may hold what nobody is to see."""
+        """How the frame that broke the protocol begins. For the log alone: it may hold another request's data."""
         return repr(self._fault.excerpt) if self._fault is not None and self._fault.excerpt else None
 
     @property

@@ -60,7 +60,7 @@ def endless(r: Request) -> Response:
             if "ended" in r.args:
                 tell(r.args["ended"], b"g")
 
-    return Response(pieces())
+    return Response(pieces(), headers=_length(r))
 
 
 def large(r: Request) -> Response:

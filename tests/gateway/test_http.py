@@ -1,0 +1,87 @@
+"""A client's connection by itself: what becomes of the end of an answer that the client does not take."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.http import ClientProtocol, HttpLimits
+
+LIMIT = 0.4
+"""Seconds after which a client that takes nothing is given up."""
+
+SIZE = 32 * 1024 * 1024
+"""More than two systems hold between them."""
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def large(_scope: dict[str, Any], _receive: object, send: Send) -> None:
+    """Is done with its answer long before the client has it."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % SIZE)]})
+    await send({"type": "http.response.body", "body": bytes(SIZE), "more_body": False})
+
+
+def with_client(story: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> None:
+    """Run `story` with a connection to a server that gives the large answer, and whose connections it must end."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        config = uvicorn.Config(large, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
+        config.load()
+        state, clocks = ServerState(), Clocks()
+        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=LIMIT)
+        server = await loop.create_server(
+            lambda: ClientProtocol(limits, clocks, config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            client.setblocking(False)
+            await loop.sock_connect(client, server.sockets[0].getsockname())
+            await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.wait_for(story(client), 20)
+        clocks.stop()
+        server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
+async def take_all(client: socket.socket, size: int = SIZE) -> int:
+    """Read `size` bytes, or all that come before the connection ends; how many there were."""
+    loop, taken = asyncio.get_running_loop(), 0
+    while taken < size and (data := await loop.sock_recv(client, 1 << 20)):
+        taken += len(data)
+    return taken
+
+
+def test_a_client_that_leaves_the_end_of_an_answer_is_cut_off() -> None:
+    async def story(client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        assert await loop.sock_recv(client, 100)
+        await asyncio.sleep(2 * LIMIT)
+        with pytest.raises(ConnectionResetError):
+            await take_all(client)
+
+    with_client(story)
+
+
+def test_a_client_that_takes_the_end_of_an_answer_slowly_is_waited_for() -> None:
+    async def story(client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        head = await loop.sock_recv(client, 4096)
+        taken = len(head) - head.index(b"\r\n\r\n") - 4
+        for _ in range(12):
+            await asyncio.sleep(LIMIT / 4)
+            # A good part of what the systems hold, so that the one moves on what the other has room for.
+            for _ in range(16):
+                taken += len(await loop.sock_recv(client, 1 << 16))
+        assert taken + await take_all(client, SIZE - taken) == SIZE
+
+    with_client(story)
