@@ -18,7 +18,7 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "connection"]
 
 WORKER_LAYERS = [
-    "slowness stdio streams tracebacks",
+    "slowness stdio streams texts tracebacks",
     "answer body link loader",
     "environ logs pool",
     "invoke",
@@ -56,7 +56,7 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 
 PURE = {
     "endpointd_wire": "errors messages frames states connection",
-    "endpointd_worker": "slowness",
+    "endpointd_worker": "slowness texts",
     "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
     " gateway.heads gateway.problems catalog endpoints routing",
 }

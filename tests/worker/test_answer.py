@@ -180,3 +180,14 @@ def test_an_exception_is_logged_and_told_to_nobody_else(
     assert kind.__name__ in logged()
     assert "Traceback (most recent call last)" in logged()
     assert worker.host.ask(source=1).body == b"plain"
+
+
+def test_a_traceback_that_cannot_travel_is_cut(start_threads: StartThreads) -> None:
+    def fail(_: Request) -> Response:
+        raise ValueError("\udc80" + "x" * 2_000_000)
+
+    last = start_threads(fail, development=True).host.ask().last
+    assert isinstance(last, Failed)
+    assert last.code == "exception"
+    assert "ValueError: ?xxx" in last.detail
+    assert last.detail.endswith("more characters)")

@@ -123,3 +123,11 @@ def test_a_request_is_closed_with_its_files(start_threads: StartThreads) -> None
     while worker.host.connection.is_open(stream):
         worker.host.hear_any()
     assert kept[0].files["f"].closed
+
+
+def test_a_response_whose_head_cannot_be_made_is_closed_once(start_threads: StartThreads, logged: Logged) -> None:
+    watched = Watched(Chunks(b"body"))
+    watched.response.headers["Location"] = "http://["
+    assert isinstance(start_threads(answering(watched.response)).host.ask().last, Failed)
+    watched.assert_closed_once()
+    assert "Invalid IPv6 URL" in logged()

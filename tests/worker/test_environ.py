@@ -1,6 +1,7 @@
 """What a plugin sees of a request: everything, as it came."""
 
 import io
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from endpointd_wire import messages as wire
 from endpointd_wire.messages import Cancel, Credit, Data, End
+from endpointd_worker import environ
 from endpointd_worker.environ import build_request
 from support.thread_worker import StartThreads, ThreadWorker
 
@@ -225,3 +227,20 @@ def test_credit_is_returned_for_what_was_read_and_for_nothing_else(start_threads
     assert isinstance(message, wire.Response)
     rest = b"600000"[len(message.body) :]
     assert worker.host.hear_body(len(rest)) == rest
+
+
+def test_long_names_of_headers_are_not_kept(worker: ThreadWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients choose them: a thousand of them must not fill the worker's memory."""
+    # Other tests have filled it already.
+    monkeypatch.setattr(environ, "_names", {})
+    worker.host.request()
+    stream = worker.receive_stream()
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            name = b"%060000d" % number
+            stream.request = stream.request._replace(headers=[[name, b"1"]])
+            assert build_request(stream).headers[name.decode()] == "1"
+        assert tracemalloc.get_traced_memory()[0] < 10_000_000
+    finally:
+        tracemalloc.stop()

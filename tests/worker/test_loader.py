@@ -151,12 +151,22 @@ def test_a_syntax_error_in_another_file_has_its_file(load: Load) -> None:
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise BaseException('odd')", "BaseException: odd"),
+        ("__import__('importlib').import_module('nowhere')", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("exec('1 / 0')", "ZeroDivisionError: division by zero"),
+        ("raise ValueError('a' + chr(0xdc80))", "ValueError: a?"),
+        ("raise ValueError('x' * 3000)", "more characters)"),
+        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "raised Mute"),
     ],
 )
 def test_an_import_that_fails_has_the_line_of_its_cause(load: Load, statement: str, text: str) -> None:
     answer = load({"duck.py": "import helper\n", "helper.py": f"def fail():\n    {statement}\n\nfail()\n"})
     assert problem(answer) == ("import_failed", "helper.py", 2)
     assert text in problems(answer)[0]["message"]
+
+
+def test_code_that_is_too_deep_is_a_problem(load: Load) -> None:
+    answer = load({"duck.py": "x = " + "-" * 50_000 + "1\n"})
+    assert problem(answer) == ("import_failed", "duck.py", None)
 
 
 def test_an_import_that_fails_in_the_package_of_the_source_is_told(load: Load) -> None:

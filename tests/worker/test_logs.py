@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from endpointd_wire.messages import Drain, Log
-from endpointd_worker.logs import MAX_TEXT
+from endpointd_worker.texts import MAX_TEXT
 from support.worker_process import LoadPlugin
 
 SOURCE = """
@@ -77,4 +77,19 @@ def test_a_failure_is_logged_with_its_request(load: LoadPlugin) -> None:
     ((level, logger, text, request),), _ = logged(load, "raise ValueError('inside')", body=b"")
     assert (level, logger, request) == (logging.ERROR, "endpointd", "r-5")
     assert text.startswith("GET / failed\nTraceback")
+    assert text.endswith("ValueError: inside")
+
+
+def test_a_record_made_by_hand_is_no_fault_of_the_wire(load: LoadPlugin) -> None:
+    statement = "logger.handle(logging.makeLogRecord({'levelno': True, 'msg': 'quack'}))"
+    assert logged(load, statement)[0] == [Log(1, "None", "quack", "r-5")]
+
+
+@pytest.mark.parametrize(
+    "statement", ["logging.config.dictConfig({'version': 1})", "logging.disable(logging.CRITICAL)"]
+)
+def test_a_failure_is_logged_whatever_the_plugin_has_set(load: LoadPlugin, statement: str) -> None:
+    statement = f"import logging.config; {statement}; raise ValueError('inside')"
+    ((level, logger, text, _),), _ = logged(load, statement, body=b"")
+    assert (level, logger) == (logging.ERROR, "endpointd")
     assert text.endswith("ValueError: inside")

@@ -3,6 +3,7 @@ clocks: a test that a request overtakes another one holds the other one until it
 
 import random
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
@@ -305,3 +306,24 @@ def test_a_drained_worker_without_streams_is_idle_at_once(start_threads: StartTh
     worker = start_threads(plain)
     worker.host.say(Drain())
     assert worker.link.idle.wait(WAIT_SECONDS)
+
+
+def test_a_parked_thread_keeps_no_request(start_threads: StartThreads) -> None:
+    forgotten = [threading.Event() for _ in range(20)]
+    events = iter(forgotten)
+
+    def read(r: Request) -> Response:
+        size = str(len(r.get_data()))
+        weakref.finalize(r.environ["wsgi.input"].raw._read_piece.__self__, next(events).set)
+        return Response(size)
+
+    worker = start_threads(read)
+    # So often that the source is known to wait, and goes to followers at once.
+    for _ in forgotten:
+        stream = worker.host.request(method="POST", end=End.MORE, body=b"12345")
+        for number in range(100):
+            worker.host.say(Ping(number))
+            worker.host.hear(Pong)
+        worker.host.say(Data(stream, End.BODY, b""))
+        assert worker.host.take(stream).body == b"5"
+    assert [event.wait(WAIT_SECONDS) for event in forgotten] == [True] * 20

@@ -2,13 +2,17 @@
 that nobody else does either."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from werkzeug.exceptions import ClientDisconnected, NotFound
 from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.connection import WINDOW
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End
+from endpointd_wire.messages import Response as ResponseMessage
+from endpointd_worker.link import MAX_BUFFERS
 from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import Invoke, Logged, StartThreads, ThreadWorker
@@ -31,13 +35,13 @@ def large(_: Request) -> Response:
 class Run:
     """One request on a thread of its own."""
 
-    def __init__(self, worker: ThreadWorker, end: End) -> None:
+    def __init__(self, worker: ThreadWorker, end: End, before_wait: Callable[[], None] | None = None) -> None:
         worker.link.deferring = True
         self.worker = worker
         self.id = worker.host.request(method="POST", end=end)
         self.handed_over = threading.Event()
         stream: Stream = worker.receive_stream()
-        stream.before_wait = self.handed_over.set
+        stream.before_wait = before_wait or self.handed_over.set
         self.thread = threading.Thread(target=worker.invoker.run, args=[stream])
         self.thread.start()
 
@@ -95,3 +99,66 @@ def test_a_cancel_ends_the_wait_and_is_no_failure(
     assert type(worker.host.take(running.id).last) is Closed
     running.join()
     assert logged() == ""
+
+
+def test_what_comes_while_it_hands_over_is_not_missed(start_threads: StartThreads) -> None:
+    """The link is free meanwhile, for whoever takes over."""
+    worker = start_threads(echo, pool=False)
+
+    def take_over() -> None:
+        worker.host.say(Data(1, End.BODY, b"duck"))
+        reader = threading.Thread(target=worker.link.receive, daemon=True)
+        reader.start()
+        reader.join(WAIT_SECONDS)
+
+    running = Run(worker, End.MORE, take_over)
+    assert worker.host.take(running.id).body == b"hello duck"
+    running.join()
+
+
+def test_a_thread_of_the_plugins_that_reads_beyond_the_end_is_freed(start_threads: StartThreads) -> None:
+    begun, freed = threading.Event(), threading.Event()
+
+    def read(r: Request) -> None:
+        begun.set()
+        with pytest.raises(ClientDisconnected):
+            r.get_data()
+        freed.set()
+
+    def answer(r: Request) -> Response:
+        threading.Thread(target=read, args=[r], daemon=True).start()
+        assert begun.wait(WAIT_SECONDS)
+        return Response("answered")
+
+    running = run(start_threads, answer, End.MORE)
+    assert running.worker.host.take(running.id).body == b"answered"
+    assert freed.wait(WAIT_SECONDS)
+
+
+def test_an_answer_that_was_taken_back_does_not_leave(start_threads: StartThreads) -> None:
+    worker = start_threads(lambda _: Response(body()), pool=False)
+
+    class Late(NotFound):
+        """Made into an answer while another thread sends what was deferred."""
+
+        def get_response(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the original
+            worker.link.flush()
+            return super().get_response(*args, **kwargs)
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        raise Late
+
+    running = Run(worker, End.BODY)
+    assert worker.host.take(running.id).status == 404
+    running.join()
+
+
+def test_any_number_of_streams_is_sent_together(start_threads: StartThreads) -> None:
+    worker = start_threads(echo, pool=False)
+    worker.link.deferring = True
+    for _ in range(MAX_BUFFERS + 1):
+        worker.host.request()
+        worker.receive_stream().start_answer(200, [])
+    worker.link.flush()
+    assert [worker.host.hear(ResponseMessage).stream for _ in range(MAX_BUFFERS + 1)] == [*range(1, MAX_BUFFERS + 2)]

@@ -30,7 +30,11 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
     """
     if not isinstance(response, Response):
         raise BadAnswer(_explain(response))
-    chunks, _, headers = response.get_wsgi_response(environ)
+    try:
+        chunks, _, headers = response.get_wsgi_response(environ)
+    except BaseException:
+        response.close()
+        raise
     try:
         stream.start_answer(response.status_code, _encode_headers(headers))
         _send_body(stream, chunks)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 _KNOWN_NAMES_LIMIT = 1024
+_KNOWN_NAME_SIZE = 64
+"""Bytes. Clients choose the names, so what is kept of them is bounded."""
 
 _SAME_FOR_ALL: dict[str, Any] = {
     "wsgi.version": (1, 0),
@@ -89,7 +91,7 @@ def _learn(raw: bytes) -> tuple[str, str | None]:
     name = raw.decode("latin-1").title()
     key = None if "_" in name else name.upper().replace("-", "_")
     known = (name, key if key is None or key in _UNPREFIXED else f"HTTP_{key}")
-    if len(_names) < _KNOWN_NAMES_LIMIT:
+    if len(_names) < _KNOWN_NAMES_LIMIT and len(raw) <= _KNOWN_NAME_SIZE:
         _names[raw] = known
     return known
 

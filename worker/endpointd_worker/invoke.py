@@ -4,7 +4,6 @@ A plugin's exception is this file's business and nobody else's: it is logged her
 an answer (`HTTPException`) or a `Failed`.
 """
 
-import logging
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +14,10 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from endpointd_wire.frames import unpack_value
 from endpointd_worker.answer import BadAnswer, send_answer
 from endpointd_worker.environ import build_request
-from endpointd_worker.logs import request_id
+from endpointd_worker.logs import own_log, request_id
 from endpointd_worker.streams import Cancelled, Stream
+from endpointd_worker.texts import MAX_TEXT, fit
 from endpointd_worker.tracebacks import cut
-
-_log = logging.getLogger("endpointd")
 
 
 class Invoker:
@@ -47,14 +45,14 @@ class Invoker:
         except Cancelled:
             stream.close()
         except BadAnswer as error:
-            _log.error("%s %s: %s", stream.request.method, _path(stream), error)
-            stream.fail("bad_answer", str(error) if self._development else "")
+            own_log.error("%s %s: %s", stream.request.method, _path(stream), error)
+            stream.fail("bad_answer", fit(str(error), MAX_TEXT) if self._development else "")
         # SystemExit and KeyboardInterrupt as well: in a thread they would end the thread and answer nothing.
         except BaseException as error:  # noqa: BLE001
             error = cut(error)
-            _log.error("%s %s failed", stream.request.method, _path(stream), exc_info=error)
+            own_log.error("%s %s failed", stream.request.method, _path(stream), exc_info=error)
             text = "".join(traceback.format_exception(error)) if self._development else ""
-            stream.fail("exception", text)
+            stream.fail("exception", fit(text, MAX_TEXT))
         finally:
             request_id.reset(token)
 
@@ -68,7 +66,7 @@ class Invoker:
         except HTTPException as error:
             # A body that breaks off is one: when its client has gone there is nobody to tell, and nothing has failed.
             stream.check()
-            if stream.head_sent:
+            if not stream.take_back():
                 raise
             send_answer(stream, error.get_response(request.environ), request.environ)
 

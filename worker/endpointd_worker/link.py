@@ -8,13 +8,16 @@ the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or wh
 import contextlib
 import socket
 import sys
-import threading
+from threading import Event, RLock
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
-from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Message, Ping, Pong, Request
+from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Message, Ping, Pong, Request
 from endpointd_wire.states import Phase
 from endpointd_worker.streams import Stream
+
+MAX_BUFFERS = 1024
+"""How many buffers one system call takes (IOV_MAX)."""
 
 
 class HostGone(Exception):
@@ -23,16 +26,21 @@ class HostGone(Exception):
 
 class Link:
     def __init__(self, wire: socket.socket) -> None:
-        self.lock = threading.Lock()
+        self.lock = RLock()
+        """Reentrant: the garbage collector may run a plugin's finalizer wherever it is held, and that may `log`."""
         self.connection = Connection(Role.WORKER)
         self.deferring = False
-        self.idle = threading.Event()
+        self.idle = Event()
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
         stream is open."""
         self._wire = wire
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
         self._gone = False
+        self._between = False
+        """Whether a frame has left in part, so that no other may follow."""
+        self._late: list[bytes] = []
+        """Frames that were made meanwhile."""
 
     @property
     def is_lost(self) -> bool:
@@ -46,6 +54,11 @@ class Link:
         with self.lock:
             self._flush()
             self._write(self.connection.send(message))
+
+    def log(self, record: Log) -> None:
+        """Send one record now, from wherever it comes: also from a finalizer, in the midst of anything here."""
+        with self.lock:
+            self._write(self.connection.send(record))
 
     def flush(self) -> None:
         """Send what was deferred."""
@@ -95,6 +108,9 @@ class Link:
     def _write(self, buffers: list[bytes]) -> None:
         if not buffers or self._gone:
             return
+        if self._between:
+            self._late += buffers
+            return
         try:
             if len(buffers) == 1:
                 self._wire.sendall(buffers[0])
@@ -104,10 +120,15 @@ class Link:
             self._lose()
 
     def _send_all(self, buffers: list[bytes]) -> None:
-        sent = self._wire.sendmsg(buffers)
-        total = sum(map(len, buffers))
-        if sent < total:
-            self._wire.sendall(memoryview(b"".join(buffers))[sent:])
+        self._between = True
+        try:
+            sent = self._wire.sendmsg(buffers[:MAX_BUFFERS])
+            if sent < sum(map(len, buffers)):
+                self._wire.sendall(memoryview(b"".join(buffers))[sent:])
+        finally:
+            self._between = False
+        late, self._late = self._late, []
+        self._write(late)
 
     def _check_idle(self) -> None:
         if self.connection.phase is Phase.DRAINING and not self.connection.open_streams:
@@ -152,6 +173,14 @@ class Link:
         elif isinstance(message, Cancel):
             self._streams[message.stream].cancel(message.reason)
         return None
+
+    def leave(self) -> None:
+        """Have nothing to do with the wire any more: this is a child of the worker's, with one of its threads."""
+        # Another thread, which is not here, may hold the old one.
+        self.lock = RLock()
+        self._gone = True
+        for stream in self._streams.values():
+            stream.leave("this process is a child of the worker")
 
     def _lose(self) -> None:
         self._gone = True

@@ -14,9 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from endpointd_worker.texts import fit
 from endpointd_worker.tracebacks import cut
 
 SDK = Path(__file__).parent / "sdk"
+
+MAX_MESSAGE = 2000
+"""Characters of what a problem says: all problems of a plugin travel in one frame."""
 
 
 class SourceProblem(Exception):
@@ -25,8 +29,8 @@ class SourceProblem(Exception):
     def __init__(self, code: str, message: str, remedy: str, file: str, line: int | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
-        self.remedy = remedy
+        self.message = fit(message, MAX_MESSAGE)
+        self.remedy = fit(remedy, MAX_MESSAGE)
         self.file = file
         self.line = line
 
@@ -65,9 +69,11 @@ def load_classes(folder: Path, sources: list[list[str]]) -> tuple[list[type], li
 
 
 def _import_source(folder: Path, source: str) -> ModuleType:
-    _check_syntax(folder, source)
     try:
+        _check_syntax(folder, source)
         return _import_module(folder, source)
+    except SourceProblem:
+        raise
     # A plugin may raise anything, SystemExit included, and the other sources are still to be tried.
     except BaseException as error:
         traceback.print_exception(cut(error))
@@ -121,7 +127,6 @@ def _finds(name: str, path: Path) -> bool:
 
 def _explain_import(folder: Path, source: str, error: BaseException) -> SourceProblem:
     file, line = _innermost(folder, error) or (source, None)
-    text = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError) and error.filename is not None:
         inside = _relative(folder, error.filename)
         return SourceProblem(
@@ -133,7 +138,14 @@ def _explain_import(folder: Path, source: str, error: BaseException) -> SourcePr
         remedy = "a source must not end the process when it is imported"
     else:
         remedy = "see the traceback in the plugin's output"
-    return SourceProblem("import_failed", f"importing {source} raised {text}", remedy, file, line)
+    return SourceProblem("import_failed", f"importing {source} raised {_describe(error)}", remedy, file, line)
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - the plugin's own exception cannot even say what it is
+        return type(error).__name__
 
 
 def _remedy_for_missing(error: ModuleNotFoundError) -> str:
@@ -152,6 +164,9 @@ def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | N
 
 
 def _relative(folder: Path, filename: str) -> str | None:
+    if not Path(filename).is_absolute():
+        # Of no file: "<string>", "<frozen importlib._bootstrap>".
+        return None
     try:
         return Path(filename).resolve().relative_to(folder.resolve()).as_posix()
     except ValueError:

@@ -2,15 +2,20 @@
 
 import contextlib
 import logging
+import os
+import sys
 from contextvars import ContextVar
 
 from endpointd_wire.messages import Log
 from endpointd_worker.link import Link
-
-MAX_TEXT = 64 * 1024
-"""Characters of one record; the rest is cut with a remark. A frame must hold it four times over."""
+from endpointd_worker.texts import MAX_TEXT, fit
 
 request_id: ContextVar[str] = ContextVar("endpointd_request_id", default="")
+
+own_log = logging.Manager(logging.root).getLogger("endpointd")
+"""Where the worker tells of the plugin's failures. Neither `logging.config`, which disables the loggers that it finds,
+nor `logging.disable` knows of it."""
+own_log.setLevel(logging.INFO)
 
 
 class HostHandler(logging.Handler):
@@ -18,7 +23,14 @@ class HostHandler(logging.Handler):
 
     def __init__(self, link: Link) -> None:
         super().__init__()
-        self._link = link
+        self._send = link.log
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the lock that handlers have: a finalizer that logs while the link's is held must not wait for it."""
+        passed = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -26,15 +38,22 @@ class HostHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - a plugin's faulty log call must not become its faulty answer
             self.handleError(record)
             return
-        if len(text) > MAX_TEXT:
-            text = f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT} more characters)"
-        # Surrogates cannot travel; what is lost is a character of a log line.
-        text = text.encode("utf-8", "replace").decode()
         with contextlib.suppress(Exception):
-            self._link.send(Log(record.levelno, record.name, text, request_id.get()))
+            # A record can be made by hand, of anything; a field of a wrong type would be the end of the worker.
+            self._send(Log(int(record.levelno), fit(str(record.name), MAX_TEXT), fit(text, MAX_TEXT), request_id.get()))
+
+    def leave(self) -> None:
+        """This is a child of the worker's: its records are lines of output, as all that it says."""
+        self._send = _write
 
 
 def install(link: Link) -> None:
     root = logging.getLogger()
-    root.addHandler(HostHandler(link))
+    handler = HostHandler(link)
+    root.addHandler(handler)
     root.setLevel(logging.INFO)
+    os.register_at_fork(after_in_child=handler.leave)
+
+
+def _write(record: Log) -> None:
+    sys.stderr.write(f"{record.text}\n")

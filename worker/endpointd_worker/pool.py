@@ -17,7 +17,7 @@ from functools import partial
 from time import monotonic, thread_time
 from typing import TypeAlias
 
-from endpointd_worker.link import Link
+from endpointd_worker.link import HostGone, Link
 from endpointd_worker.slowness import SLOW, SlowSources
 from endpointd_worker.streams import Stream
 
@@ -106,11 +106,13 @@ class Pool:
             order = member.collect()
         while True:
             if isinstance(order, Stream):
-                self._run(order)
+                self._answer(order)
             else:
                 if order is Duty.WATCH:
                     self._watch(member)
                 self._lead(member)
+            # A parked thread is to keep no request, whose body may be large.
+            order = None
             order = self._park(member)
 
     def _park(self, member: Member) -> Order:
@@ -169,14 +171,21 @@ class Pool:
 
     def _run_timed(self, member: Member, stream: Stream) -> None:
         began = monotonic()
-        self._run(stream)
+        self._answer(stream)
         waited = monotonic() - began
         if waited > SLOW:
             # The work of all runs since the last slow one is taken off, so that a single slow one hardly counts.
             worked = thread_time()
             waited -= worked - member.worked
             member.worked = worked
-        self._slow.note(stream.request.source, waited)
+        with self._lock:
+            self._slow.note(stream.request.source, waited)
+
+    def _answer(self, stream: Stream) -> None:
+        self._run(stream)
+        if self._link.is_lost:
+            # A child of the plugin's may come back from its code as well, and would wait here for nobody.
+            self._lost(HostGone())
 
     def _step_aside(self, member: Member) -> None:
         """The leader is about to wait for something that only a leader can read."""
@@ -191,8 +200,7 @@ class Pool:
             self._lost(error)
 
     def _replace_leader(self, leader: Member) -> None:
-        """Make the watcher the leader, another thread the watcher, and let followers begin what waits. The lock is
-        held."""
+        """Make the watcher the leader, and another thread the watcher. The lock is held."""
         if self._running is not None:
             self._slow.note(self._running.request.source, TICK)
         self._running = None

@@ -43,6 +43,7 @@ def serve() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive_nobody, args=(wire,), daemon=True, name="endpointd-guard").start()
     link = Link(wire)
+    os.register_at_fork(after_in_child=link.leave)
     try:
         invoker = _load(link)
     except HostGone:

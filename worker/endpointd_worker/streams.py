@@ -24,7 +24,7 @@ class Cancelled(Exception):
 class StreamLink(Protocol):
     """What a stream needs of the link."""
 
-    lock: threading.Lock
+    lock: threading.RLock
     connection: Connection
 
     def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
@@ -38,7 +38,7 @@ class Stream:
         self.request = request
         self.cancelled: str | None = None
         self.before_wait: Callable[[], None] | None = None
-        """Called before the thread blocks, so that another can take over its duties."""
+        """Called, once and without the lock, before the thread blocks, so that another can take over its duties."""
         self._link = link
         self._waiter: threading.Condition | None = None
         self._pieces = deque([request.body] if request.body else ())
@@ -88,6 +88,11 @@ class Stream:
         self.cancelled = reason
         self.wake()
 
+    def leave(self, reason: str) -> None:
+        """The thread finds itself in a process that has nothing to do with the host."""
+        self.cancelled = reason
+        self._waiter = None
+
     def check(self) -> None:
         if self.cancelled is not None:
             raise Cancelled(self.cancelled)
@@ -97,26 +102,27 @@ class Stream:
             self._waiter.notify_all()
 
     def _wait(self) -> None:
+        """Wait until something has changed, perhaps; the caller looks again."""
         self._link.flush_locked()
-        if self.before_wait is not None:
-            self.before_wait()
+        before_wait, self.before_wait = self.before_wait, None
+        if before_wait is not None:
+            self._link.lock.release()
+            try:
+                before_wait()
+            finally:
+                self._link.lock.acquire()
+            # It may have changed without the lock.
+            return
         if self._waiter is None:
             self._waiter = threading.Condition(self._link.lock)
         self._waiter.wait()
 
     # The answer
 
-    @property
-    def head_sent(self) -> bool:
-        """Whether the host knows the head already, so that nothing else can be answered."""
-        return self._head_sent
-
     def start_answer(self, status: int, headers: list[list[bytes]]) -> None:
-        """Send the head; one that was not sent yet is replaced, together with its body."""
+        """Send the head."""
         with self._link.lock:
             self._head = (status, headers)
-            self._parts.clear()
-            self._size = 0
             self._link.offer(self, at_once=False)
 
     def write(self, chunk: bytes) -> None:
@@ -149,19 +155,28 @@ class Stream:
         """The thread is done with this stream."""
         self._finish(Closed(self.id))
 
+    def take_back(self) -> bool:
+        """Whether nothing of the answer was sent: it is forgotten then, and another can be given."""
+        with self._link.lock:
+            if self._head_sent:
+                return False
+            self._head = None
+            self._parts.clear()
+            self._size = 0
+            self._end = End.MORE
+            return True
+
     def fail(self, code: str, detail: str) -> None:
         """There is no (complete) answer; what was not sent of it is forgotten."""
-        with self._link.lock:
-            if not self._head_sent:
-                self._head = None
-                self._parts.clear()
-                self._end = End.MORE
+        self.take_back()
         self._finish(Failed(self.id, code, detail))
 
     def _finish(self, last: Closed | Failed) -> None:
         with self._link.lock:
             self._last = last
             self._link.offer(self, at_once=True)
+            # A thread of the plugin's own may read on.
+            self.cancel("the request was answered")
 
     def take_output(self) -> Iterator[Message]:
         """Everything that waits to be sent, in as few messages as possible. The lock is held."""
