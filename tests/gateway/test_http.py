@@ -40,14 +40,16 @@ def with_client(story: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> 
         server = await loop.create_server(
             lambda: ClientProtocol(limits, clocks, config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            client.setblocking(False)
-            await loop.sock_connect(client, server.sockets[0].getsockname())
-            await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await asyncio.wait_for(story(client), 20)
-        clocks.stop()
-        server.close()
+        try:
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+                client.setblocking(False)
+                await loop.sock_connect(client, server.sockets[0].getsockname())
+                await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await asyncio.wait_for(story(client), 20)
+        finally:
+            clocks.stop()
+            server.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -8,7 +8,7 @@ import pytest
 
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.gates import Gate
-from support.raw_http import Answer, Broken, Client, ask
+from support.raw_http import Answer, Broken, Client, ask, plain
 
 SECRET = "swordfish-1f0a"
 
@@ -154,8 +154,13 @@ def test_a_failure_behind_the_head_is_logged_and_breaks_the_connection(
     daemon: RunningDaemon, make_gate: Callable[[str], Gate]
 ) -> None:
     gate = make_gate("gate")
-    gate.open()
-    with Client(daemon.url) as client, pytest.raises(Broken):
-        client.request(f"/e/lab/stream/failing?gate={gate.path}")
+    with Client(daemon.url) as client:
+        client.send(plain(f"/e/lab/stream/failing?gate={gate.path}"))
+        pieces = client.pieces(client.read_head())
+        # Only what has left can be broken; before that the failure would be an answer.
+        assert next(pieces) == b"first"
+        gate.open()
+        with pytest.raises(Broken):
+            next(pieces)
     daemon.wait_for_log("the secret of the stream")
     daemon.wait_for_log('"event": "response.aborted"')
