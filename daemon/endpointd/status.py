@@ -1,0 +1,75 @@
+"""What can be told of a plugin: the frozen picture that `endpointd list`, `endpointd status` and the admin API show.
+
+Pure. `as_dict` is the JSON form of all of it; a key that is there once stays.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceStatus:
+    """One route that answers: `url` is whole, with the rule's variables as the plugin wrote them."""
+
+    method: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureStatus:
+    """Why something did not work: `at` is in seconds since the epoch, `problems` are lines for people, `lines` the
+    last output before it."""
+
+    code: str
+    message: str
+    at: float
+    problems: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """The process that answers now. `uptime` is in seconds, `memory` the resident bytes, `cpu` the seconds of
+    processor time so far; both are None when the system does not tell."""
+
+    pid: int
+    release: str | None
+    uptime: float
+    in_flight: int
+    requests: int
+    memory: int | None
+    cpu: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginStatus:
+    """One folder of the plugins directory.
+
+    `id` is "author/name" (or "name"), None when the manifest cannot be read; `state` is one of the operators' words, or
+    "REFUSED" for a folder that cannot be served at all. `since` is in seconds since the epoch. `replacing` tells of a
+    new worker that is under way while another one answers. `restarts` counts the workers that took the place of one
+    that had failed. `requests` are those of all workers since the daemon began.
+    """
+
+    folder: str
+    id: str | None
+    version: str | None
+    state: str
+    since: float
+    release: str | None = None
+    previous_releases: tuple[str, ...] = ()
+    pinned: bool = False
+    """Whether an older release runs because an operator has asked for it (`rollback`)."""
+    worker: WorkerStatus | None = None
+    replacing: str | None = None
+    in_flight: int = 0
+    queued: int = 0
+    requests: int = 0
+    restarts: int = 0
+    failure: FailureStatus | None = None
+    findings: tuple[str, ...] = ()
+    """What is wrong with the folder as it is now, for people."""
+    interfaces: tuple[InterfaceStatus, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
