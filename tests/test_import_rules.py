@@ -18,7 +18,7 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "connection"]
 
 WORKER_LAYERS = [
-    "slowness stdio streams texts tracebacks",
+    "confine slowness stdio streams texts tracebacks",
     "answer body link loader",
     "environ logs pool",
     "invoke",
@@ -32,11 +32,13 @@ HOST_LAYERS = [
     "setting_types settings_file",
     "settings",
     # Pure: what plugins are, and what is decided about them.
-    "manifest.* supervisor.state supervisor.backoff gateway.heads gateway.problems",
+    "manifest.* supervisor.state supervisor.backoff supervisor.limits gateway.heads gateway.problems",
     "catalog endpoints routing",
     # What touches the world.
     "channel folder logs notify gateway.clocks gateway.date",
     "scanning",
+    "supervisor.keeper supervisor.prctl supervisor.usage supervisor.users",
+    "supervisor.reaper",
     "supervisor.admission supervisor.launch supervisor.output supervisor.process",
     "supervisor.worker",
     "loading supervisor.supervisor",
@@ -58,7 +60,7 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
-    " gateway.heads gateway.problems catalog endpoints routing",
+    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 

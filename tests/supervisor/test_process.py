@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 
+from endpointd.supervisor import process as process_module
 from endpointd.supervisor.process import WorkerProcess, describe_exit
 from support.processes import Watched, children, descriptors, session
 
@@ -104,18 +105,49 @@ def test_signals_after_the_end_reach_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "starved", "words", "cause"),
     [
-        (0, "exited with status 0"),
-        (70, "exited with status 70"),
-        (-signal.SIGKILL, "was killed by SIGKILL (out of memory?)"),
-        (-signal.SIGSEGV, "was killed by SIGSEGV"),
-        (-63, "was killed by signal 63"),
+        (0, None, "exited with status 0", ""),
+        (70, True, "exited with status 70", ""),
+        (-signal.SIGKILL, None, "was killed by SIGKILL", " (out of memory?)"),
+        (-signal.SIGKILL, True, "was killed by SIGKILL", " (out of memory)"),
+        (-signal.SIGKILL, False, "was killed by SIGKILL", ""),
+        (-signal.SIGTERM, True, "was killed by SIGTERM", ""),
+        (-signal.SIGSEGV, None, "was killed by SIGSEGV", " (a fault in native code?)"),
+        (-63, None, "was killed by signal 63", ""),
     ],
 )
-def test_an_end_in_words(status: int, words: str) -> None:
-    assert describe_exit(status, expected=False) == words
-    assert describe_exit(status, expected=True) == words.removesuffix(" (out of memory?)")
+def test_an_end_in_words(status: int, starved: bool | None, words: str, cause: str) -> None:
+    assert describe_exit(status, expected=False, starved=starved) == words + cause
+    assert describe_exit(status, expected=True, starved=starved) == words
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "starved"), [(3, 4, True), (3, 3, False), (None, None, None), (3, None, None)]
+)
+def test_whether_the_system_ran_out_of_memory_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None, after: int | None, starved: bool | None
+) -> None:
+    counts = iter([before, after])
+    monkeypatch.setattr(process_module, "oom_kills", lambda: next(counts))
+
+    async def story(process: WorkerProcess) -> bool | None:
+        await process.wait()
+        return process.starved
+
+    assert with_process("pass", tmp_path, story) is starved
+
+
+def test_its_usage_is_known_until_it_has_ended(tmp_path: Path) -> None:
+    async def story(process: WorkerProcess) -> None:
+        usage = process.usage()
+        assert usage is not None
+        assert usage.memory > 0
+        process.kill()
+        await process.wait()
+        assert process.usage() is None
+
+    with_process(CAT, tmp_path, story)
 
 
 # Its family
@@ -171,6 +203,15 @@ def test_the_wire_speaks_both_ways(tmp_path: Path) -> None:
         return await hear(process)
 
     assert with_process(code, tmp_path, story) == b"cauq"
+
+
+def test_it_cannot_gain_privileges(tmp_path: Path) -> None:
+    code = "import os; os.write(1, open('/proc/self/status', 'rb').read())"
+
+    async def story(process: WorkerProcess) -> bytes:
+        return await hear(process, 10_000)
+
+    assert b"NoNewPrivs:\t1\n" in with_process(code, tmp_path, story)
 
 
 # What is left

@@ -23,9 +23,18 @@ def _load_package(name: str) -> None:
 def main() -> int:
     _load_package("endpointd_wire")
     _load_package("endpointd_worker")
+    _confine()
     from endpointd_worker.serve import serve
 
     return serve()
+
+
+def _confine() -> None:
+    """Apply the limits that the host gives as the only argument. A worker that is started by hand has none."""
+    if len(sys.argv) > 1:
+        from endpointd_worker.confine import confine
+
+        confine(sys.argv.pop())
 
 
 if __name__ == "__main__":

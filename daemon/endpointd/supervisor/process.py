@@ -13,6 +13,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from endpointd.supervisor.prctl import gain_no_privileges
+from endpointd.supervisor.reaper import reaper
+from endpointd.supervisor.usage import Usage, oom_kills, usage_of
+from endpointd.supervisor.users import Account, out_of_reach
+
 
 class WorkerProcess:
     """One child process. `spawn` makes it; whoever has it calls `wait` or `kill` and `wait`, or it is a zombie."""
@@ -23,22 +28,30 @@ class WorkerProcess:
         """The host's end of the wire; not blocking. The channel that takes it over closes it."""
         self.log = log
         """Read end of the pipe that is the worker's fd 2. Whoever reads it closes it."""
+        self.starved: bool | None = None
+        """Once it has ended: whether the system killed for want of memory meanwhile; None when that is not known."""
         self._process = process
         self._pidfd = pidfd
+        self._oom_kills = oom_kills()
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
+        reaper.began(self.pid)
 
     def __repr__(self) -> str:
         status = self._exited.result() if self._exited.done() else "alive"
         return f"<WorkerProcess {self.pid}: {status}>"
 
     @classmethod
-    def spawn(cls, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> "WorkerProcess":
-        """Start `command` with `folder` as its working directory and exactly `environment`.
+    def spawn(
+        cls, command: Sequence[str], folder: Path, environment: Mapping[str, str], account: Account | None = None
+    ) -> "WorkerProcess":
+        """Start `command` with `folder` as its working directory and exactly `environment`, as `account` if one is
+        given. It cannot gain privileges that it does not have; this thread cannot either from now on.
 
         Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
         over then.
         """
+        gain_no_privileges()
         with ExitStack() as on_failure, ExitStack() as always:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             on_failure.callback(ours.close)
@@ -47,15 +60,7 @@ class WorkerProcess:
             on_failure.callback(os.close, read_end)
             always.callback(os.close, write_end)
             ours.setblocking(False)
-            process = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=write_end,
-                cwd=folder,
-                env=environment,
-                start_new_session=True,
-            )
+            process = _start(command, folder, environment, account, theirs.fileno(), write_end)
             on_failure.callback(_end, process)
             pidfd = os.pidfd_open(process.pid)
             on_failure.pop_all()
@@ -69,12 +74,17 @@ class WorkerProcess:
         """The exit status; the negative number of a signal if one ended it."""
         return await asyncio.shield(self._exited)
 
+    def usage(self) -> Usage | None:
+        """What the process itself uses, without its children; None when it has ended."""
+        # Until it is reaped its number is its own.
+        return usage_of(self.pid) if self.is_alive else None
+
     def terminate(self) -> None:
         """Ask the whole group to end."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the whole group. What has left the group is out of reach."""
+        """End the whole group. What has left the group goes when the worker has ended (`reaper`)."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -89,7 +99,32 @@ class WorkerProcess:
         # Children of the plugin must not outlive it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._exited.set_result(self._process.wait())
+        status = self._process.wait()
+        self.starved = _has_starved(self._oom_kills, oom_kills())
+        reaper.ended(self.pid)
+        self._exited.set_result(status)
+
+
+def _start(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], account: Account | None, wire: int, log: int
+) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=wire,
+            stdout=wire,
+            stderr=log,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
+            extra_groups=None if account is None else account.groups,
+        )
+    except PermissionError as error:
+        if account is None or (path := out_of_reach(account, [Path(command[0]), folder])) is None:
+            raise
+        raise PermissionError(error.errno, f"the user {account.name} may not read or enter {path}") from error
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -98,13 +133,30 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def describe_exit(status: int, *, expected: bool) -> str:
-    """An exit status in words, with the likely cause where there is one; `expected` when the daemon ended it."""
+def _has_starved(before: int | None, after: int | None) -> bool | None:
+    return None if before is None or after is None else after > before
+
+
+NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})
+
+
+def describe_exit(status: int, *, expected: bool, starved: bool | None = None) -> str:
+    """An exit status in words, with the likely cause where there is one.
+
+    expected: the daemon ended it. starved: `WorkerProcess.starved`.
+    """
     if status >= 0:
         return f"exited with status {status}"
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    hint = " (out of memory?)" if -status == signal.SIGKILL and not expected else ""
-    return f"was killed by {name}{hint}"
+    return f"was killed by {name}" + ("" if expected else _cause(-status, starved))
+
+
+def _cause(number: int, starved: bool | None) -> str:
+    if number in NATIVE_FAULTS:
+        return " (a fault in native code?)"
+    if number != signal.SIGKILL or starved is False:
+        return ""
+    return " (out of memory)" if starved else " (out of memory?)"
