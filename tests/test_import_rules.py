@@ -51,7 +51,7 @@ HOST_LAYERS = [
     "plugins",
     "app",
     "cli.*",
-    "__main__ testing",
+    "__main__ testing.*",
 ]
 
 LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "endpointd": HOST_LAYERS}

@@ -1,4 +1,4 @@
-"""A pytest plugin for those who test plugins: `start_daemon` runs the real daemon, as a process of its own."""
+"""The real daemon as a process of its own: started, listened to, stopped."""
 
 import json
 import os
@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-import pytest
+from endpointd.testing.lines import Lines
 
 _START_SECONDS = 30.0
 # Whoever holds the log open after the daemon has gone is a process that it should have ended.
@@ -25,41 +25,21 @@ class LogReader:
     """Collects the lines of a pipe in a thread, until its last writer has gone; then closes it."""
 
     def __init__(self, pipe: IO[str]) -> None:
+        self.lines = Lines()
         self._pipe = pipe
-        self._lines: list[str] = []
-        self._ended = False
-        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._collect, name="daemon-log", daemon=True)
         self._thread.start()
-
-    def lines(self) -> list[str]:
-        """The lines so far, without their line ends."""
-        with self._changed:
-            return list(self._lines)
-
-    def wait_for(self, substring: str, timeout: float) -> str | None:
-        """The first line that contains `substring`, there already or to come; None if none does in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._find(substring) is not None, timeout)
-            return self._find(substring)
 
     def join(self, timeout: float) -> bool:
         """Wait for the last writer to go; False when one is left after `timeout` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _find(self, substring: str) -> str | None:
-        return next((line for line in self._lines if substring in line), None)
-
     def _collect(self) -> None:
         with self._pipe:
             for line in self._pipe:
-                with self._changed:
-                    self._lines.append(line.rstrip("\n"))
-                    self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+                self.lines.add(line.rstrip("\n"))
+        self.lines.end()
 
 
 class RunningDaemon:
@@ -86,18 +66,15 @@ class RunningDaemon:
 
     def log(self) -> str:
         """Everything that it has written to stdout and stderr so far."""
-        return "\n".join(self._reader.lines())
+        return "\n".join(self._reader.lines.all())
 
     def events(self) -> list[dict[str, Any]]:
         """The log's JSON lines so far, decoded; what is not a JSON object is left out."""
-        return [event for line in self._reader.lines() if (event := _decode(line)) is not None]
+        return [event for line in self._reader.lines.all() if (event := _decode(line)) is not None]
 
     def wait_for_log(self, substring: str, timeout: float = 5.0) -> str:
         """The first line of the log that contains `substring`. AssertionError: none did within `timeout` seconds."""
-        line = self._reader.wait_for(substring, timeout)
-        if line is None:
-            raise AssertionError(f"no {substring!r} in the log within {timeout:g} s:\n{self.log()}")
-        return line
+        return self._reader.lines.wait_for(substring, timeout)
 
     def stop(self, timeout: float = 10.0) -> int:
         """SIGTERM, then SIGKILL when it is still there after `timeout` seconds. Exit status, negative for a signal."""
@@ -157,14 +134,6 @@ class DaemonStarter:
         failures = [failure for daemon in self._daemons if (failure := _failure_at_end(daemon)) is not None]
         if failures:
             raise AssertionError("\n".join(failures))
-
-
-@pytest.fixture
-def start_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonStarter]:
-    """Starts real daemons on 127.0.0.1 with ports of their own, and stops them when the test is over."""
-    starter = DaemonStarter(tmp_path_factory.mktemp)
-    yield starter
-    starter.stop_all()
 
 
 def _failure_at_end(daemon: RunningDaemon) -> str | None:

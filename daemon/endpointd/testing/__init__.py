@@ -1,0 +1,68 @@
+"""A pytest plugin for those who write plugins.
+
+`load_plugin` runs a plugin in a real worker, without HTTP, and gives a client for it. `start_daemon` runs the whole
+daemon, as a process of its own.
+
+pytest imports this file in every run, so what the fixtures need is imported when one of them is used.
+"""
+
+from collections.abc import Generator, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from endpointd.testing.client import PluginClient
+    from endpointd.testing.daemon import DaemonStarter, RunningDaemon
+    from endpointd.testing.loader import PluginLoader
+    from endpointd.testing.relay import AnswerBroken
+else:
+    _HOMES = {
+        "AnswerBroken": "relay",
+        "DaemonStarter": "daemon",
+        "PluginClient": "client",
+        "PluginLoader": "loader",
+        "RunningDaemon": "daemon",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+__all__ = ["AnswerBroken", "DaemonStarter", "PluginClient", "PluginLoader", "RunningDaemon"]
+
+_LOADER = pytest.StashKey["PluginLoader"]()
+
+
+@pytest.fixture
+def start_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator["DaemonStarter"]:
+    """Starts real daemons on 127.0.0.1 with ports of their own, and stops them when the test is over."""
+    from endpointd.testing.daemon import DaemonStarter
+
+    starter = DaemonStarter(tmp_path_factory.mktemp)
+    yield starter
+    starter.stop_all()
+
+
+@pytest.fixture
+def load_plugin(request: pytest.FixtureRequest) -> Iterator["PluginLoader"]:
+    """Loads plugins, each in a worker process of its own, and ends them when the test is over."""
+    from endpointd.testing.loader import PluginLoader
+
+    loader = PluginLoader(request.path)
+    request.node.stash[_LOADER] = loader
+    yield loader
+    loader.stop_all()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure's report shows what the plugins of the test have told: the tracebacks of their exceptions above all."""
+    report = yield
+    loader = item.stash.get(_LOADER, None)
+    if loader is not None and report.failed:
+        report.sections += loader.sections()
+    return report

@@ -1,0 +1,462 @@
+"""The fixture `load_plugin`, with real workers: what its client is told, and what becomes of the workers."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endpointd.testing import AnswerBroken, PluginLoader
+from support.gates import Gate
+from support.plugins import write_plugin
+
+EXAMPLES = Path(__file__).parents[1] / "plugins"
+HEADER = """\
+import json
+import logging
+import os
+import signal
+from dify_plugin import Endpoint
+from werkzeug import Request, Response
+from werkzeug.utils import redirect
+
+log = logging.getLogger("probe")
+
+def wait_at(path):
+    with open(path, "rb", buffering=0) as gate:
+        gate.read(1)
+
+def tell(path):
+    with open(path, "wb", buffering=0) as gate:
+        gate.write(b".")
+
+class Probe(Endpoint):
+    def _invoke(self, r, values, settings):
+"""
+TEXT = {"type": "text-input", "label": {"en_US": "A text"}}
+
+
+def probe(folder: Path, body: str, settings: Mapping[str, Any] | None = None) -> Path:
+    """A plugin whose `/`, by GET and POST, runs the lines of `body` in its `_invoke`."""
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    interfaces = [("GET", "/", "probe.py"), ("POST", "/", "probe.py"), ("GET", "/below/", "probe.py")]
+    return write_plugin(folder, "probe", {"probe.py": HEADER + lines}, interfaces, settings)
+
+
+def gated(folder: Path, body: str) -> tuple[Path, Gate]:
+    """As `probe`, with a gate whose path is `settings["gate"]`."""
+    gate = Gate(folder / "gate")
+    return probe(folder, body, {"gate": {**TEXT, "default": str(gate.path)}}), gate
+
+
+def is_gone(pid: int | None) -> bool:
+    assert pid is not None
+    return not Path(f"/proc/{pid}").exists()
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("worker of")]
+
+
+@pytest.fixture
+def loader(tmp_path: Path) -> Iterator[PluginLoader]:
+    """One whose end the test brings about itself."""
+    loader = PluginLoader(tmp_path / "test_nothing.py")
+    yield loader
+    loader.stop_all()
+
+
+# Requests
+
+
+def test_a_request_reaches_the_plugin_as_it_was_made(load_plugin: PluginLoader) -> None:
+    client = load_plugin(EXAMPLES / "echo")
+    answer = client.put(
+        "/a%2Fb/%C3%A9?x=1&x=2",
+        data=b"hello",
+        content_type="text/plain",
+        headers={"X-Tag": "one", "Dify-Hook-Id": "forged"},
+        environ_overrides={"REMOTE_ADDR": "203.0.113.7"},
+    )
+    told = answer.get_json()
+    assert told["method"] == "PUT"
+    assert told["url"]["raw"] == "/e/echo/a%2Fb/%C3%A9?x=1&x=2"
+    assert (told["url"]["script_root"], told["url"]["path"]) == ("/e/echo", "/a/b/é")
+    assert told["query"]["parsed"] == [["x", "1"], ["x", "2"]]
+    assert (told["client"]["remote_addr"], told["url"]["host"]) == ("203.0.113.7", "localhost")
+    assert (told["body"]["content_type"], told["body"]["preview"]) == ("text/plain", "hello")
+    assert told["endpoint"]["hook_url"] == "http://localhost/e/echo/a%2Fb/%C3%A9"
+    headers = dict(told["headers"])
+    assert (headers["X-Tag"], headers["Content-Length"]) == ("one", "5")
+    assert [value for name, value in told["headers"] if name == "Dify-Hook-Id"] == ["echo"]
+
+
+def test_a_path_that_is_only_decoded_is_encoded(load_plugin: PluginLoader) -> None:
+    client = load_plugin(EXAMPLES / "echo")
+    assert client.get("/a b/é?q").get_json()["url"]["raw"] == "/e/echo/a%20b/%C3%A9?q"
+
+
+def test_what_the_client_of_werkzeug_can_works(load_plugin: PluginLoader) -> None:
+    client = load_plugin(EXAMPLES / "echo")
+    client.set_cookie("sid", "abc")
+    told = client.post("/", data={"note": "hi", "file": (EXAMPLES / "echo" / "main.py").open("rb")}).get_json()
+    assert told["cookies"] == [["sid", "abc"]]
+    assert (told["form"], told["files"][0]["filename"]) == ([["note", "hi"]], str(EXAMPLES / "echo" / "main.py"))
+    assert client.get("/", query_string={"a": "b"}).get_json()["query"]["raw"] == "a=b"
+
+
+def test_a_large_body_goes_and_comes_whole(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = os.urandom(5 * 1024 * 1024)
+    client = load_plugin(probe(tmp_path, "return Response(r.stream)"))
+    assert client.post("/", data=body).data == body
+
+
+def test_routes_are_the_daemons(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    client = load_plugin(probe(tmp_path, "return Response(r.path)"))
+    assert client.get("/nowhere").get_json()["code"] == "interface_unknown"
+    refused = client.put("/")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert client.get("/below?x=1").headers["Location"] == "/e/probe/below/?x=1"
+    assert client.get("/below", follow_redirects=True).text == "/below/"
+    assert client.get("", follow_redirects=True).text == "/"
+    assert load_plugin(EXAMPLES / "duck").get("?x=1").headers["Location"] == "/e/duck/?x=1", "whatever rules it has"
+    head = client.head("/below/")
+    assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", "7")
+
+
+def test_redirects_of_the_plugin_are_followed_inside_it(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = 'return redirect(r.args["to"]) if r.args else Response(r.path)'
+    client = load_plugin(probe(tmp_path, body))
+    assert client.get("/?to=/e/probe/below/", follow_redirects=True).text == "/below/"
+    assert client.get("http://localhost/e/probe/below/").text == "/below/"
+    outside = client.get("/?to=/login", follow_redirects=True)
+    assert (outside.status_code, outside.get_json()["code"]) == (404, "path_unknown")
+
+
+# Settings
+
+
+def test_settings_have_defaults_and_can_be_given(load_plugin: PluginLoader) -> None:
+    usual = load_plugin(EXAMPLES / "echo").get("/").get_json()["endpoint"]["settings"]
+    given = load_plugin(EXAMPLES / "echo", settings={"pretty": False}).get("/").get_json()["endpoint"]["settings"]
+    assert (usual, given) == ({"pretty": True, "note": ""}, {"pretty": False, "note": ""})
+
+
+def test_a_default_will_do_for_a_required_setting(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder = probe(tmp_path, 'return Response(settings["text"])', {"text": {**TEXT, "required": True, "default": "x"}})
+    assert load_plugin(folder).get("/").text == "x"
+
+
+def test_settings_that_cannot_be_given_are_all_told(loader: PluginLoader, tmp_path: Path) -> None:
+    folder = probe(tmp_path, "return Response()", {"token": {**TEXT, "required": True}, "text": TEXT})
+    with pytest.raises(AssertionError) as caught:
+        loader(folder, settings={"text": 1, "tokn": "x"})
+    first, *faults = str(caught.value).splitlines()
+    assert first == "these settings cannot be given to test/probe:"
+    assert [fault.partition(":")[0] for fault in faults] == ["token", "text", "tokn"]
+    assert "give a text [value_missing]" in faults[0]
+    assert not threads()
+
+
+def test_variables_are_given_to_the_worker_alone(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    client = load_plugin(probe(tmp_path, 'return Response(os.environ["PROBE"])'), env={"PROBE": "given"})
+    assert client.get("/").text == "given"
+    assert "PROBE" not in os.environ
+
+
+# Loading
+
+
+def test_files_that_are_wrong_are_told_with_place_and_remedy(loader: PluginLoader, tmp_path: Path) -> None:
+    folder = probe(tmp_path, "return Response()")
+    group = folder / "group.yaml"
+    group.write_text(group.read_text().replace("method: GET", "method: get", 1))
+    with pytest.raises(AssertionError, match=r"group.yaml:\d+: .*method: .*'get'.*; write GET \[method_unknown\]"):
+        loader(folder)
+
+
+def test_code_that_does_not_load_is_told_with_its_traceback(loader: PluginLoader, tmp_path: Path) -> None:
+    folder = write_plugin(tmp_path, "broken", {"broken.py": "x = 1\n1 / 0\n"}, [("GET", "/", "broken.py")])
+    with pytest.raises(AssertionError) as caught:
+        loader(folder)
+    text = str(caught.value)
+    assert "broken.py:2: extra.python.source: " in text
+    assert "ZeroDivisionError" in text
+    assert not threads()
+
+
+def test_a_worker_that_dies_in_loading_is_told(loader: PluginLoader, tmp_path: Path) -> None:
+    source = "import os\nprint('last words', flush=True)\nos._exit(3)\n"
+    folder = write_plugin(tmp_path, "dying", {"dying.py": source}, [("GET", "/", "dying.py")])
+    with pytest.raises(AssertionError, match=r"exited with status 3(?s:.*)last words"):
+        loader(folder)
+
+
+def test_the_folder_is_that_of_the_test(tmp_path: Path) -> None:
+    folder = probe(tmp_path, "return Response(r.path)")
+    own = PluginLoader(folder / "tests" / "deep" / "test_probe.py")
+    try:
+        assert own().get("/").text == "/"
+    finally:
+        own.stop_all()
+
+
+def test_a_test_in_no_plugin_has_to_name_one(loader: PluginLoader) -> None:
+    with pytest.raises(AssertionError, match=r"no folder above .*test_nothing.py has a manifest.yaml"):
+        loader()
+
+
+# Streams
+
+
+def test_the_first_piece_comes_while_the_plugin_waits(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = """\
+def pieces():
+    yield "first"
+    wait_at(settings["gate"])
+    yield "second"
+return Response(pieces())"""
+    folder, gate = gated(tmp_path, body)
+    with gate:
+        answer = load_plugin(folder).get("/")
+        pieces = iter(answer.response)
+        assert next(pieces) == b"first"
+        gate.open()
+        assert list(pieces) == [b"second"]
+
+
+def test_a_response_is_there_before_its_first_piece(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder, gate = gated(tmp_path, 'return Response((wait_at(settings["gate"]) or "x" for _ in "1"), status=203)')
+    with gate:
+        answer = load_plugin(folder).get("/")
+        assert answer.status_code == 203
+        gate.open()
+        assert answer.data == b"x"
+
+
+def test_closing_the_response_ends_the_generator(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = """\
+def pieces():
+    try:
+        while True:
+            yield "again"
+    except GeneratorExit:
+        tell(settings["gate"])
+        raise
+return Response(pieces())"""
+    folder, gate = gated(tmp_path, body)
+    with gate, closing(load_plugin(folder).get("/")) as answer:
+        assert b"again" in next(iter(answer.response))
+        assert gate.is_silent()
+        answer.close()
+        gate.wait()
+
+
+def test_a_test_that_does_not_read_is_a_slow_client(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = """\
+def pieces():
+    for number in range(32):
+        yield bytes(256 * 1024)
+    tell(settings["gate"])
+return Response(pieces())"""
+    folder, gate = gated(tmp_path, body)
+    with gate:
+        client = load_plugin(folder)
+        answer = client.get("/")
+        # What the worker sends ahead has come when it answers another request.
+        client.head("/below/")
+        assert gate.is_silent()
+        assert len(answer.data) == 32 * 256 * 1024
+        gate.wait()
+
+
+def test_waiting_ends_with_the_clients_patience(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder, gate = gated(tmp_path, 'log.warning("waiting")\nwait_at(settings["gate"])\nreturn Response()')
+    with gate:
+        client = load_plugin(folder, timeout=0.5)
+        with pytest.raises(AssertionError) as caught:
+            client.get("/")
+        assert "test/probe made the test wait more than 0.5 s for the answer to GET /" in str(caught.value)
+        assert "WARNING probe: waiting" in str(caught.value)
+
+
+def test_a_request_waits_for_a_place(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder, gate = gated(tmp_path, 'return Response(wait_at(settings["gate"]) or "x" for _ in "1")')
+    with gate:
+        client = load_plugin(folder, timeout=1)
+        answers = [client.get("/") for _ in range(32)]
+        with pytest.raises(AssertionError, match="for a free place: close the responses that are open"):
+            client.get("/")
+        gate.open()
+        answers.append(client.get("/"))
+        gate.open(32)
+        assert [answer.text for answer in answers] == ["x"] * 33
+
+
+# Failures
+
+
+def test_an_exception_is_a_500_with_its_traceback(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    client = load_plugin(probe(tmp_path, 'raise KeyError("the cause")'))
+    answer = client.get("/")
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "plugin_exception")
+    assert "KeyError: 'the cause'" in answer.get_json()["traceback"]
+    assert "KeyError: 'the cause'" in client.log()
+
+
+def test_what_is_no_response_is_a_500_that_says_so(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    answer = load_plugin(probe(tmp_path, 'return "text"')).get("/").get_json()
+    assert (answer["code"], "_invoke returned a str" in answer["traceback"]) == ("bad_answer", True)
+
+
+def test_an_answer_that_breaks_off_is_not_whole(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder, gate = gated(
+        tmp_path, 'return Response(f() for f in (lambda: "a", lambda: wait_at(settings["gate"]) or 1 / 0))'
+    )
+    with gate:
+        answer = load_plugin(folder).get("/")
+        gate.open()
+        with pytest.raises(AnswerBroken, match="ZeroDivisionError"):
+            answer.get_data()
+
+
+@pytest.mark.parametrize(("length", "how"), [(2, "longer"), (4, "shorter")])
+def test_a_length_that_does_not_fit_is_told(load_plugin: PluginLoader, tmp_path: Path, length: int, how: str) -> None:
+    headers = f'headers={{"Content-Length": "{length}"}}'
+    folder, gate = gated(tmp_path, f'return Response((wait_at(settings["gate"]) or "abc" for _ in "1"), {headers})')
+    with gate:
+        answer = load_plugin(folder).get("/")
+        gate.open()
+        with pytest.raises(AnswerBroken, match=f"{how} than its Content-Length"):
+            answer.get_data()
+
+
+def test_a_length_that_does_not_fit_a_known_body_is_a_500(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    body = """\
+response = Response("abc")
+response.automatically_set_content_length = False
+response.headers["Content-Length"] = "4"
+return response"""
+    answer = load_plugin(probe(tmp_path, body)).get("/").get_json()
+    assert (answer["code"], "Content-Length is 4, its body has 3" in answer["detail"]) == ("bad_answer", True)
+
+
+def test_a_worker_that_dies_is_a_502_and_stays_one(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    client = load_plugin(probe(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)"))
+    first, second = client.get("/"), client.get("/")
+    assert (first.status_code, first.get_json()["code"]) == (502, "worker_gone")
+    assert second.status_code == 502
+    assert "was killed by SIGKILL" in second.get_json()["detail"]
+
+
+def test_a_worker_that_dies_in_its_answer_breaks_it(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    folder, gate = gated(
+        tmp_path, 'return Response(f() for f in (lambda: "a", lambda: wait_at(settings["gate"]) or os._exit(1)))'
+    )
+    with gate:
+        answer = load_plugin(folder).get("/")
+        gate.open()
+        with pytest.raises(AnswerBroken, match="went away in the middle of its answer"):
+            answer.get_data()
+
+
+def test_what_the_plugin_tells_is_kept_in_order(load_plugin: PluginLoader, tmp_path: Path) -> None:
+    client = load_plugin(probe(tmp_path, 'print("printed")\nlog.info("logged %d", 1)\nreturn Response()'))
+    client.get("/")
+    assert "INFO probe: logged 1" in client.log().splitlines(), "it was sent before the answer"
+    assert client.wait_for_log("printed") == "printed"
+
+
+def test_a_failed_test_shows_what_the_plugin_told(tmp_path: Path) -> None:
+    folder = probe(tmp_path, 'log.info("on the way")\nraise KeyError("the cause")')
+    test = "def test_it(load_plugin):\n    assert load_plugin().get('/').status_code == 200\n"
+    (folder / "test_probe.py").write_text(test)
+    done = run_pytest(folder)
+    assert done.returncode == 1
+    _, _, section = done.stdout.partition("- Log of test/probe -")
+    assert "INFO probe: on the way" in section
+    assert "KeyError: 'the cause'" in section
+
+
+def test_a_test_that_passes_shows_nothing(tmp_path: Path) -> None:
+    folder = probe(tmp_path, 'log.info("on the way")\nreturn Response()')
+    (folder / "test_probe.py").write_text("def test_it(load_plugin):\n    load_plugin().get('/')\n")
+    done = run_pytest(folder, "-rA")
+    assert (done.returncode, "Log of" in done.stdout) == (0, False)
+
+
+def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+# The end
+
+
+def test_all_workers_are_ended_in_the_end(loader: PluginLoader) -> None:
+    clients = [loader(EXAMPLES / "duck"), loader(EXAMPLES / "echo")]
+    pids = [client.pid for client in clients]
+    assert len(threads()) == 2
+    loader.stop_all()
+    assert all(map(is_gone, pids))
+    assert not threads()
+
+
+def test_an_open_stream_is_cancelled_in_the_end(loader: PluginLoader, tmp_path: Path) -> None:
+    body = """\
+def pieces():
+    try:
+        while True:
+            yield "again"
+    finally:
+        tell(settings["gate"])
+return Response(pieces())"""
+    folder, gate = gated(tmp_path, body)
+    with gate:
+        client = loader(folder)
+        # Its generator has begun: one that has not is closed without being run.
+        next(iter(client.get("/").response))
+        pid = client.pid
+        loader.stop_all()
+        gate.wait()
+        assert is_gone(pid)
+
+
+def test_a_plugin_that_does_not_end_is_killed(loader: PluginLoader, tmp_path: Path) -> None:
+    body = 'yielded = iter(lambda: wait_at(settings["gate"]) or "x", "")\nreturn Response(yielded)'
+    folder, gate = gated(tmp_path, body)
+    with gate:
+        gate.open()
+        client = loader(folder)
+        answer = client.get("/")
+        pid = client.pid
+        client.stop()
+        assert is_gone(pid)
+        with pytest.raises(AssertionError, match="the worker of test/probe was ended"):
+            answer.get_data()
+
+
+def test_a_client_that_was_stopped_says_so(loader: PluginLoader) -> None:
+    client = loader(EXAMPLES / "duck")
+    client.stop()
+    client.stop()
+    with pytest.raises(AssertionError, match="the worker of endpointd/duck was ended"):
+        client.get("/duck/x")
+    with pytest.raises(AssertionError, match="no 'never said' in the log"):
+        client.wait_for_log("never said", timeout=100)
+
+
+def test_it_costs_nothing_unless_it_is_used() -> None:
+    script = """\
+import pytest, sys
+before = set(sys.modules)
+import endpointd.testing
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "['endpointd', 'endpointd.testing']\n"
