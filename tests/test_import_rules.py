@@ -35,7 +35,7 @@ HOST_LAYERS = [
     "manifest.* supervisor.state supervisor.backoff supervisor.limits gateway.heads gateway.problems",
     "catalog endpoints routing",
     # What touches the world.
-    "channel folder logs notify gateway.clocks gateway.date",
+    "channel folder logs notify gateway.clocks gateway.date scaffold.*",
     "scanning",
     "supervisor.keeper supervisor.prctl supervisor.usage supervisor.users",
     "supervisor.reaper",

@@ -7,6 +7,7 @@ import structlog
 import typer
 
 from endpointd import __version__, logs
+from endpointd.cli import control_commands
 from endpointd.cli.configuration import Configuration
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.options import with_settings
@@ -58,6 +59,9 @@ def serve(configuration: Configuration) -> None:
     raise typer.Exit(run(settings, announce if people_read else None))
 
 
+control_commands.add_to(application)
+
+
 @application.command(epilog=_EPILOG)
 @with_settings
 def config(
@@ -91,3 +95,21 @@ def check(
     else:
         print_check(outcome)
     raise typer.Exit(0 if outcome.ok else 1)
+
+
+@application.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name: a-z, 0-9, _ and -.")],
+    author: Annotated[
+        str | None, typer.Option(metavar="AUTHOR", help="Its author (default: git's user.name, or the login name).")
+    ] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it does, in one line.")] = None,
+    directory: Annotated[Path, typer.Option(metavar="DIR", help="Where its folder is made (default: here).")] = Path(),
+) -> None:
+    """Write a new plugin that works: two interfaces, two settings, and tests.
+
+    It becomes DIR/NAME, which must not be there yet.
+    """
+    from endpointd.cli.scaffolding import create_plugin, print_created
+
+    print_created(create_plugin(name, author, description, directory))
