@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from endpointd.testing import DaemonStarter, RunningDaemon
+from endpointd.testing import DaemonStarter, PluginLoader, RunningDaemon
 
 FOLDER = Path(__file__).parents[1]
 MIB = 1024 * 1024
@@ -91,6 +91,12 @@ def test_settings_have_their_defaults(echo: httpx.Client) -> None:
     answer = echo.get("")
     assert answer.json()["endpoint"]["settings"] == {"pretty": True, "note": ""}
     assert answer.text.startswith('{\n  "method": "GET"')
+
+
+def test_settings_that_are_given_are_shown(load_plugin: PluginLoader) -> None:
+    answer = load_plugin(settings={"pretty": False, "note": "hello"}).get("/")
+    assert answer.get_json()["endpoint"]["settings"] == {"pretty": False, "note": "hello"}
+    assert answer.text.count("\n") == 1
 
 
 def test_body_of_any_bytes(echo: httpx.Client) -> None:

@@ -1,36 +1,28 @@
-"""The cat through a real daemon: its page, its pictures, its settings."""
+"""The cat in a worker of its own: its page, its pictures, its settings."""
 
 import random
 import re
 import runpy
-import shutil
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 
-from endpointd.testing import DaemonStarter
+from endpointd.testing import PluginClient, PluginLoader
 
 FOLDER = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def connect(url: str) -> httpx.Client:
-    return httpx.Client(base_url=f"{url}/e/neko/", timeout=20, trust_env=False)
-
-
 @pytest.fixture
-def neko(start_daemon: DaemonStarter) -> Iterator[httpx.Client]:
-    with connect(start_daemon.one(FOLDER).url) as client:
-        yield client
+def neko(load_plugin: PluginLoader) -> PluginClient:
+    return load_plugin()
 
 
-def test_page_is_whole_in_itself(neko: httpx.Client) -> None:
-    page = neko.get("")
+def test_page_is_whole_in_itself(neko: PluginClient) -> None:
+    page = neko.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "<h1>Nyan!</h1>" in page.text
     assert "prefers-color-scheme: dark" in page.text
@@ -39,42 +31,42 @@ def test_page_is_whole_in_itself(neko: httpx.Client) -> None:
     assert not foreign
 
 
-def test_everything_the_page_links_to_answers(neko: httpx.Client) -> None:
-    links = set(re.findall(r'href="([^"]+)"', neko.get("").text))
+def test_everything_the_page_links_to_answers(neko: PluginClient) -> None:
+    links = set(re.findall(r'href="([^"]+)"', neko.get("/").text))
     assert "cat.svg" in links
-    assert {neko.get(link).status_code for link in links} == {200}
+    assert {neko.get(f"/{link}").status_code for link in links} == {200}
 
 
-def test_svg_is_well_formed_and_moves(neko: httpx.Client) -> None:
-    answer = neko.get("cat.svg")
+def test_svg_is_well_formed_and_moves(neko: PluginClient) -> None:
+    answer = neko.get("/cat.svg")
     assert answer.headers["content-type"].startswith("image/svg+xml")
-    drawing = ElementTree.fromstring(answer.content)
+    drawing = ElementTree.fromstring(answer.data)
     assert drawing.tag == f"{SVG}svg"
     assert "@keyframes" in drawing.findtext(f"{SVG}style", "")
     assert len(drawing.findall(f"{SVG}g[@class='neko-pose']")) == 2
 
 
-def test_gif_is_sent_as_a_stream_of_moving_frames_for_ever(neko: httpx.Client) -> None:
-    answer = neko.get("cat/128.gif")
+def test_gif_is_sent_as_a_stream_of_moving_frames_for_ever(neko: PluginClient) -> None:
+    answer = neko.get("/cat/128.gif")
     assert answer.headers["content-type"] == "image/gif"
     assert "content-length" not in answer.headers
-    gif = read_gif(answer.content)
+    gif = read_gif(answer.data)
     assert (gif.width, gif.height, gif.repeats) == (128, 64, 0)
     assert len(gif.frames) == len(set(gif.frames)) == 16
     assert {len(frame) for frame in gif.frames} == {128 * 64}
     assert set(gif.delays) == {8}
 
 
-def test_gif_and_svg_have_the_same_sky(neko: httpx.Client) -> None:
-    gif = read_gif(neko.get("cat/64.gif").content)
-    rectangle = ElementTree.fromstring(neko.get("cat.svg").content).find(f"{SVG}rect")
+def test_gif_and_svg_have_the_same_sky(neko: PluginClient) -> None:
+    gif = read_gif(neko.get("/cat/64.gif").data)
+    rectangle = ElementTree.fromstring(neko.get("/cat.svg").data).find(f"{SVG}rect")
     assert rectangle is not None
     assert gif.colours[gif.frames[0][0]] == rectangle.get("fill")
 
 
-def test_a_large_gif_is_the_small_one_enlarged(neko: httpx.Client) -> None:
-    small = read_gif(neko.get("cat/64.gif").content)
-    large = read_gif(neko.get("cat/640.gif").content)
+def test_a_large_gif_is_the_small_one_enlarged(neko: PluginClient) -> None:
+    small = read_gif(neko.get("/cat/64.gif").data)
+    large = read_gif(neko.get("/cat/640.gif").data)
     assert (large.width, large.height) == (640, 320)
     for few, many in zip(small.frames, large.frames, strict=True):
         assert b"".join(many[row * 640 : (row + 1) * 640 : 10] for row in range(0, 320, 10)) == few
@@ -91,40 +83,32 @@ def test_gif_of_noise_uses_up_its_codes_and_begins_anew() -> None:
     assert read.colours == colours
 
 
-def test_a_width_that_the_path_does_not_allow_is_not_found(neko: httpx.Client) -> None:
+def test_a_width_that_the_path_does_not_allow_is_not_found(neko: PluginClient) -> None:
     for width in ("63", "641", "0", "-64", "wide"):
-        assert neko.get(f"cat/{width}.gif").status_code == 404, width
+        assert neko.get(f"/cat/{width}.gif").status_code == 404, width
 
 
-def test_greets_by_name_in_any_script(neko: httpx.Client) -> None:
-    assert neko.get("nyan/Ada").text == "Nyan! Ada\n"
-    assert neko.get("nyan/猫 と <b>").text == "Nyan! 猫 と <b>\n"
+def test_greets_by_name_in_any_script(neko: PluginClient) -> None:
+    assert neko.get("/nyan/Ada").text == "Nyan! Ada\n"
+    assert neko.get("/nyan/猫 と <b>").text == "Nyan! 猫 と <b>\n"
 
 
-def test_hidden_interface_answers(neko: httpx.Client) -> None:
-    lines = neko.get("purr").text.splitlines()
+def test_hidden_interface_answers(neko: PluginClient) -> None:
+    lines = neko.get("/purr").text.splitlines()
     assert len(lines) == 9
     assert lines == sorted(lines, key=len)
 
 
-def test_settings_change_words_and_pictures(start_daemon: DaemonStarter, tmp_path: Path) -> None:
-    folder = tmp_path / "neko"
-    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    group = folder / "group" / "neko.yaml"
-    text = group.read_text(encoding="utf-8")
-    for old, new in (("Nyan!", '"Purr & <sleep>"'), ("night", "candy"), ("true", "false")):
-        assert f"default: {old}\n" in text
-        text = text.replace(f"default: {old}\n", f"default: {new}\n")
-    group.write_text(text, encoding="utf-8")
-
-    with connect(start_daemon.one(FOLDER).url) as usual, connect(start_daemon.one(folder).url) as changed:
-        assert "<h1>Purr &amp; &lt;sleep&gt;</h1>" in changed.get("").text
-        assert changed.get("nyan/Ada").text == "Purr & <sleep> Ada\n"
-        assert 'class="neko-stars"' in usual.get("cat.svg").text
-        assert 'class="neko-stars"' not in changed.get("cat.svg").text
-        with_stars, without = (read_gif(client.get("cat/64.gif").content) for client in (usual, changed))
-        assert with_stars.colours != without.colours
-        assert with_stars.frames != without.frames
+def test_settings_change_words_and_pictures(load_plugin: PluginLoader) -> None:
+    usual = load_plugin()
+    changed = load_plugin(settings={"greeting": "Purr & <sleep>", "scheme": "candy", "stars": False})
+    assert "<h1>Purr &amp; &lt;sleep&gt;</h1>" in changed.get("/").text
+    assert changed.get("/nyan/Ada").text == "Purr & <sleep> Ada\n"
+    assert 'class="neko-stars"' in usual.get("/cat.svg").text
+    assert 'class="neko-stars"' not in changed.get("/cat.svg").text
+    with_stars, without = (read_gif(client.get("/cat/64.gif").data) for client in (usual, changed))
+    assert with_stars.colours != without.colours
+    assert with_stars.frames != without.frames
 
 
 @dataclass
