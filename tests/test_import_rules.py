@@ -60,7 +60,7 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
-    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing",
+    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 
