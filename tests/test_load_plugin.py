@@ -1,5 +1,6 @@
 """The fixture `load_plugin`, with real workers: what its client is told, and what becomes of the workers."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,11 +8,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from endpointd.channel import Exchange
+from endpointd.gateway.problems import Problem
 from endpointd.testing import AnswerBroken, PluginLoader
+from endpointd.testing.relay import Relay
+from endpointd_wire.messages import End, Response
 from support.gates import Gate
 from support.plugins import write_plugin
 
@@ -336,14 +341,26 @@ def test_a_length_that_does_not_fit_is_told(load_plugin: PluginLoader, tmp_path:
             answer.get_data()
 
 
-def test_a_length_that_does_not_fit_a_known_body_is_a_500(load_plugin: PluginLoader, tmp_path: Path) -> None:
-    body = """\
-response = Response("abc")
-response.automatically_set_content_length = False
-response.headers["Content-Length"] = "4"
-return response"""
-    answer = load_plugin(probe(tmp_path, body)).get("/").get_json()
-    assert (answer["code"], "Content-Length is 4, its body has 3" in answer["detail"]) == ("bad_answer", True)
+class WholeAnswer:
+    """An exchange whose answer came as one message: whether a worker sends it so is a matter of time."""
+
+    def __init__(self, *headers: list[bytes]) -> None:
+        self.cancelled = False
+        self._answer = Response(1, 200, [*headers], End.STREAM, b"abc")
+
+    async def next(self) -> Response:
+        return self._answer
+
+    def cancel(self, _reason: str) -> None:
+        self.cancelled = True
+
+
+@pytest.mark.parametrize("header", [[b"Content-Length", b"4"], [b"X-Two", b"line\n"]])
+def test_a_head_that_cannot_be_sent_is_a_500(header: list[bytes]) -> None:
+    exchange = WholeAnswer(header)
+    with pytest.raises(Problem) as caught:
+        asyncio.run(Relay(cast("Exchange", exchange), "GET", "test/probe").head())
+    assert (caught.value.status, caught.value.code, exchange.cancelled) == (500, "bad_answer", True)
 
 
 def test_a_worker_that_dies_is_a_502_and_stays_one(load_plugin: PluginLoader, tmp_path: Path) -> None:
