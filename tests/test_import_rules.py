@@ -33,10 +33,13 @@ HOST_LAYERS = [
     "settings",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* supervisor.state supervisor.backoff supervisor.limits gateway.heads gateway.problems",
-    "catalog endpoints routing",
+    "catalog endpoints filesystems leftout routing settling",
     # What touches the world.
-    "channel folder logs notify gateway.clocks gateway.date scaffold.*",
+    "channel disk folder logs notify gateway.clocks gateway.date scaffold.* tree",
     "scanning",
+    "digest",
+    "plugin_paths releases staging",
+    "watch",
     "supervisor.keeper supervisor.prctl supervisor.usage supervisor.users",
     "supervisor.reaper",
     "supervisor.admission supervisor.launch supervisor.output supervisor.process",
@@ -60,7 +63,8 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
-    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ",
+    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"
+    " filesystems leftout settling",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 

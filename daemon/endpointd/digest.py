@@ -1,0 +1,56 @@
+"""What stands for a plugin's folder: a digest of its content, for which every byte is read, and a cheap signature."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+from endpointd.tree import MAX_FILES, FolderChanged, Item, Kind, link_text, pieces, survey, walk
+
+DIGITS = 16
+"""Of the digest, in hexadecimal: enough to tell apart all contents that one plugin will ever have."""
+
+Signature: TypeAlias = str
+
+
+def content_digest(folder: Path) -> str:
+    """The same for the same names, kinds, executable bits, links and contents, wherever the folder is and whenever it
+    was written. Raises `FolderChanged`, `ReleaseError`."""
+    items = survey(folder)
+    digest = digest_of(folder, items)
+    expect_unchanged(folder, items)
+    return digest
+
+
+def digest_of(folder: Path, items: Sequence[Item]) -> str:
+    """The digest of what was found by `survey`, whose result may be out of date by now."""
+    whole = hashlib.sha256(b"endpointd release 1")
+    for item in items:
+        path = os.fsencode(item.path)
+        kind = "executable" if item.is_executable else item.kind
+        whole.update(f"\n{kind} {len(path)} ".encode() + path)
+        if item.kind is Kind.LINK:
+            whole.update(hashlib.sha256(os.fsencode(link_text(folder, item))).digest())
+        elif item.kind is Kind.FILE:
+            content = hashlib.sha256()
+            for piece in pieces(folder, item):
+                content.update(piece)
+            whole.update(content.digest())
+    return whole.hexdigest()[:DIGITS]
+
+
+def expect_unchanged(folder: Path, items: Sequence[Item]) -> None:
+    """Raises `FolderChanged` unless everything is as it was when `items` were found."""
+    if [item.mark for item in survey(folder)] != [item.mark for item in items]:
+        raise FolderChanged(str(folder))
+
+
+def signature(folder: Path) -> Signature:
+    """Becomes another when something in the folder changes; no file is opened. Never fails: what is missing or cannot
+    be read is a state as any other."""
+    faults: list[str] = []
+    found = islice(walk(folder, lambda error: faults.append(f"{error.errno} {error.filename}")), MAX_FILES + 1)
+    marks = sorted(repr(item.mark) for item in found)
+    return hashlib.sha256("\n".join(marks + sorted(faults)).encode()).hexdigest()[:32]

@@ -1,0 +1,61 @@
+"""Which plugin a path in the plugins directory belongs to, and where its folders are on the disk.
+
+`directory` is always the directory's real path: absolute, without links.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from endpointd.digest import Signature, signature
+from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, is_plugin_folder, may_be_environment
+
+
+def folder_of(directory: str, path: str) -> str:
+    """The name of the folder that a path lies in or is; "" for the directory itself and what is outside."""
+    return path[len(directory) + 1 :].split("/")[0] if path.startswith(directory + "/") else ""
+
+
+def is_part_of_plugin(directory: str, path: str) -> bool:
+    """Whether a path in the directory may be that of a plugin's folder or of something that belongs to the plugin."""
+    name, *parts = path[len(directory) + 1 :].split("/")
+    if not is_plugin_folder(name) or any(is_left_out(part) for part in parts):
+        return False
+    folder = os.path.join(directory, name)
+    for part in parts:
+        folder = os.path.join(folder, part)
+        if may_be_environment(part) and os.path.lexists(os.path.join(folder, ENVIRONMENT_MARK)):
+            return False
+    return True
+
+
+def link_targets(directory: str) -> dict[str, str]:
+    """The folders that are symbolic links, and where they lead. Raises `OSError`."""
+    with os.scandir(directory) as entries:
+        links = [entry for entry in entries if is_plugin_folder(entry.name) and entry.is_symlink()]
+    return {link.name: os.path.realpath(link.path) for link in links}
+
+
+def sharing(directory: str, names: set[str], links: Mapping[str, str]) -> set[str]:
+    """`names`, and those of folders that are, or lie in, or hold one of them by way of a link. The kernel tells of a
+    change once, by one of the names that the file has."""
+    places = {links.get(name, os.path.join(directory, name)) for name in names}
+    linked = {name for name, target in links.items() if any(_overlap(target, place) for place in places)}
+    beside = {folder_of(directory, place) for place in places}
+    return (names | linked | beside) - {""}
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def signatures(directory: str) -> dict[str, Signature]:
+    """Of every folder that may hold a plugin. Raises `OSError`."""
+    with os.scandir(directory) as entries:
+        names = [entry.name for entry in entries if is_plugin_folder(entry.name) and entry.is_dir()]
+    return {name: signature(Path(directory, name)) for name in names}
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    """The names that are in one only, or stand for something else in the other."""
+    return {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}

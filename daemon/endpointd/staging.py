@@ -1,0 +1,244 @@
+"""Installing a plugin from an archive: unpacked beside the plugins, under a name that is never served, and then put in
+its place at once.
+
+An archive is an uncompressed tar with the plugin's files at its top, as `pack` writes it. It is unpacked by hand: links
+are made last and only if they stay inside by their text, so that nothing is ever written through one.
+"""
+
+import errno
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from endpointd.disk import exchange, write_out
+from endpointd.errors import OperatorError
+from endpointd.leftout import is_left_out
+from endpointd.tree import MAX_BYTES, MAX_FILES, FolderChanged, Item, Kind, link_text, pieces, stays_inside, survey
+
+PREFIX = ".staging-"
+
+_END = 1024
+"""Zero bytes at the end of every whole archive."""
+
+
+class StagingError(OperatorError):
+    """The archive cannot be installed."""
+
+
+# The client's side
+
+
+def pack(folder: Path, out: BinaryIO) -> None:
+    """Write the folder's plugin as an archive: no owners, and nothing that is no part of a plugin.
+
+    Raises `ReleaseError` when the folder cannot be packed, `FolderChanged`; what was written is to be thrown away then.
+    """
+    items = survey(folder)
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        for item in items:
+            _add(archive, folder, item)
+
+
+def _add(archive: tarfile.TarFile, folder: Path, item: Item) -> None:
+    member = tarfile.TarInfo(item.path)
+    member.mtime = int(item.state.st_mtime)
+    member.mode = 0o755 if item.is_executable or item.kind is Kind.DIRECTORY else 0o644
+    if item.kind is Kind.FILE:
+        member.size = item.state.st_size
+        archive.addfile(member, _Content(folder, item))
+        return
+    if item.kind is Kind.LINK:
+        member.type, member.linkname = tarfile.SYMTYPE, link_text(folder, item)
+    else:
+        member.type = tarfile.DIRTYPE
+    archive.addfile(member)
+
+
+class _Content:
+    """A file that is packed. Raises `FolderChanged` when it has less than it had."""
+
+    def __init__(self, folder: Path, item: Item) -> None:
+        self._folder = folder
+        self._pieces = pieces(folder, item)
+        self._rest = b""
+
+    def read(self, size: int = 0) -> bytes:
+        while len(self._rest) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                raise FolderChanged(str(self._folder))
+            self._rest += piece
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+# The daemon's side
+
+
+def unpack(archive: BinaryIO, plugins: Path) -> Path:
+    """The new hidden folder in `plugins` that holds what is in the archive. Raises `StagingError`; nothing is left
+    behind then. The caller removes it, or puts it in its place."""
+    with _explained(plugins):
+        staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=plugins))
+        try:
+            staged.chmod(0o755)
+            _unpack(archive, staged)
+            write_out(staged)
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
+    return staged
+
+
+def _unpack(archive: BinaryIO, staged: Path) -> None:
+    source = _Source(archive)
+    links: dict[str, str] = {}
+    try:
+        with tarfile.open(fileobj=source, mode="r|") as members:  # type: ignore[call-overload]
+            for member, path in _checked(members):
+                if member.issym():
+                    links[path] = member.linkname
+                else:
+                    _make(members, member, staged / path)
+        _link(links, staged)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        # Of a link, the first name is its text.
+        name = os.path.relpath(error.filename2 or error.filename, staged)
+        raise _unsafe(name, "is there twice") from error
+    except (tarfile.TarError, EOFError, UnicodeError) as error:
+        raise _invalid(str(error)) from error
+    if not source.is_whole():
+        raise _invalid("its end is missing")
+
+
+def _link(links: Mapping[str, str], staged: Path) -> None:
+    for path, text in links.items():
+        if any(str(parent) in links for parent in PurePosixPath(path).parents):
+            raise _unsafe(path, "lies below a symbolic link")
+        if not stays_inside(path, text):
+            raise _unsafe(path, f"is a symbolic link to {text!r}, which leaves the plugin's folder")
+        (staged / path).parent.mkdir(parents=True, exist_ok=True)
+        (staged / path).symlink_to(text)
+
+
+def _checked(members: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    """The archive's members that belong to a plugin, with their paths. Raises `StagingError`."""
+    size = 0
+    for number, member in enumerate(members):
+        size += member.size
+        if number >= MAX_FILES or size > MAX_BYTES:
+            raise StagingError(
+                "archive_too_large",
+                f"the archive has more than {MAX_FILES} files or {MAX_BYTES // 1024**2} MiB",
+                "keep data, models and environments outside the plugin's folder",
+            )
+        parts = PurePosixPath(member.name).parts
+        if member.name.startswith("/") or ".." in parts:
+            raise _unsafe(member.name, "leaves the plugin's folder")
+        if not (member.isreg() or member.isdir() or member.issym()):
+            raise _unsafe(member.name, "is a hard link or a device")
+        if parts and not any(is_left_out(part) for part in parts):
+            yield member, "/".join(parts)
+
+
+def _make(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = members.extractfile(member)
+    assert content is not None
+    with path.open("xb") as file:
+        shutil.copyfileobj(content, file)
+    path.chmod(0o755 if member.mode & stat.S_IXUSR else 0o644)
+    with suppress(OverflowError, ValueError):
+        os.utime(path, (member.mtime, member.mtime))
+
+
+class _Source:
+    """What is read of an archive, which must end as an archive does: tarfile takes one for whole that was cut between
+    two files."""
+
+    def __init__(self, archive: BinaryIO) -> None:
+        self._archive = archive
+        self._tail = b""
+
+    def read(self, size: int) -> bytes:
+        data = self._archive.read(size)
+        self._tail = (self._tail + data)[-_END:]
+        return data
+
+    def is_whole(self) -> bool:
+        while self.read(64 * 1024):
+            pass
+        return self._tail == bytes(_END)
+
+
+def put(staged: Path, target: Path) -> None:
+    """Let `staged` be `target`, in the place of what is there. At no time is there half a folder. Raises
+    `StagingError`; both are as they were then."""
+    with _explained(target.parent):
+        if not os.path.lexists(target):
+            staged.rename(target)
+            return
+        if exchange(staged, target):
+            _remove(staged)
+        else:
+            _replace(staged, target)
+
+
+def _replace(staged: Path, target: Path) -> None:
+    """In two steps, between which `target` is away."""
+    aside = Path(tempfile.mkdtemp(prefix=PREFIX, dir=target.parent))
+    try:
+        target.rename(aside / "old")
+        try:
+            staged.rename(target)
+        except OSError:
+            (aside / "old").rename(target)
+            raise
+    finally:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def clean(plugins: Path) -> None:
+    """Remove what a daemon that was killed has left. Before anything else is called."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for item in plugins.iterdir():
+            if item.name.startswith(PREFIX):
+                _remove(item)
+
+
+def _invalid(why: str) -> StagingError:
+    remedy = "send an uncompressed tar of the plugin's folder, or use 'endpointd install FOLDER'"
+    return StagingError("archive_invalid", f"the archive cannot be read: {why}", remedy)
+
+
+def _unsafe(path: str, why: str) -> StagingError:
+    return StagingError("archive_unsafe", f"{path!r} in the archive {why}", "remove it from the archive")
+
+
+@contextmanager
+def _explained(plugins: Path) -> Iterator[None]:
+    """Turn what the operating system says about the plugins directory into a `StagingError`."""
+    try:
+        yield
+    except OSError as error:
+        message = f"the archive cannot be unpacked in {str(plugins)!r}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StagingError("archive_disk_full", message, "make room there") from error
+        remedy = "let the user that runs the daemon write there"
+        raise StagingError("archive_not_written", message, remedy) from error

@@ -1,0 +1,189 @@
+"""The files of a plugin's folder as they are on the disk, without those that are no part of it."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from endpointd.errors import EndpointdError, OperatorError
+from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, may_be_environment
+
+MAX_FILES = 50_000
+"""Files, folders and links. The largest known plugin has 500; a whole `node_modules` fits in."""
+
+MAX_BYTES = 1024**3
+"""A model of some hundred megabytes fits in. What is larger fills disks with every change, and belongs elsewhere."""
+
+_CHUNK = 256 * 1024
+# A file that has become a FIFO or a link since it was looked at must neither block nor lead elsewhere.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
+
+
+class FolderChanged(EndpointdError):
+    """The folder was changed while it was read: nothing is wrong, try again when it is at rest."""
+
+
+class ReleaseError(OperatorError):
+    """The folder cannot be made a release, for a reason that lies in it or in the disk."""
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file, folder or symbolic link. `path` is relative to the folder; `state` is the link's own, if it is one."""
+
+    path: str
+    kind: Kind
+    state: os.stat_result
+
+    @property
+    def is_executable(self) -> bool:
+        return self.kind is Kind.FILE and bool(self.state.st_mode & stat.S_IXUSR)
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """Becomes another with every change of the item. A folder's times do not count: they change with each file in
+        it that is no part of the plugin."""
+        if self.kind is Kind.DIRECTORY:
+            return (self.path, self.kind)
+        state = self.state
+        return (self.path, self.kind, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def survey(folder: Path) -> list[Item]:
+    """Every item below `folder`, sorted, folders before what is in them. Raises `ReleaseError`, `FolderChanged`."""
+
+    def fail(error: OSError) -> None:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise FolderChanged(str(folder)) from error
+        raise unreadable(folder, error) from error
+
+    items, size = [], 0
+    for item in walk(folder, fail):
+        items.append(item)
+        size += item.state.st_size if item.kind is Kind.FILE else 0
+        if len(items) > MAX_FILES:
+            raise _too_large(folder, f"more than {MAX_FILES} files")
+        if size > MAX_BYTES:
+            raise _too_large(folder, f"files of more than {MAX_BYTES // 1024**2} MiB")
+    return sorted(items, key=lambda item: os.fsencode(item.path))
+
+
+def walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Item]:
+    """Every item below `folder`, which may be a link itself, in no order. What is neither file, folder nor link (a
+    socket, a device) is passed over, and so is what could not be read when `on_error` returns."""
+    waiting = [""]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            with os.scandir(folder / parent) as entries:
+                items = [_item(parent, entry) for entry in entries if not _is_out(entry)]
+        except OSError as error:
+            on_error(error)
+            continue
+        for item in items:
+            if item is not None:
+                yield item
+                if item.kind is Kind.DIRECTORY:
+                    waiting.append(item.path)
+
+
+def _is_out(entry: "os.DirEntry[str]") -> bool:
+    if is_left_out(entry.name):
+        return True
+    return may_be_environment(entry.name) and os.path.lexists(os.path.join(entry.path, ENVIRONMENT_MARK))
+
+
+def _item(parent: str, entry: "os.DirEntry[str]") -> Item | None:
+    state = entry.stat(follow_symlinks=False)
+    kinds = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.LINK}
+    kind = kinds.get(stat.S_IFMT(state.st_mode))
+    return None if kind is None else Item(os.path.join(parent, entry.name), kind, state)
+
+
+def opened(folder: Path, item: Item) -> BinaryIO:
+    """A file, to be read. Raises `FolderChanged`, `ReleaseError`."""
+    try:
+        file = os.fdopen(os.open(folder / item.path, _FLAGS), "rb")
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            raise FolderChanged(str(folder)) from error
+        raise unreadable(folder, error, item.path) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FolderChanged(str(folder))
+    return file
+
+
+def pieces(folder: Path, item: Item) -> Iterator[bytes]:
+    """The content of a file, no more than it had when it was looked at: one that grows all the time has an end too.
+    Raises `FolderChanged`, `ReleaseError`."""
+    left = item.state.st_size
+    with opened(folder, item) as file:
+        while left > 0 and (piece := _read(file, min(left, _CHUNK), folder, item)):
+            left -= len(piece)
+            yield piece
+
+
+def _read(file: BinaryIO, size: int, folder: Path, item: Item) -> bytes:
+    try:
+        return file.read(size)
+    except OSError as error:
+        raise unreadable(folder, error, item.path) from error
+
+
+def link_text(folder: Path, item: Item) -> str:
+    """What a symbolic link says, such that it says the same in a copy of the folder.
+
+    A link that stays inside only by way of the folder's own place on the disk is put in relative words. Raises
+    `ReleaseError` when it leaves the folder, `FolderChanged`.
+    """
+    path = folder / item.path
+    try:
+        text = os.readlink(path)
+    except OSError as error:
+        raise FolderChanged(str(folder)) from error
+    root, target = os.path.realpath(folder), os.path.realpath(path)
+    if os.path.commonpath((root, target)) != root:
+        raise ReleaseError(
+            "release_link_outside",
+            f"{item.path!r} in the folder {str(folder)!r} is a symbolic link to {text!r}, which is outside it",
+            "put the file itself into the folder, or remove the link",
+        )
+    if stays_inside(item.path, text):
+        return text
+    return os.path.relpath(target, os.path.dirname(os.path.join(root, item.path)))
+
+
+def stays_inside(path: str, text: str) -> bool:
+    """Whether a link at `path`, below real folders only, stays in the folder by its text alone: `..` stands at the
+    beginning, no more often than `path` is deep, so that no other link can lead it further up."""
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    rising = len(parts)
+    for number, part in enumerate(parts):
+        if part != "..":
+            rising = number
+            break
+    return not text.startswith("/") and ".." not in parts[rising:] and rising <= path.count("/")
+
+
+def unreadable(folder: Path, error: OSError, path: str = "") -> ReleaseError:
+    """What to tell of something in the folder that cannot be read."""
+    name = path or os.path.relpath(error.filename or folder, folder)
+    what = f"the folder {str(folder)!r}" if name == "." else f"{name!r} in the folder {str(folder)!r}"
+    message = f"{what} cannot be read: {error.strerror}"
+    return ReleaseError("release_unreadable", message, "let the user that runs the daemon read it, or check the disk")
+
+
+def _too_large(folder: Path, what: str) -> ReleaseError:
+    remedy = "keep data, models and environments outside the plugin's folder"
+    return ReleaseError("release_too_large", f"the folder {str(folder)!r} has {what}", remedy)

@@ -1,0 +1,266 @@
+"""Changes of the plugins directory, as they happen.
+
+What cannot be known from events (some were lost, the directory was away, the watch was begun anew) is told as `RESCAN`:
+compare everything. It is told every `RESCAN_SECONDS` in any case, so that nothing is missed for ever: inotify's queue
+can overflow, and watchfiles does not say so.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import structlog
+import watchfiles
+from watchfiles import Change
+
+from endpointd.filesystems import kind_of, tells_changes
+from endpointd.plugin_paths import differing, folder_of, is_part_of_plugin, link_targets, sharing, signatures
+
+STEP_SECONDS = 0.05
+"""How often the watch looks whether there were events; each time wakes the process. A change is told after one or two.
+"""
+
+LOOK_SECONDS = 1.0
+"""How often links are followed anew, and how often a file system is asked that tells nothing."""
+
+RESCAN_SECONDS = 30.0
+
+MANY = 1000
+"""So many events at once may have come with others that were lost: the kernel keeps 16384."""
+
+_STEP = round(STEP_SECONDS * 1000)
+
+
+class Rescan(Enum):
+    RESCAN = "rescan"
+
+
+RESCAN: Final = Rescan.RESCAN
+
+News: TypeAlias = set[str] | Rescan
+Tell: TypeAlias = Callable[[News], None]
+
+log = structlog.get_logger()
+
+
+async def watch(directory: Path, poll: bool | None, stop: asyncio.Event | None = None) -> AsyncIterator[News]:
+    """The names of the folders in which something has changed, appeared or vanished, or `RESCAN`, which is told first,
+    as soon as no change is missed any more. Until `stop` is set or the caller is cancelled.
+
+    `poll`: ask the file system again and again; None: if it is one that does not tell.
+    """
+    # It reports every batch of events at level info.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    box = _Box()
+    loop = asyncio.get_running_loop()
+    watcher = _Watcher(directory, poll, lambda news: _hand_over(loop, box, news))
+    thread = threading.Thread(target=watcher.run, name="watch", daemon=True)
+    thread.start()
+    try:
+        async with contextlib.aclosing(box.taken(stop or asyncio.Event())) as taken:
+            async for news in taken:
+                yield news
+    finally:
+        watcher.stopped.set()
+        await asyncio.to_thread(thread.join)
+
+
+class _Box:
+    """News that nobody has taken yet; more of the same takes no more room."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._is_rescan = False
+        self._filled = asyncio.Event()
+
+    def put(self, news: News) -> None:
+        if isinstance(news, Rescan):
+            self._is_rescan = True
+        else:
+            self._names |= news
+        self._filled.set()
+
+    async def taken(self, stop: asyncio.Event) -> AsyncGenerator[News, None]:
+        stopped: asyncio.Future[bool] = asyncio.ensure_future(stop.wait())
+        try:
+            while await self._is_filled_before(stopped):
+                names, is_rescan = self._names, self._is_rescan
+                self._names, self._is_rescan = set(), False
+                if is_rescan:
+                    yield RESCAN
+                if names:
+                    yield names
+        finally:
+            stopped.cancel()
+
+    async def _is_filled_before(self, stopped: asyncio.Future[bool]) -> bool:
+        filled: asyncio.Future[bool] = asyncio.ensure_future(self._filled.wait())
+        try:
+            await asyncio.wait([filled, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            filled.cancel()
+        self._filled.clear()
+        return not stopped.done()
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, box: _Box, news: News) -> None:
+    try:
+        loop.call_soon_threadsafe(box.put, news)
+    except RuntimeError:
+        # The loop is closed: nobody listens any more.
+        return
+
+
+class _Watcher:
+    """Watches in a thread of its own until `stopped` is set, whatever becomes of the directory."""
+
+    def __init__(self, directory: Path, poll: bool | None, tell: Tell) -> None:
+        self.stopped = threading.Event()
+        self._directory = directory
+        self._poll = poll
+        self._tell = tell
+        self._is_away = False
+        self._next_rescan = 0.0
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                real = os.path.realpath(self._directory, strict=True)
+                links = link_targets(real)
+                self._is_away = False
+                if self._must_poll([real, *links.values()]):
+                    self._ask(real)
+                else:
+                    self._listen(real, links)
+            except (OSError, RuntimeError) as error:
+                self._recover(error)
+                self.stopped.wait(LOOK_SECONDS)
+
+    def _must_poll(self, paths: Iterable[str]) -> bool:
+        if self._poll is not None:
+            return self._poll
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return False
+        return not all(tells_changes(kind_of(path, mounts)) for path in paths)
+
+    def _recover(self, error: Exception) -> None:
+        """Before the watch is begun anew. Where the kernel refuses to tell of changes, it will be asked."""
+        if not os.path.isdir(self._directory):
+            if not self._is_away:
+                self._rescan()
+            self._is_away = True
+        elif _is_refusal(error) and not self._poll:
+            self._poll = True
+            remedy = (
+                "raise the sysctl fs.inotify.max_user_watches or fs.inotify.max_user_instances, or let the daemon read"
+                " all folders; until it is started anew, changes are noticed by polling"
+            )
+            log.warning("watch.polling", directory=str(self._directory), reason=str(error), remedy=remedy)
+        else:
+            log.warning("watch.interrupted", directory=str(self._directory), reason=str(error))
+
+    def _rescan(self) -> None:
+        self._next_rescan = time.monotonic() + RESCAN_SECONDS
+        self._tell(RESCAN)
+
+    def _is_elsewhere(self, real: str) -> bool:
+        """Whether the directory is no more where it was; else the time for a rescan may have come."""
+        if time.monotonic() >= self._next_rescan:
+            self._rescan()
+        return os.path.realpath(self._directory) != real
+
+    # Where the file system tells
+
+    def _listen(self, real: str, links: Mapping[str, str]) -> None:
+        """Until a link or the directory is elsewhere. Raises `OSError`, `RuntimeError`."""
+        # What came before the watch had begun is told by the first look.
+        self._next_rescan = 0.0
+        events = watchfiles.watch(
+            real,
+            watch_filter=lambda change, path: _is_of_interest(real, change, path),
+            debounce=_STEP,
+            step=_STEP,
+            # With a timeout, watchfiles would forget what comes in the moment in which it runs out.
+            rust_timeout=0,
+            stop_event=_Pulse(self.stopped.is_set, lambda: self._has_moved(real, links)),
+            raise_interrupt=False,
+            force_polling=False,
+        )
+        with contextlib.closing(events):
+            for batch in events:
+                names = {folder_of(real, path) for _, path in batch}
+                self._tell(sharing(real, names - {""}, links))
+                if "" in names:
+                    return
+                if len(batch) >= MANY:
+                    self._rescan()
+
+    def _has_moved(self, real: str, links: Mapping[str, str]) -> bool:
+        if self._is_elsewhere(real):
+            return True
+        names = differing(links, link_targets(real))
+        if names:
+            self._tell(names)
+        return bool(names)
+
+    # Where it must be asked
+
+    def _ask(self, real: str) -> None:
+        """Until the directory is elsewhere. Raises `OSError`."""
+        before = signatures(real)
+        self._rescan()
+        while not self.stopped.wait(LOOK_SECONDS) and not self._is_elsewhere(real):
+            now = signatures(real)
+            names = differing(before, now)
+            before = now
+            if names:
+                self._tell(names)
+
+
+class _Pulse:
+    """What watchfiles asks at every step whether it is to stop. `look`, which may end the watch too, is called from
+    time to time; for the first time when the watch has just begun."""
+
+    def __init__(self, is_stopped: Callable[[], bool], look: Callable[[], bool]) -> None:
+        self._is_stopped = is_stopped
+        self._look = look
+        self._next_look = 0.0
+
+    def is_set(self) -> bool:
+        if self._is_stopped():
+            return True
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + LOOK_SECONDS
+        return self._look()
+
+
+def _is_of_interest(real: str, change: Change, path: str) -> bool:
+    """Whether an event tells of a change of a plugin. That a folder is another does not: its files have their own."""
+    if path == real:
+        return change is Change.deleted
+    if not is_part_of_plugin(real, path):
+        return False
+    if change is Change.deleted:
+        return True
+    is_folder = os.path.isdir(path)
+    is_beside_plugins = os.path.dirname(path) == real and not is_folder
+    return not is_beside_plugins and not (is_folder and change is Change.modified)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the kernel will not watch: too many watches, too many watchers, a folder that may not be read."""
+    text = str(error)
+    return isinstance(error, PermissionError) or any(
+        sign in text for sign in ("watch limit", "os error 13", "os error 24", "os error 28")
+    )

@@ -1,0 +1,401 @@
+"""Releases on a real disk: what is in them, what is not, and what becomes of them when something goes wrong."""
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import endpointd.releases
+import endpointd.tree
+from endpointd.digest import content_digest, signature
+from endpointd.leftout import is_left_out, is_plugin_folder
+from endpointd.releases import FolderChanged, Release, ReleaseError, Releases
+
+ID = "test/duck"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "plugins" / "duck"
+    (folder / "endpoints").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "manifest.yaml").write_text("name: duck")
+    (folder / "endpoints" / "duck.py").write_text("duck = 1")
+    (folder / "run.sh").write_text("#!/bin/sh")
+    (folder / "run.sh").chmod(0o750)
+    (folder / "link").symlink_to("endpoints/duck.py")
+    return folder
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Releases:
+    return Releases(tmp_path / "state" / "releases")
+
+
+def everything(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+def hidden(tmp_path: Path) -> list[str]:
+    root = tmp_path / "state" / "releases"
+    return [name for name in os.listdir(root) if name.startswith(".")] if root.is_dir() else []
+
+
+# What is copied
+
+
+def test_a_release_is_the_folder(folder: Path, releases: Releases) -> None:
+    release = releases.make(folder, ID)
+
+    assert release.plugin_id == ID
+    assert release.path.name == release.digest == content_digest(folder) == content_digest(release.path)
+    assert len(release.digest) == 16
+    assert everything(release.path) == everything(folder)
+    assert (release.path / "endpoints" / "duck.py").read_text() == "duck = 1"
+    assert (release.path / "run.sh").stat().st_mode & 0o777 == 0o750
+    assert os.readlink(release.path / "link") == "endpoints/duck.py"
+
+
+def test_bytecode_is_valid_in_a_release(folder: Path, releases: Releases) -> None:
+    release = releases.make(folder, ID)
+
+    times = [(root / "endpoints" / "duck.py").stat().st_mtime_ns for root in (folder, release.path)]
+    assert times[0] == times[1]
+
+
+def test_a_release_does_not_change_with_the_folder(folder: Path, releases: Releases) -> None:
+    release = releases.make(folder, ID)
+    with (folder / "endpoints" / "duck.py").open("r+") as file:
+        file.write("fish")
+
+    assert (release.path / "endpoints" / "duck.py").read_text() == "duck = 1"
+    assert releases.make(folder, ID).digest != release.digest
+
+
+def test_the_same_content_is_the_same_release(folder: Path, releases: Releases, tmp_path: Path) -> None:
+    first = releases.make(folder, ID)
+    inode = first.path.stat().st_ino
+    other = tmp_path / "elsewhere"
+    shutil.copytree(folder, other, symlinks=True)
+    (other / "manifest.yaml").touch()
+
+    assert releases.make(other, ID) == first
+    assert first.path.stat().st_ino == inode
+    assert hidden(tmp_path) == []
+
+
+def test_the_folder_itself_may_be_a_link(folder: Path, releases: Releases, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+
+    assert releases.make(tmp_path / "link", ID) == releases.make(folder, ID)
+
+
+OUT = ["__pycache__/a.pyc", ".git/HEAD", ".hg/x", ".svn/x", ".venv/x", "venv/pyvenv.cfg", ".mypy_cache/x"]
+OUT += [".pytest_cache/x", ".ruff_cache/x", "a.py~", ".a.py.swp", ".a.py.swo", ".#a.py", "#a.py#", "x.tmp", "4913"]
+OUT += [".DS_Store", "endpoints/x.pyc", "endpoints/__pycache__/x", ".nfs00000001", ".fuse_hidden0001"]
+
+
+@pytest.mark.parametrize("path", OUT)
+def test_what_is_no_part_of_the_plugin_is_left_out(path: str, folder: Path, releases: Releases) -> None:
+    digest, sign = content_digest(folder), signature(folder)
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_text("x")
+
+    assert content_digest(folder) == digest
+    assert signature(folder) == sign
+    assert Path(path).parts[-1] not in {Path(name).name for name in everything(releases.make(folder, ID).path)}
+
+
+@pytest.mark.parametrize("path", ["node_modules/a.js", "venv/a.py", ".env", "a.swp.py", "x.template", ".gitignore"])
+def test_everything_else_is_copied(path: str, folder: Path, releases: Releases) -> None:
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_text("x")
+
+    assert (releases.make(folder, ID).path / path).read_text() == "x"
+
+
+def test_names_of_plugin_folders() -> None:
+    assert is_plugin_folder("duck")
+    assert not any(is_plugin_folder(name) for name in (".staging-1", "__pycache__"))
+    assert not is_left_out("manifest.yaml")
+
+
+def test_pipes_and_sockets_are_left_out(folder: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = content_digest(folder)
+    os.mkfifo(folder / "pipe")
+    monkeypatch.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
+
+    assert content_digest(folder) == digest
+    assert not {"pipe", "socket"} & everything(releases.make(folder, ID).path)
+
+
+def test_names_that_are_not_unicode(folder: Path, releases: Releases) -> None:
+    with open(os.path.join(os.fsencode(folder), b"\xff"), "w"):
+        pass
+
+    assert os.fsdecode(b"\xff") in os.listdir(releases.make(folder, ID).path)
+
+
+# Digest and signature
+
+
+def replace_link(folder: Path) -> Path:
+    (folder / "link").unlink()
+    return folder / "link"
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "content": lambda folder: (folder / "manifest.yaml").write_text("name: fish"),
+    "name": lambda folder: (folder / "manifest.yaml").rename(folder / "manifest.yml"),
+    "executable": lambda folder: (folder / "run.sh").chmod(0o640),
+    "more": lambda folder: (folder / "new").touch(),
+    "less": lambda folder: (folder / "run.sh").unlink(),
+    "folder": lambda folder: (folder / "empty").rmdir(),
+    "link": lambda folder: replace_link(folder).symlink_to("run.sh"),
+    "kind": lambda folder: replace_link(folder).write_text("endpoints/duck.py"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_changes_digest_and_signature(change: str, folder: Path) -> None:
+    before = content_digest(folder), signature(folder)
+    CHANGES[change](folder)
+
+    assert content_digest(folder) != before[0]
+    assert signature(folder) != before[1]
+
+
+def test_a_change_that_hides_its_time_changes_the_signature(folder: Path) -> None:
+    state, before = (folder / "manifest.yaml").stat(), signature(folder)
+    (folder / "manifest.yaml").write_text("name: fish")
+    os.utime(folder / "manifest.yaml", ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    assert signature(folder) != before
+
+
+def test_every_folder_has_a_signature(tmp_path: Path) -> None:
+    assert signature(tmp_path / "none") == signature(tmp_path / "none") != signature(tmp_path)
+
+
+FILES = st.dictionaries(st.sampled_from(["a", "b", "ab", "d/a", "d/b", "a1"]), st.binary(max_size=4))
+
+
+@given(one=FILES, other=FILES)
+def test_digests_are_equal_if_contents_are(
+    one: dict[str, bytes], other: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    digests = []
+    for content in (one, other):
+        root = tmp_path_factory.mktemp("digest")
+        for path, data in content.items():
+            (root / path).parent.mkdir(exist_ok=True)
+            (root / path).write_bytes(data)
+        digests.append(content_digest(root))
+
+    assert (digests[0] == digests[1]) == (one == other)
+
+
+# Links
+
+
+@pytest.mark.parametrize("text", ["../../secret", "/etc/passwd", "../empty/../../duck-2"])
+def test_a_link_that_leaves_the_folder_is_refused(text: str, folder: Path, releases: Releases, tmp_path: Path) -> None:
+    (folder / "endpoints" / "away").symlink_to(text)
+
+    with pytest.raises(ReleaseError) as refused:
+        releases.make(folder, ID)
+    assert refused.value.code == "release_link_outside"
+    assert "'endpoints/away'" in refused.value.message
+    assert hidden(tmp_path) == []
+    with pytest.raises(ReleaseError):
+        content_digest(folder)
+
+
+@pytest.mark.parametrize("text", ["{folder}/run.sh", "../../duck/run.sh", "../link2/../run.sh", "../run.sh"])
+def test_a_link_inside_leads_into_the_release(text: str, folder: Path, releases: Releases) -> None:
+    (folder / "link2").symlink_to("empty")
+    (folder / "endpoints" / "here").symlink_to(text.format(folder=folder))
+
+    release = releases.make(folder, ID)
+
+    assert os.path.realpath(release.path / "endpoints" / "here") == str(release.path / "run.sh")
+    assert content_digest(release.path) == release.digest
+
+
+# What goes wrong
+
+
+def when_copied(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Do something when the folder has been copied, and not been looked at again."""
+    real = endpointd.releases._copy
+
+    def copy(*args: object) -> None:
+        real(*args)  # type: ignore[arg-type]
+        do()
+
+    monkeypatch.setattr("endpointd.releases._copy", copy)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_folder_that_changes_meanwhile_is_no_release(
+    change: str, folder: Path, releases: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_copied(monkeypatch, lambda: CHANGES[change](folder))
+
+    with pytest.raises(FolderChanged):
+        releases.make(folder, ID)
+    assert hidden(tmp_path) == []
+    assert releases.previous(ID) == []
+
+
+def test_a_folder_that_vanishes_has_changed(folder: Path, releases: Releases) -> None:
+    shutil.rmtree(folder)
+
+    with pytest.raises(FolderChanged):
+        releases.make(folder, ID)
+
+
+def test_what_was_copied_is_what_the_digest_says(
+    folder: Path, releases: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil() -> None:
+        (new,) = (tmp_path / "state" / "releases").glob(".new-*")
+        (new / "manifest.yaml").write_text("")
+
+    when_copied(monkeypatch, spoil)
+
+    with pytest.raises(FolderChanged):
+        releases.make(folder, ID)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, "release_disk_full"), (errno.EACCES, "release_not_written")]
+)
+def test_a_disk_that_does_not_take_it(
+    number: int, code: str, folder: Path, releases: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    when_copied(monkeypatch, fail)
+
+    with pytest.raises(ReleaseError) as refused:
+        releases.make(folder, ID)
+    assert refused.value.code == code
+    assert os.strerror(number) in refused.value.message
+    assert hidden(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def refuse(path: str | Path, *args: int, **kwargs: int) -> int:
+        if str(path).endswith("duck.py"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("os.open", refuse)
+
+    with pytest.raises(ReleaseError, match=r"duck\.py") as refused:
+        releases.make(folder, ID)
+    assert refused.value.code == "release_unreadable"
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 6), ("MAX_BYTES", 20)])
+def test_limits(limit: str, value: int, folder: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpointd.tree, limit, value)
+    releases.make(folder, ID) if limit == "MAX_FILES" else None
+    (folder / "one-more").write_text("x" * 20)
+
+    with pytest.raises(ReleaseError) as refused:
+        releases.make(folder, ID)
+    assert refused.value.code == "release_too_large"
+
+
+# Which there are
+
+
+def three(folder: Path, releases: Releases) -> list[Release]:
+    made = []
+    for version in range(3):
+        (folder / "manifest.yaml").write_text(f"version: {version}")
+        made.append(releases.make(folder, ID))
+    return made
+
+
+def test_the_one_that_served_last_comes_first(folder: Path, releases: Releases) -> None:
+    first, second, never = three(folder, releases)
+    releases.touch(first)
+    releases.touch(second)
+    assert releases.previous(ID) == [second, first, never]
+    releases.touch(first)
+    assert releases.previous(ID) == [first, second, never]
+    # Whatever a worker writes into its release.
+    (second.path / "__pycache__").mkdir()
+    assert releases.previous(ID) == [first, second, never]
+
+
+def test_a_clock_that_was_set_back_does_not_change_the_order(
+    folder: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = three(folder, releases)
+    releases.touch(first)
+    monkeypatch.setattr("time.time_ns", lambda: 1)
+    releases.touch(second)
+
+    assert releases.previous(ID)[0] == second
+
+
+def test_pruning_keeps_what_is_used_and_the_latest(folder: Path, releases: Releases) -> None:
+    first, second, third = three(folder, releases)
+    for release in (first, second, third):
+        releases.touch(release)
+
+    releases.prune(ID, 1, {first.digest})
+
+    assert releases.previous(ID) == [third, first]
+    assert len(os.listdir(first.path.parent)) == 4
+
+
+def test_plugins_do_not_share_releases(folder: Path, releases: Releases) -> None:
+    ids = ["duck", "test/duck", "test-/duck", "test/-duck", "test--duck"]
+    assert len({releases.make(folder, name).path for name in ids}) == len(ids)
+    releases.remove_all("test/duck")
+
+    assert releases.previous("test/duck") == []
+    assert all(releases.previous(name) for name in ids if name != "test/duck")
+
+
+def test_what_is_not_there_needs_no_removing(releases: Releases, tmp_path: Path) -> None:
+    releases.clean()
+    releases.remove_all(ID)
+    releases.prune(ID, 0, ())
+
+    assert releases.previous(ID) == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_a_killed_daemon_has_left_is_removed(folder: Path, releases: Releases, tmp_path: Path) -> None:
+    release = releases.make(folder, ID)
+    for name in (".new-1", ".old-1"):
+        shutil.copytree(folder, tmp_path / "state" / "releases" / name)
+
+    releases.clean()
+
+    assert hidden(tmp_path) == []
+    assert releases.previous(ID) == [release]
+
+
+def test_nothing_stays_open(folder: Path, releases: Releases) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    releases.make(folder, ID)
+
+    assert len(os.listdir("/proc/self/fd")) == before
