@@ -197,7 +197,7 @@ CODES = {
         codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest") | misnamed()
     ),
     "Why a worker failed": lambda: codes(FAILURE, HOST),
-    "Why a command failed": lambda: codes(COMMAND, HOST),
+    "Why a command failed": lambda: codes(COMMAND, HOST) | codes({"__init__": at(0)}, HOST / "errors.py"),
 }
 
 

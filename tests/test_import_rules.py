@@ -28,14 +28,14 @@ WORKER_LAYERS = [
 
 HOST_LAYERS = [
     # What everybody may know.
-    "errors reports",
+    "errors reports status",
     "setting_types settings_file",
     "settings",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* supervisor.state supervisor.backoff supervisor.limits gateway.heads gateway.problems",
     "catalog endpoints filesystems leftout routing settling",
     # What touches the world.
-    "channel disk folder logs notify gateway.clocks gateway.date scaffold.* tree",
+    "channel disk folder journal logs notify gateway.clocks gateway.date scaffold.* tree",
     "scanning",
     "digest",
     "plugin_paths releases staging",
@@ -52,6 +52,7 @@ HOST_LAYERS = [
     "gateway.server",
     # Whole.
     "plugins",
+    "admin.*",
     "app",
     "cli.*",
     "__main__ testing.*",
@@ -62,8 +63,9 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
-    "endpointd": "errors reports setting_types settings_file settings manifest.* supervisor.state supervisor.backoff"
-    " supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"
+    "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
+    " supervisor.backoff supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names"
+    " testing.environ admin.names admin.problems cli.humane"
     " filesystems leftout settling",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])

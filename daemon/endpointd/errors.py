@@ -1,5 +1,8 @@
 """The errors that endpointd raises to its callers: each with a stable code, a message, and what to do about it."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class EndpointdError(Exception):
     """Base of every error that endpointd raises on purpose. Anything else that escapes is a defect."""
@@ -23,3 +26,26 @@ class OperatorError(EndpointdError):
 
 class UsageError(OperatorError):
     """The request itself is wrong (an option, a setting, an argument), so that trying again cannot help."""
+
+
+class PluginUnknown(OperatorError):
+    """No plugin goes by this name; `known` are the ids of those that there are."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        meant = _near(name, known)
+        super().__init__(
+            "plugin_unknown",
+            f"there is no plugin {name!r}",
+            f"did you mean {' or '.join(meant)}?" if meant else "'endpointd list' shows those that there are",
+        )
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """The ids that are nearly `name`, or whose own name is, whoever the author; the nearest first."""
+    by_word: dict[str, list[str]] = {}
+    for plugin_id in known:
+        for word in {plugin_id, plugin_id.rpartition("/")[2]}:
+            by_word.setdefault(word, []).append(plugin_id)
+    words = get_close_matches(name[:100], by_word, n=3, cutoff=0.7)
+    own_name = get_close_matches(name[:100].rpartition("/")[2], by_word, n=3, cutoff=0.7)
+    return list(dict.fromkeys(plugin_id for word in words + own_name for plugin_id in by_word[word]))[:3]

@@ -7,6 +7,7 @@ import structlog
 import typer
 
 from endpointd import __version__, logs
+from endpointd.cli import control_commands
 from endpointd.cli.configuration import Configuration
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.options import with_settings
@@ -56,6 +57,9 @@ def serve(configuration: Configuration) -> None:
         structlog.get_logger().warning(warning)
     people_read = logs.is_console(settings.log_format)
     raise typer.Exit(run(settings, announce if people_read else None))
+
+
+control_commands.add_to(application)
 
 
 @application.command(epilog=_EPILOG)

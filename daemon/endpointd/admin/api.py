@@ -1,0 +1,211 @@
+"""The administration's HTTP API, `/v1`: lists the plugins, tells of them, and acts on them.
+
+It knows nothing but `Control`. FastAPI takes a third of a second to import, so only `server.py` imports this.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from endpointd.admin.control import Control
+from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Rollback
+from endpointd.admin.followers import Followers
+from endpointd.admin.names import id_of
+from endpointd.admin.problems import problem_of
+from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
+from endpointd.errors import OperatorError, UsageError
+from endpointd.journal import MAX_LINES, Entry
+from endpointd.status import PluginStatus
+
+NDJSON = "application/x-ndjson"
+_PROBLEM = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
+_PLUGIN = "/v1/plugins/{author}/{name}"
+
+
+class _Json(Response):
+    """Pure ASCII: names of folders need not be text that UTF-8 can hold."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+        return json.dumps(content).encode()
+
+
+class _LogQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    lines: int = Field(default=100, ge=0, le=MAX_LINES, description="so many of the newest lines")
+    follow: bool = Field(default=False, description="then go on with whatever comes")
+
+
+class _InstallQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    replace: bool = Field(default=False, description="take the place of the plugin when it is installed already")
+
+
+def _plugin_id(author: str, name: str) -> str:
+    """`~` stands for no author."""
+    return id_of(author, name)
+
+
+_Id = Annotated[str, Depends(_plugin_id)]
+
+
+def build_api(
+    control: Control, describe: Callable[[], DaemonStatus], uploads: Uploads, followers: Followers, version: str
+) -> ASGIApp:
+    """`describe` tells of the daemon itself; `followers` are those that are to end with it."""
+    api = FastAPI(
+        title="endpointd",
+        version=version,
+        description="Lists, watches and controls the plugins of a running endpointd.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
+        default_response_class=_Json,
+    )
+    _add_errors(api)
+    _add_reading(api, control, describe)
+    _add_log(api, control, followers)
+    _add_actions(api, control)
+    _add_folders(api, control, uploads)
+    return _Versioned(api, version)
+
+
+class _Versioned:
+    """Puts the daemon's version into the head of every answer."""
+
+    def __init__(self, app: ASGIApp, version: str) -> None:
+        self._app = app
+        self._header = (VERSION_HEADER.lower().encode(), version.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_versioned(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], self._header]
+            await send(message)
+
+        await self._app(scope, receive, send_versioned)
+
+
+def _add_reading(api: FastAPI, control: Control, describe: Callable[[], DaemonStatus]) -> None:
+    @api.get("/v1/daemon", response_model=DaemonStatus, summary="The daemon itself")
+    async def daemon() -> Response:
+        return _Json(describe().as_dict())
+
+    @api.get("/v1/plugins", response_model=list[PluginStatus], summary="Every folder of the plugins directory")
+    async def plugins() -> Response:
+        return _Json([status.as_dict() for status in control.statuses()])
+
+    @api.get(_PLUGIN, response_model=PluginStatus, summary="One plugin")
+    async def plugin(plugin_id: _Id) -> Response:
+        return _Json(control.status(plugin_id).as_dict())
+
+
+def _add_log(api: FastAPI, control: Control, followers: Followers) -> None:
+    shown: dict[int | str, dict[str, Any]] = {
+        200: {"model": Entry, "description": "One JSON object a line", "content": {NDJSON: {}}}
+    }
+
+    @api.get(_PLUGIN + "/log", responses=shown, response_class=StreamingResponse, summary="Its recent lines")
+    async def log(plugin_id: _Id, query: Annotated[_LogQuery, Query()]) -> Response:
+        journal = control.journal(plugin_id)
+        if not query.follow:
+            return Response(b"".join(map(_line, journal.tail(query.lines))), media_type=NDJSON)
+
+        async def lines() -> AsyncIterator[bytes]:
+            # Without a first piece the head would wait for the first line.
+            yield b""
+            with followers.joined(journal.follow(query.lines)) as follower:
+                async for entry in follower:
+                    yield _line(entry)
+
+        return StreamingResponse(lines(), media_type=NDJSON)
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(entry.as_dict()).encode() + b"\n"
+
+
+def _add_actions(api: FastAPI, control: Control) -> None:
+    def add(action: str, act: Callable[[str], Awaitable[PluginStatus]], summary: str) -> None:
+        @api.post(f"{_PLUGIN}/{action}", response_model=PluginStatus, summary=summary, operation_id=action)
+        async def perform(plugin_id: _Id) -> Response:
+            return _Json((await act(plugin_id)).as_dict())
+
+    add("start", control.start, "Start it; answers when it runs")
+    add("stop", control.stop, "Let it finish its requests and end it; answers when it has ended")
+    add(
+        "restart", control.restart, "Replace its worker; no request is lost, and the old one stays if the new one fails"
+    )
+
+    @api.post(f"{_PLUGIN}/rollback", response_model=PluginStatus, summary="Run an older release")
+    async def rollback(plugin_id: _Id, wanted: Rollback) -> Response:
+        return _Json((await control.rollback(plugin_id, wanted.release)).as_dict())
+
+
+def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
+    body = {"requestBody": {"required": True, "content": {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}}
+
+    @api.post(
+        "/v1/plugins",
+        status_code=201,
+        response_model=PluginStatus,
+        openapi_extra=body,
+        summary="Install the plugin folder in a tar archive; answers when it runs",
+    )
+    async def install(request: Request, query: Annotated[_InstallQuery, Query()]) -> Response:
+        async with uploads.received(request) as archive:
+            status = await control.install(archive, replace=query.replace)
+        return _Json(status.as_dict(), status_code=201)
+
+    @api.delete(_PLUGIN, status_code=204, response_class=Response, summary="Stop it and remove its folder")
+    async def uninstall(plugin_id: _Id) -> Response:
+        await control.uninstall(plugin_id)
+        return Response(status_code=204)
+
+
+# Errors
+
+
+def _add_errors(api: FastAPI) -> None:
+    @api.exception_handler(OperatorError)
+    async def refused(_: Request, error: OperatorError) -> Response:
+        # Who still sends an archive that is refused should not go on to its end.
+        return _answer(error, headers={"Connection": "close"} if error.code.startswith("archive_") else None)
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        return _answer(UsageError("request_invalid", faults, "compare with /v1/openapi.json"))
+
+    @api.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        what = f"{request.method} {request.url.path} is not part of this daemon's API: {error.detail}"
+        remedy = "compare with /v1/openapi.json; the client may be of another version"
+        return _answer(OperatorError("api_unknown", what, remedy), error.status_code, error.headers)
+
+    @api.exception_handler(UploadBroken)
+    async def broken(_: Request, __: UploadBroken) -> Response:
+        # Nobody reads this.
+        return Response(status_code=400)
+
+    @api.exception_handler(Exception)
+    async def defect(_: Request, error: Exception) -> Response:
+        # Starlette raises it again afterwards, and uvicorn logs it with its traceback.
+        what = f"the daemon has a fault of its own: {type(error).__name__}"
+        return _answer(OperatorError("daemon_defect", what, "report it, with the traceback in the daemon's log"), 500)
+
+
+def _answer(error: OperatorError, status: int | None = None, headers: Any = None) -> Response:  # noqa: ANN401
+    problem = problem_of(error, status)
+    return Response(problem.document(""), problem.status, headers, media_type="application/problem+json")

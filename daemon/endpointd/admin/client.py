@@ -1,0 +1,194 @@
+"""A client of a running daemon: synchronous, over the socket in its state directory.
+
+Whatever goes wrong is an `OperatorError`: the daemon's own, or one that says why there is no answer.
+"""
+
+import contextlib
+import errno
+import grp
+import json
+import os
+import pwd
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Self
+
+import httpx
+
+from endpointd import __version__
+from endpointd.admin.documents import VERSION_HEADER
+from endpointd.admin.names import path_of
+from endpointd.admin.problems import error_of
+from endpointd.admin.sockets import SOCKET, OpenFolder
+from endpointd.errors import OperatorError
+
+ANSWER = 10.0
+"""Seconds that the daemon has to tell of something."""
+
+ACTION = 3600.0
+"""Seconds that it has to do something. Its own clocks end that long before; this one is for a daemon that hangs."""
+
+_CHUNK = 256 * 1024
+_BASE = "http://endpointd"
+
+
+class Client:
+    """Of the daemon that runs with the directory `state`. Documents are the API's JSON, as it came."""
+
+    def __init__(self, state: Path) -> None:
+        """Raises `OperatorError` when nobody listens there, or who does may not be asked."""
+        self._state = state
+        try:
+            self._folder = OpenFolder(state)
+        except OSError as error:
+            raise _unreachable(state, error) from error
+        try:
+            self._knock()
+        except OSError as error:
+            self._folder.close()
+            raise _unreachable(state, error) from error
+        transport = httpx.HTTPTransport(uds=self._folder.path_of(SOCKET))
+        self._http = httpx.Client(transport=transport, base_url=_BASE, timeout=ANSWER, trust_env=False)
+
+    def _knock(self) -> None:
+        """Raises `OSError`, which is more than the libraries let through."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.settimeout(ANSWER)
+            door.connect(self._folder.path_of(SOCKET))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+        self._folder.close()
+
+    def daemon(self) -> Any:  # noqa: ANN401 - JSON
+        return self._ask("GET", "/v1/daemon")
+
+    def plugins(self) -> Any:  # noqa: ANN401
+        return self._ask("GET", "/v1/plugins")
+
+    def act(self, action: str, plugin_id: str, body: object = None) -> Any:  # noqa: ANN401
+        """`action`: start, stop, restart, rollback."""
+        return self._ask("POST", f"/v1/plugins/{path_of(plugin_id)}/{action}", json=body, timeout=_patient(ACTION))
+
+    def uninstall(self, plugin_id: str) -> None:
+        self._ask("DELETE", f"/v1/plugins/{path_of(plugin_id)}", timeout=_patient(ACTION))
+
+    def install(self, archive: IO[bytes], size: int, *, replace: bool) -> Any:  # noqa: ANN401
+        """The tar stream of `size` bytes that follows in `archive`."""
+        return self._ask(
+            "POST",
+            "/v1/plugins",
+            params={"replace": json.dumps(replace)},
+            content=iter(lambda: archive.read(_CHUNK), b""),
+            headers={"Content-Type": "application/x-tar", "Content-Length": str(size)},
+            timeout=_patient(ACTION),
+        )
+
+    def log(self, plugin_id: str, lines: int, *, follow: bool) -> Iterator[str]:
+        """Lines of NDJSON; with `follow`, until the daemon ends."""
+        path = f"/v1/plugins/{path_of(plugin_id)}/log"
+        query = {"lines": str(lines), "follow": json.dumps(follow)}
+        timeout = _patient(None if follow else ANSWER)
+        with self._translated(), self._http.stream("GET", path, params=query, timeout=timeout) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise self._refusal(answer)
+            yield from answer.iter_lines()
+
+    def _ask(self, method: str, path: str, **details: Any) -> Any:  # noqa: ANN401
+        with self._translated():
+            answer = self._http.request(method, path, **details)
+        if not answer.is_success:
+            raise self._refusal(answer)
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise self._refusal(answer) from None
+
+    # Errors
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise _silent(self._state) from error
+        except httpx.TransportError as error:
+            raise OperatorError(
+                "daemon_gone",
+                f"the daemon of {self._state} ended before its answer was whole",
+                "see its log, and start it again",
+            ) from error
+
+    def _refusal(self, answer: httpx.Response) -> OperatorError:
+        """What the daemon said, or that it is not one that can be understood."""
+        try:
+            error = error_of(answer.json())
+        except ValueError:
+            error = None
+        version = answer.headers.get(VERSION_HEADER, "of an unknown version")
+        if error is not None and (error.code != "api_unknown" or version == __version__):
+            return error
+        return OperatorError(
+            "daemon_version",
+            f"the daemon of {self._state} is endpointd {version}, this command is {__version__}, and they do not"
+            f" understand each other ({error.message if error else f'status {answer.status_code}'})",
+            "use the command of the daemon's installation, or start the daemon anew",
+        )
+
+
+def _patient(read: float | None) -> httpx.Timeout:
+    """Connecting and sending are quick; an answer may take its time."""
+    return httpx.Timeout(ANSWER, read=read, write=60.0)
+
+
+def _silent(state: Path) -> OperatorError:
+    return OperatorError(
+        "daemon_silent",
+        f"the daemon of {state.absolute()} does not answer",
+        "see whether its process is stopped or overloaded, and what its log says",
+    )
+
+
+def _unreachable(state: Path, error: OSError) -> OperatorError:
+    if isinstance(error, TimeoutError):
+        return _silent(state)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return OperatorError(
+            "daemon_forbidden",
+            f"you may not control the daemon of {state.absolute()}",
+            f"do it as {_who_may(state)}",
+        )
+    return OperatorError(
+        "daemon_absent",
+        f"no daemon runs with the state directory {state.absolute()}",
+        "start one with 'endpointd serve', or name another directory with --state or ENDPOINTD_STATE",
+    )
+
+
+def _who_may(state: Path) -> str:
+    """The user whose daemon it is, and the group that it admits."""
+    for path in (state / SOCKET, state):
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            group = f" or as a member of the group {_group(found.st_gid)}" if found.st_mode & 0o070 else ""
+            return f"the user {_user(found.st_uid)}{group}"
+    return "the user whose daemon it is (sudo), or have it set admin_group to a group of yours"
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

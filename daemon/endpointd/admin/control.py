@@ -1,0 +1,38 @@
+"""What the administration needs of the daemon. Its types alone; `operations.py` is the implementation."""
+
+from typing import BinaryIO, Protocol
+
+from endpointd.journal import Journal
+from endpointd.status import PluginStatus
+
+
+class Control(Protocol):
+    """Plugins go by their ids: "author/name", or "name" when they have no author.
+
+    What takes a `plugin_id` raises `PluginUnknown`. What acts returns when the outcome is known, and raises
+    `OperatorError` when it is not what was asked for; the message says why, and what serves now.
+    """
+
+    def statuses(self) -> list[PluginStatus]:
+        """Of every folder, also of those that cannot be served."""
+
+    def status(self, plugin_id: str) -> PluginStatus: ...
+
+    def journal(self, plugin_id: str) -> Journal: ...
+
+    async def start(self, plugin_id: str) -> PluginStatus: ...
+
+    async def stop(self, plugin_id: str) -> PluginStatus: ...
+
+    async def restart(self, plugin_id: str) -> PluginStatus: ...
+
+    async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
+        """None: the release before the present one."""
+
+    async def install(self, archive: BinaryIO, *, replace: bool) -> PluginStatus:
+        """Check the folder in a tar stream, put it in place and load it."""
+
+    async def uninstall(self, plugin_id: str) -> None: ...
+
+    async def reload_configuration(self) -> None:
+        """As SIGHUP does."""

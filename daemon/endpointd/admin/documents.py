@@ -1,0 +1,70 @@
+"""The API's documents: how they are made of what the daemon tells, and read again by a client."""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from endpointd.journal import Entry
+from endpointd.status import PluginStatus
+
+VERSION_HEADER = "Endpointd-Version"
+"""In every answer: the daemon's version, by which a client of another one knows what is amiss."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """The daemon itself. `since` is in seconds since the epoch; `plugins` counts the folders by their states."""
+
+    version: str
+    pid: int
+    since: float
+    base_url: str
+    state_directory: str
+    plugins: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Rollback(BaseModel):
+    """Which release is to run: the digest, or its beginning; null means the one before the present one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    release: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong (RFC 9457). `code` is stable and for programs, `detail` and `remedy` are for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    remedy: str
+
+
+@cache
+def _reader(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def read_plugin(document: object) -> PluginStatus:
+    """Keys that this version does not know are left out. Raises `ValueError`."""
+    status: PluginStatus = _reader(PluginStatus).validate_python(document)
+    return status
+
+
+def read_daemon(document: object) -> DaemonStatus:
+    """As `read_plugin`."""
+    status: DaemonStatus = _reader(DaemonStatus).validate_python(document)
+    return status
+
+
+def read_entry(document: object) -> Entry:
+    """As `read_plugin`."""
+    entry: Entry = _reader(Entry).validate_python(document)
+    return entry

@@ -1,0 +1,109 @@
+"""Serves the administration's API in the daemon's own event loop."""
+
+import asyncio
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from endpointd import __version__
+from endpointd.admin import sockets
+from endpointd.admin.control import Control
+from endpointd.admin.documents import DaemonStatus
+from endpointd.admin.followers import Followers
+from endpointd.settings import Settings
+
+GRACE = 5
+"""Seconds that a call which is under way has to be answered when the daemon ends."""
+
+
+class AdminServer:
+    """Made by `start`. Its parts are imported in a thread while the plugins' workers start: the socket is there at
+    once, and who connects early waits that third of a second."""
+
+    def __init__(self, state: Path, lock: sockets.StateLock, listener: socket.socket) -> None:
+        self._state = state
+        self._lock = lock
+        self._listener = listener
+        self._followers = Followers()
+        self._serving: asyncio.Task[uvicorn.Server] | None = None
+
+    @classmethod
+    async def start(
+        cls, control: Control, settings: Settings, base_url: Callable[[], str] | None = None
+    ) -> "AdminServer":
+        """Take the state directory, and listen there. `base_url` is what the plugins' URLs begin with, where it is
+        not the one of the settings. Raises `OperatorError`: it is another daemon's, or the group cannot have it."""
+        state = settings.state.absolute()
+        lock = sockets.StateLock(state)
+        try:
+            listener = sockets.listen(state, settings.admin_group)
+        except BaseException:
+            lock.release()
+            raise
+        self = cls(state, lock, listener)
+        describe = _Describer(control, state, base_url or (lambda: settings.public_url or f"http://{settings.listen}"))
+        self._serving = asyncio.create_task(self._serve(control, describe))
+        return self
+
+    async def stop(self) -> None:
+        """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""
+        self._followers.close()
+        try:
+            if self._serving is not None:
+                server = await self._serving
+                await server.shutdown()
+        finally:
+            self._listener.close()
+            sockets.remove(self._state)
+            self._lock.release()
+
+    async def _serve(self, control: Control, describe: "_Describer") -> uvicorn.Server:
+        app = await asyncio.to_thread(_build, control, describe, self._state, self._followers)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            log_level="error",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        # Not `serve`, whose loop wakes the daemon ten times a second to look after dates and signals.
+        await server.startup(sockets=[self._listener])
+        return server
+
+
+def _build(
+    control: Control, describe: "_Describer", state: Path, followers: Followers
+) -> "uvicorn._types.ASGIApplication":
+    from endpointd.admin.api import build_api
+    from endpointd.admin.uploads import Uploads
+
+    return build_api(control, describe, Uploads(state), followers, __version__)  # type: ignore[return-value]
+
+
+class _Describer:
+    def __init__(self, control: Control, state: Path, base_url: Callable[[], str]) -> None:
+        self._control = control
+        self._state = state
+        self._base_url = base_url
+        self._since = time.time()
+
+    def __call__(self) -> DaemonStatus:
+        states = Counter(str(status.state) for status in self._control.statuses())
+        return DaemonStatus(
+            __version__, os.getpid(), self._since, self._base_url(), str(self._state), dict(sorted(states.items()))
+        )

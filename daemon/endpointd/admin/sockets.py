@@ -1,0 +1,124 @@
+"""The administration's socket in the state directory: one daemon's alone, and only for those who may control it."""
+
+import fcntl
+import grp
+import os
+import shutil
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from endpointd.errors import OperatorError, UsageError
+
+SOCKET = "endpointd.sock"
+LOCK = "lock"
+_BACKLOG = 128
+_MAKING = ".socket-"
+
+
+class StateLock:
+    """Held by the one daemon that uses a state directory; the kernel lets go of it when that ends, however it does."""
+
+    def __init__(self, state: Path) -> None:
+        """Raises `OperatorError` when another daemon has it."""
+        try:
+            self._fd = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise OperatorError(
+                "state_unusable",
+                f"the state directory {state} cannot be used: {error.strerror}",
+                "name another one with --state",
+            ) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise OperatorError(
+                "state_in_use",
+                f"another daemon{f' (pid {owner})' if owner else ''} runs with the state directory {state}",
+                "end that one, or name another directory with --state",
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        # The file stays: a lock on a name that comes and goes can be had twice.
+        os.close(self._fd)
+
+
+def listen(state: Path, group: str | None) -> socket.socket:
+    """A listening socket at `state`/endpointd.sock, for the daemon's user alone, or for `group` too.
+
+    It gets its rights in a folder that nobody else can enter and is moved into its place after that, so that there is
+    no moment at which others could connect. What a killed daemon has left is replaced: whoever holds the lock is the
+    only one. Raises `OperatorError`.
+    """
+    for left in state.glob(f"{_MAKING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=state))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with OpenFolder(making) as folder:
+            listener.bind(folder.path_of(SOCKET))
+        (making / SOCKET).chmod(0o600)
+        if group is not None:
+            _admit(group, state, making / SOCKET)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        (making / SOCKET).rename(state / SOCKET)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return listener
+
+
+def remove(state: Path) -> None:
+    with suppress(OSError):
+        (state / SOCKET).unlink()
+
+
+def _admit(group: str, state: Path, path: Path) -> None:
+    """Members of the group may connect, and may go through the state directory, without seeing what is in it."""
+    try:
+        number = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise UsageError(
+            "admin_group_unknown", f"there is no group {group!r}", "create it, or name another one as admin_group"
+        ) from None
+    try:
+        os.chown(path, -1, number)
+        path.chmod(0o660)
+        found = state.stat()
+        if not found.st_mode & 0o001 and not (found.st_gid == number and found.st_mode & 0o010):
+            os.chown(state, -1, number)
+            state.chmod((found.st_mode & 0o7700) | 0o010)
+    except PermissionError as error:
+        raise OperatorError(
+            "admin_group_refused",
+            f"the socket cannot be given to the group {group!r}: {error.strerror}",
+            "make the daemon's user a member of that group",
+        ) from error
+
+
+class OpenFolder:
+    """A folder held open, under a short name: the path of a unix socket has at most 107 bytes, a folder's has not."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `OSError`."""
+        self._fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def path_of(self, name: str) -> str:
+        return f"/proc/self/fd/{self._fd}/{name}"
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def __enter__(self) -> "OpenFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,166 @@
+"""What the commands do to the plugins of a running daemon, and whether it was done."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+import typer
+from rich.text import Text
+
+from endpointd.admin.client import Client
+from endpointd.admin.documents import read_daemon, read_plugin
+from endpointd.admin.location import find_state
+from endpointd.admin.names import resolve, resolve_served
+from endpointd.cli.describing import print_plugin
+from endpointd.cli.journals import print_entries, print_ndjson
+from endpointd.cli.listing import print_list, print_overview, why_not
+from endpointd.cli.output import print_json, report_error, stderr, stdout
+from endpointd.errors import OperatorError, UsageError
+from endpointd.manifest.findings import one_line
+from endpointd.status import PluginStatus
+
+NOT_RUNNING = 3
+"""The exit status of `status NAME` when the plugin does not run, as systemctl's."""
+
+RUNNING = "RUNNING"
+STOPPED = "STOPPED"
+
+
+@contextmanager
+def connected(state: Path | None, config: Path | None) -> Iterator[Client]:
+    with Client(find_state(state, config)) as client:
+        yield client
+
+
+# Reading
+
+
+def list_plugins(client: Client, *, json: bool) -> None:
+    documents = client.plugins()
+    if json:
+        print_json(documents)
+    else:
+        print_list([read_plugin(document) for document in documents], time.time())
+
+
+def show_all(client: Client, *, json: bool) -> None:
+    daemon, documents = client.daemon(), client.plugins()
+    if json:
+        print_json({"daemon": daemon, "plugins": documents})
+    else:
+        print_overview(read_daemon(daemon), [read_plugin(document) for document in documents], time.time())
+
+
+def show_one(client: Client, name: str, *, json: bool) -> int:
+    """The exit status."""
+    documents = client.plugins()
+    statuses = [read_plugin(document) for document in documents]
+    status = resolve(name, statuses)
+    if json:
+        print_json(documents[statuses.index(status)])
+    else:
+        print_plugin(status, time.time())
+    return 0 if status.state == RUNNING else NOT_RUNNING
+
+
+def show_log(client: Client, name: str, lines: int, *, follow: bool, json: bool) -> None:
+    entries = client.log(_find(client, name), lines, follow=follow)
+    if json:
+        print_ndjson(entries)
+    else:
+        print_entries(entries)
+
+
+# Acting
+
+
+def act_on_each(client: Client, action: str, names: Sequence[str], expected: str) -> int:
+    """One after the other, and the others too when one fails. The exit status: 0 when all are in the state
+    `expected`."""
+    failed = 0
+    for name in names:
+        try:
+            plugin_id = _find(client, name)
+            _report(_waiting(f"{action} {plugin_id}", lambda: client.act(action, plugin_id)), expected)  # noqa: B023
+        except OperatorError as error:
+            report_error(error)
+            failed = max(failed, 2 if isinstance(error, UsageError) else 1)
+    return failed
+
+
+def roll_back(client: Client, name: str, release: str | None) -> None:
+    plugin_id = _find(client, name)
+    document = _waiting(f"rollback {plugin_id}", lambda: client.act("rollback", plugin_id, {"release": release}))
+    _report(document, RUNNING)
+
+
+def install_folder(client: Client, folder: Path, *, replace: bool) -> None:
+    if not folder.is_dir():
+        raise UsageError(
+            "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
+        )
+    with tempfile.TemporaryFile() as archive:
+        _pack(folder, archive)
+        size = archive.tell()
+        archive.seek(0)
+        document = _waiting(f"install {folder}", lambda: client.install(archive, size, replace=replace))
+    _report(document, RUNNING)
+
+
+def uninstall(client: Client, name: str, *, confirmed: bool) -> None:
+    plugin_id = _find(client, name)
+    if not confirmed:
+        _confirm(plugin_id)
+    _waiting(f"uninstall {plugin_id}", lambda: client.uninstall(plugin_id))
+    stdout().print(f"{plugin_id} is uninstalled", soft_wrap=True)
+
+
+def _pack(folder: Path, archive: IO[bytes]) -> None:
+    from endpointd.staging import pack
+    from endpointd.tree import FolderChanged
+
+    try:
+        pack(folder, cast("BinaryIO", archive))
+    except FolderChanged as error:
+        raise OperatorError(
+            "folder_changing", f"{folder} was changed while it was read", "try again when it is at rest"
+        ) from error
+
+
+def _confirm(plugin_id: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("not_confirmed", f"{plugin_id} would be removed with its folder", "say so with --yes")
+    typer.confirm(f"Remove {plugin_id} with its folder and its releases?", abort=True, err=True)
+
+
+def _find(client: Client, name: str) -> str:
+    return resolve_served(name, [read_plugin(document) for document in client.plugins()])
+
+
+def _waiting(what: str, act: Callable[[], object]) -> object:
+    """Show on a terminal what is being waited for."""
+    with stderr().status(Text(one_line(f"{what} …"))):
+        return act()
+
+
+def _report(document: object, expected: str) -> None:
+    """Say what state the plugin has now. Raises `OperatorError` when that is not what was asked for."""
+    status = read_plugin(document)
+    if status.state != expected:
+        raise _not_done(status)
+    version = f" {status.version}" if status.version else ""
+    release = f", release {status.release}" if status.release and status.state == RUNNING else ""
+    stdout().print(one_line(f"{status.id}{version} is {status.state}{release}"), soft_wrap=True)
+
+
+def _not_done(status: PluginStatus) -> OperatorError:
+    because = why_not(status)
+    return OperatorError(
+        "plugin_not_as_asked",
+        f"{status.id} is {status.state}" + (f": {because}" if because else ""),
+        f"see 'endpointd status {status.id}' and 'endpointd logs {status.id}'",
+    )

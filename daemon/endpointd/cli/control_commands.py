@@ -1,0 +1,143 @@
+"""The commands that ask a running daemon: each reads its request and hands it to `control.py`.
+
+That is imported only when a command runs, because the HTTP client takes its time to be imported.
+"""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+_PANEL = "Control a running daemon"
+
+State: TypeAlias = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="The state directory of the daemon that is meant.")
+]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The daemon's configuration file, to find it by.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, with times and sizes as plain numbers.")]
+Name: TypeAlias = Annotated[
+    str, typer.Argument(metavar="NAME", help="author/name, or the name alone, or the folder's name.")
+]
+Names: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="author/name, or the name alone, or the folder's name.")
+]
+
+
+def list_(state: State = None, config: Config = None, json: Json = False) -> None:
+    """List the plugins."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.list_plugins(client, json=json)
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; without it, all.")] = None,
+    state: State = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Tell how a plugin fares, or the daemon with all of them.
+
+    With NAME the exit status is 0 when the plugin runs, and 3 when it does not.
+    """
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        if name is not None:
+            raise typer.Exit(control.show_one(client, name, json=json))
+        control.show_all(client, json=json)
+
+
+def start(names: Names, state: State = None, config: Config = None) -> None:
+    """Start plugins that were stopped or have failed."""
+    _act("start", names, "RUNNING", state, config)
+
+
+def stop(names: Names, state: State = None, config: Config = None) -> None:
+    """Stop plugins when they have finished their requests."""
+    _act("stop", names, "STOPPED", state, config)
+
+
+def restart(names: Names, state: State = None, config: Config = None) -> None:
+    """Replace the workers of plugins; no request is lost.
+
+    When a new worker does not get ready, the old one goes on, and the exit status is 1.
+    """
+    _act("restart", names, "RUNNING", state, config)
+
+
+def _act(action: str, names: list[str], expected: str, state: Path | None, config: Path | None) -> None:
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        raise typer.Exit(control.act_on_each(client, action, names, expected))
+
+
+def rollback(
+    name: Name,
+    release: Annotated[
+        str | None,
+        typer.Option(metavar="R", help="A release that 'status NAME' lists (default: the one before the present one)."),
+    ] = None,
+    state: State = None,
+    config: Config = None,
+) -> None:
+    """Run an older release until the plugin's folder changes."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.roll_back(client, name, release)
+
+
+def install(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The plugin's folder.")],
+    replace: Annotated[
+        bool,
+        typer.Option("--replace/--no-replace", help="Whether it takes the place of one that is installed already."),
+    ] = False,
+    state: State = None,
+    config: Config = None,
+) -> None:
+    """Copy a plugin's folder to the daemon, and serve it."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.install_folder(client, path, replace=replace)
+
+
+def uninstall(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    state: State = None,
+    config: Config = None,
+) -> None:
+    """Stop a plugin, and remove its folder."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.uninstall(client, name, confirmed=yes)
+
+
+def logs(
+    name: Name,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on with whatever comes.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="So many of the newest lines.")] = 100,
+    state: State = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show what a plugin printed, logged and went through."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.show_log(client, name, lines, follow=follow, json=json)
+
+
+def add_to(application: typer.Typer) -> None:
+    """In the order in which `--help` is to list them."""
+    application.command("list", rich_help_panel=_PANEL)(list_)
+    for command in (status, logs, start, stop, restart, rollback, install, uninstall):
+        application.command(rich_help_panel=_PANEL)(command)

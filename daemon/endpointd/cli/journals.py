@@ -1,0 +1,45 @@
+"""What `endpointd logs` prints: the lines of a plugin's journal, for people or as they came."""
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.text import Text
+
+from endpointd.admin.documents import read_entry
+from endpointd.cli.output import stdout
+from endpointd.journal import Entry
+from endpointd.manifest.findings import one_line
+
+_STYLES = {"event": "bold", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+
+
+def print_ndjson(lines: Iterable[str]) -> None:
+    """Each line as soon as it comes."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def print_entries(lines: Iterable[str]) -> None:
+    """As `print_ndjson`, for people."""
+    console = stdout()
+    for line in lines:
+        for text in _texts(read_entry(json.loads(line))):
+            console.print(text, soft_wrap=True)
+        sys.stdout.flush()
+
+
+def _texts(entry: Entry) -> Iterable[Text]:
+    if entry.lost:
+        yield Text(f"({entry.lost} lines are missing: they came faster than they could be read)", style="yellow")
+    at = datetime.fromtimestamp(entry.at).astimezone()
+    label = (entry.level or entry.stream).lower()
+    style = _STYLES.get(entry.level or entry.stream, "")
+    request = f" [{one_line(entry.request)}]" if entry.request else ""
+    first, *others = entry.text.splitlines() or [""]
+    head = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} "
+    yield Text.assemble((head, "dim"), (f"{one_line(label):8} ", style), one_line(first), (request, "dim"))
+    for line in others:
+        yield Text(f"  {one_line(line)}")

@@ -1,0 +1,94 @@
+"""The tables of `endpointd list` and of `endpointd status` without a name."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from endpointd.admin.documents import DaemonStatus
+from endpointd.cli.humane import duration, moment, plural, size
+from endpointd.cli.output import plain_table, stdout
+from endpointd.manifest.findings import one_line
+from endpointd.status import PluginStatus
+
+_STYLES = {
+    "RUNNING": "green",
+    "STOPPED": "dim",
+    "FATAL": "bold red",
+    "REFUSED": "bold red",
+}
+_ON_THE_WAY = "yellow"
+
+
+def print_list(statuses: Sequence[PluginStatus], now: float) -> None:
+    """A row for each folder; `now` is in seconds since the epoch."""
+    if not statuses:
+        stdout().print("the plugins directory is empty", soft_wrap=True)
+        return
+    headings = ("plugin", "version", "state", "since", "requests", "restarts", "memory", "URL")
+    stdout().print(_table(headings, [_row(status, now) for status in statuses]))
+
+
+def print_overview(daemon: DaemonStatus, statuses: Sequence[PluginStatus], now: float) -> None:
+    """The daemon, and a line for each plugin."""
+    running = daemon.plugins.get("RUNNING", 0)
+    lines = (
+        f"endpointd {daemon.version}, pid {daemon.pid}, up {duration(now - daemon.since)}"
+        f" (since {moment(daemon.since)})",
+        f"serves {daemon.base_url}, keeps its state in {daemon.state_directory}",
+        f"{running} of {plural(len(statuses), 'plugin')} running",
+    )
+    for line in lines:
+        stdout().print(Text(one_line(line)), soft_wrap=True)
+    if statuses:
+        rows = [(_name(status), state_text(status), Text(_remark(status, now))) for status in statuses]
+        stdout().print(_table(("plugin", "state", ""), rows))
+
+
+def state_text(status: PluginStatus) -> Text:
+    """The state in its colour, and that a new worker is on its way."""
+    style = _STYLES.get(status.state, _ON_THE_WAY)
+    return Text(one_line(status.state) + (" (replacing)" if status.replacing else ""), style=style)
+
+
+def why_not(status: PluginStatus) -> str:
+    """In one line, why it does not run as it should; empty when it does."""
+    if status.failure is not None:
+        return f"{status.failure.message} [{status.failure.code}]"
+    return status.findings[0] if status.findings else ""
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
+    table = plain_table(headings, ())
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _name(status: PluginStatus) -> Text:
+    return Text(one_line(status.id or f"the folder {status.folder!r}"))
+
+
+def _row(status: PluginStatus, now: float) -> Sequence[Text]:
+    memory = status.worker.memory if status.worker else None
+    texts = (
+        "" if status.since is None else duration(now - status.since),
+        str(status.requests),
+        str(status.restarts),
+        "" if memory is None else size(memory),
+        one_line(_first_url(status)),
+    )
+    return (_name(status), Text(one_line(status.version or "")), state_text(status), *map(Text, texts))
+
+
+def _first_url(status: PluginStatus) -> str:
+    urls = list(dict.fromkeys(interface.url for interface in status.interfaces))
+    more = f" (+{len(urls) - 1})" if len(urls) > 1 else ""
+    return urls[0] + more if urls else ""
+
+
+def _remark(status: PluginStatus, now: float) -> str:
+    reason = why_not(status)
+    if reason:
+        return one_line(reason)
+    return "" if status.since is None else f"for {duration(now - status.since)}"
