@@ -16,6 +16,7 @@ import endpointd.tree
 from endpointd.digest import content_digest, signature
 from endpointd.leftout import is_left_out, is_plugin_folder
 from endpointd.releases import FolderChanged, Release, ReleaseError, Releases
+from endpointd.tree import pieces, survey
 
 ID = "test/duck"
 
@@ -88,6 +89,21 @@ def test_the_same_content_is_the_same_release(folder: Path, releases: Releases, 
     assert releases.make(other, ID) == first
     assert first.path.stat().st_ino == inode
     assert hidden(tmp_path) == []
+
+
+def test_what_is_there_is_not_copied_again(folder: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = releases.make(folder, ID)
+    monkeypatch.delattr("endpointd.releases._copy")
+
+    assert releases.make(folder, ID) == first
+
+
+def test_a_file_that_grows_has_an_end(folder: Path) -> None:
+    (item,) = (item for item in survey(folder) if item.path == "manifest.yaml")
+    with (folder / "manifest.yaml").open("a") as file:
+        file.write(" and more")
+
+    assert b"".join(pieces(folder, item)) == b"name: duck"
 
 
 def test_the_folder_itself_may_be_a_link(folder: Path, releases: Releases, tmp_path: Path) -> None:

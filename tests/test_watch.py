@@ -332,6 +332,19 @@ def test_the_directory_vanishes_and_comes_back(how: str, plugins: Path, poll: bo
     run(plugins, poll, body)
 
 
+def test_another_directory_takes_its_place_at_once(plugins: Path, tmp_path: Path) -> None:
+    write(tmp_path / "next" / "goose")
+
+    async def body(watched: Watched) -> None:
+        os.rename(plugins, tmp_path / "away")
+        os.rename(tmp_path / "next", plugins)
+        await watched.rescan()
+        (plugins / "goose" / "manifest.yaml").write_text("name: y")
+        assert await watched.told("goose") == {"goose"}
+
+    run(plugins, False, body)
+
+
 def test_the_directory_is_a_link_that_is_pointed_elsewhere(plugins: Path, poll: bool, tmp_path: Path) -> None:
     other = tmp_path / "other"
     write(other / "goose")
