@@ -307,6 +307,25 @@ def test_a_link_to_another_plugins_folder(plugins: Path, poll: bool) -> None:
     run(plugins, poll, body)
 
 
+def test_a_link_that_leads_away_is_not_followed(
+    plugins: Path, poll: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plugins / "duck" / "away").symlink_to(write(tmp_path / "large"))
+    begun = Mock(side_effect=watchfiles.watch)
+    monkeypatch.setattr("watchfiles.watch", begun)
+
+    async def body(watched: Watched) -> None:
+        (plugins / "neko" / "manifest.yaml").write_text("name: y")
+        assert await watched.told("neko") == {"neko"}
+        assert not begun.called
+        (plugins / "duck" / "away").unlink()
+        assert await watched.heard("duck") == {"duck"}
+        await watched.begun(1 if poll else 2)
+        assert begun.called is not poll
+
+    run(plugins, poll, body)
+
+
 def test_folders_that_share_files() -> None:
     links = {"current": "/p/v2", "inner": "/p/v2/sub", "far": "/srv/x", "other": "/srv/x"}
 

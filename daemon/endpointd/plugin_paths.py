@@ -9,6 +9,7 @@ from pathlib import Path
 
 from endpointd.digest import Signature, signature
 from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, is_plugin_folder, may_be_environment
+from endpointd.tree import Item, Kind, walk
 
 
 def folder_of(directory: str, path: str) -> str:
@@ -54,6 +55,19 @@ def signatures(directory: str) -> dict[str, Signature]:
     with os.scandir(directory) as entries:
         names = [entry.name for entry in entries if is_plugin_folder(entry.name) and entry.is_dir()]
     return {name: signature(Path(directory, name)) for name in names}
+
+
+def leads_away(directory: str) -> bool:
+    """Whether a plugin's folder has a link to a folder outside it. Such a plugin is not served, but watchfiles would
+    follow the link and watch, say, all of `/usr`. Raises `OSError`."""
+    with os.scandir(directory) as entries:
+        roots = [os.path.realpath(entry.path) for entry in entries if entry.is_dir()]
+    return any(_is_away(root, item) for root in roots for item in walk(Path(root), lambda _: None))
+
+
+def _is_away(root: str, item: Item) -> bool:
+    path = os.path.join(root, item.path)
+    return item.kind is Kind.LINK and os.path.isdir(path) and not f"{os.path.realpath(path)}/".startswith(f"{root}/")
 
 
 def differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:

@@ -21,7 +21,15 @@ import watchfiles
 from watchfiles import Change
 
 from endpointd.filesystems import kind_of, tells_changes
-from endpointd.plugin_paths import differing, folder_of, is_part_of_plugin, link_targets, sharing, signatures
+from endpointd.plugin_paths import (
+    differing,
+    folder_of,
+    is_part_of_plugin,
+    leads_away,
+    link_targets,
+    sharing,
+    signatures,
+)
 
 STEP_SECONDS = 0.05
 """How often the watch looks whether there were events; each time wakes the process. A change is told after one or two.
@@ -136,7 +144,9 @@ class _Watcher:
                 links = link_targets(real)
                 self._is_away = False
                 if self._must_poll([real, *links.values()]):
-                    self._ask(real)
+                    self._ask(real, lambda _: True)
+                elif leads_away(real):
+                    self._ask(real, leads_away)
                 else:
                     self._listen(real, links)
             except (OSError, RuntimeError) as error:
@@ -214,8 +224,8 @@ class _Watcher:
 
     # Where it must be asked
 
-    def _ask(self, real: str) -> None:
-        """Until the directory is elsewhere. Raises `OSError`."""
+    def _ask(self, real: str, must_ask: Callable[[str], bool]) -> None:
+        """Until the directory is elsewhere, or a change makes asking needless. Raises `OSError`."""
         before = signatures(real)
         self._rescan()
         while not self.stopped.wait(LOOK_SECONDS) and not self._is_elsewhere(real):
@@ -224,6 +234,8 @@ class _Watcher:
             before = now
             if names:
                 self._tell(names)
+                if not must_ask(real):
+                    return
 
 
 class _Pulse:
