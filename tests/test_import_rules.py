@@ -32,27 +32,33 @@ HOST_LAYERS = [
     "setting_types settings_file",
     "settings",
     # Pure: what plugins are, and what is decided about them.
-    "manifest.* supervisor.state supervisor.backoff supervisor.limits gateway.heads gateway.problems",
+    "manifest.* supervisor.state supervisor.backoff supervisor.failure supervisor.limits supervisor.pings"
+    " supervisor.recycling gateway.heads gateway.problems",
     "catalog endpoints filesystems leftout routing settling",
     # What touches the world.
-    "channel disk folder journal logs notify gateway.clocks gateway.date scaffold.* tree",
-    "scanning",
+    "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree",
     "digest",
     "plugin_paths releases staging",
-    "watch",
+    "intake watch",
+    "rollbacks",
     "supervisor.keeper supervisor.prctl supervisor.usage supervisor.users",
     "supervisor.reaper",
-    "supervisor.admission supervisor.launch supervisor.output supervisor.process",
+    "supervisor.admission supervisor.launch supervisor.news supervisor.output supervisor.process supervisor.starts",
     "supervisor.worker",
-    "loading supervisor.supervisor",
+    "loading supervisor.crew",
+    "supervisor.lives",
+    "supervisor.supervisor",
     "gateway.client",
     "gateway.http",
     "gateway.relay",
     "gateway.gateway",
     "gateway.server",
     # Whole.
+    "reporting versions",
     "plugins",
+    "live",
     "admin.*",
+    "operations",
     "app",
     "cli.*",
     "__main__ testing.*",
@@ -64,8 +70,8 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
-    " supervisor.backoff supervisor.limits gateway.heads gateway.problems catalog endpoints routing scaffold.names"
-    " testing.environ admin.names admin.problems cli.humane"
+    " supervisor.backoff supervisor.failure supervisor.limits supervisor.pings supervisor.recycling gateway.heads"
+    " gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names admin.problems cli.humane"
     " filesystems leftout settling",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])

@@ -29,6 +29,8 @@ VALUES = {
     "N": ("11", "12", "13"),
     "SECONDS": ("1.5", "2", "3.25"),
     "true|false": ("true", "false", "true"),
+    "auto|poll|off": ('"poll"', '"off"', '"poll"'),
+    "NAME": ('"alice"', '"1001"', '"bob"'),
 }
 
 
@@ -114,6 +116,11 @@ def test_relative_paths_in_the_file_begin_at_its_folder(file: Path) -> None:
         ("limit_body", "0", "greater than or equal to 1"),
         ("limit_body", "12parsec", "parsec"),
         ("limit_connections", "0", "greater than or equal to 1"),
+        ("nice", "-1", "greater than or equal to 0"),
+        ("nice", "20", "less than or equal to 19"),
+        ("limit_files", "-1", "greater than or equal to 0"),
+        ("user", "two words", "neither blanks nor colons"),
+        ("user", " ", "neither blanks nor colons"),
         ("log_level", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("log_format", "xml", "'auto', 'console' or 'json'"),
         ("development", "maybe", "valid boolean"),
@@ -265,7 +272,7 @@ def test_every_shared_limit_can_be_set_for_one_plugin(name: str, file: Path) -> 
     value = VALUES[form_of(Settings.model_fields[name]).metavar][0]
     file.write_text(f'[plugin."a/b"]\n{name} = {value}')
     settings = load({"config": str(file)}).settings
-    assert written(getattr(settings.for_plugin("a/b"), name)) == value
+    assert written(getattr(settings.for_plugin("a/b"), name)) == as_text(value)
     assert getattr(settings.for_plugin("a/c"), name) == Settings.model_fields[name].default
 
 
@@ -289,6 +296,14 @@ def test_settings_never_change() -> None:
 def test_listen_addresses_are_split(text: str, address: tuple[str, int]) -> None:
     assert split_listen(text) == address
     assert load({"listen": text}).settings.listen_address == address
+
+
+def test_the_number_of_a_user_needs_no_quotes(file: Path) -> None:
+    file.write_text('user = 1001\n[plugin."a/b"]\ngroup = 1002\n')
+    limits = load({"config": str(file)}).settings.for_plugin("a/b")
+    assert (limits.user, limits.group) == ("1001", "1002")
+    file.write_text("user = true")
+    assert "valid string" in str(problems_of({"config": str(file)}))
 
 
 def test_a_public_url_loses_its_last_slash() -> None:

@@ -5,75 +5,133 @@ import gc
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 import uvloop
 
+from endpointd import staging
+from endpointd.admin.server import AdminServer
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import HttpLimits
 from endpointd.gateway.server import HttpServer, bind, build_server
+from endpointd.intake import Intake
+from endpointd.live import Live
 from endpointd.notify import notify
+from endpointd.operations import Operations
+from endpointd.pins import Pins
 from endpointd.plugins import Plugins
-from endpointd.reports import Announce
-from endpointd.scanning import scan
+from endpointd.releases import Releases
+from endpointd.reporting import report
+from endpointd.reports import Announce, PluginReport
+from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
+from endpointd.supervisor.reaper import reaper
+from endpointd.supervisor.users import find_account
 
 GC_THRESHOLD = 10_000
 """New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
 
+LOOK = 1.0
+"""Seconds between two looks after the workers."""
+
+FIXED = ("config", "plugins", "state", "listen", "public_url", "trusted_proxies", "log_format", "watch", "development")
+"""Settings that only a new start can change."""
+
 log = structlog.get_logger()
 
 
-def run(settings: Settings, announce: Announce | None = None) -> int:
+def run(settings: Settings, announce: Announce | None = None, reload: Callable[[], Settings] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status.
 
     `announce` is called once, with the base URL and a report for each folder, when it is known which plugins run.
+    `reload` reads the settings again, when SIGHUP or an operator asks for it; it raises `OperatorError`.
     Raises `OperatorError` when the daemon cannot start.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Daemon(settings, announce).run())
+        return runner.run(Daemon(settings, announce, reload or (lambda: settings)).run())
 
 
 class Daemon:
     """One run of the daemon. `run` may be called once."""
 
-    def __init__(self, settings: Settings, announce: Announce | None) -> None:
+    def __init__(self, settings: Settings, announce: Announce | None, reload: Callable[[], Settings]) -> None:
         self._settings = settings
         self._announce = announce
+        self._read_settings = reload
         self._clocks = Clocks()
-        self._plugins = Plugins(settings)
+        self._releases = None if settings.development else Releases(settings.state / "releases")
+        intake = Intake(settings.plugins, self._releases)
+        pins = Pins(settings.state / "pins.json")
+        self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
+        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service)
+        self._live = Live(settings.plugins, intake, self._plugins)
+        self._operations = Operations(
+            settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
+        )
+        self._base = settings.public_url or ""
         self._signals = 0
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
-        entries = scan(self._settings.plugins)
-        _make_state(self._settings.state)
-        listener = _listen(self._settings)
-        url = _url(listener)
-        self._server = self._build_server()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._end)
-        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        self._plugins.serve(entries)
-        telling = asyncio.create_task(self._tell(url))
-        stopping = asyncio.create_task(self._stop.wait())
+        settings = self._settings
+        _make_state(settings.state)
+        _check_user(settings)
+        admin = await AdminServer.start(self._operations, settings)
         try:
-            done, _ = await asyncio.wait({stopping, serving, telling}, return_when=asyncio.FIRST_COMPLETED)
-            if telling in done:
-                telling.result()
-                await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            return await self._run()
+        finally:
+            await admin.stop()
+
+    async def _run(self) -> int:
+        listener = _listen(self._settings)
+        await asyncio.to_thread(self._clean)
+        reaper.start()
+        url = _url(listener)
+        self._base = self._settings.public_url or url
+        self._server = self._build_server()
+        self._take_signals()
+        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        stopping = asyncio.create_task(self._stop.wait())
+        tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
+        try:
+            await self._until({stopping, serving}, tasks)
         finally:
             stopping.cancel()
-            telling.cancel()
+            for task in tasks:
+                task.cancel()
             await self._shut_down(serving)
         return 0
 
+    async def _until(self, ends: set["asyncio.Task[object]"], tasks: list["asyncio.Task[None]"]) -> None:
+        """Wait for one of `ends`, or for the failure of one of `tasks`, which is raised."""
+        pending: set[asyncio.Task[object]] = {*tasks}
+        while True:
+            done, _ = await asyncio.wait(ends | pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done & pending:
+                task.result()
+            pending -= done
+            if done & ends:
+                return
+
+    def _clean(self) -> None:
+        """Remove what a daemon that was killed has left."""
+        if self._releases is not None:
+            self._releases.clean()
+        staging.clean(self._settings.plugins)
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_or_tell()))
+
     def _build_server(self) -> HttpServer:
         settings = self._settings
-        gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url)
+        gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url, self._plugins.gone)
         limits = HttpLimits(
             settings.limit_uri,
             settings.limit_header,
@@ -90,27 +148,65 @@ class Daemon:
             trusted_proxies=[str(network) for network in settings.trusted_proxies],
         )
 
-    # Telling
+    # The run
 
-    async def _tell(self, url: str) -> None:
-        """When it is known what runs, say so: to the operator, to the log, to the service manager."""
+    async def _begin(self, url: str) -> None:
+        """Serve what is there, tell what runs, and follow the changes."""
+        await self._live.begin()
         await self._plugins.settled()
+        self._tell(url)
+        if self._settings.watch != "off":
+            await self._live.run(poll=True if self._settings.watch == "poll" else None)
+
+    def _tell(self, url: str) -> None:
+        """To the operator, to the log, to the service manager."""
         # What was imported and built stays for good. Without this, each full collection looks at all of it again and
         # stops every request for tens of milliseconds.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        base = self._settings.public_url or url
-        reports = self._plugins.reports(base)
-        for report in reports:
-            if report.reasons:
-                log.error("plugin.not_served", folder=report.folder, plugin=report.plugin, reasons=report.reasons)
+        reports = self._reports()
+        for one in reports:
+            if one.reasons:
+                log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
             elif self._announce is None:
-                log.info("plugin.served", plugin=report.plugin, urls=[location for _, location in report.interfaces])
-        log.info("ready", url=url, plugins=sum(not report.reasons for report in reports))
+                log.info("plugin.served", plugin=one.plugin, urls=[location for _, location in one.interfaces])
+        log.info("ready", url=url, plugins=sum(not one.reasons for one in reports))
         if self._announce is not None:
-            self._announce(base, reports)
+            self._announce(self._base, reports)
         notify(READY=1, X_ENDPOINTD_URL=url)
+
+    def _reports(self) -> list[PluginReport]:
+        served = self._plugins.served
+        return [
+            report(status, self._plugins.why_unmounted(served[status.id]) if status.id else "")
+            for status in self._operations.statuses()
+        ]
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK)
+            self._plugins.look(loop.time())
+
+    # The configuration
+
+    async def _reload_or_tell(self) -> None:
+        try:
+            await self._reload()
+        except OperatorError as error:
+            log.error("configuration.refused", code=error.code, message=error.message, remedy=error.remedy)
+
+    async def _reload(self) -> None:
+        """Read the settings again and hold the plugins to them. Raises `OperatorError`, and then nothing changes."""
+        settings = self._read_settings()
+        fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
+        if fixed:
+            log.warning("configuration.needs_restart", settings=fixed)
+        settings = settings.model_copy(update={name: getattr(self._settings, name) for name in fixed})
+        self._settings = settings
+        self._plugins.apply(settings)
+        log.info("configuration.reloaded")
 
     # The end
 
@@ -132,12 +228,21 @@ class Daemon:
         finally:
             self._clocks.stop()
             await self._plugins.stop()
+            await reaper.stop()
             log.info("stopped")
+
+
+def _check_user(settings: Settings) -> None:
+    """Raises `OperatorError` when there is no such user as plugins are to run as."""
+    find_account(settings.user, settings.group)
+    if os.geteuid() == 0 and settings.user is None:
+        log.warning("plugins.run_as_root", remedy="name another user for them with the setting user")
 
 
 def _make_state(state: Path) -> None:
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Workers of another user run what is in it, and what is secret in it has a mode of its own.
+        state.mkdir(mode=0o711, parents=True, exist_ok=True)
         writable = os.access(state, os.W_OK | os.X_OK)
     except OSError as error:
         raise _state_error(state, error.strerror or str(error)) from error

@@ -1,7 +1,8 @@
-"""Which of the folders that were found are served, and why the others are not. Pure."""
+"""Which of the folders that were found are served, why the others are not, and what is to be done about it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
@@ -9,34 +10,78 @@ from endpointd.manifest.model import Plugin
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One folder of the plugins directory. `plugin` is None when it cannot be served; `findings` say why."""
+    """One folder of the plugins directory. `plugin` is None when it cannot be served; `findings` say why.
+
+    `root` is where the files are that a worker is to run, `digest` stands for their content.
+    """
 
     folder: str
     plugin: Plugin | None
     findings: tuple[Finding, ...]
+    root: Path | None = None
+    digest: str | None = None
 
 
-def settle(entries: Iterable[Entry]) -> list[Entry]:
-    """In the order of their folders' names; of several folders with one plugin, the first is served."""
-    settled: list[Entry] = []
-    owners: dict[str, str] = {}
-    for entry in sorted(entries, key=lambda entry: entry.folder):
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A plugin that is served: from which folder, and which of its contents was last asked for."""
+
+    folder: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What leads from the plugins that are served to those that are found: entries to begin with, entries whose
+    content has changed, entries that are the same in another folder, and ids of plugins that are gone."""
+
+    add: tuple[Entry, ...] = ()
+    change: tuple[Entry, ...] = ()
+    move: tuple[Entry, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+def settle(entries: Iterable[Entry], owners: Mapping[str, str]) -> list[Entry]:
+    """In the order of their folders' names. Of several folders with one plugin, the one is served that `owners`, a
+    folder for each plugin that is served already, names; else the first."""
+    found = sorted(entries, key=lambda entry: entry.folder)
+    chosen: dict[str, str] = {}
+    for entry in found:
         if entry.plugin is not None:
-            owner = owners.setdefault(entry.plugin.id, entry.folder)
-            if owner != entry.folder:
-                entry = _refuse(entry, entry.plugin, owner)
-        settled.append(entry)
-    return settled
+            is_owner = owners.get(entry.plugin.id) == entry.folder
+            if is_owner or entry.plugin.id not in chosen:
+                chosen[entry.plugin.id] = entry.folder
+    return [_refuse_if_second(entry, chosen) for entry in found]
 
 
-def _refuse(entry: Entry, plugin: Plugin, owner: str) -> Entry:
+def _refuse_if_second(entry: Entry, chosen: Mapping[str, str]) -> Entry:
+    if entry.plugin is None or chosen[entry.plugin.id] == entry.folder:
+        return entry
+    owner = chosen[entry.plugin.id]
     finding = Finding(
         severity=Severity.ERROR,
         code="plugin_duplicate",
-        message=f"the folders {owner!r} and {entry.folder!r} both hold the plugin {plugin.id}",
+        message=f"the folders {owner!r} and {entry.folder!r} both hold the plugin {entry.plugin.id}",
         file="manifest.yaml",
         line=None,
         key="name",
         remedy=f"remove one of them; {owner!r} is served",
     )
     return replace(entry, plugin=None, findings=(*entry.findings, finding))
+
+
+def plan(standing: Mapping[str, Standing], entries: Iterable[Entry]) -> Plan:
+    """What is to be done so that `entries`, settled, are what is served. `standing` has the plugins by their ids.
+
+    A folder that cannot be served any more keeps the plugin that it has: the last good content goes on answering.
+    """
+    entries = list(entries)
+    wanted = {entry.plugin.id: entry for entry in entries if entry.plugin is not None}
+    broken = {entry.folder for entry in entries if entry.plugin is None}
+    both = [(standing[name], entry) for name, entry in wanted.items() if name in standing]
+    return Plan(
+        add=tuple(entry for name, entry in wanted.items() if name not in standing),
+        change=tuple(entry for before, entry in both if before.digest != entry.digest),
+        move=tuple(entry for before, entry in both if before.digest == entry.digest and before.folder != entry.folder),
+        remove=tuple(name for name, one in standing.items() if name not in wanted and one.folder not in broken),
+    )

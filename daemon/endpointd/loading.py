@@ -8,12 +8,17 @@ from typing import Any
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.settings import PluginLimits
+from endpointd.supervisor.limits import ProcessLimits
+from endpointd.supervisor.users import find_account
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 
 _KEY = "extra.python.source"
 
 
-def order_for(folder: Path, plugin: Plugin, limits: PluginLimits, *, development: bool) -> WorkerOrder:
+def order_for(
+    folder: Path, plugin: Plugin, limits: PluginLimits, *, development: bool, release: str | None = None
+) -> WorkerOrder:
+    """Raises `OperatorError` when there is no such user as the plugin is to run as."""
     return WorkerOrder(
         folder=folder.resolve(),
         sources=tuple((source, _KEY) for source in plugin.sources),
@@ -22,6 +27,10 @@ def order_for(folder: Path, plugin: Plugin, limits: PluginLimits, *, development
         development=development,
         clock_start=limits.clock_start,
         clock_kill=limits.clock_kill,
+        clock_ping=limits.clock_ping,
+        limits=ProcessLimits(limits.limit_files, limits.limit_memory, limits.limit_processes, limits.nice),
+        account=find_account(limits.user, limits.group),
+        release=release,
     )
 
 

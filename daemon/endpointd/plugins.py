@@ -1,132 +1,252 @@
-"""The plugins that this daemon serves: for each folder a supervisor, and the endpoint at which it answers."""
+"""The plugins that this daemon serves: for each a supervisor, and the endpoint at which it answers."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
-from endpointd.catalog import Entry
+import structlog
+
+from endpointd.catalog import Entry, Standing, plan, settle
 from endpointd.endpoints import automatic_endpoint
+from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.gateway.gateway import Mount
-from endpointd.gateway.relay import RelayLimits
-from endpointd.loading import finding_of, order_for
-from endpointd.manifest.findings import Severity
+from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
-from endpointd.reports import PluginReport
-from endpointd.routing import RouteTable
-from endpointd.settings import PluginLimits, Settings
-from endpointd.supervisor.state import Policy, State
-from endpointd.supervisor.supervisor import Clocks, Supervisor
+from endpointd.settings import Settings
+from endpointd.supervisor.starts import Starts
+from endpointd.supervisor.state import State
+from endpointd.supervisor.supervisor import Supervisor
+from endpointd.supervisor.users import find_account
+from endpointd.supervisor.worker import WorkerOrder
+from endpointd.versions import Version, mount
+
+GONE_REMEMBERED = 1024
+"""Hook ids of plugins that were removed, and are told so, until there are more."""
+
+log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Served:
-    """One folder. `supervisor` is None when the plugin in it cannot be served at all."""
+    """One plugin. `entry` is the folder's last good content, `wanted` the version that is to serve; `versions` holds
+    it, the one that serves, and what the supervisor may go back to."""
 
     entry: Entry
-    supervisor: Supervisor | None
+    wanted: Version
+    supervisor: Supervisor
+    versions: list[Version] = field(default_factory=list)
+
+    @property
+    def serving(self) -> Version:
+        """The version that answers, or is to answer as soon as one does."""
+        return self.versions[0]
 
 
 class Plugins:
-    """Owns every supervisor, and `mounts`: what the gateway finds at each hook id."""
+    """Owns every supervisor, and `mounts`: what the gateway finds at each hook id.
 
-    def __init__(self, settings: Settings) -> None:
+    `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
+    operator wants that. `in_service` is called in a thread, with a plugin's id and the digests of its versions, the one
+    that serves first, whenever that is another one.
+    """
+
+    def __init__(
+        self, settings: Settings, choose: Callable[[Entry], Entry], in_service: Callable[[str, list[str]], None]
+    ) -> None:
         self._settings = settings
+        self._choose = choose
+        self._in_service = in_service
+        self._starts = Starts(settings.starts_at_once)
         self._mounts: dict[str, Mount] = {}
-        self._served: list[Served] = []
+        self._gone: OrderedDict[str, str] = OrderedDict()
+        self._served: dict[str, Served] = {}
+        self._entries: dict[str, Entry] = {}
+        self._doing: set[asyncio.Task[None]] = set()
 
     @property
     def mounts(self) -> Mapping[str, Mount]:
         return self._mounts
 
     @property
+    def gone(self) -> Mapping[str, str]:
+        """The plugins that were removed, by their hook ids."""
+        return self._gone
+
+    @property
+    def served(self) -> Mapping[str, Served]:
+        """By the plugins' ids."""
+        return self._served
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """By the folders' names, settled."""
+        return self._entries
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
     def in_flight(self) -> int:
         """Requests under way, in all plugins."""
-        return sum(supervisor.in_flight for supervisor in self._supervisors())
+        return sum(served.supervisor.crew.in_flight for served in self._served.values())
 
-    def serve(self, entries: Iterable[Entry]) -> None:
-        """Start the worker of each plugin that can be served, and mount its endpoint."""
-        for entry in entries:
-            supervisor = None if entry.plugin is None else self._serve(entry, entry.plugin)
-            self._served.append(Served(entry, supervisor))
+    def find(self, plugin_id: str) -> Served:
+        """Raises `PluginUnknown`."""
+        served = self._served.get(plugin_id)
+        if served is None:
+            raise PluginUnknown(plugin_id, self._served)
+        return served
 
-    async def settled(self) -> None:
-        """Wait until it is known of each plugin whether it runs."""
-        for supervisor in self._supervisors():
-            await supervisor.settled()
+    # What is served
 
-    async def stop(self) -> None:
-        """Let every worker finish, and end it. Returns when no process is left."""
-        async with asyncio.TaskGroup() as group:
-            for supervisor in self._supervisors():
-                group.create_task(supervisor.stop())
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Serve what `entries`, all folders that there are, hold; and nothing else."""
+        owners = {name: served.entry.folder for name, served in self._served.items()}
+        settled = [self._expect_runnable(entry) for entry in settle(entries, owners)]
+        self._tell_refused(settled)
+        self._entries = {entry.folder: entry for entry in settled}
+        standing = {name: Standing(one.entry.folder, one.entry.digest) for name, one in self._served.items()}
+        steps = plan(standing, settled)
+        for name in steps.remove:
+            self._remove(name)
+        for entry in steps.add:
+            self._add(entry)
+        for entry in steps.change:
+            self.change(entry)
+        for entry in steps.move:
+            self._served[_plugin(entry).id].entry = entry
+        self._mount_the_unmounted()
 
-    def kill(self) -> None:
-        """End every worker at once."""
-        for supervisor in self._supervisors():
-            supervisor.kill()
+    def _expect_runnable(self, entry: Entry) -> Entry:
+        """The entry, refused when the settings name a user for it that there is not."""
+        if entry.plugin is None:
+            return entry
+        limits = self._settings.for_plugin(entry.plugin.id)
+        try:
+            find_account(limits.user, limits.group)
+        except OperatorError as error:
+            finding = Finding(Severity.ERROR, error.code, error.message, None, None, None, error.remedy)
+            return replace(entry, plugin=None, findings=(*entry.findings, finding))
+        return entry
 
-    def reports(self, base: str) -> list[PluginReport]:
-        """What became of each folder; `base` is what URLs begin with."""
-        return [self._report(served.entry, served.supervisor, base) for served in self._served]
+    def _tell_refused(self, settled: Iterable[Entry]) -> None:
+        for entry in settled:
+            before = self._entries.get(entry.folder)
+            if entry.plugin is None and (before is None or before.findings != entry.findings):
+                log.error("folder.refused", folder=entry.folder, findings=[str(finding) for finding in entry.findings])
 
-    def _supervisors(self) -> list[Supervisor]:
-        return [served.supervisor for served in self._served if served.supervisor is not None]
-
-    # Serving
-
-    def _serve(self, entry: Entry, plugin: Plugin) -> Supervisor:
-        limits = self._settings.for_plugin(plugin.id)
-        order = order_for(self._settings.plugins / entry.folder, plugin, limits, development=self._settings.development)
-        supervisor = Supervisor(
-            plugin.id,
-            order,
-            Clocks(limits.clock_queue, limits.clock_drain, limits.clock_cancel_grace, limits.restart_longest),
-            limits.queue_size,
-            Policy(limits.restart_limit, limits.restart_stable),
-        )
-        self._mount(plugin, supervisor, limits)
+    def _add(self, entry: Entry) -> None:
+        version = Version.of(self._choose(entry), self._settings)
+        name = version.plugin.id
+        supervisor = Supervisor(name, version.order, version.rules, self._starts, partial(self._serve, name))
+        served = self._served[name] = Served(entry, version, supervisor, [version])
+        log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
+        self._mount(served)
         supervisor.start()
-        return supervisor
 
-    def _mount(self, plugin: Plugin, supervisor: Supervisor, limits: PluginLimits) -> None:
-        endpoint = automatic_endpoint(plugin) if self._settings.auto_endpoints else None
-        if endpoint is None or endpoint.hook_id in self._mounts:
+    def change(self, entry: Entry) -> None:
+        """The folder of a plugin that is served has this content now."""
+        served = self._served[_plugin(entry).id]
+        served.entry = entry
+        self._want(served, Version.of(self._choose(entry), self._settings))
+
+    def _want(self, served: Served, version: Version) -> None:
+        if version.is_run_as(served.wanted):
+            # The same worker does; only what it is held to may be another.
+            version = replace(version, order=served.wanted.order)
+            served.versions = [version if one is served.wanted else one for one in served.versions]
+            served.wanted = version
+            served.supervisor.regulate(version.rules)
+            self._mount(served)
             return
-        places = {source: place for place, source in enumerate(plugin.sources)}
-        self._mounts[endpoint.hook_id] = Mount(
-            endpoint,
-            RouteTable(plugin.interfaces),
-            tuple(places[interface.source] for interface in plugin.interfaces),
-            supervisor,
-            RelayLimits(
-                self._settings.limit_body,
-                limits.clock_first_byte,
-                limits.clock_idle,
-                limits.clock_total,
-                limits.clock_client_idle,
-            ),
-        )
+        log.info("plugin.changed", plugin=version.plugin.id, release=version.order.release)
+        served.wanted = version
+        served.versions.append(version)
+        if served.supervisor.life.state is not State.RUNNING:
+            self._serve(version.plugin.id, version.order)
+        served.supervisor.replace(version.order, version.rules)
 
-    # Reporting
+    def reset(self, plugin_id: str) -> None:
+        """Another worker for what is wanted, also when that has failed before."""
+        served = self.find(plugin_id)
+        if served.wanted not in served.versions:
+            served.versions.append(served.wanted)
+        served.supervisor.replace(served.wanted.order, served.wanted.rules)
 
-    def _report(self, entry: Entry, supervisor: Supervisor | None, base: str) -> PluginReport:
-        plugin = entry.plugin
-        if plugin is None or supervisor is None:
-            reasons = tuple(str(finding) for finding in entry.findings if finding.severity is Severity.ERROR)
-            return PluginReport(entry.folder, None, (), reasons)
-        if supervisor.life.state is not State.RUNNING:
-            return PluginReport(entry.folder, plugin.id, (), _reasons(supervisor))
-        mount = self._mounts.get(plugin.name)
-        if mount is None or mount.supervisor is not supervisor:
-            return PluginReport(entry.folder, plugin.id, (), (self._why_unmounted(plugin),))
-        interfaces = tuple(
-            (interface.method, f"{base}/e/{mount.endpoint.hook_id}{interface.path}")
-            for interface in plugin.interfaces
-            if not interface.hidden
-        )
-        return PluginReport(entry.folder, plugin.id, interfaces, ())
+    def _remove(self, plugin_id: str) -> None:
+        served = self._served.pop(plugin_id)
+        log.info("plugin.removed", plugin=plugin_id, folder=served.entry.folder)
+        for hook_id in [hook for hook, one in self._mounts.items() if one.supervisor is served.supervisor]:
+            del self._mounts[hook_id]
+            self._gone[hook_id] = plugin_id
+            if len(self._gone) > GONE_REMEMBERED:
+                self._gone.popitem(last=False)
+        self._do(served.supervisor.stop())
 
-    def _why_unmounted(self, plugin: Plugin) -> str:
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in the background that has to be done before the daemon ends."""
+        task = asyncio.create_task(work)
+        self._doing.add(task)
+        task.add_done_callback(self._has_done)
+
+    def _has_done(self, task: "asyncio.Task[None]") -> None:
+        self._doing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("plugins.defect", exc_info=task.exception())
+
+    def apply(self, settings: Settings) -> None:
+        """Hold every plugin to other settings; a worker is replaced only where it has to be."""
+        self._settings = settings
+        for served in self._served.values():
+            self._want(served, Version.of(self._choose(served.entry), settings))
+
+    # Where it is served
+
+    def _serve(self, plugin_id: str, order: WorkerOrder) -> None:
+        """Requests go to a worker of `order` from now on."""
+        served = self._served.get(plugin_id)
+        if served is None:
+            return
+        serving = next(version for version in served.versions if version.order is order)
+        # What came before the one that serves is what the supervisor may go back to; anything older is forgotten.
+        kept = [serving, served.serving, served.wanted]
+        served.versions = list(dict.fromkeys(kept))
+        self._mount(served)
+        digests = [version.digest for version in served.versions if version.digest is not None]
+        self._do(asyncio.to_thread(self._in_service, plugin_id, digests))
+
+    def _mount(self, served: Served) -> None:
+        version, supervisor = served.serving, served.supervisor
+        endpoint = automatic_endpoint(version.plugin) if self._settings.auto_endpoints else None
+        for hook_id, one in list(self._mounts.items()):
+            if one.supervisor is supervisor and (endpoint is None or hook_id != endpoint.hook_id):
+                del self._mounts[hook_id]
+        if endpoint is None:
+            return
+        present = self._mounts.get(endpoint.hook_id)
+        if present is None or present.supervisor is supervisor:
+            self._gone.pop(endpoint.hook_id, None)
+            self._mounts[endpoint.hook_id] = mount(version, endpoint, supervisor, self._settings.limit_body)
+
+    def _mount_the_unmounted(self) -> None:
+        """A hook id that was another plugin's may be free now."""
+        mounted = {id(one.supervisor) for one in self._mounts.values()}
+        for served in self._served.values():
+            if id(served.supervisor) not in mounted:
+                self._mount(served)
+
+    def mounts_of(self, served: Served) -> list[Mount]:
+        return [one for one in self._mounts.values() if one.supervisor is served.supervisor]
+
+    def why_unmounted(self, served: Served) -> str:
+        """Why a plugin that runs has no endpoint; empty when it has one."""
+        plugin = served.serving.plugin
+        if self.mounts_of(served):
+            return ""
         if not self._settings.auto_endpoints:
             return "it has no endpoint, and auto_endpoints is off; switch that on"
         if plugin.name in self._mounts:
@@ -135,11 +255,32 @@ class Plugins:
         required = ", ".join(plugin.required_settings)
         return f"it has no endpoint of its own, because it requires settings: {required}; give them defaults"
 
+    # All at once
 
-def _reasons(supervisor: Supervisor) -> tuple[str, ...]:
-    failure = supervisor.failure
-    if failure is None:
-        return (f"its worker is {supervisor.life.state}",)
-    if failure.problems:
-        return tuple(str(finding_of(problem)) for problem in failure.problems)
-    return (f"{failure.message} [{failure.code}]", *failure.lines)
+    async def settled(self) -> None:
+        """Wait until it is known of each plugin whether it runs."""
+        for served in list(self._served.values()):
+            await served.supervisor.settled()
+
+    async def stop(self) -> None:
+        """Let every worker finish, and end it. Returns when no process is left."""
+        async with asyncio.TaskGroup() as group:
+            for served in self._served.values():
+                group.create_task(served.supervisor.stop())
+        while self._doing:
+            await asyncio.wait(self._doing)
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        for served in self._served.values():
+            served.supervisor.kill()
+
+    def look(self, now: float) -> None:
+        """Look after every worker; about once a second."""
+        for served in self._served.values():
+            served.supervisor.look(now)
+
+
+def _plugin(entry: Entry) -> Plugin:
+    assert entry.plugin is not None
+    return entry.plugin

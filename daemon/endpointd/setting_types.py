@@ -19,6 +19,7 @@ from pydantic_settings import NoDecode
 _A_YEAR = 365 * 24 * 3600
 _MAX_PORT = 65_535
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
+_USER = re.compile(r"[^\s:]+")
 _ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
 
 
@@ -56,7 +57,7 @@ def written(value: object) -> str:
 def _written_size(size: int) -> str:
     """Exact, in the largest unit that divides it."""
     for unit, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
-        if size % unit == 0:
+        if size and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
 
@@ -110,6 +111,17 @@ def _split_networks(value: object) -> object:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _number_as_text(value: object) -> object:
+    """In TOML the number of a user may stand without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_user(name: str | None) -> str | None:
+    if name is not None and not _USER.fullmatch(name):
+        raise ValueError("a name has neither blanks nor colons in it")
+    return name
 
 
 def refuse_text(value: object) -> object:
@@ -169,6 +181,20 @@ QueueSize = Annotated[
 Count = Annotated[
     int, BeforeValidator(_refuse_boolean), Field(ge=1, le=1_000_000), Form("N", "a whole number from 1 to 1000000")
 ]
+Bound = Annotated[
+    int,
+    BeforeValidator(_refuse_boolean),
+    Field(ge=0, le=1_000_000_000),
+    Form("N", "a whole number from 0 to 1000000000; 0 means no bound"),
+]
+SizeBound = Annotated[
+    ByteSize,
+    BeforeValidator(_refuse_boolean),
+    Form("SIZE", "a size such as 536870912 or 512MiB; 0 means no bound"),
+]
+WatchMode = Annotated[
+    Literal["auto", "poll", "off"], BeforeValidator(_lower), Form("auto|poll|off", "auto, poll or off")
+]
 Connections = Annotated[
     int,
     BeforeValidator(_refuse_boolean),
@@ -186,6 +212,15 @@ Grace = Annotated[
     BeforeValidator(_refuse_boolean),
     Field(ge=0, le=_A_YEAR, allow_inf_nan=False),
     Form("SECONDS", "a number of seconds up to a year; 0 means at once"),
+]
+Niceness = Annotated[
+    int, BeforeValidator(_refuse_boolean), Field(ge=0, le=19), Form("N", "a whole number from 0 to 19")
+]
+UserName = Annotated[
+    str | None,
+    BeforeValidator(_number_as_text),
+    AfterValidator(_check_user),
+    Form("NAME", "a name or a number"),
 ]
 EnvironmentVariables = Annotated[
     dict[str, str],

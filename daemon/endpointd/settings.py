@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from endpointd.setting_types import (
+    Bound,
     Clock,
     Concurrency,
     ConfigFile,
@@ -33,9 +34,13 @@ from endpointd.setting_types import (
     LogFormatValue,
     LogLevelValue,
     Networks,
+    Niceness,
     PublicUrl,
     QueueSize,
     Size,
+    SizeBound,
+    UserName,
+    WatchMode,
     refuse_text,
     split_listen,
 )
@@ -69,6 +74,9 @@ class SharedLimits(BaseModel):
         default=30, description="time that running requests have to finish when their worker is to stop"
     )
     clock_kill: Grace = Field(default=5, description="time from asking a worker to exit to killing it")
+    clock_ping: Clock = Field(
+        default=10, description="time that a worker may take to answer a ping; then it is killed and replaced"
+    )
     clock_cancel_grace: Grace = Field(
         default=10,
         description="time that a cancelled request has to leave its thread; then its worker is replaced",
@@ -80,6 +88,25 @@ class SharedLimits(BaseModel):
         default=10, description="time that a worker must have run for its next failure to count as the first"
     )
     restart_longest: Grace = Field(default=60, description="longest pause before a failed worker is started again")
+
+    recycle_requests: Bound = Field(default=0, description="requests after which a worker is replaced")
+    recycle_age: Clock = Field(default=0, description="time after which a worker is replaced")
+    recycle_memory: SizeBound = Field(
+        default=ByteSize(0), description="resident memory from which on a worker is replaced"
+    )
+    limit_files: Bound = Field(
+        default=1024, description="files that a worker may have open; with 0 as many as the daemon itself"
+    )
+    limit_memory: SizeBound = Field(
+        default=ByteSize(0), description="memory that a worker may take; beyond it the plugin gets a MemoryError"
+    )
+    limit_processes: Bound = Field(
+        default=0,
+        description="processes and threads that the user of a worker may have, all taken together; root has no bound",
+    )
+    nice: Niceness = Field(default=0, description="how much a worker stands back for others who want the processor")
+    user: UserName = Field(default=None, description="user that workers run as, when the daemon is root's")
+    group: UserName = Field(default=None, description="group that workers run as, instead of the user's own")
 
 
 class PluginLimits(SharedLimits):
@@ -111,6 +138,9 @@ class Settings(SharedLimits, BaseSettings):
     config: ConfigFile = Field(default=None, description="configuration file to read")
     plugins: Folder = Field(default=Path("plugins"), description="directory whose folders are the plugins to serve")
     state: Folder = Field(default=Path("state"), description="directory for what the daemon keeps; made when missing")
+    admin_group: UserName = Field(
+        default=None, description="group whose members may control the daemon, besides the user it runs as"
+    )
     listen: Listen = Field(default="127.0.0.1:8080", description="address to accept HTTP connections on")
     public_url: PublicUrl = Field(
         default=None,
@@ -119,6 +149,12 @@ class Settings(SharedLimits, BaseSettings):
     trusted_proxies: Networks = Field(
         default=(), description="proxies that are believed when they name the client in forwarding headers"
     )
+    watch: WatchMode = Field(
+        default="auto",
+        description="how changes of the plugins directory are noticed; auto polls where the file system tells nothing",
+    )
+    releases_kept: Count = Field(default=3, description="older releases of each plugin that are kept for a rollback")
+    starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
     auto_endpoints: Flag = Field(
         default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
     )
@@ -180,9 +216,9 @@ def flag_of(name: str) -> str:
 
 def group_of(name: str) -> str:
     """The heading that a setting stands under in help and documentation."""
-    if name in ("concurrency", "queue_size"):
+    if name in ("concurrency", "queue_size", "nice"):
         return "Limits"
-    headings = {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "log": "Log"}
+    headings = {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
     return headings.get(name.partition("_")[0], "Service")
 
 

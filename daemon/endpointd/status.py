@@ -55,7 +55,7 @@ class PluginStatus:
     id: str | None
     version: str | None
     state: str
-    since: float
+    since: float | None
     release: str | None = None
     previous_releases: tuple[str, ...] = ()
     pinned: bool = False

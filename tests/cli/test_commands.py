@@ -47,6 +47,20 @@ EVERY_FLAG = {
     "restart_limit": 18,
     "restart_stable": 19,
     "restart_longest": 20,
+    "clock_ping": 21,
+    "recycle_requests": 22,
+    "recycle_age": 23,
+    "recycle_memory": 24,
+    "watch": "poll",
+    "releases_kept": 25,
+    "starts_at_once": 26,
+    "admin_group": "27",
+    "limit_files": 28,
+    "limit_memory": 29,
+    "limit_processes": 30,
+    "nice": 11,
+    "user": "somebody",
+    "group": "some",
 }
 
 

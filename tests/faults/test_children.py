@@ -1,5 +1,4 @@
-"""A plugin's own children: they never speak on the wire, and never outlive the worker unless they have left its
-session."""
+"""A plugin's own children: they never speak on the wire, and never outlive the worker, wherever they go."""
 
 import signal
 from collections.abc import Iterator
@@ -13,12 +12,14 @@ from support.catalogue import fine, kill_worker, misbehave
 from support.processes import Watched
 
 IN_THE_GROUP = ("fork", "fork_leave", "fork_exit", "subprocess", "all_descriptors")
-OUTSIDE = ("session", "fork_session")
+OUTSIDE = ("session", "fork_session", "orphan")
+SECONDS = 2.0
+"""In which nothing is left of a daemon that was killed."""
 
 
 @pytest.fixture(scope="module")
 def daemon(serve_for_module: Serve) -> RunningDaemon:
-    return serve_for_module("children")
+    return serve_for_module("children", "exits")
 
 
 def start_child(daemon: RunningDaemon, way: str) -> Watched:
@@ -40,9 +41,9 @@ def child_of(daemon: RunningDaemon, way: str) -> Iterator[Watched]:
 
 @contextmanager
 def children_of(daemon: RunningDaemon) -> Iterator[dict[str, Watched]]:
-    """One child of each kind that does not leave its worker's group; none is left behind."""
+    """One child of each kind; none is left behind."""
     with ExitStack() as stack:
-        yield {way: stack.enter_context(child_of(daemon, way)) for way in IN_THE_GROUP}
+        yield {way: stack.enter_context(child_of(daemon, way)) for way in IN_THE_GROUP + OUTSIDE}
 
 
 @pytest.mark.parametrize("way", IN_THE_GROUP + OUTSIDE)
@@ -62,24 +63,32 @@ def test_children_end_with_a_worker_that_dies(daemon: RunningDaemon) -> None:
 
 
 @pytest.mark.parametrize("way", OUTSIDE)
-def test_a_child_that_has_left_holds_nothing_up(daemon: RunningDaemon, way: str) -> None:
+def test_a_child_that_has_left_lives_as_long_as_its_own_worker(daemon: RunningDaemon, way: str) -> None:
     """It holds the worker's output open, and is not waited for."""
     with child_of(daemon, way) as child:
+        kill_worker(daemon, "exits")
+        fine(daemon, "exits")
+        assert child.is_alive()
         before = kill_worker(daemon, "children")
         assert fine(daemon, "children") != before
-        assert child.is_alive()
+        assert child.ends_within()
 
 
 def test_children_end_with_a_worker_that_is_drained(serve: Serve) -> None:
     daemon = serve("children")
-    with children_of(daemon) as children, child_of(daemon, "session") as outsider:
-        assert daemon.stop() == 0
-        assert [way for way, child in children.items() if not child.ends_within()] == []
-        assert outsider.is_alive()
-
-
-def test_children_end_when_the_daemon_is_killed(serve: Serve) -> None:
-    daemon = serve("children")
     with children_of(daemon) as children:
+        assert daemon.stop() == 0
+        assert [way for way, child in children.items() if child.is_alive()] == []
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_nothing_is_left_when_the_daemon_is_killed(serve: Serve, stopped: bool) -> None:
+    """Though a worker that is stopped notices nothing."""
+    daemon = serve("children")
+    worker = fine(daemon, "children")
+    with children_of(daemon) as children, Watched(worker) as watched:
+        if stopped:
+            watched.send(signal.SIGSTOP)
         daemon.kill()
-        assert [way for way, child in children.items() if not child.ends_within()] == []
+        left = {**children, "worker": watched}
+        assert [way for way, child in left.items() if not child.ends_within(SECONDS)] == []

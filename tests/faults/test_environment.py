@@ -57,6 +57,7 @@ def test_a_plugins_own_variables_come_from_the_configuration(start_daemon: Daemo
     assert environment["LANG"] == PASSED_ON["LANG"]
 
 
-def test_a_worker_runs_in_its_plugins_folder(start_daemon: DaemonStarter, tmp_path: Path) -> None:
-    found = ask_environment(start_daemon, tmp_path)
-    assert Path(found["folder"]) == (tmp_path / "plugins" / "environment").resolve()
+def test_a_worker_runs_in_the_release_of_its_plugins_folder(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    found = Path(ask_environment(start_daemon, tmp_path)["folder"])
+    assert found.parent.name == "test+environment"
+    assert (found / "manifest.yaml").read_bytes() == (tmp_path / "plugins/environment/manifest.yaml").read_bytes()

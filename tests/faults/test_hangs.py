@@ -21,6 +21,7 @@ def test_a_request_that_never_ends_is_a_504_and_its_worker_is_replaced(serve: Se
         answer = misbehave(daemon, "hangs", f"way={way}")
         assert (answer.status, answer.code) == (504, "clock_first_byte")
         daemon.wait_for_log("worker.hung")
+        daemon.wait_for_log("worker.switched")
         assert fine(daemon, "hangs") != before
         assert worker.ends_within(10)
     fine(daemon)
@@ -30,7 +31,7 @@ def test_a_request_that_is_answered_but_never_closed_does_not_keep_its_place(ser
     daemon = serve("hangs", **CLOCKS, clock_idle=0.3)
     before = fine(daemon, "hangs")
     assert misbehave(daemon, "hangs", "way=closing").status == 200
-    daemon.wait_for_log("worker.hung")
+    daemon.wait_for_log("worker.switched")
     assert fine(daemon, "hangs") != before
 
 
@@ -51,7 +52,7 @@ def test_the_other_requests_of_a_replaced_worker_finish(serve: Serve, tmp_path: 
         with Client(daemon.url) as hung:
             answer = hung.request(f"/e/waits/?gate={never.path}")
             assert (answer.status, answer.code) == (504, "clock_first_byte")
-        daemon.wait_for_log("worker.hung")
+        daemon.wait_for_log("worker.switched")
         after = fine(daemon, "waits")
         assert after != before
         gate.open()
@@ -65,10 +66,29 @@ def test_the_requests_of_a_replaced_worker_are_counted(serve: Serve) -> None:
     daemon = serve("hangs", **{**CLOCKS, "clock_drain": 1})
     before = fine(daemon, "hangs")
     misbehave(daemon, "hangs", "way=sleep")
-    daemon.wait_for_log("worker.hung")
+    daemon.wait_for_log("worker.switched")
     assert fine(daemon, "hangs") != before
     daemon.stop()
     assert [event["in_flight"] for event in daemon.events() if event["event"] == "stopping"] == [1]
+
+
+@pytest.mark.parametrize("way", ["stop", "hold"])
+def test_a_worker_that_does_not_answer_a_ping_is_replaced(serve: Serve, way: str) -> None:
+    daemon = serve("hangs", clock_ping=1, clock_first_byte=0)
+    before = fine(daemon, "hangs")
+    answer = misbehave(daemon, "hangs", f"way={way}")
+    assert (answer.status, answer.code) == (502, "worker_gone")
+    assert fine(daemon, "hangs") != before
+    assert "did not answer a ping for 1 s" in daemon.wait_for_log("worker_unresponsive")
+
+
+def test_requests_wait_while_it_is_not_known_whether_their_worker_answers(serve: Serve) -> None:
+    daemon = serve("hangs", **{**CLOCKS, "clock_drain": 0.2})
+    before = fine(daemon, "hangs")
+    assert misbehave(daemon, "hangs", "way=stop").status == 504
+    daemon.wait_for_log("worker.hung")
+    # It goes to no worker that is stopped, but to the next one.
+    assert fine(daemon, "hangs") != before
 
 
 @pytest.mark.parametrize("way", ["thread", "stop"])

@@ -9,13 +9,13 @@ import pytest
 from endpointd.testing import DaemonStarter, RunningDaemon
 from faults.conftest import SETTINGS
 from support.catalogue import fine, kill_worker, misbehave, unexplained, write_catalogue
-from support.processes import Watched, children
+from support.processes import Watched, workers
 
 REASONS = {
     "raise": "importing source.py raised ZeroDivisionError: at import",
     "sys_exit": "importing source.py raised SystemExit: 3",
     "os_exit": "exited with status 3 before it was ready",
-    "kill": "was killed by SIGKILL (out of memory?) before it was ready",
+    "kill": "was killed by SIGKILL before it was ready",
     "sleep": "did not become ready in 0.5 s (still importing?); clock_start can be raised",
     "spin": "did not become ready in 0.5 s (still importing?); clock_start can be raised",
     "recurse": "RecursionError",
@@ -27,7 +27,12 @@ REASONS = {
 def write(directory: Path, *orders: str) -> Path:
     """The catalogue's plugin `importing`, to be imported as `orders` say, one after the other."""
     write_catalogue(directory, "importing")
-    (directory / "importing" / "orders").write_text("\n".join(orders))
+    file = directory / "importing" / "source.py"
+    # The release has a copy of the plugin's files for each version, so the orders are kept where all find them.
+    file.write_text(
+        file.read_text().replace('Path(__file__).with_name("orders")', f"Path({str(directory / '.orders')!r})")
+    )
+    (directory / ".orders").write_text("\n".join(orders))
     return directory
 
 
@@ -49,7 +54,7 @@ def test_one_failure_is_tried_again_at_once(start_daemon: DaemonStarter, tmp_pat
 
 @pytest.mark.parametrize("way", ["slow", "interrupt"])
 def test_what_is_no_failure_is_not_taken_for_one(start_daemon: DaemonStarter, tmp_path: Path, way: str) -> None:
-    daemon = start_daemon(write(tmp_path, way))
+    daemon = start_daemon(write(tmp_path, way), clock_ping=0.5)
     assert misbehave(daemon, "importing").body == b"imported"
     assert state_lines(daemon) == ["STARTING", "RUNNING"]
 
@@ -65,7 +70,7 @@ def test_a_crash_loop_ends_in_fatal(start_daemon: DaemonStarter, tmp_path: Path,
     assert answer.one("retry-after") is None
     assert state_lines(daemon) == ["STARTING", "BACKOFF"] * 2 + ["STARTING", "FATAL"]
     assert fine(daemon) == bystander
-    assert children(daemon.pid) == [bystander]
+    assert workers(daemon.pid) == [bystander]
     assert unexplained(daemon, "importing") == []
 
 
@@ -131,7 +136,7 @@ def test_a_worker_that_is_importing_ends_when_the_daemon_is_killed(
     bystander = fine(daemon)
     before = kill_worker(daemon, "importing")
     daemon.wait_for_log("<importing>")
-    [worker] = set(children(daemon.pid)) - {bystander, before}
+    [worker] = set(workers(daemon.pid)) - {bystander, before}
     with Watched(worker) as watched:
         try:
             daemon.kill()

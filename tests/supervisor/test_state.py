@@ -15,27 +15,31 @@ from endpointd.supervisor.state import (
     IllegalTransition,
     Life,
     Policy,
+    Stage,
     State,
     step,
 )
 
 GRID = """
-             start           stop           ready    refused  failed        hung                   wake            stable   ended
-    STOPPED  STARTING:SPAWN  =              -        -        -             =                      =               =        -
-    STARTING =               DRAINING:KILL  RUNNING  FATAL    BACKOFF:WAIT  =                      =               =        -
-    RUNNING  =               DRAINING:DRAIN -        -        BACKOFF:WAIT  STARTING:RETIRE,SPAWN  =               RUNNING  -
-    DRAINING -               =              =        =        =             =                      =               =        STOPPED
-    BACKOFF  STARTING:SPAWN  STOPPED        -        -        -             =                      STARTING:SPAWN  =        -
-    FATAL    STARTING:SPAWN  STOPPED        -        -        -             =                      =               =        -
+          start          stop                      replace                     ready   refused failed          hung                        wake           stable    ended   next-ready      next-failed  proved         old-lost
+STOPPED   STARTING:SPAWN =                         =                           -       -       -               =                           =              =         -       -               -            =              =
+STARTING  =              DRAINING:KILL             STARTING:KILL,SPAWN         RUNNING FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
+RUNNING   =              DRAINING:DRAIN            REPLACING:SPAWN_NEXT        -       -       BACKOFF:WAIT    REPLACING:SPAWN_NEXT        =              RUNNING   -       -               -            =              =
+REPLACING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT -    -       STARTING:PROMOTE =                          =              REPLACING -       ON_TRIAL:SWITCH RUNNING:KEEP =              =
+ON_TRIAL  =              DRAINING:RETIRE,DRAIN     REPLACING:RETIRE,SPAWN_NEXT -       -       RUNNING:SWITCH_BACK REPLACING:RETIRE,SPAWN_NEXT =          ON_TRIAL  -       -               -            RUNNING:RETIRE RUNNING
+DRAINING  -              =                         =                           =       =       =               =                           =              =         STOPPED -               -            =              =
+BACKOFF   STARTING:SPAWN STOPPED                   STARTING:SPAWN              -       -       -               =                           STARTING:SPAWN =         -       -               -            =              =
+FATAL     STARTING:SPAWN STOPPED                   STARTING:SPAWN              -       -       -               =                           =              =         -       -               -            =              =
 """  # noqa: E501
 
 POLICY = Policy(limit=3, stable_after=10.0)
 NOW = 1000.0
 
 
-def cells() -> list[tuple[State, Event, str]]:
+def cells() -> list[tuple[Stage, Event, str]]:
     head, *rows = (line.split() for line in GRID.strip().splitlines())
-    return [(State(row[0]), Event(event), cell) for row in rows for event, cell in zip(head, row[1:], strict=True)]
+    events = [Event(name.replace("-", " ")) for name in head]
+    return [(Stage[row[0]], event, cell) for row in rows for event, cell in zip(events, row[1:], strict=True)]
 
 
 def live(life: Life, *events: tuple[Event, float], policy: Policy = POLICY) -> Life:
@@ -48,23 +52,23 @@ def live(life: Life, *events: tuple[Event, float], policy: Policy = POLICY) -> L
 
 
 def test_the_grid_has_every_event_in_every_state() -> None:
-    assert [(state, event) for state, event, _ in cells()] == [(state, event) for state in State for event in Event]
+    assert {(stage, event) for stage, event, _ in cells()} == {(stage, event) for stage in Stage for event in Event}
 
 
-@pytest.mark.parametrize(("state", "event", "cell"), cells())
-def test_an_event_has_its_effect(state: State, event: Event, cell: str) -> None:
-    life = Life(state, since=NOW, failures=0)
+@pytest.mark.parametrize(("stage", "event", "cell"), cells())
+def test_an_event_has_its_effect(stage: Stage, event: Event, cell: str) -> None:
+    life = Life(stage, since=NOW, failures=0)
     if cell == "-":
-        assert (state, event) not in TABLE
-        with pytest.raises(IllegalTransition, match=f"{event.value} in {state.value}"):
+        assert (stage, event) not in TABLE
+        with pytest.raises(IllegalTransition, match=f"{event.value} in {stage.value}"):
             step(life, event, NOW + 1, POLICY)
     elif cell == "=":
         assert step(life, event, NOW + 1, POLICY) == (life, ())
     else:
         target, _, actions = cell.partition(":")
         after, to_do = step(life, event, NOW + 1, POLICY)
-        assert (after.state, to_do) == (State(target), tuple(Action[name] for name in actions.split(",") if name))
-        assert after.since == (NOW if after.state is state else NOW + 1)
+        assert (after.stage, to_do) == (Stage[target], tuple(Action[name] for name in actions.split(",") if name))
+        assert after.since == (NOW if after.state is stage.state else NOW + 1)
 
 
 def test_no_pair_is_in_both_tables() -> None:
@@ -73,13 +77,27 @@ def test_no_pair_is_in_both_tables() -> None:
 
 def test_a_worker_is_spawned_on_the_way_to_starting_and_nowhere_else() -> None:
     for target, actions in TABLE.values():
-        assert (Action.SPAWN in actions) == (target is State.STARTING)
+        assert (Action.SPAWN in actions) == (target is Stage.STARTING and Action.PROMOTE not in actions)
+
+
+def test_the_old_worker_is_retired_wherever_the_trial_ends_well_for_the_new_one() -> None:
+    for (stage, event), (target, actions) in TABLE.items():
+        if stage is Stage.ON_TRIAL and target is not Stage.ON_TRIAL and event not in (Event.OLD_LOST, Event.FAILED):
+            assert Action.RETIRE in actions
+
+
+def test_no_worker_of_three_is_forgotten() -> None:
+    """Whoever leaves REPLACING has done something with the next worker."""
+    handled = {Action.SWITCH, Action.KEEP, Action.PROMOTE, Action.KILL_NEXT}
+    for (stage, _), (target, actions) in TABLE.items():
+        if stage is Stage.REPLACING and target is not Stage.REPLACING:
+            assert handled & set(actions)
 
 
 # Failures
 
 
-STARTED = Life(State.STARTING, since=NOW)
+STARTED = Life(Stage.STARTING, since=NOW)
 FAIL_TO_START = ((Event.FAILED, 0.1), (Event.WAKE, 1.0))
 
 
@@ -136,5 +154,44 @@ def test_a_try_before_its_time_is_a_try() -> None:
 
 def test_a_hang_is_no_failure() -> None:
     hung = live(STARTED, (Event.READY, 0.1), (Event.HUNG, 1.0))
-    assert (hung.state, hung.failures) == (State.STARTING, 0)
+    assert (hung.stage, hung.state, hung.failures) == (Stage.REPLACING, State.RUNNING, 0)
     assert Event.HUNG not in FAILURES
+
+
+# Replacement
+
+
+RAN = live(STARTED, (Event.READY, 0.1), (Event.STABLE, POLICY.stable_after))
+
+
+def test_a_plugin_runs_all_through_a_replacement() -> None:
+    life = RAN
+    for event in (Event.REPLACE, Event.NEXT_READY, Event.PROVED):
+        life, _ = step(life, event, life.since + 1, POLICY)
+        assert life.state is State.RUNNING
+    assert life.stage is Stage.RUNNING
+    assert life.since == RAN.since
+
+
+def test_what_fails_beside_a_worker_that_answers_is_no_failure_of_the_plugin() -> None:
+    assert live(RAN, *((Event.REPLACE, 1.0), (Event.NEXT_FAILED, 1.0)) * 20).failures == 0
+    after = live(RAN, *((Event.REPLACE, 1.0), (Event.NEXT_READY, 1.0), (Event.FAILED, 0.1)) * 20)
+    assert (after.stage, after.since, after.failures) == (RAN.stage, RAN.since, 0)
+
+
+def test_a_worker_that_took_over_earns_its_trust_anew() -> None:
+    replaced = live(RAN, (Event.REPLACE, 1000.0), (Event.NEXT_READY, 1.0), (Event.PROVED, 1.0))
+    assert replaced.served_since > RAN.served_since
+    young = live(RAN, *((Event.FAILED, 100.0), (Event.WAKE, 1.0), (Event.READY, 0.1)))
+    assert live(young, (Event.REPLACE, 0.1), (Event.NEXT_READY, 0.1), (Event.PROVED, 1.0)).failures == 0
+
+
+def test_a_change_gives_all_tries_again() -> None:
+    fatal = live(STARTED, *FAIL_TO_START * 3)
+    changed = live(fatal, (Event.REPLACE, 1.0))
+    assert (changed.stage, changed.failures) == (Stage.STARTING, 0)
+    assert live(STARTED, (Event.FAILED, 0.1), (Event.REPLACE, 0.1)).failures == 0
+
+
+def test_who_has_stopped_a_plugin_does_not_start_it_by_changing_it() -> None:
+    assert live(RAN, (Event.STOP, 1.0), (Event.ENDED, 1.0), (Event.REPLACE, 1.0)).stage is Stage.STOPPED

@@ -29,7 +29,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Star
     """Starts a worker that runs the given program, and gives how that fails."""
 
     def start(program: str, clock_start: float = 10.0) -> StartFailed:
-        monkeypatch.setattr(launch, "command", lambda: [sys.executable, "-I", "-c", program])
+        monkeypatch.setattr(launch, "command", lambda _: [sys.executable, "-I", "-c", program])
         order = WorkerOrder(tmp_path, (), {}, 4, False, clock_start=clock_start, clock_kill=5.0)
 
         async def main() -> StartFailed:

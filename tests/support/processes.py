@@ -61,6 +61,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def workers(daemon: int) -> list[int]:
+    """Its children but for its keeper."""
+    return [pid for pid in children(daemon) if b"keeper.py" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def is_zombie(pid: int) -> bool:
     return _status(pid, "State").startswith("Z")
 

@@ -42,6 +42,17 @@ def fork_and_exit() -> int:
     return child
 
 
+def orphan_of_its_own() -> int:
+    """The child leaves the session, its parent and its environment behind, as programs that become daemons do."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(write_end, str(subprocess.Popen(FOR_EVER, start_new_session=True, env={}).pid).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return int(os.read(read_end, 100))
+
+
 WAYS: dict[str, Callable[[], int]] = {
     "fork": fork_and_pause,
     "fork_leave": fork_and_leave,
@@ -49,6 +60,7 @@ WAYS: dict[str, Callable[[], int]] = {
     "fork_session": fork_and_session,
     "subprocess": lambda: subprocess.Popen(FOR_EVER).pid,
     "all_descriptors": lambda: subprocess.Popen(FOR_EVER, close_fds=False).pid,
+    "orphan": orphan_of_its_own,
     "session": lambda: subprocess.Popen(FOR_EVER, start_new_session=True).pid,
 }
 

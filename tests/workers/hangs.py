@@ -1,9 +1,10 @@
-"""Does not come back, or not when it is asked to: `way` says how.
+"""Does not come back, or not when it is asked to: `way` says how. `hold` keeps the interpreter for itself.
 
 Importing it makes the process deaf to SIGTERM; `thread` leaves a thread that no exit waits out, and `closing` answers
 but never has done with it.
 """
 
+import ctypes
 import os
 import signal
 import threading
@@ -32,11 +33,17 @@ def hold_for_ever() -> None:
     threading.Thread(target=threading.Event().wait, name="for ever", daemon=False).start()
 
 
+def hold() -> None:
+    # Native code that does not let go of the interpreter.
+    ctypes.PyDLL(None).pause()
+
+
 WAYS: dict[str, Callable[[], object]] = {
     "sleep": threading.Event().wait,
     "spin": spin,
     "stop": stop,
     "thread": hold_for_ever,
+    "hold": hold,
 }
 
 

@@ -8,7 +8,7 @@ import typer
 
 from endpointd import __version__, logs
 from endpointd.cli import control_commands
-from endpointd.cli.configuration import Configuration
+from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.options import with_settings
 from endpointd.cli.output import print_json, report_output, report_warning, stdout
@@ -47,6 +47,26 @@ def _before_any_command(
 @with_settings
 def serve(configuration: Configuration) -> None:
     """Serve the plugins of a directory over HTTP, until SIGTERM or Ctrl-C."""
+    raise typer.Exit(_serve(configuration))
+
+
+@application.command()
+def dev(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The plugin's folder (default: here).")] = Path(),
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address to serve it on (default: 127.0.0.1:8080).")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="Least level that is shown.")] = None,
+) -> None:
+    """Serve one plugin while you write it: what you save is served, tracebacks are answers, its log is here."""
+    from endpointd.cli.development import workshop
+
+    given = {"listen": listen, "log_level": log_level}
+    with workshop(folder, {name: value for name, value in given.items() if value is not None}) as configuration:
+        raise typer.Exit(_serve(configuration))
+
+
+def _serve(configuration: Configuration) -> int:
     # The other commands start faster without the server's packages.
     from endpointd.app import run
     from endpointd.cli.announcement import announce
@@ -56,7 +76,7 @@ def serve(configuration: Configuration) -> None:
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
     people_read = logs.is_console(settings.log_format)
-    raise typer.Exit(run(settings, announce if people_read else None))
+    return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings)
 
 
 control_commands.add_to(application)

@@ -15,11 +15,15 @@ from endpointd.settings import ENVIRONMENT_PREFIX, PluginLimits, Settings, flag_
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings of one start; `origins` names for each where its value came from: flag, variable, file, default."""
+    """The settings of one start; `origins` names for each where its value came from: flag, variable, file, default.
+
+    `flags` are those that were given; with them the same start can be read again.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
     warnings: tuple[str, ...]
+    flags: Mapping[str, object]
 
 
 class SettingsError(UsageError):
@@ -53,7 +57,7 @@ def load(flags: Mapping[str, object]) -> Configuration:
         name: sources.origin_of(name) if name in settings.model_fields_set else "default"
         for name in Settings.model_fields
     }
-    return Configuration(settings, origins, tuple(_misspelt(variables)))
+    return Configuration(settings, origins, tuple(_misspelt(variables)), dict(flags))
 
 
 @dataclass(frozen=True, slots=True)

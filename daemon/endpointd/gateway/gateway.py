@@ -21,7 +21,7 @@ from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send, body_too_
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.supervisor import Supervisor
-from endpointd.supervisor.worker import Worker
+from endpointd.supervisor.worker import Worker, WorkerOrder
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import End, Request
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 class Mount:
     """An endpoint in its place: what is needed to answer a request for it.
 
-    `sources` has, for each interface of `routes`, the place of its source among those that the worker loaded.
+    `sources` has, for each interface of `routes`, the place of its source among those that a worker of `order` loaded.
     """
 
     endpoint: Endpoint
@@ -46,6 +46,7 @@ class Mount:
     sources: tuple[int, ...]
     supervisor: Supervisor
     limits: RelayLimits
+    order: WorkerOrder
 
 
 @dataclass(slots=True)
@@ -64,10 +65,14 @@ class Call:
 
 
 class Gateway:
-    """`mounts` is read at every request; whoever owns it may change it at any time."""
+    """`mounts` and `gone` (the plugins that were removed, by hook id) are read at every request; whoever owns them may
+    change them at any time."""
 
-    def __init__(self, mounts: Mapping[str, Mount], clocks: Clocks, public_url: str | None) -> None:
+    def __init__(
+        self, mounts: Mapping[str, Mount], clocks: Clocks, public_url: str | None, gone: Mapping[str, str] | None = None
+    ) -> None:
         self._mounts = mounts
+        self._gone = {} if gone is None else gone
         self._clocks = clocks
         self._public_url = public_url
         self._run = secrets.token_hex(4)
@@ -118,8 +123,13 @@ class Gateway:
         name = hook.decode("latin-1")
         mount = self._mounts.get(name)
         if mount is None:
-            raise Problem(404, "endpoint_unknown", f"there is no endpoint {name!r} here")
+            raise self._unknown(name)
         return name, mount, b"/" + rest if slash else None
+
+    def _unknown(self, hook: str) -> Problem:
+        if hook in self._gone:
+            return Problem(404, "plugin_removed", f"the plugin that answered at {hook!r} was removed", self._gone[hook])
+        return Problem(404, "endpoint_unknown", f"there is no endpoint {hook!r} here")
 
     def _route(self, call: Call) -> Matched | Redirect:
         mount, path = call.mount, call.path
@@ -141,7 +151,9 @@ class Gateway:
     async def _relay(self, call: Call, route: Matched) -> None:
         body, more = await self._first_piece(call) if call.head.has_body else (b"", False)
         admission = call.mount.supervisor.admission
-        worker = admission.enter_at_once() or await self._enter(call)
+        worker = admission.enter_at_once()
+        if worker is None:
+            worker, route = await self._wait(call, route)
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
         exchange = self._open(call, worker, route, first, end)
@@ -186,6 +198,27 @@ class Gateway:
         if len(message["body"]) > limits.body:
             raise body_too_large(limits.body, plugin)
         return message["body"], message["more_body"]
+
+    async def _wait(self, call: Call, route: Matched) -> tuple[Worker, Matched]:
+        """Wait for a place. The plugin may have been replaced meanwhile; its new version's routes hold then."""
+        worker = await self._enter(call)
+        if worker.order is call.mount.order:
+            return worker, route
+        hook = call.prefix[len(PREFIX) :].decode("latin-1")
+        mount = self._mounts.get(hook)
+        if mount is None or mount.order is not worker.order:
+            raise self._unknown(hook)
+        call.mount = mount
+        again = self._route(call)
+        if isinstance(again, Redirect):
+            raise Problem(
+                503,
+                "plugin_changed",
+                "the plugin was replaced by a version with other paths",
+                mount.supervisor.plugin,
+                retry_after(1),
+            )
+        return worker, again
 
     async def _enter(self, call: Call) -> Worker:
         task = asyncio.current_task()

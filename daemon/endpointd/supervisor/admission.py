@@ -106,6 +106,10 @@ class Admission(Generic[WorkerT]):
                 self._promised += 1
                 future.set_result(None)
 
+    def limit(self, queue_size: int, clock_queue: float) -> None:
+        """Other bounds, for requests that come from now on."""
+        self._queue_size, self._clock_queue = queue_size, clock_queue
+
     def serve_by(self, worker: WorkerT | None) -> None:
         """From now on requests go to `worker`; with None they wait for the next one."""
         self._worker = worker

@@ -1,6 +1,9 @@
 """The life of a plugin's worker as a table: `step(life, event, now)` says what comes next and what is to be done.
 
 Pure: no clock, no chance, no process. `supervisor.Supervisor` is the only one that performs the actions.
+
+Three workers can have a part: the *present* one, to which requests go; the *next* one, which is to take its place and
+is not ready; and the *old* one, whose place was taken, and which is kept until the present one has stood its trial.
 """
 
 from collections.abc import Mapping
@@ -9,6 +12,8 @@ from enum import Enum, StrEnum
 
 
 class State(StrEnum):
+    """The operators' words."""
+
     STOPPED = "STOPPED"
     """No worker, and none is wanted."""
     STARTING = "STARTING"
@@ -23,33 +28,68 @@ class State(StrEnum):
     """It failed too often, or in a way that trying again cannot mend. Only an operator, or a change, leads out."""
 
 
+class Stage(StrEnum):
+    """Where a life stands: the states, with RUNNING in three."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    REPLACING = "replacing"
+    """The present worker answers while the next one is starting."""
+    ON_TRIAL = "on trial"
+    """The present worker has just taken the place of the old one, which takes it back if it dies."""
+    DRAINING = "draining"
+    BACKOFF = "backoff"
+    FATAL = "fatal"
+
+    @property
+    def state(self) -> State:
+        return State.RUNNING if self in (Stage.REPLACING, Stage.ON_TRIAL) else State[self.name]
+
+
 class Event(StrEnum):
     START = "start"
     """A worker is wanted."""
     STOP = "stop"
     """No worker is wanted."""
+    REPLACE = "replace"
+    """Another worker is wanted: the plugin has changed, an operator asks for it, or this one has served its time."""
     READY = "ready"
-    """The worker has loaded the plugin."""
+    """The present worker has loaded the plugin."""
     REFUSED = "refused"
     """The plugin cannot be loaded, and would not be loaded the next time either."""
     FAILED = "failed"
-    """The worker died, did not become ready in time, or broke the protocol."""
+    """The present worker died, did not become ready in time, or broke the protocol."""
     HUNG = "hung"
     """A request does not leave its thread: the worker answers others, but has a place less."""
     WAKE = "wake"
     """The delay is over."""
     STABLE = "stable"
-    """The worker has run for long enough to be trusted."""
+    """The present worker has run for long enough to be trusted."""
     ENDED = "ended"
-    """The worker that was to end has ended."""
+    """The present worker, which was to end, has ended."""
+    NEXT_READY = "next ready"
+    """The next worker has loaded the plugin."""
+    NEXT_FAILED = "next failed"
+    """The next worker cannot load the plugin, or has died."""
+    PROVED = "proved"
+    """The present worker has stood its trial."""
+    OLD_LOST = "old lost"
+    """The old worker has died."""
 
 
 class Action(Enum):
-    SPAWN = "spawn a worker"
-    DRAIN = "let the worker finish, then end it"
-    KILL = "kill the worker"
-    RETIRE = "give the worker no more requests, let it finish, then end it"
-    WAIT = "wait until `Life.wake_after` seconds are over, then wake"
+    SPAWN = "spawn a worker as the present one"
+    SPAWN_NEXT = "spawn a worker as the next one"
+    DRAIN = "let the present worker finish, then end it"
+    KILL = "kill the present worker"
+    KILL_NEXT = "kill the next worker"
+    PROMOTE = "make the next worker, which is still starting, the present one"
+    SWITCH = "make the next worker the present one, and the present one the old one; begin the trial"
+    SWITCH_BACK = "make the old worker the present one again"
+    KEEP = "forget the next worker, and what it was to run"
+    RETIRE = "let the old worker finish, then end it"
+    WAIT = "wait for the delay that `Life.failures` asks for, then wake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,45 +102,75 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Where a plugin's worker stands. `since` is in seconds of the monotonic clock; `failures` are those in a row."""
+    """Where a plugin's worker stands. Times are in seconds of the monotonic clock: `since` for the operators' state,
+    `served_since` for the present worker. `failures` are those in a row."""
 
-    state: State = State.STOPPED
+    stage: Stage = Stage.STOPPED
     since: float = 0.0
     failures: int = 0
+    served_since: float = 0.0
+
+    @property
+    def state(self) -> State:
+        return self.stage.state
 
 
 class IllegalTransition(Exception):
     """An event came that cannot come in this state: a bug of ours."""
 
 
-_S, _E, _A = State, Event, Action
+_S, _E, _A = Stage, Event, Action
 
-TABLE: Mapping[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
+TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.STOPPED, _E.START): (_S.STARTING, (_A.SPAWN,)),
     (_S.STARTING, _E.READY): (_S.RUNNING, ()),
     (_S.STARTING, _E.REFUSED): (_S.FATAL, ()),
     (_S.STARTING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
+    (_S.STARTING, _E.REPLACE): (_S.STARTING, (_A.KILL, _A.SPAWN)),
     (_S.STARTING, _E.STOP): (_S.DRAINING, (_A.KILL,)),
     (_S.RUNNING, _E.STABLE): (_S.RUNNING, ()),
     (_S.RUNNING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
-    (_S.RUNNING, _E.HUNG): (_S.STARTING, (_A.RETIRE, _A.SPAWN)),
+    (_S.RUNNING, _E.HUNG): (_S.REPLACING, (_A.SPAWN_NEXT,)),
+    (_S.RUNNING, _E.REPLACE): (_S.REPLACING, (_A.SPAWN_NEXT,)),
     (_S.RUNNING, _E.STOP): (_S.DRAINING, (_A.DRAIN,)),
+    (_S.REPLACING, _E.STABLE): (_S.REPLACING, ()),
+    (_S.REPLACING, _E.NEXT_READY): (_S.ON_TRIAL, (_A.SWITCH,)),
+    (_S.REPLACING, _E.NEXT_FAILED): (_S.RUNNING, (_A.KEEP,)),
+    (_S.REPLACING, _E.FAILED): (_S.STARTING, (_A.PROMOTE,)),
+    (_S.REPLACING, _E.REPLACE): (_S.REPLACING, (_A.KILL_NEXT, _A.SPAWN_NEXT)),
+    (_S.REPLACING, _E.STOP): (_S.DRAINING, (_A.KILL_NEXT, _A.DRAIN)),
+    (_S.ON_TRIAL, _E.PROVED): (_S.RUNNING, (_A.RETIRE,)),
+    (_S.ON_TRIAL, _E.STABLE): (_S.ON_TRIAL, ()),
+    (_S.ON_TRIAL, _E.FAILED): (_S.RUNNING, (_A.SWITCH_BACK,)),
+    (_S.ON_TRIAL, _E.OLD_LOST): (_S.RUNNING, ()),
+    (_S.ON_TRIAL, _E.HUNG): (_S.REPLACING, (_A.RETIRE, _A.SPAWN_NEXT)),
+    (_S.ON_TRIAL, _E.REPLACE): (_S.REPLACING, (_A.RETIRE, _A.SPAWN_NEXT)),
+    (_S.ON_TRIAL, _E.STOP): (_S.DRAINING, (_A.RETIRE, _A.DRAIN)),
     (_S.DRAINING, _E.ENDED): (_S.STOPPED, ()),
     (_S.BACKOFF, _E.WAKE): (_S.STARTING, (_A.SPAWN,)),
     (_S.BACKOFF, _E.START): (_S.STARTING, (_A.SPAWN,)),
+    (_S.BACKOFF, _E.REPLACE): (_S.STARTING, (_A.SPAWN,)),
     (_S.BACKOFF, _E.STOP): (_S.STOPPED, ()),
     (_S.FATAL, _E.START): (_S.STARTING, (_A.SPAWN,)),
+    (_S.FATAL, _E.REPLACE): (_S.STARTING, (_A.SPAWN,)),
     (_S.FATAL, _E.STOP): (_S.STOPPED, ()),
 }
 
-WITHOUT_EFFECT: frozenset[tuple[State, Event]] = frozenset(
+_SERVING = frozenset({Stage.RUNNING, Stage.REPLACING, Stage.ON_TRIAL})
+
+WITHOUT_EFFECT: frozenset[tuple[Stage, Event]] = frozenset(
     # What was wanted is so already.
-    {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.RUNNING, _E.START)}
+    {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.REPLACING, _E.HUNG)}
+    | {(stage, _E.START) for stage in _SERVING}
+    # Who has stopped a plugin does not want it because it has changed.
+    | {(_S.STOPPED, _E.REPLACE), (_S.DRAINING, _E.REPLACE)}
     # Timers that ran out when they no longer mattered.
-    | {(state, _E.WAKE) for state in _S if state is not _S.BACKOFF}
-    | {(state, _E.STABLE) for state in _S if state is not _S.RUNNING}
+    | {(stage, _E.WAKE) for stage in _S if stage is not _S.BACKOFF}
+    | {(stage, _E.STABLE) for stage in _S if stage not in _SERVING}
+    | {(stage, _E.PROVED) for stage in _S if stage is not _S.ON_TRIAL}
     # News of a worker that is on its way out already.
-    | {(state, _E.HUNG) for state in _S if state is not _S.RUNNING}
+    | {(stage, _E.HUNG) for stage in _S if stage not in _SERVING}
+    | {(stage, _E.OLD_LOST) for stage in _S if stage is not _S.ON_TRIAL}
     | {(_S.DRAINING, _E.READY), (_S.DRAINING, _E.REFUSED), (_S.DRAINING, _E.FAILED)}
 )
 
@@ -109,24 +179,28 @@ FAILURES = frozenset({Event.FAILED, Event.REFUSED})
 
 def step(life: Life, event: Event, now: float, policy: Policy) -> tuple[Life, tuple[Action, ...]]:
     """What follows `event` at `now`. Raises `IllegalTransition` for a pair that is in neither table."""
-    pair = (life.state, event)
+    pair = (life.stage, event)
     if pair in WITHOUT_EFFECT:
         return life, ()
     if pair not in TABLE:
-        raise IllegalTransition(f"{event.value} in {life.state.value}")
+        raise IllegalTransition(f"{event.value} in {life.stage.value}")
     target, actions = TABLE[pair]
     failures = _count(life, event, now, policy)
-    if target is State.BACKOFF and failures >= policy.limit:
+    if target is Stage.BACKOFF and failures >= policy.limit:
         # STARTING, RUNNING -> FATAL: a crash loop
-        target, actions = State.FATAL, ()
-    since = life.since if target is life.state else now
-    return replace(life, state=target, since=since, failures=failures), actions
+        target, actions = Stage.FATAL, ()
+    since = life.since if target.state is life.state else now
+    served_since = now if event in (Event.READY, Event.NEXT_READY) else life.served_since
+    return replace(life, stage=target, since=since, failures=failures, served_since=served_since), actions
 
 
 def _count(life: Life, event: Event, now: float, policy: Policy) -> int:
-    if event is Event.STABLE or (event is Event.START and life.state in (State.STOPPED, State.FATAL)):
+    # An old worker is there to go on with, so what failed on trial counts for nothing.
+    if event is Event.STABLE or life.stage is Stage.ON_TRIAL:
+        return 0
+    if event is Event.REPLACE or (event is Event.START and life.stage in (Stage.STOPPED, Stage.FATAL)):
         return 0
     if event in FAILURES:
-        earned = life.state is State.RUNNING and now - life.since >= policy.stable_after
+        earned = life.stage in _SERVING and now - life.served_since >= policy.stable_after
         return 1 if earned else life.failures + 1
     return life.failures

@@ -1,236 +1,332 @@
-"""One plugin's worker, kept alive: performs what the table in `state` decides.
+"""One plugin's workers, kept alive: performs what the table in `state` decides.
 
-Requests find their worker through `admission`; everything else about the worker is known here alone.
+Requests find their worker through `admission`; everything else about the workers is known here alone.
 """
 
 import asyncio
-import logging
 import math
 import random
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Any
 
 import structlog
 
 from endpointd.channel import Exchange
+from endpointd.journal import Journal
 from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.backoff import delay
-from endpointd.supervisor.state import Action, Event, Life, Policy, State, step
-from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
-from endpointd_wire.messages import Log
-
-LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
-
-LAST_LINES = 20
-"""Lines of output kept for the report of a failure."""
+from endpointd.supervisor.crew import Crew, Part
+from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.lives import Lives
+from endpointd.supervisor.news import News
+from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.starts import Starts
+from endpointd.supervisor.state import Action, Event, Life, Policy, Stage, State, step
+from endpointd.supervisor.usage import usage_of
+from endpointd.supervisor.worker import Worker, WorkerOrder
 
 PERMANENT = frozenset({"syntax_error", "source_unreadable", "class_several", "class_missing", "invoke_missing"}) | {
     "invoke_async"
 }
 """Problems of a plugin that are the same at every start. An import may fail today and succeed tomorrow."""
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why the last worker ended or did not start. `problems` are those of `LoadFailed`; `lines` its last output."""
-
-    code: str
-    message: str
-    problems: tuple[dict[str, Any], ...] = ()
-    lines: tuple[str, ...] = ()
+TRIAL = 1.0
+"""Seconds for which the old worker is kept behind one that has taken its place. What dies at once, dies within them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
-    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts."""
+class Rules:
+    """What one plugin's workers are held to. Seconds; 0 switches `queue` off. `restart_longest` bounds the delay
+    between two starts."""
 
+    queue_size: int
     queue: float
     drain: float
     cancel_grace: float
     restart_longest: float
+    policy: Policy
+    bounds: Bounds
 
 
 class Supervisor:
-    def __init__(self, plugin: str, order: WorkerOrder, clocks: Clocks, queue_size: int, policy: Policy) -> None:
+    """`serving` is called with the order of the worker that requests go to, whenever that is another one."""
+
+    def __init__(
+        self, plugin: str, order: WorkerOrder, rules: Rules, starts: Starts, serving: Callable[[WorkerOrder], None]
+    ) -> None:
         self.plugin = plugin
         self.order = order
+        """What the next worker is to run."""
         self.life = Life()
         self.failure: Failure | None = None
-        self.admission: Admission[Worker] = Admission(queue_size, clocks.queue)
-        self._clocks = clocks
-        self._policy = policy
+        self.restarts = 0
+        """Workers that took the place of one that had failed."""
+        self.crew = Crew()
+        self.admission: Admission[Worker] = Admission(rules.queue_size, rules.queue)
+        self.journal = Journal(now=time)
+        self.changed_at = time()
+        """When the operators' state changed, in seconds since the epoch."""
+        self._rules = rules
+        self._serving = serving
+        self._served: WorkerOrder | None = None
+        self._proved: WorkerOrder | None = None
+        """What the last worker ran that was fit to be replaced, or has stood its trial: something to go back to."""
         self._log = structlog.get_logger().bind(plugin=plugin)
-        self._lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._worker: Worker | None = None
-        self._alive: set[Worker] = set()
-        """The workers that became ready and have not ended: the present one, and those that finish in its shadow."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._settled = asyncio.Event()
+        self._news = News(self._log, self.journal)
+        self._lives = Lives(starts, self._log, self)
+        self._changes: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.plugin}: {self.life.state}, worker {self._worker!r}>"
+        return f"<Supervisor {self.plugin}: {self.life.stage}, worker {self.worker!r}>"
 
     @property
     def worker(self) -> Worker | None:
-        return self._worker
+        """The present worker."""
+        return self.crew.present.worker if self.crew.present is not None else None
 
     @property
-    def in_flight(self) -> int:
-        """Requests under way, those at a worker that was replaced included."""
-        return sum(worker.in_flight for worker in self._alive)
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way to become something else by itself."""
+        return self.life.stage not in (Stage.STARTING, Stage.REPLACING, Stage.ON_TRIAL, Stage.DRAINING)
 
     # For operators
 
     def start(self) -> None:
         self._happen(Event.START)
 
+    def replace(self, order: WorkerOrder, rules: Rules) -> None:
+        """Let a worker that runs `order` take the place of the present one, as soon as it is ready; if it fails, the
+        present one stays. A plugin that was stopped stays so."""
+        self.order = order
+        self.regulate(rules)
+        self._happen(Event.REPLACE)
+
+    def regulate(self, rules: Rules) -> None:
+        """Hold the plugin to other rules from now on."""
+        self._rules = rules
+        self.admission.limit(rules.queue_size, rules.queue)
+
     async def settled(self) -> None:
-        """Wait until it is known whether the plugin can be served: its first worker is ready, or has failed."""
-        await self._settled.wait()
+        """Wait until it is known whether the plugin can be served, and by which worker."""
+        while not self.is_settled:
+            future = asyncio.get_running_loop().create_future()
+            self._changes.append(future)
+            await future
 
     async def stop(self) -> None:
-        """Let the worker finish (within the drain clock) and end it. Returns when no process is left."""
+        """Let the workers finish (within the drain clock) and end them. Returns when no process is left."""
         self._happen(Event.STOP)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._lives.over()
 
     def kill(self) -> None:
         """End every worker at once, whatever it is doing; `stop` then returns soon."""
         self._happen(Event.STOP)
-        for worker in self._alive:
-            self._spawn(worker.kill())
+        self._lives.kill(self.crew.alive)
+
+    def look(self, now: float) -> None:
+        """Called about once a second: find workers that do not answer, and those that have served their time."""
+        for worker in self.crew.alive:
+            worker.look(now)
+        part = self.crew.present
+        if part is None or part.ready_at is None or self.life.stage is not Stage.RUNNING:
+            return
+        if part.stuck:
+            # Its replacement has failed; try another one.
+            self._happen(Event.HUNG, part)
+            return
+        worker = part.worker
+        memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
+        reason = part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
+        if reason is not None:
+            self._log.info("worker.recycled", pid=worker.pid, because=reason)
+            self._happen(Event.REPLACE)
 
     # Deciding
 
-    def _happen(self, event: Event, worker: Worker | None = None) -> None:
-        """The only place where the state changes. News of a worker that is not the present one changes nothing."""
-        if worker is not None and worker is not self._worker:
+    def _happen(self, event: Event, part: Part | None = None) -> None:
+        """The only place where the state changes. News of a worker that is not, or is no longer, the present one
+        changes nothing; `part` is None when the event is about the plugin, or about another part."""
+        if part is not None and part is not self.crew.present:
             return
         before = self.life
-        self.life, actions = step(before, event, self._now(), self._policy)
-        if self.life.state is not before.state:
-            self._log.info("plugin.state", state=self.life.state, was=before.state, because=event.value)
-        self._route()
+        self.life, actions = step(before, event, self._now(), self._rules.policy)
+        self._tell(before, event)
         for action in actions:
             self._perform(action)
+        self._route()
+        changes, self._changes = self._changes, []
+        for future in changes:
+            if not future.done():
+                future.set_result(None)
+
+    def _tell(self, before: Life, event: Event) -> None:
+        life = self.life
+        if life.state is not before.state:
+            self.changed_at = time()
+            self._log.info("plugin.state", state=life.state, was=before.state, because=event.value)
+        elif life.stage is not before.stage:
+            self._log.info("plugin.stage", state=life.state, stage=life.stage, was=before.stage, because=event.value)
+        if life.stage is not before.stage:
+            self.journal.append("event", f"{before.stage} -> {life.stage} ({event.value})")
 
     def _route(self) -> None:
         """Let requests go where the state says."""
         state = self.life.state
-        if state is State.RUNNING:
-            self.admission.serve_by(self._worker)
-        elif state in (State.STARTING, State.BACKOFF):
+        if state is State.RUNNING and self.crew.present is not None:
+            if self.crew.present.order is not self._served:
+                self._served = self.crew.present.order
+                self._serving(self._served)
+            self.admission.serve_by(self.crew.present.worker)
+        elif state is State.STARTING:
             self.admission.serve_by(None)
         elif state is State.FATAL:
             message = self.failure.message if self.failure is not None else "it failed"
             self.admission.refuse(NoPlace("plugin_fatal", f"the plugin does not run: {message}", None))
-        else:
+        elif state is not State.BACKOFF:
             self.admission.refuse(NoPlace("plugin_stopped", "the plugin is stopped", None))
-        if state is not State.STARTING:
-            self._settled.set()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
     # Acting
 
-    def _perform(self, action: Action) -> None:
-        worker = self._worker
-        if action is Action.SPAWN:
-            self._worker = Worker(self.order, self._take_line, self._take_record, self._freed, self._cancelled)
-            self._spawn(self._run(self._worker))
-        elif action is Action.WAIT:
-            self._wait_to_restart(delay(self.life.failures, self._clocks.restart_longest, random.random()))
-        elif action is Action.RETIRE and worker is not None:
-            self._worker = None
-            self._spawn(self._drain(worker))
-        elif action is Action.DRAIN and worker is not None:
-            self._spawn(self._drain(worker))
-        elif action is Action.KILL and worker is not None:
-            self._spawn(self._kill(worker))
+    def _perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case an action, and nothing else
+        crew = self.crew
+        match action:
+            case Action.SPAWN:
+                self.restarts += self.life.failures > 0
+                crew.present = self._begin()
+            case Action.SPAWN_NEXT:
+                self._prove()
+                crew.next = self._begin()
+            case Action.DRAIN:
+                self._lives.drain(crew.present, self._rules.drain)
+            case Action.KILL:
+                self._lives.put_down(crew.present)
+            case Action.KILL_NEXT:
+                self._lives.put_down(crew.take_next())
+            case Action.PROMOTE:
+                self.restarts += 1
+                crew.promote()
+            case Action.SWITCH:
+                self._switch()
+            case Action.SWITCH_BACK:
+                crew.switch_back()
+                self._go_back()
+            case Action.KEEP:
+                crew.next = None
+                self._go_back()
+            case Action.RETIRE:
+                self._prove()
+                self._lives.drain(crew.take_old(), self._rules.drain)
+            case Action.WAIT:
+                self._wait()
 
-    def _wait_to_restart(self, seconds: float) -> None:
-        if 0 < self._clocks.queue < seconds:
+    def _switch(self) -> None:
+        self.crew.switch()
+        present, old = self.crew.present, self.crew.old
+        assert present is not None
+        assert old is not None
+        self._log.info("worker.switched", pid=present.worker.pid, was=old.worker.pid)
+        self._later(TRIAL, Event.PROVED, present)
+        self._later(self._rules.policy.stable_after, Event.STABLE, present)
+
+    def _prove(self) -> None:
+        if self.crew.present is not None:
+            self._proved = self.crew.present.order
+
+    def _go_back(self) -> None:
+        """What has failed is not tried again by itself."""
+        assert self._proved is not None
+        self.order = self._proved
+
+    def _begin(self) -> Part:
+        worker = Worker(self.order, self._news.line, self._news.record, self._freed, self._cancelled)
+        part = Part(worker, self._rules.bounds.spread(random.random()))
+        self._news.begin()
+        self._lives.begin(part, self.life.failures)
+        return part
+
+    def _wait(self) -> None:
+        seconds = delay(self.life.failures, self._rules.restart_longest, random.random())
+        if 0 < self._rules.queue < seconds:
             message = f"the plugin's worker has failed and is started again in {seconds:.0f} s"
             self.admission.refuse(NoPlace("plugin_backoff", message, retry_after=math.ceil(seconds)))
+        else:
+            self.admission.serve_by(None)
         self._later(seconds, Event.WAKE)
 
-    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
+    def _later(self, seconds: float, event: Event, part: Part | None = None) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._happen, event, part)
 
-    def _forget(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._log.critical("supervisor.defect", exc_info=task.exception())
+    # What the lives of the workers bring
 
-    def _later(self, seconds: float, event: Event, worker: Worker | None = None) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._happen, event, worker)
+    def is_ready(self, part: Part) -> None:
+        self.crew.has_begun(part, self._now())
+        self._log.info("worker.ready", pid=part.worker.pid, release=part.order.release)
+        if part is self.crew.next:
+            self._happen(Event.NEXT_READY)
+        else:
+            self._later(self._rules.policy.stable_after, Event.STABLE, part)
+            self._happen(Event.READY, part)
 
-    async def _run(self, worker: Worker) -> None:
-        """A worker's whole life, as events."""
-        self._lines.clear()
-        try:
-            await worker.start()
-        except StartFailed as error:
-            self._fail(worker, error.code, error.message, error.problems)
+    def has_died(self, part: Part, how: str) -> None:
+        """A worker that was ready has ended, expected or not."""
+        self.crew.has_ended(part)
+        if part is self.crew.old:
+            self.crew.old = None
+            self._happen(Event.OLD_LOST)
+        elif part is self.crew.present and self.life.state is State.RUNNING:
+            self.has_failed(part, part.worker.verdict, f"the worker {how}", [])
+
+    def has_ended(self, part: Part) -> None:
+        """A worker that was to end has ended."""
+        self.crew.has_ended(part)
+        self._happen(Event.ENDED, part)
+
+    def has_failed(self, part: Part, code: str, message: str, problems: list[dict[str, Any]]) -> None:
+        is_next = part is self.crew.next
+        if not is_next and part is not self.crew.present:
             return
-        self._alive.add(worker)
-        self._log.info("worker.ready", pid=worker.pid)
-        self._happen(Event.READY, worker)
-        self._later(self._policy.stable_after, Event.STABLE, worker)
-        ending = await worker.ended()
-        self._alive.discard(worker)
-        if self.life.state is State.RUNNING and worker is self._worker:
-            self._fail(worker, "worker_died", f"the worker {ending}", [])
-
-    def _fail(self, worker: Worker, code: str, message: str, problems: list[dict[str, Any]]) -> None:
-        if worker is not self._worker:
-            return
-        self.failure = Failure(code, message, tuple(problems), tuple(self._lines))
+        kept = is_next or self.life.stage is Stage.ON_TRIAL
+        lines = self._news.last_lines()
+        self.failure = Failure(code, message, time(), tuple(problems), lines, part.order.release, kept)
         self._log.error(
             "worker.failed",
             code=code,
             message=message,
-            pid=worker.pid,
+            pid=part.worker.pid,
             problems=problems or None,
-            frame=worker.bad_frame,
+            frame=part.worker.bad_frame,
+            kept_serving=kept or None,
         )
+        self.journal.append("event", f"{message} [{code}]")
+        if is_next:
+            self._happen(Event.NEXT_FAILED)
+            return
         permanent = any(problem.get("code") in PERMANENT for problem in problems)
-        self._happen(Event.REFUSED if permanent else Event.FAILED, worker)
+        if part.ready_at is None and self._proved not in (None, part.order):
+            # It came in the place of one that had died, and there is something better to start than the same again.
+            self._go_back()
+            permanent = False
+        self._happen(Event.REFUSED if permanent else Event.FAILED, part)
 
-    async def _drain(self, worker: Worker) -> None:
-        ending = await worker.drain(self._clocks.drain)
-        self._log.info("worker.ended", pid=worker.pid, how=ending)
-        self._happen(Event.ENDED, worker)
-
-    async def _kill(self, worker: Worker) -> None:
-        await worker.kill()
-        self._happen(Event.ENDED, worker)
-
-    # News from the worker
-
-    def _take_line(self, line: str) -> None:
-        self._lines.append(line)
-        self._log.info("plugin.output", line=line)
-
-    def _take_record(self, record: Log) -> None:
-        self._lines.append(record.text)
-        # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
-        level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
-        self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
+    # News from the workers
 
     def _freed(self, worker: Worker) -> None:
-        if worker is self._worker:
+        if worker is self.worker:
             self.admission.advance()
 
     def _cancelled(self, worker: Worker, exchange: Exchange) -> None:
-        asyncio.get_running_loop().call_later(self._clocks.cancel_grace, self._check_left, worker, exchange)
+        asyncio.get_running_loop().call_later(self._rules.cancel_grace, self._check_left, worker, exchange)
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
         """A cancelled request that is still in its thread holds a place for ever: the worker is replaced."""
-        if not exchange.is_over and worker is self._worker:
+        part = self.crew.present
+        if not exchange.is_over and part is not None and worker is part.worker:
             self._log.warning("worker.hung", pid=worker.pid, stream=exchange.stream)
-            self._happen(Event.HUNG, worker)
+            part.stuck += 1
+            worker.doubt()
+            self._happen(Event.HUNG, part)

@@ -9,11 +9,15 @@ from typing import Any
 
 from endpointd.channel import Channel, Exchange
 from endpointd.supervisor import launch
+from endpointd.supervisor.launch import NO_LIMITS
+from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.output import OutputReader
+from endpointd.supervisor.pings import Pings
 from endpointd.supervisor.process import WorkerProcess, describe_exit
+from endpointd.supervisor.users import Account
 from endpointd_wire.connection import WIRE_VERSION
 from endpointd_wire.errors import RemoteWireError
-from endpointd_wire.messages import Drain, Drained, Hello, Load, LoadFailed, Log, Message, Pong, Ready
+from endpointd_wire.messages import Drain, Drained, Hello, Load, LoadFailed, Log, Message, Ping, Pong, Ready
 from endpointd_wire.states import Phase
 
 LAST_WORDS = 0.5
@@ -32,6 +36,11 @@ class WorkerOrder:
     development: bool
     clock_start: float
     clock_kill: float
+    clock_ping: float = 0.0
+    limits: ProcessLimits = NO_LIMITS
+    account: Account | None = None
+    release: str | None = None
+    """The digest of what is in `folder`; None when that may change under the worker (development)."""
 
 
 class StartFailed(Exception):
@@ -78,6 +87,8 @@ class Worker:
         self._end: asyncio.Task[str] | None = None
         self._drained = asyncio.Event()
         self._killed = False
+        self._freed = freed
+        self._pings = Pings(order.clock_ping)
 
     def __repr__(self) -> str:
         return f"<Worker {self.pid}: {self._channel.connection.phase.value}, {self.in_flight} in flight>"
@@ -91,6 +102,16 @@ class Worker:
         return len(self._channel.exchanges)
 
     @property
+    def requests(self) -> int:
+        """How many it was given so far."""
+        return self._channel.connection.next_stream() - 1
+
+    @property
+    def verdict(self) -> str:
+        """The code for an end that nobody has asked for."""
+        return "worker_unresponsive" if self._pings.is_over else "worker_died"
+
+    @property
     def bad_frame(self) -> str | None:
         """How the frame that broke the protocol begins. For the log alone: it may hold another request's data."""
         return repr(self._fault.excerpt) if self._fault is not None and self._fault.excerpt else None
@@ -101,7 +122,7 @@ class Worker:
 
     def free_places(self) -> int:
         """How many more requests it takes now; 0 unless it is ready."""
-        if self._channel.connection.phase is not Phase.OPEN or not self._channel.is_open:
+        if self._channel.connection.phase is not Phase.OPEN or not self._channel.is_open or self._pings.is_doubtful:
             return 0
         return self.order.concurrency - len(self._channel.exchanges)
 
@@ -111,7 +132,10 @@ class Worker:
         """Run until the plugin is loaded. Raises `StartFailed`; the process is gone then."""
         try:
             self._process = WorkerProcess.spawn(
-                launch.command(), self.order.folder, launch.environment(self.order.environment)
+                launch.command(self.order.limits),
+                self.order.folder,
+                launch.environment(self.order.environment, self.order.account),
+                self.order.account,
             )
         except OSError as error:
             raise StartFailed("spawn_failed", f"the worker process could not be started: {error}") from error
@@ -167,6 +191,33 @@ class Worker:
             self._messages.put_nowait(message)
         else:
             assert isinstance(message, Pong), message
+            if self._pings.answered(self._now()):
+                self._freed(self)
+
+    def look(self, now: float) -> None:
+        """Called about once a second: ask whether it is there, and kill it when it has not said so within its clock.
+
+        Only a worker that is ready is asked, so that a slow import is not taken for a hang.
+        """
+        if not self._channel.is_open or self._channel.connection.phase is not Phase.OPEN:
+            return
+        if self._pings.is_due(now):
+            self._ping(now)
+        elif self._pings.look(now) and self._process is not None:
+            self._process.kill()
+
+    def doubt(self) -> None:
+        """Something suggests that it does not answer any more: it is given nothing until it says that it is there."""
+        if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
+            self._pings.doubt()
+            self._ping(self._now())
+
+    def _ping(self, now: float) -> None:
+        self._channel.send(Ping(self._pings.sent(now)))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def _lost(self, fault: RemoteWireError | None) -> None:
         self._fault = fault
@@ -209,7 +260,10 @@ class Worker:
     def _describe(self, status: int) -> str:
         if self._fault is not None:
             return f"broke the protocol ({self._fault.reason})"
-        return describe_exit(status, expected=self._killed)
+        if self._pings.is_over:
+            return f"did not answer a ping for {self.order.clock_ping:g} s (clock_ping) and was killed"
+        starved = self._process.starved if self._process is not None else None
+        return describe_exit(status, expected=self._killed, starved=starved)
 
     async def ended(self) -> str:
         """How it ended, in words: "was killed by SIGKILL (out of memory?)"."""

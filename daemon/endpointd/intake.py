@@ -1,0 +1,70 @@
+"""A folder of the plugins directory taken in: read, copied into a release, and read again there.
+
+What is served is what was copied, so that a plugin is never half old and half new. In development mode the folder
+itself is run.
+"""
+
+from pathlib import Path
+
+from endpointd.catalog import Entry
+from endpointd.digest import content_digest
+from endpointd.errors import OperatorError, UsageError
+from endpointd.folder import PluginFolder
+from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.reading import read_plugin
+from endpointd.releases import FolderChanged, Releases
+
+
+class Intake:
+    """Blocking; for a thread. `releases` is None in development mode."""
+
+    def __init__(self, directory: Path, releases: Releases | None) -> None:
+        self._directory = directory
+        self._releases = releases
+
+    def names(self) -> list[str]:
+        """The folders that may hold plugins. Raises `UsageError` when the directory cannot be listed."""
+        try:
+            return sorted(item.name for item in self._directory.iterdir() if self._is_plugin_folder(item))
+        except OSError as error:
+            raise UsageError(
+                "plugins_unreadable",
+                f"the plugins directory {self._directory} cannot be read: {error.strerror}",
+                "make it, or name another one with --plugins",
+            ) from error
+
+    def exists(self, name: str) -> bool:
+        return self._is_plugin_folder(self._directory / name)
+
+    @staticmethod
+    def _is_plugin_folder(item: Path) -> bool:
+        return item.is_dir() and not item.name.startswith((".", "__"))
+
+    def take(self, name: str) -> Entry:
+        """The folder's entry. Raises `FolderChanged` when it changes meanwhile."""
+        folder = self._directory / name
+        reading = read_plugin(PluginFolder(folder))
+        if reading.plugin is None:
+            return Entry(name, None, reading.findings)
+        try:
+            if self._releases is None:
+                return Entry(name, reading.plugin, reading.findings, folder, content_digest(folder))
+            release = self._releases.make(folder, reading.plugin.id)
+        except FolderChanged:
+            raise
+        except OperatorError as error:
+            finding = Finding(Severity.ERROR, error.code, error.message, None, None, None, error.remedy)
+            return Entry(name, None, (*reading.findings, finding))
+        return self._of(name, release.path, release.digest, reading.plugin.id)
+
+    def retake(self, name: str, plugin_id: str, root: Path, digest: str) -> Entry:
+        """The entry of an older release of the plugin in the folder `name`."""
+        return self._of(name, root, digest, plugin_id)
+
+    @staticmethod
+    def _of(name: str, root: Path, digest: str, plugin_id: str) -> Entry:
+        reading = read_plugin(PluginFolder(root))
+        if reading.plugin is not None and reading.plugin.id != plugin_id:
+            # The manifest was replaced between the two readings.
+            raise FolderChanged(name)
+        return Entry(name, reading.plugin, reading.findings, root, digest)

@@ -1,0 +1,115 @@
+"""Keeps what is served equal to what is in the plugins directory, from the first look to the end."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from endpointd.catalog import Entry
+from endpointd.digest import Signature, signature
+from endpointd.errors import OperatorError
+from endpointd.intake import Intake
+from endpointd.plugins import Plugins
+from endpointd.releases import FolderChanged
+from endpointd.settling import Settling
+from endpointd.watch import RESCAN, watch
+
+log = structlog.get_logger()
+
+
+class Live:
+    """`begin`, then `run`; `refresh` at any time."""
+
+    def __init__(self, directory: Path, intake: Intake, plugins: Plugins) -> None:
+        self._directory = directory
+        self._intake = intake
+        self._plugins = plugins
+        self._entries: dict[str, Entry] = {}
+        self._signatures: dict[str, Signature] = {}
+        self._settling = Settling()
+        self._lock = asyncio.Lock()
+        """One reading of the directory at a time, so that a later one never loses to an earlier one."""
+        self._roused = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Serve what is there. Raises `UsageError` when the directory cannot be listed."""
+        names = await asyncio.to_thread(self._intake.names)
+        await self.refresh(names)
+
+    async def refresh(self, names: Iterable[str]) -> None:
+        """Take these folders in as they are now. One that changes meanwhile is taken in when it is at rest."""
+        async with self._lock:
+            for name in names:
+                await self._take(name, patient=False)
+            self._plugins.adopt(self._entries.values())
+
+    async def run(self, poll: bool | None) -> None:
+        """Until it is cancelled. `poll` is None when the file system decides."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(poll))
+            group.create_task(self._follow())
+
+    # Changes
+
+    async def _listen(self, poll: bool | None) -> None:
+        async for names in watch(self._directory, poll):
+            now = self._now()
+            for name in await self._changed_since_read() if names is RESCAN else names:
+                self._settling.changed(name, now)
+            self._roused.set()
+
+    async def _changed_since_read(self) -> set[str]:
+        """The folders that are not as they were when they were taken in. Nothing, when the directory itself is away:
+        what is served goes on, and is looked at again when the directory is back."""
+        try:
+            return await asyncio.to_thread(self._compare)
+        except OperatorError as error:
+            log.error("plugins.unreadable", message=error.message, remedy=error.remedy)
+            return set()
+
+    def _compare(self) -> set[str]:
+        names = self._intake.names()
+        gone = set(self._entries) - set(names)
+        return gone | {name for name in names if self._signatures.get(name) != signature(self._directory / name)}
+
+    async def _follow(self) -> None:
+        while True:
+            due = self._settling.next_due()
+            timeout = None if due is None else max(0.0, due - self._now())
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._roused.wait()
+            except TimeoutError:
+                pass
+            self._roused.clear()
+            names = self._settling.due(self._now())
+            if names and self._directory.is_dir():
+                async with self._lock:
+                    for name in names:
+                        await self._take(name, patient=True)
+                    self._plugins.adopt(self._entries.values())
+
+    # Taking in
+
+    async def _take(self, name: str, *, patient: bool) -> None:
+        """Read one folder. With `patient`, one that is not right may be half copied, and is given time."""
+        if not self._intake.exists(name):
+            self._entries.pop(name, None)
+            self._signatures.pop(name, None)
+            return
+        try:
+            seen = await asyncio.to_thread(signature, self._directory / name)
+            entry = await asyncio.to_thread(self._intake.take, name)
+        except FolderChanged:
+            self._settling.changed(name, self._now())
+            self._roused.set()
+            return
+        if entry.plugin is None and patient and self._settling.incomplete(name, self._now()):
+            return
+        self._signatures[name] = seen
+        self._entries[name] = entry
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,63 @@
+"""Which plugins run an older release because an operator has asked for it; kept in a file of the state directory.
+
+A pin holds as long as the plugin's folder is what it was rolled back from: whoever puts another version there wants it.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import structlog
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """`release` runs in the place of the folder's content `instead_of`; both are digests."""
+
+    release: str
+    instead_of: str
+
+
+class Pins:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._pins = _read(file)
+
+    def get(self, plugin_id: str) -> Pin | None:
+        return self._pins.get(plugin_id)
+
+    def set(self, plugin_id: str, pin: Pin | None) -> None:
+        """Pin the plugin, or with None let it go. Raises `OSError`; nothing has changed then."""
+        if self._pins.get(plugin_id) == pin:
+            return
+        pins = {name: held for name, held in self._pins.items() if name != plugin_id}
+        if pin is not None:
+            pins[plugin_id] = pin
+        _write(self._file, pins)
+        self._pins = pins
+
+
+def _read(file: Path) -> dict[str, Pin]:
+    try:
+        return {name: Pin(**pin) for name, pin in json.loads(file.read_bytes()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        # Without it the folders themselves are served, which is what they are there for.
+        _log.error("pins.unreadable", file=str(file), error=str(error))
+        return {}
+
+
+def _write(file: Path, pins: Mapping[str, Pin]) -> None:
+    """Whole or not at all, whatever happens to the machine meanwhile."""
+    text = json.dumps({name: asdict(pin) for name, pin in sorted(pins.items())}, indent=2)
+    new = file.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as handle:
+        handle.write(text + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    new.replace(file)

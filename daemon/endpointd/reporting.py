@@ -1,0 +1,117 @@
+"""What is told of the plugins: the report at the start, and the status at any time."""
+
+from collections.abc import Iterable
+
+from endpointd.catalog import Entry
+from endpointd.endpoints import endpoint_url
+from endpointd.gateway.gateway import Mount
+from endpointd.loading import finding_of
+from endpointd.manifest.findings import Severity
+from endpointd.manifest.model import Plugin
+from endpointd.reports import PluginReport
+from endpointd.status import FailureStatus, InterfaceStatus, PluginStatus, WorkerStatus
+from endpointd.supervisor.crew import Part
+from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.state import Stage, State
+from endpointd.supervisor.supervisor import Supervisor
+from endpointd.supervisor.usage import usage_of
+
+REFUSED = "REFUSED"
+"""The state of a folder that cannot be served at all."""
+
+_REPLACING = {
+    Stage.REPLACING: "a new worker is starting",
+    Stage.ON_TRIAL: "a new worker has just taken over",
+}
+
+
+def refused_status(entry: Entry) -> PluginStatus:
+    """A folder that is nobody's."""
+    return PluginStatus(entry.folder, None, None, REFUSED, None, findings=errors_of(entry))
+
+
+def errors_of(entry: Entry) -> tuple[str, ...]:
+    return tuple(str(finding) for finding in entry.findings if finding.severity is Severity.ERROR)
+
+
+def worker_status(part: Part | None, now: float) -> WorkerStatus | None:
+    """`now` is in seconds of the monotonic clock."""
+    if part is None or part.worker.pid is None or part.ready_at is None:
+        return None
+    worker = part.worker
+    usage = usage_of(part.worker.pid)
+    return WorkerStatus(
+        pid=part.worker.pid,
+        release=part.order.release,
+        uptime=now - part.ready_at,
+        in_flight=worker.in_flight,
+        requests=worker.requests,
+        memory=usage.memory if usage else None,
+        cpu=usage.cpu if usage else None,
+    )
+
+
+def failure_status(failure: Failure | None) -> FailureStatus | None:
+    if failure is None:
+        return None
+    problems = tuple(str(finding_of(problem)) for problem in failure.problems)
+    return FailureStatus(failure.code, failure.message, failure.at, problems, failure.lines)
+
+
+def interfaces_of(plugin: Plugin, mounts: Iterable[Mount], base: str) -> tuple[InterfaceStatus, ...]:
+    """The interfaces that are shown, at each endpoint that answers."""
+    return tuple(
+        InterfaceStatus(interface.method, endpoint_url(base, mount.endpoint.hook_id, interface.path))
+        for mount in mounts
+        for interface in plugin.interfaces
+        if not interface.hidden
+    )
+
+
+def plugin_status(
+    entry: Entry,
+    plugin: Plugin,
+    supervisor: Supervisor,
+    interfaces: tuple[InterfaceStatus, ...],
+    *,
+    previous: tuple[str, ...],
+    pinned: bool,
+    now: float,
+) -> PluginStatus:
+    crew = supervisor.crew
+    return PluginStatus(
+        folder=entry.folder,
+        id=plugin.id,
+        version=plugin.version,
+        state=supervisor.life.state,
+        since=supervisor.changed_at,
+        release=supervisor.order.release,
+        previous_releases=previous,
+        pinned=pinned,
+        worker=worker_status(crew.present, now) if supervisor.life.state is State.RUNNING else None,
+        replacing=_REPLACING.get(supervisor.life.stage),
+        in_flight=crew.in_flight,
+        queued=supervisor.admission.queued,
+        requests=crew.requests,
+        restarts=supervisor.restarts,
+        failure=failure_status(supervisor.failure),
+        findings=errors_of(entry),
+        interfaces=interfaces,
+    )
+
+
+def report(status: PluginStatus, why_unmounted: str) -> PluginReport:
+    """The same for the announcement at the start."""
+    urls = tuple((interface.method, interface.url) for interface in status.interfaces)
+    if status.state == REFUSED:
+        return PluginReport(status.folder, None, (), status.findings)
+    if status.state != State.RUNNING:
+        return PluginReport(status.folder, status.id, (), _reasons(status))
+    return PluginReport(status.folder, status.id, urls, (why_unmounted,) if why_unmounted else ())
+
+
+def _reasons(status: PluginStatus) -> tuple[str, ...]:
+    failure = status.failure
+    if failure is None:
+        return (f"its worker is {status.state}",)
+    return failure.problems or (f"{failure.message} [{failure.code}]", *failure.lines)

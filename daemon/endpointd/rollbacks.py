@@ -1,0 +1,76 @@
+"""Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
+
+from endpointd.catalog import Entry
+from endpointd.errors import UsageError
+from endpointd.intake import Intake
+from endpointd.pins import Pin, Pins
+from endpointd.releases import Release, Releases
+
+
+class Rollbacks:
+    """`releases` is None in development mode, in which there is no going back; `kept` is how many older ones stay."""
+
+    def __init__(self, pins: Pins, releases: Releases | None, intake: Intake, kept: int) -> None:
+        self._kept = kept
+        self._pins = pins
+        self._releases = releases
+        self._intake = intake
+
+    def choose(self, entry: Entry) -> Entry:
+        """The entry that is to serve where `entry` was found."""
+        assert entry.plugin is not None
+        pin = self._pins.get(entry.plugin.id)
+        if pin is None:
+            return entry
+        release = self._find(entry.plugin.id, pin.release)
+        if pin.instead_of == entry.digest and release is not None:
+            older = self._intake.retake(entry.folder, entry.plugin.id, release.path, release.digest)
+            if older.plugin is not None:
+                return older
+        self._pins.set(entry.plugin.id, None)
+        return entry
+
+    def is_pinned(self, plugin_id: str) -> bool:
+        return self._pins.get(plugin_id) is not None
+
+    def pin(self, entry: Entry, release: Release) -> Pin | None:
+        """Let `release` serve in the place of the entry's content; returns what held before, for `restore`."""
+        assert entry.digest is not None
+        before = self._pins.get(release.plugin_id)
+        own = release.digest == entry.digest
+        self._pins.set(release.plugin_id, None if own else Pin(release.digest, entry.digest))
+        return before
+
+    def restore(self, plugin_id: str, pin: Pin | None) -> None:
+        self._pins.set(plugin_id, pin)
+
+    def previous(self, plugin_id: str, serving: str | None) -> list[Release]:
+        """What can be gone back to, the latest first."""
+        if self._releases is None:
+            return []
+        return [release for release in self._releases.previous(plugin_id) if release.digest != serving]
+
+    def target(self, plugin_id: str, serving: str | None, wanted: str | None) -> Release:
+        """The release that `wanted` names by its digest or the beginning of it, or the latest one. Raises
+        `UsageError`."""
+        found = [one for one in self.previous(plugin_id, serving) if one.digest.startswith(wanted or "")]
+        if found:
+            return found[0]
+        what = f"no release {wanted!r} of {plugin_id} to go back to" if wanted else f"nothing older of {plugin_id}"
+        raise UsageError("release_unknown", f"there is {what}", f"'endpointd status {plugin_id}' lists what there is")
+
+    def in_service(self, plugin_id: str, digests: list[str]) -> None:
+        """The first of the plugin's releases serves, the others may serve again; older ones are pruned. Blocking."""
+        serving = self._find(plugin_id, digests[0]) if digests else None
+        if self._releases is not None and serving is not None:
+            self._releases.touch(serving)
+            self._releases.prune(plugin_id, self._kept, digests)
+
+    def forget(self, plugin_id: str) -> None:
+        """The plugin is uninstalled. Blocking."""
+        self._pins.set(plugin_id, None)
+        if self._releases is not None:
+            self._releases.remove_all(plugin_id)
+
+    def _find(self, plugin_id: str, digest: str) -> Release | None:
+        return next((one for one in self.previous(plugin_id, None) if one.digest == digest), None)

@@ -1,0 +1,97 @@
+"""The lives of one plugin's workers, each a task: waiting for a place, starting, serving, ending.
+
+What happens in them is told to whoever owns the workers; nothing is decided here.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol
+
+from endpointd.supervisor.crew import Part
+from endpointd.supervisor.starts import Starts
+from endpointd.supervisor.worker import StartFailed, Worker
+
+
+class Owner(Protocol):
+    def is_ready(self, part: Part) -> None:
+        """The worker has loaded the plugin."""
+
+    def has_failed(self, part: Part, code: str, message: str, problems: list[dict[str, Any]]) -> None:
+        """The worker did not become ready."""
+
+    def has_died(self, part: Part, how: str) -> None:
+        """A worker that was ready has ended; nobody has asked it to, or that comes as `has_ended` besides."""
+
+    def has_ended(self, part: Part) -> None:
+        """A worker that was to end has ended."""
+
+
+class Lives:
+    def __init__(self, starts: Starts, log: Any, owner: Owner) -> None:  # noqa: ANN401 - structlog's loggers have no type
+        self._starts = starts
+        self._log = log
+        self._owner = owner
+        self._lives: dict[Part, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, part: Part, failures: int) -> None:
+        """Start the worker when its turn comes; it is behind those of plugins with fewer `failures`."""
+        self._lives[part] = self._spawn(self._live(part, failures))
+
+    def drain(self, part: Part | None, seconds: float) -> None:
+        """Let the worker finish what is open for at most so long, then end it."""
+        assert part is not None
+        self._spawn(self._drain(part, seconds))
+
+    def put_down(self, part: Part | None) -> None:
+        """End a worker that is starting, or waits for its turn."""
+        assert part is not None
+        self._spawn(self._put_down(part))
+
+    def kill(self, workers: Iterable[Worker]) -> None:
+        """End them at once, whatever they are doing."""
+        for worker in workers:
+            self._spawn(worker.kill())
+
+    async def over(self) -> None:
+        """Wait until all of it is over, and no process is left."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _live(self, part: Part, failures: int) -> None:
+        try:
+            async with self._starts.place(failures):
+                await part.worker.start()
+            self._owner.is_ready(part)
+            how = await part.worker.ended()
+        except StartFailed as error:
+            self._owner.has_failed(part, error.code, error.message, error.problems)
+            return
+        finally:
+            del self._lives[part]
+        self._owner.has_died(part, how)
+
+    async def _drain(self, part: Part, seconds: float) -> None:
+        how = await part.worker.drain(seconds)
+        self._log.info("worker.ended", pid=part.worker.pid, how=how)
+        self._owner.has_ended(part)
+
+    async def _put_down(self, part: Part) -> None:
+        life = self._lives.get(part)
+        if life is not None:
+            life.cancel()
+            await asyncio.wait({life})
+        if part.worker.pid is not None:
+            await part.worker.kill()
+        self._owner.has_ended(part)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[None]":
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log.critical("supervisor.defect", exc_info=task.exception())

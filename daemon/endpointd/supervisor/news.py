@@ -1,0 +1,41 @@
+"""What a plugin's workers say, passed on: to the log, to the journal, and into the report of a failure."""
+
+import logging
+from collections import deque
+from typing import Any
+
+from endpointd.journal import Journal
+from endpointd_wire.messages import Log
+
+LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
+
+LAST_LINES = 20
+"""Lines of output kept for the report of a failure."""
+
+
+class News:
+    def __init__(self, log: Any, journal: Journal) -> None:  # noqa: ANN401 - structlog's loggers have no type
+        self._log = log
+        self._journal = journal
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+
+    def begin(self) -> None:
+        """A worker begins: what was said before is not part of its failure."""
+        self._lines.clear()
+
+    def last_lines(self) -> tuple[str, ...]:
+        return tuple(self._lines)
+
+    def line(self, line: str) -> None:
+        """A line of output."""
+        self._lines.append(line)
+        self._log.info("plugin.output", line=line)
+        self._journal.append("output", line)
+
+    def record(self, record: Log) -> None:
+        """A record of the plugin's `logging`."""
+        self._lines.append(record.text)
+        # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
+        level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
+        self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
+        self._journal.append("log", record.text, level=logging.getLevelName(level), request=record.request_id or None)

@@ -1,0 +1,52 @@
+"""Whether a worker is still there: when it is asked, when it is doubted, when it is given up. Pure.
+
+Times are in seconds of the monotonic clock.
+"""
+
+DOUBT = 1.0
+"""Seconds without an answer after which a worker gets no more requests. It may still be there: a pause of the machine,
+or native code that holds the interpreter for a moment."""
+
+
+class Pings:
+    """`clock` is the time for an answer; 0 means that nobody asks by the clock."""
+
+    def __init__(self, clock: float) -> None:
+        self.is_doubtful = False
+        self.is_over = False
+        """Whether the time for an answer has run out."""
+        self._clock = clock
+        self._number = 0
+        self._asked: float | None = None
+        """When the ping was sent that was not answered yet."""
+        self._heard = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to ask again."""
+        return self._clock > 0 and self._asked is None and now - self._heard >= self._clock / 2
+
+    def sent(self, now: float) -> int:
+        """The worker is asked; returns the ping's number."""
+        self._number += 1
+        if self._asked is None:
+            self._asked = now
+        return self._number
+
+    def answered(self, now: float) -> bool:
+        """It is there. Returns whether that was in doubt."""
+        was_doubtful, self.is_doubtful = self.is_doubtful, False
+        self._asked = None
+        self._heard = now
+        return was_doubtful
+
+    def doubt(self) -> None:
+        self.is_doubtful = True
+
+    def look(self, now: float) -> bool:
+        """Whether the time for an answer has run out; on the way there the worker falls into doubt."""
+        if self._asked is None or not self._clock:
+            return False
+        if now - self._asked > DOUBT:
+            self.is_doubtful = True
+        self.is_over = self.is_over or now - self._asked > self._clock
+        return self.is_over

@@ -1,0 +1,69 @@
+"""A version of a plugin, ready to be run: what was read of it, the order for its workers, and what they are held to."""
+
+from dataclasses import dataclass
+
+from endpointd.catalog import Entry
+from endpointd.endpoints import Endpoint
+from endpointd.gateway.gateway import Mount
+from endpointd.gateway.relay import RelayLimits
+from endpointd.loading import order_for
+from endpointd.manifest.model import Plugin
+from endpointd.routing import RouteTable
+from endpointd.settings import PluginLimits, Settings
+from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.state import Policy
+from endpointd.supervisor.supervisor import Rules, Supervisor
+from endpointd.supervisor.worker import WorkerOrder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """`digest` stands for the content of its files."""
+
+    plugin: Plugin
+    digest: str | None
+    order: WorkerOrder
+    rules: Rules
+    limits: PluginLimits
+
+    @classmethod
+    def of(cls, entry: Entry, settings: Settings) -> "Version":
+        """The version that an entry with a plugin holds, under the settings of the moment."""
+        assert entry.plugin is not None
+        assert entry.root is not None
+        limits = settings.for_plugin(entry.plugin.id)
+        release = None if settings.development else entry.digest
+        order = order_for(entry.root, entry.plugin, limits, release=release, development=settings.development)
+        return cls(entry.plugin, entry.digest, order, _rules(limits), limits)
+
+    def is_run_as(self, other: "Version") -> bool:
+        """Whether a worker of `other` would do for this one."""
+        return self.order == other.order and self.digest == other.digest
+
+
+def _rules(limits: PluginLimits) -> Rules:
+    return Rules(
+        queue_size=limits.queue_size,
+        queue=limits.clock_queue,
+        drain=limits.clock_drain,
+        cancel_grace=limits.clock_cancel_grace,
+        restart_longest=limits.restart_longest,
+        policy=Policy(limits.restart_limit, limits.restart_stable),
+        bounds=Bounds(limits.recycle_requests, limits.recycle_age, limits.recycle_memory),
+    )
+
+
+def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_body: int) -> Mount:
+    """The endpoint in its place, answered by workers of `version`."""
+    places = {source: place for place, source in enumerate(version.plugin.sources)}
+    limits = version.limits
+    return Mount(
+        endpoint,
+        RouteTable(version.plugin.interfaces),
+        tuple(places[interface.source] for interface in version.plugin.interfaces),
+        supervisor,
+        RelayLimits(
+            limit_body, limits.clock_first_byte, limits.clock_idle, limits.clock_total, limits.clock_client_idle
+        ),
+        version.order,
+    )

@@ -1,0 +1,307 @@
+"""What a supervisor does with its workers, in virtual time and without processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import pairwise
+from typing import TypeAlias
+
+import pytest
+
+from endpointd.supervisor.admission import NoPlace
+from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.state import Policy, State
+from endpointd.supervisor.supervisor import TRIAL
+from support.fake_worker import FakeWorker, Stage, fake_workers, settle
+from support.virtual_time import run_in_virtual_time
+
+Scenario: TypeAlias = Callable[[Stage], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with fake_workers(monkeypatch):
+        yield
+
+
+def play(scenario: Scenario, **rules: object) -> None:
+    async def main() -> None:
+        stage = Stage(**rules)
+        await scenario(stage)
+        await stage.supervisor.stop()
+        assert not [worker for worker in FakeWorker.made if worker.is_alive]
+
+    run_in_virtual_time(main())
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+# Replacement
+
+
+def test_a_new_version_takes_over_when_it_is_ready_and_the_old_one_goes_after_the_trial() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        new = await stage.newest()
+        assert stage.served == ["v1"]
+        assert stage.supervisor.admission.enter_at_once() is old  # type: ignore[comparison-overlap]
+        new.ready()
+        await settle()
+        assert stage.served == ["v1", "v2"]
+        assert stage.supervisor.admission.enter_at_once() is new  # type: ignore[comparison-overlap]
+        assert old.is_alive
+        await asyncio.sleep(TRIAL + 0.1)
+        assert not old.is_alive
+        assert stage.supervisor.life.state is State.RUNNING
+
+    play(scenario)
+
+
+def test_a_new_version_that_does_not_load_leaves_the_old_one_serving() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        (await stage.newest()).refuse("load_failed", "syntax_error")
+        await stage.supervisor.settled()
+        assert stage.supervisor.worker is old  # type: ignore[comparison-overlap]
+        assert (stage.supervisor.life.state, stage.served) == (State.RUNNING, ["v1"])
+        failure = stage.supervisor.failure
+        assert failure is not None
+        assert (failure.code, failure.release, failure.kept) == ("load_failed", "v2", True)
+        await asyncio.sleep(600)
+        assert len(FakeWorker.made) == 2, "what was refused is not tried again by itself"
+
+    play(scenario)
+
+
+def test_a_new_version_that_dies_at_once_gives_its_place_back() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        new = await stage.newest()
+        new.ready()
+        await settle()
+        new.die()
+        await settle()
+        assert stage.served == ["v1", "v2", "v1"]
+        assert stage.supervisor.admission.enter_at_once() is old  # type: ignore[comparison-overlap]
+        assert stage.supervisor.failure is not None
+        assert stage.supervisor.failure.kept
+        old.die()
+        again = await stage.newest()
+        assert again.order.release == "v1"
+
+    play(scenario)
+
+
+def test_a_worker_that_dies_while_the_next_one_starts_is_succeeded_by_it() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        new = await stage.newest()
+        old.die()
+        await settle()
+        assert stage.supervisor.life.state is State.STARTING
+        request = asyncio.create_task(stage.supervisor.admission.enter())
+        await settle()
+        new.ready()
+        assert await request is new  # type: ignore[comparison-overlap]
+
+    play(scenario)
+
+
+def test_when_both_fail_the_version_that_was_good_is_started_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        new = await stage.newest()
+        old.die()
+        await settle()
+        new.refuse("load_failed", "syntax_error")
+        await asyncio.sleep(1)
+        again = await stage.newest()
+        assert again.order.release == "v1"
+        again.ready()
+        await settle()
+        assert stage.supervisor.life.state is State.RUNNING
+
+    play(scenario)
+
+
+def test_the_latest_change_wins() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.begin()
+        stage.change("v2")
+        second = await stage.newest()
+        stage.change("v3")
+        third = await stage.newest()
+        await settle()
+        assert not second.is_alive
+        third.ready()
+        await stage.supervisor.settled()
+        assert stage.served == ["v1", "v3"]
+
+    play(scenario)
+
+
+def test_a_change_in_the_midst_of_a_trial_keeps_the_one_on_trial() -> None:
+    async def scenario(stage: Stage) -> None:
+        first = await stage.begin()
+        stage.change("v2")
+        second = await stage.newest()
+        second.ready()
+        await settle()
+        stage.change("v3")
+        third = await stage.newest()
+        await settle()
+        assert not first.is_alive
+        third.refuse()
+        await stage.supervisor.settled()
+        assert stage.supervisor.worker is second  # type: ignore[comparison-overlap]
+        assert stage.supervisor.order.release == "v2"
+
+    play(scenario)
+
+
+def test_a_plugin_that_was_stopped_is_not_started_by_a_change() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.begin()
+        await stage.supervisor.stop()
+        stage.change("v2")
+        await asyncio.sleep(100)
+        assert len(FakeWorker.made) == 1
+        stage.supervisor.start()
+        assert (await stage.newest()).order.release == "v2"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("moment", ["starting", "replacing", "on trial", "backoff"])
+def test_a_stop_ends_every_worker_at_any_moment(moment: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        if moment == "starting":
+            stage.supervisor.start()
+            await settle()
+            return
+        worker = await stage.begin()
+        if moment == "backoff":
+            worker.die()
+            (await stage.newest()).die()
+            await settle()
+            assert stage.supervisor.life.state is State.BACKOFF
+            return
+        stage.change("v2")
+        new = await stage.newest()
+        if moment == "on trial":
+            new.ready()
+            await settle()
+
+    play(scenario)
+
+
+# Failures
+
+
+def test_the_delays_between_starts_grow_to_a_bound_and_end_in_fatal() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.supervisor.start()
+        for _ in range(12):
+            (await stage.newest()).die()
+            await asyncio.sleep(10.1)
+        assert stage.supervisor.life.state is State.FATAL
+        deaths = [10.1 * number for number in range(12)]
+        delays = [worker.made_at - death for worker, death in zip(FakeWorker.made[1:], deaths, strict=False)]
+        assert delays[0] == pytest.approx(0, abs=0.001)
+        assert 0.4 <= delays[1] <= 0.6
+        assert all(later > 1.3 * earlier for earlier, later in pairwise(delays[1:5]))
+        assert all(6.6 <= delay <= 10.0 for delay in delays[6:])
+        with pytest.raises(NoPlace, match="does not run") as refusal:
+            await stage.supervisor.admission.enter()
+        assert refusal.value.code == "plugin_fatal"
+
+    play(scenario, policy=Policy(12, 10.0), restart_longest=10.0)
+
+
+def test_fatal_is_left_by_a_change() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.supervisor.start()
+        (await stage.newest()).refuse("load_failed", "syntax_error")
+        await settle()
+        assert stage.supervisor.life.state is State.FATAL
+        stage.change("v2")
+        (await stage.newest()).ready()
+        await stage.supervisor.settled()
+        assert (stage.supervisor.life.state, stage.served) == (State.RUNNING, ["v2"])
+
+    play(scenario)
+
+
+# Hangs and age
+
+
+def test_a_hung_worker_serves_until_another_one_is_ready() -> None:
+    async def scenario(stage: Stage) -> None:
+        hung = await stage.begin()
+        hung.leave_a_request_in_its_thread()
+        await asyncio.sleep(1.1)
+        new = await stage.newest()
+        assert new is not hung
+        assert stage.supervisor.admission.enter_at_once() is hung  # type: ignore[comparison-overlap]
+        new.ready()
+        await settle()
+        assert stage.supervisor.admission.enter_at_once() is new  # type: ignore[comparison-overlap]
+
+    play(scenario)
+
+
+def test_a_hung_worker_whose_replacement_failed_is_tried_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        hung = await stage.begin()
+        hung.leave_a_request_in_its_thread()
+        await asyncio.sleep(1.1)
+        (await stage.newest()).refuse()
+        await settle()
+        stage.supervisor.look(now())
+        new = await stage.newest()
+        assert len(FakeWorker.made) == 3
+        new.ready()
+        await stage.supervisor.settled()
+        stage.supervisor.look(now())
+        await settle()
+        assert len(FakeWorker.made) == 3, "the new worker has nothing stuck"
+
+    play(scenario)
+
+
+def test_a_worker_that_has_answered_enough_is_replaced_once() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        old.requests = 79
+        stage.supervisor.look(now())
+        await settle()
+        assert len(FakeWorker.made) == 1
+        old.requests = 100
+        stage.supervisor.look(now())
+        stage.supervisor.look(now())
+        new = await stage.newest()
+        assert len(FakeWorker.made) == 2
+        new.ready()
+        await stage.supervisor.settled()
+        assert stage.supervisor.crew.requests == 100
+
+    play(scenario, bounds=Bounds(requests=88))
+
+
+def test_every_worker_is_looked_after() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        stage.change("v2")
+        (await stage.newest()).ready()
+        await settle()
+        stage.supervisor.look(5.0)
+        assert [worker.looked_at for worker in FakeWorker.made] == [[5.0], [5.0]]
+        assert old.is_alive
+
+    play(scenario)
