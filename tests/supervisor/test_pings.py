@@ -13,13 +13,10 @@ def test_it_is_asked_twice_within_its_clock() -> None:
 def test_it_is_doubted_first_and_given_up_at_its_clock() -> None:
     pings = Pings(10)
     pings.sent(100.0)
-    assert not pings.look(100.0 + DOUBT)
-    assert not pings.is_doubtful
-    assert not pings.look(100.1 + DOUBT)
-    assert pings.is_doubtful
-    assert not pings.look(110.0)
-    assert pings.look(110.1)
-    assert pings.is_over
+    seen = []
+    for now in (100.0 + DOUBT, 100.1 + DOUBT, 110.0, 110.1):
+        seen.append((pings.look(now), pings.is_doubtful, pings.is_over))
+    assert seen == [(False, False, False), (False, True, False), (False, True, False), (True, True, True)]
 
 
 def test_an_answer_ends_the_doubt_and_says_so_once() -> None:
@@ -27,10 +24,10 @@ def test_an_answer_ends_the_doubt_and_says_so_once() -> None:
     assert not pings.answered(1.0)
     pings.doubt()
     pings.sent(2.0)
-    assert pings.is_doubtful
+    was = pings.is_doubtful
     assert pings.answered(3.0)
     assert not pings.answered(3.1)
-    assert not pings.is_doubtful
+    assert (was, pings.is_doubtful) == (True, False)
     assert not pings.look(100.0)
 
 
