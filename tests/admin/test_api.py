@@ -127,7 +127,10 @@ def test_an_archive_that_does_not_go_on_is_given_up(host: AdminHost) -> None:
         client.sendall(
             b"POST /v1/plugins HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9\r\n\r\nabc"
         )
-        assert b'"code": "archive_stalled"' in b"".join(iter(lambda: client.recv(4096), b""))
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body)["code"] == "archive_stalled"
+    assert b"\r\nconnection: close" in head.lower()
 
 
 def test_an_archive_of_a_client_that_leaves_is_not_installed(http: httpx.Client, control: FakeControl) -> None:

@@ -198,9 +198,3 @@ def test_an_error_arrives_as_it_was_raised(host: AdminHost, control: FakeControl
     with Client(host.state) as client, pytest.raises(OperatorError) as caught:
         client.act("restart", "acme/neko")
     assert (type(caught.value), str(caught.value)) == (type(error), str(error))
-
-
-def test_a_proxy_of_the_environment_is_not_used(host: AdminHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    with Client(host.state) as client:
-        assert client.daemon()["pid"] == os.getpid()

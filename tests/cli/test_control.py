@@ -251,12 +251,12 @@ def test_the_newest_lines_are_shown_with_time_and_kind(ask: Run, control: FakeCo
     journal = control.journals["acme/neko"]
     for number in range(3):
         journal.append("output", f"line {number}")
-    journal.append("log", "it failed\nTraceback\x1b[2J", level="ERROR", request="r-7")
+    journal.append("log", "it\tfailed\nTraceback\x1b[2J", level="ERROR", request="r-7")
     outcome = ask("logs", "neko", "-n", 2)
     assert (outcome.returncode, outcome.stderr) == (0, "")
     line, record, rest = outcome.stdout.splitlines()
     assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:\d\d\.250 output   line 2", line)
-    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:\d\d\.250 error    it failed \[r-7\]", record)
+    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:\d\d\.250 error    it\\tfailed \[r-7\]", record)
     assert rest == "  Traceback\\x1b[2J"
 
 

@@ -123,8 +123,6 @@ def _add_log(api: FastAPI, control: Control, followers: Followers) -> None:
             return Response(b"".join(map(_line, journal.tail(query.lines))), media_type=NDJSON)
 
         async def lines() -> AsyncIterator[bytes]:
-            # Without a first piece the head would wait for the first line.
-            yield b""
             with followers.joined(journal.follow(query.lines)) as follower:
                 async for entry in follower:
                     yield _line(entry)
