@@ -140,8 +140,11 @@ class Operations:
                 await asyncio.to_thread(shutil.rmtree, staged, ignore_errors=True)
             await self._live.refresh([folder])
         served = self._plugins.served.get(plugin.id)
-        if served is None:
-            raise OperatorError("plugin_refused", f"{plugin.id} is not served", "see 'endpointd list'")
+        entry = self._plugins.entries.get(folder)
+        if served is None or entry is None or entry.plugin is None:
+            errors = [str(one) for one in entry.findings if one.severity is Severity.ERROR] if entry is not None else []
+            why = "; ".join([f"{plugin.id} is in the folder {folder!r}, but not served", *errors])
+            raise OperatorError("plugin_refused", why, "see 'endpointd list'")
         served.supervisor.start()
         return await self._outcome(plugin.id, "installed")
 

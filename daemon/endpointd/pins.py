@@ -11,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from endpointd.errors import OperatorError
+
 _log = structlog.get_logger()
 
 
@@ -31,13 +33,20 @@ class Pins:
         return self._pins.get(plugin_id)
 
     def set(self, plugin_id: str, pin: Pin | None) -> None:
-        """Pin the plugin, or with None let it go. Raises `OSError`; nothing has changed then."""
+        """Pin the plugin, or with None let it go. Raises `OperatorError`; nothing has changed then."""
         if self._pins.get(plugin_id) == pin:
             return
         pins = {name: held for name, held in self._pins.items() if name != plugin_id}
         if pin is not None:
             pins[plugin_id] = pin
-        _write(self._file, pins)
+        try:
+            _write(self._file, pins)
+        except OSError as error:
+            raise OperatorError(
+                "state_unusable",
+                f"{self._file} cannot be written: {error.strerror}",
+                "make room there, or let the user that runs the daemon write there",
+            ) from error
         self._pins = pins
 
 

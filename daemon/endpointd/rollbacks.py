@@ -1,10 +1,14 @@
 """Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
 
+import structlog
+
 from endpointd.catalog import Entry
-from endpointd.errors import UsageError
+from endpointd.errors import OperatorError, UsageError
 from endpointd.intake import Intake
 from endpointd.pins import Pin, Pins
 from endpointd.releases import Release, Releases
+
+_log = structlog.get_logger()
 
 
 class Rollbacks:
@@ -27,7 +31,11 @@ class Rollbacks:
             older = self._intake.retake(entry.folder, entry.plugin.id, release.path, release.digest)
             if older.plugin is not None:
                 return older
-        self._pins.set(entry.plugin.id, None)
+        try:
+            self._pins.set(entry.plugin.id, None)
+        except OperatorError as error:
+            # It does not hold all the same, unless the folder becomes once more what it was.
+            _log.warning("pins.not_written", plugin=entry.plugin.id, message=error.message, remedy=error.remedy)
         return entry
 
     def is_pinned(self, plugin_id: str) -> bool:
