@@ -75,6 +75,7 @@ class Daemon:
         self._base = settings.public_url or ""
         self._signals = 0
         self._stop = asyncio.Event()
+        self._begun = asyncio.Event()
 
     async def run(self) -> int:
         settings = self._settings
@@ -94,7 +95,7 @@ class Daemon:
         self._base = self._settings.public_url or url
         self._server = self._build_server()
         self._take_signals()
-        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        serving = asyncio.create_task(self._serve(listener))
         stopping = asyncio.create_task(self._stop.wait())
         tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
         try:
@@ -150,9 +151,16 @@ class Daemon:
 
     # The run
 
+    async def _serve(self, listener: socket.socket) -> None:
+        """Accept clients once it is known which plugins there are: to say earlier that there is no such endpoint would
+        be wrong. Until then they wait in the listener's queue."""
+        await self._begun.wait()
+        await self._server.serve(sockets=[listener])
+
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""
         await self._live.begin()
+        self._begun.set()
         await self._plugins.settled()
         self._tell(url)
         if self._settings.watch != "off":
@@ -223,6 +231,7 @@ class Daemon:
         notify(STOPPING=1)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
+        self._begun.set()
         try:
             await serving
         finally:
