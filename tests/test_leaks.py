@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from endpointd.testing import DaemonStarter, RunningDaemon
-from support.catalogue import BYSTANDER, fine, kill_worker, misbehave, unexplained, write_catalogue
+from support.catalogue import fine, kill_worker, misbehave, unexplained, write_catalogue
 from support.gates import Gate
-from support.processes import children, descriptors, is_zombie, resident, threads
+from support.holdings import settled
+from support.processes import resident
 from support.raw_http import Broken, Client, ask, plain
 
 PLUGINS = ("answers", "exits", "flow", "waits")
@@ -18,20 +18,6 @@ REQUESTS = 1000
 DEATHS = 20
 GROWTH = 24 * 1024 * 1024
 """Bytes. A leak of a request's worth of buffers would be many times as much, and so would one of a worker's."""
-LOOKS = 500
-SAME_LOOKS = 20
-"""Looks in a row that show the same when all is settled. The daemon answers a request between two of them, and hears
-meanwhile of whoever has left."""
-
-
-class Holdings(NamedTuple):
-    """What the daemon has; `files` are those of its state directory."""
-
-    descriptors: int
-    children: int
-    threads: int
-    zombies: int
-    files: tuple[str, ...]
 
 
 @pytest.fixture
@@ -43,31 +29,6 @@ def state(tmp_path: Path) -> Path:
 def daemon(start_daemon: DaemonStarter, tmp_path: Path, state: Path) -> RunningDaemon:
     plugins = write_catalogue(tmp_path / "plugins", *PLUGINS)
     return start_daemon(plugins, state=state, restart_stable=0)
-
-
-def holdings(daemon: RunningDaemon, state: Path) -> Holdings:
-    pids = children(daemon.pid)
-    files = tuple(sorted(str(path.relative_to(state)) for path in state.rglob("*")))
-    zombies = sum(is_zombie(pid) for pid in pids)
-    return Holdings(descriptors(daemon.pid), len(pids), threads(daemon.pid), zombies, files)
-
-
-def settled(daemon: RunningDaemon, state: Path, expected: Holdings | None = None) -> Holdings:
-    """What the daemon holds when it has heard of all that happened: as expected, or as it stays.
-
-    It is asked on one connection, which counts at every look: those that came and went would be heard of late.
-    """
-    with Client(daemon.url) as client:
-        found, same = None, 0
-        for _ in range(LOOKS):
-            assert client.request(f"/e/{BYSTANDER}/fine").status == 200
-            before, found = found, holdings(daemon, state)
-            same = same + 1 if found == before else 0
-            if found == expected or (expected is None and same == SAME_LOOKS):
-                break
-    assert found is not None
-    assert expected is not None or same == SAME_LOOKS, "what the daemon holds does not settle"
-    return found
 
 
 # Kinds of requests
