@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+MINUTES ?= 5
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
@@ -10,7 +11,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench docs clean
+.PHONY: help run test bench soak docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -27,6 +28,9 @@ test: $(DEVELOPMENT) ## run every check: ruff, mypy, pytest
 
 bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make bench ARGS="--help")
 	$(BIN)/python bench/run.py $(ARGS)
+
+soak: $(DEVELOPMENT) ## serve under load and disturbances, and count what is lost (make soak MINUTES=20 ARGS="--seed 1")
+	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
 docs: $(RUNTIME) ## rewrite the tables of docs/configuration.md from the declaration of the settings
 	$(BIN)/python -m endpointd.cli.reference docs/configuration.md

@@ -1,0 +1,1 @@
+"""The soak's rooms; `bench/soak.py` puts them together."""
