@@ -20,8 +20,8 @@ PAUSE = 0.02
 latencies tell of the daemon and not of a queue."""
 LARGEST_UPLOAD = 2 * 1024 * 1024
 
-Ended = tuple[str | None, int | None, float]
-"""What was wrong, if anything; the worker's pid, if known; seconds to the answer (to its head, for a stream)."""
+Ended = tuple[str | None, float]
+"""What was wrong, if anything, and the seconds to the answer (to its head, for a stream)."""
 
 
 class Target:
@@ -70,7 +70,7 @@ class Client(threading.Thread):
         sent = time.monotonic()
         wrong: str | None
         try:
-            wrong, seconds = ask(nonce)[::2]
+            wrong, seconds = ask(nonce)
         except Refused as refusal:
             wrong, seconds = str(refusal), 0.0
         except TimeoutError:
@@ -92,7 +92,7 @@ class Client(threading.Thread):
         body = response.read()
         seconds = time.monotonic() - began
         self._note_pid(body)
-        return fault_of_body(body, self._target.name, nonce, self._target.latest), self._pid, seconds
+        return fault_of_body(body, self._target.name, nonce, self._target.latest), seconds
 
     def _stream(self, nonce: str) -> Ended:
         pieces, pause = self._random.randint(5, 30), self._random.random() * 0.1
@@ -103,7 +103,7 @@ class Client(threading.Thread):
         self._note_pid(first)
         body = first + response.read()
         wrong = fault_of_stream(body, self._target.name, nonce, self._target.latest, pieces)
-        return wrong, self._pid, seconds
+        return wrong, seconds
 
     def _upload(self, nonce: str) -> Ended:
         sent = self._random.randbytes(self._random.randint(1, LARGEST_UPLOAD))
@@ -111,7 +111,7 @@ class Client(threading.Thread):
         body = self._ask("POST", nonce, sent, what="upload").read()
         seconds = time.monotonic() - began
         self._note_pid(body)
-        return fault_of_upload(body, self._target.name, nonce, self._target.latest, sent), self._pid, seconds
+        return fault_of_upload(body, self._target.name, nonce, self._target.latest, sent), seconds
 
     def _ask(self, method: str, nonce: str, body: bytes | None = None, **query: object) -> http.client.HTTPResponse:
         """The head of the answer. Raises `Refused` unless it is a 200."""

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from endpointd.testing import DaemonStarter
 from support.catalogue import BYSTANDER, fine, misbehave, write_catalogue
 from support.load import Load
@@ -31,13 +29,12 @@ def is_fine(answer: Answer) -> bool:
 
 
 def test_a_host_that_is_killed_under_load_leaves_nothing_and_is_followed_by_another(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    start_daemon: DaemonStarter, tmp_path: Path
 ) -> None:
     plugins = write_catalogue(tmp_path / "plugins", "children")
-    starter = DaemonStarter(tmp_path_factory.mktemp)
     # The same address each time, so that the clients find every one of them.
     settings: dict[str, Any] = {"state": tmp_path / "state", "listen": free_address()}
-    daemon = starter(plugins, **settings)
+    daemon = start_daemon(plugins, **settings)
     with Load(daemon.url, f"/e/{BYSTANDER}/fine", is_fine, clients=2) as load:
         for _ in range(ROUNDS):
             with ExitStack() as stack:
@@ -48,12 +45,12 @@ def test_a_host_that_is_killed_under_load_leaves_nothing_and_is_followed_by_anot
                 deadline = time.monotonic() + SECONDS
                 assert [one.pid for one in left if not one.ends_within(max(0.0, deadline - time.monotonic()))] == []
                 daemon.kill()
-            daemon = starter(plugins, **settings)
+            daemon = start_daemon(plugins, **settings)
             fine(daemon)
             fine(daemon, "children")
         answered = load.answered
     assert answered > 50
     # Between two hosts nobody listens, and what was under way is broken off; but no answer is wrong.
     assert [wrong for wrong in load.wrong if not wrong.startswith(("Broken", "Connection", "BrokenPipe"))] == []
-    starter.stop_all()
+    assert daemon.stop() == 0
     assert [event for event in daemon.events() if event["level"] in ("error", "critical")] == []

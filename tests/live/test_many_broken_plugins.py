@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from endpointd.testing import DaemonStarter
 from live.conftest import Served, Shop, source
 from support.load import Load
@@ -40,15 +38,15 @@ def write_broken(shop: Shop, number: int) -> Path:
 
 
 def test_a_crowd_of_broken_plugins_keeps_no_good_one_from_being_served(
-    shop: Shop, tmp_path_factory: pytest.TempPathFactory
+    start_daemon: DaemonStarter, shop: Shop, tmp_path: Path
 ) -> None:
     shop.put("duck", "quack")
     broken = [write_broken(shop, number) for number in range(PLUGINS - GOOD - 1)]
     # In the order of their names the good ones are the last.
     good = [shop.make(f"good-{number}", "good") for number in range(GOOD)]
-    starter = DaemonStarter(tmp_path_factory.mktemp)
-    state = tmp_path_factory.mktemp("state")
-    served = Served(starter(shop.plugins, state=state, clock_start=CLOCK_START, clock_queue=1, restart_limit=5), state)
+    state = tmp_path / "state"
+    daemon = start_daemon(shop.plugins, state=state, clock_start=CLOCK_START, clock_queue=1, restart_limit=5)
+    served = Served(daemon, state)
     with Load(served.url, "/e/duck/", says_quack, clients=2) as load:
         for made in [*broken, *good]:
             made.rename(shop.plugins / made.name)
@@ -57,8 +55,8 @@ def test_a_crowd_of_broken_plugins_keeps_no_good_one_from_being_served(
         for _ in range(20):
             assert [served.says(made.name) for made in good] == ["good"] * GOOD
     assert load.wrong == {}
-    starter.stop_all()
-    log = served.daemon.events()
+    assert daemon.stop() == 0
+    log = daemon.events()
     assert [event for event in log if event["level"] == "critical"] == []
     unreadable = sum(number % COST_A_PROCESS > 0 for number in range(len(broken)))
     assert len({event["folder"] for event in log if event["event"] == "folder.refused"}) <= unreadable

@@ -103,7 +103,7 @@ def test_what_did_not_fit_is_taken_in_when_there_is_room(served: Served, shop: S
     served.comes_to_say("duck", "version 2", 30)
 
 
-def test_an_installation_that_does_not_fit_is_an_error_and_changes_nothing(
+def test_an_installation_that_does_not_fit_is_an_error_and_keeps_the_old_version(
     served: Served, shop: Shop, disk: Path
 ) -> None:
     new = shop.make("duck", "version 2")
