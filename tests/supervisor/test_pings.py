@@ -13,9 +13,8 @@ def test_it_is_asked_twice_within_its_clock() -> None:
 def test_it_is_doubted_first_and_given_up_at_its_clock() -> None:
     pings = Pings(10)
     pings.sent(100.0)
-    seen = []
-    for now in (100.0 + DOUBT, 100.1 + DOUBT, 110.0, 110.1):
-        seen.append((pings.look(now), pings.is_doubtful, pings.is_over))
+    looks = (100.0 + DOUBT, 100.1 + DOUBT, 110.0, 110.1)
+    seen = [(pings.look(now), pings.is_doubtful, pings.is_over) for now in looks]
     assert seen == [(False, False, False), (False, True, False), (False, True, False), (True, True, True)]
 
 

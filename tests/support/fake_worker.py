@@ -126,6 +126,13 @@ class Stage:
             "someone/duck", order(first), self.rules, Starts(4), lambda order: self.served.append(order.release)
         )
 
+    def takes(self) -> object:
+        """The worker that a request would be given now."""
+        return self.supervisor.admission.enter_at_once()
+
+    def present(self) -> object:
+        return self.supervisor.worker
+
     async def begin(self) -> FakeWorker:
         """Start it, with a worker that is ready."""
         self.supervisor.start()
