@@ -16,8 +16,9 @@ from endpointd_wire.states import (
     BODIES,
     CANCELLED_ANSWERS,
     HOST_SAYS,
-    PHASES,
+    HOST_SPEECH,
     WORKER_SAYS,
+    WORKER_SPEECH,
     Answer,
     Body,
     Phase,
@@ -62,8 +63,9 @@ class Connection:
     def __init__(self, role: Role) -> None:
         self.phase = Phase.NEW
         self._role = role
-        self._mine = HOST_SAYS if role is Role.HOST else WORKER_SAYS
-        self._theirs = WORKER_SAYS if role is Role.HOST else HOST_SAYS
+        is_host = role is Role.HOST
+        self._mine = HOST_SPEECH if is_host else WORKER_SPEECH
+        self._theirs = WORKER_SPEECH if is_host else HOST_SPEECH
         self._reader = FrameReader()
         self._streams: dict[int, Stream] = {}
         self._last_stream = 0
@@ -99,10 +101,10 @@ class Connection:
         if self._poison is not None:
             raise LocalWireError(f"the connection is over: {self._poison.reason}")
         kind = type(message)
-        if kind not in self._mine:
-            raise LocalWireError(f"a {self._role.value} does not say {kind.__name__}")
-        phase = PHASES.get((self.phase, kind))
+        phase = self._mine[self.phase].get(kind)
         if phase is None:
+            if kind not in (HOST_SAYS if self._role is Role.HOST else WORKER_SAYS):
+                raise LocalWireError(f"a {self._role.value} does not say {kind.__name__}")
             raise LocalWireError(f"{kind.__name__} may not be sent when the connection is {self.phase.value}")
         if phase is Phase.ENDED:
             self._check_over(ours=True)
@@ -147,10 +149,10 @@ class Connection:
 
     def _accept(self, message: Message) -> bool:
         kind = type(message)
-        if kind not in self._theirs:
-            raise RemoteWireError(f"the peer of a {self._role.value} does not say {kind.__name__}")
-        phase = PHASES.get((self.phase, kind))
+        phase = self._theirs[self.phase].get(kind)
         if phase is None:
+            if kind not in (WORKER_SAYS if self._role is Role.HOST else HOST_SAYS):
+                raise RemoteWireError(f"the peer of a {self._role.value} does not say {kind.__name__}")
             raise RemoteWireError(f"{kind.__name__} came when the connection was {self.phase.value}")
         if phase is Phase.ENDED:
             self._check_over(ours=False)
@@ -190,12 +192,13 @@ class Connection:
         assert type(message) is Request
         if stream <= self._last_stream:
             self._refuse(f"stream {stream} was used before", ours)
-        if message.end not in (End.MORE, End.BODY):
+        body = BODIES.get((Body.OPEN, (Data, _ENDS.get(message.end))))
+        if body is None:
             self._refuse(f"a request cannot end with {message.end}", ours)
         state = Stream()
-        self._take(state, message.body, ours)
-        if message.end == End.BODY:
-            state.body = Body.COMPLETE
+        state.body = body
+        if message.body:
+            self._take(state, message.body, ours)
         self._streams[stream] = state
         self._last_stream = stream
 
@@ -221,13 +224,14 @@ class Connection:
 
     def _continue_answer(self, stream: int, state: Stream, message: Message, ours: bool) -> bool:
         kind = type(message)
-        end = _ENDS.get(message.end) if isinstance(message, Response | Data) else None
+        has_body = kind is Response or kind is Data
+        end = _ENDS.get(message.end) if has_body else None  # type: ignore[union-attr]
         table = CANCELLED_ANSWERS if state.cancelled else ANSWERS
         following = table.get((state.answer, (kind, end)))
         if following is None:
             self._refuse(f"{kind.__name__} (end {end}) came when the answer was {state.answer.value}", ours)
-        if isinstance(message, Response | Data):
-            self._take(state, message.body, ours)
+        if has_body:
+            self._take(state, message.body, ours)  # type: ignore[union-attr]
         state.answer = following
         if following is Answer.OVER:
             del self._streams[stream]
@@ -237,7 +241,7 @@ class Connection:
     def _take(self, state: Stream, body: bytes, ours: bool) -> None:
         size = len(body)
         window = state.send_window if ours else state.receive_window
-        if size > min(window, MAX_PIECE):
+        if size > window or size > MAX_PIECE:
             self._refuse(f"{size} bytes of body are more than the window of {window} or a piece of {MAX_PIECE}", ours)
         if ours:
             state.send_window -= size

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 
 class End(IntEnum):
-    """What follows a piece of a body."""
+    """What follows a piece of a body. Hashed as the number that it is, and not by name in Python code: tables are asked
+    for one with every message."""
+
+    __hash__ = int.__hash__
 
     MORE = 0
     """More of this body may follow."""

@@ -4,7 +4,7 @@
 know neither role nor clock: both sides apply the same row, the one when it sends and the other when it receives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import TypeAlias
 
@@ -90,6 +90,15 @@ PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
     },
 }
 """What is not here may not be said in that phase."""
+
+
+def speech(said: Collection[type[Message]]) -> dict[Phase, dict[type[Message], Phase]]:
+    """What of `said` may be said in each phase, and the phase that follows."""
+    return {phase: {kind: PHASES[phase, kind] for kind in said if (phase, kind) in PHASES} for phase in Phase}
+
+
+HOST_SPEECH = speech(HOST_SAYS)
+WORKER_SPEECH = speech(WORKER_SAYS)
 
 Step: TypeAlias = tuple[type[Message], End | None]
 
