@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
+_WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
+
 HEADER_FRAMING = 11
 """The most that msgpack adds to one header."""
 
@@ -31,7 +33,7 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
     if not isinstance(response, Response):
         raise BadAnswer(_explain(response))
     try:
-        chunks, _, headers = response.get_wsgi_response(environ)
+        chunks, headers = _read(response, environ)
     except BaseException:
         response.close()
         raise
@@ -40,6 +42,16 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
         _send_body(stream, chunks)
     finally:
         _close(response, chunks)
+
+
+def _read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[object], list[tuple[str, str]]]:
+    """The body, which `_close` closes, and the headers: as `get_wsgi_response` has them, but without the two iterators
+    that it puts around a body. Going through those takes longer than most bodies, and `_send_body` encodes as well."""
+    is_plain = type(response) is Response and not response.direct_passthrough
+    if is_plain and response.status_code not in _WITHOUT_BODY and environ["REQUEST_METHOD"] != "HEAD":
+        return response.response, response.get_wsgi_headers(environ).to_wsgi_list()
+    chunks, _, headers = response.get_wsgi_response(environ)
+    return chunks, headers
 
 
 def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
@@ -55,9 +67,8 @@ def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
     return encoded
 
 
-def _close(response: Response, chunks: Iterable[bytes]) -> None:
-    # With `direct_passthrough` (`send_file`, say) werkzeug hands out the bare iterable, whose end knows nothing of
-    # `call_on_close`; everything else it has wrapped.
+def _close(response: Response, chunks: Iterable[object]) -> None:
+    # The bare iterable knows nothing of `call_on_close`; what werkzeug has wrapped does.
     close = response.close if chunks is response.response else getattr(chunks, "close", None)
     if close is not None:
         close()

@@ -74,8 +74,10 @@ def _base_environ(stream: Stream) -> "WSGIEnvironment":
     environ["PATH_INFO"] = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
     environ["QUERY_STRING"] = query
     environ["REQUEST_URI"] = f"{target}?{query}" if query else target
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = map(str, message.server)
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = map(str, message.client)
+    host, port = message.server
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = host, str(port)
+    host, port = message.client
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = host, str(port)
     environ["SERVER_PROTOCOL"] = f"HTTP/{message.http_version}"
     environ["wsgi.url_scheme"] = message.scheme
     environ["wsgi.input"] = io.BytesIO(message.body) if stream.body_is_whole else _body(stream.read_piece)
