@@ -87,6 +87,19 @@ def test_a_fast_request_read_together_with_a_slow_one_does_not_wait(start_thread
     assert worker.host.take(slow.stream).body == b"held"
 
 
+def test_an_answer_that_waits_for_company_does_not_wait_for_a_slow_one(start_threads: StartThreads, held: Held) -> None:
+    worker = start_threads(held, plain)
+    for _ in range(20):
+        slow = worker.host.make_request(source=SLOW_SOURCE)
+        fast = slow._replace(stream=slow.stream + 1, source=FAST_SOURCE)
+        last = slow._replace(stream=slow.stream + 2)
+        worker.host.say(slow._replace(source=FAST_SOURCE), fast, last)
+        assert set(collect(worker.host, {slow.stream, fast.stream}).values()) == {b"plain"}
+        held.gate.set()
+        assert worker.host.take(last.stream).body == b"held"
+        held.gate.clear()
+
+
 def test_as_many_run_at_once_as_are_asked_for(start_threads: StartThreads, held: Held) -> None:
     worker = start_threads(held)
     slow = worker.host.make_request(source=SLOW_SOURCE)

@@ -20,6 +20,11 @@ MAX_BUFFERS = 1024
 """How many buffers one system call takes (IOV_MAX)."""
 
 
+MAX_COMPANY = 8
+"""Streams whose output waits for each other: enough that the host is woken seldom, and few enough that it has something
+to do meanwhile."""
+
+
 class HostGone(Exception):
     """The other end of the wire is closed: the host has ended, or has given this worker up."""
 
@@ -75,7 +80,7 @@ class Link:
         """`stream` has output. The lock is held."""
         if stream not in self._unsent:
             self._unsent.append(stream)
-        if at_once or not self.deferring:
+        if at_once or not self.deferring or len(self._unsent) >= MAX_COMPANY:
             self._flush()
 
     def flush_locked(self) -> None:

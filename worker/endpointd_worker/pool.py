@@ -157,7 +157,12 @@ class Pool:
                 self._read()
             else:
                 stream.before_wait = step_aside
+                stream.has_company = self._goes_on()
                 self._run_timed(member, stream)
+
+    def _goes_on(self) -> bool:
+        """Whether the leader will run another request after this one, without a look at the wire."""
+        return bool(self._backlog) and not self._slow.is_slow(self._backlog[0].request.source)
 
     def _read(self) -> None:
         try:
@@ -203,6 +208,7 @@ class Pool:
         """Make the watcher the leader, and another thread the watcher. The lock is held."""
         if self._running is not None:
             self._slow.note(self._running.request.source, TICK)
+            self._running.has_company = False
         self._running = None
         self._asleep = False
         self._leader = leader

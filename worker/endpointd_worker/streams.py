@@ -39,9 +39,14 @@ class Stream:
         self.cancelled: str | None = None
         self.before_wait: Callable[[], None] | None = None
         """Called, once and without the lock, before the thread blocks, so that another can take over its duties."""
+        self.has_company = False
+        """Whether its thread goes on with another stream at once, so that the end of this answer may wait for the next
+        one."""
         self._link = link
         self._waiter: threading.Condition | None = None
-        self._pieces = deque([request.body] if request.body else ())
+        self._pieces: deque[bytes] = deque()
+        if request.body:
+            self._pieces.append(request.body)
         self._complete = request.end == End.BODY
         self._consumed = 0
         self._head: tuple[int, list[list[bytes]]] | None = None
@@ -174,7 +179,7 @@ class Stream:
     def _finish(self, last: Closed | Failed) -> None:
         with self._link.lock:
             self._last = last
-            self._link.offer(self, at_once=True)
+            self._link.offer(self, at_once=not self.has_company)
             # A thread of the plugin's own may read on.
             self.cancel("the request was answered")
 
