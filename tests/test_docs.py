@@ -179,8 +179,8 @@ def clocks() -> set[str]:
 
 
 def explained() -> set[str]:
-    """The codes that the relay has ready for a plugin's failures, each in a pair with its explanation."""
-    pairs = [node.elts for node in nodes(HOST / "gateway" / "relay.py") if isinstance(node, ast.Tuple)]
+    """The codes that the gateway has ready for a plugin's failures, each in a pair with its explanation."""
+    pairs = [node.elts for node in nodes(HOST / "gateway" / "failures.py") if isinstance(node, ast.Tuple)]
     texts = [[getattr(each, "value", None) for each in pair] for pair in pairs if len(pair) == 2]
     return {code for code, detail in texts if isinstance(code, str) and isinstance(detail, str) and " " in detail}
 

@@ -48,10 +48,12 @@ HOST_LAYERS = [
     "loading supervisor.crew",
     "supervisor.lives",
     "supervisor.supervisor",
-    "gateway.client",
+    "gateway.client gateway.failures",
     "gateway.http",
     "gateway.relay",
+    "gateway.answers",
     "gateway.gateway",
+    "gateway.direct",
     "gateway.server",
     # Whole.
     "reporting versions",

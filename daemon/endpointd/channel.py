@@ -39,7 +39,18 @@ class ClockRanOut(ExchangeError):
 class Exchange:
     """One request at one worker, from the host's side. Made by `Channel.open`."""
 
-    __slots__ = ("_channel", "_consumed", "_credit", "_events", "_waiter", "is_cancelled", "is_over", "loop", "stream")
+    __slots__ = (
+        "_channel",
+        "_consumed",
+        "_credit",
+        "_events",
+        "_heard",
+        "_waiter",
+        "is_cancelled",
+        "is_over",
+        "loop",
+        "stream",
+    )
 
     def __init__(self, channel: "Channel", stream: int) -> None:
         self.stream = stream
@@ -49,11 +60,23 @@ class Exchange:
         self.loop = channel.loop
         self._channel = channel
         self._events: deque[Answer | ExchangeError] = deque()
+        self._heard: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._credit: asyncio.Future[None] | None = None
         self._consumed = 0
 
     # For the gateway
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Have `heard` called when the first message is there, which `first` shows and `next` returns."""
+        if self._events:
+            heard()
+        else:
+            self._heard = heard
+
+    def first(self) -> Answer | ExchangeError:
+        """The message that comes next, which is there already."""
+        return self._events[0]
 
     async def next(self) -> Answer:
         """The worker's next message. Raises `ExchangeError` when there will be none."""
@@ -91,7 +114,10 @@ class Exchange:
 
     def deliver(self, event: Answer | ExchangeError) -> None:
         self._events.append(event)
-        if self._waiter is not None and not self._waiter.done():
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            heard()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def credited(self) -> None:
@@ -177,8 +203,9 @@ class Channel(asyncio.BufferedProtocol):
             self.close()
             return
         for message in messages:
-            if isinstance(message, Response | Data | Closed | Failed):
-                self._deliver(message)
+            kind = type(message)
+            if kind is Response or kind is Data or kind is Closed or kind is Failed:
+                self._deliver(message)  # type: ignore[arg-type]
             elif isinstance(message, Credit):
                 self.exchanges[message.stream].credited()
             else:
@@ -186,7 +213,8 @@ class Channel(asyncio.BufferedProtocol):
 
     def _deliver(self, message: Answer) -> None:
         exchange = self.exchanges[message.stream]
-        if isinstance(message, Closed | Failed) or message.end == End.STREAM:
+        kind = type(message)
+        if kind is Closed or kind is Failed or message.end == End.STREAM:  # type: ignore[union-attr]
             del self.exchanges[message.stream]
             exchange.end()
             self._over(exchange)

@@ -158,3 +158,25 @@ def test_more_names_than_are_remembered_are_checked_all_the_same() -> None:
         assert len(check_response_head(200, headers, "GET").headers) == 3000
         with pytest.raises(BadHead):
             check_response_head(200, [*headers, [b"X 9999", b"x"]], "GET")
+
+
+def test_a_head_that_was_seen_before_is_the_same() -> None:
+    for _ in range(2):
+        for status, has_body in ((200, True), (204, False)):
+            for method in ("GET", "HEAD"):
+                head = check_response_head(status, pairs((b"X-A", b"1"), (b"Content-Length", b"5")), method)
+                assert head.has_body == (has_body and method == "GET")
+                assert head.length == 5
+                assert (b"content-length", b"5") in head.headers or status == 204
+
+
+def test_what_only_looks_like_a_head_seen_before_is_checked() -> None:
+    assert check_response_head(200, pairs((b"X-A", b"1"), (b"X-B", b"2")), "GET").headers
+    for other in ([[b"X-A", b"1", b"X-B", b"2"]], [{b"X-A": 0, b"1": 0}, [b"X-B", b"2"]], [b"X-A", b"1", b"X-B", b"2"]):
+        with pytest.raises(BadHead):
+            check_response_head(200, other, "GET")
+
+
+def test_a_head_is_written_as_it_is_kept() -> None:
+    head = check_response_head(200, pairs((b"X-A", b"1"), (b"Connection", b"close"), (b"Date", b"today")), "GET")
+    assert head.lines == b"x-a: 1\r\ndate: today\r\n"

@@ -189,6 +189,11 @@ class Client:
             while self._buffer or self._fill():
                 yield self._take(len(self._buffer))
 
+    def everything(self) -> Iterator[bytes]:
+        """All that comes until the server closes the connection, as it arrives and whatever it is."""
+        while self._buffer or self._fill():
+            yield self._take(len(self._buffer))
+
     def ends(self) -> bool:
         """Whether the server closes (or resets) the connection next, having sent nothing else."""
         if self._buffer:

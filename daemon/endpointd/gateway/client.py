@@ -7,7 +7,10 @@ import struct
 import termios
 from collections.abc import Callable
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from endpointd.gateway.date import http_date
+from endpointd.gateway.heads import ResponseHead
 
 
 def reset(transport: asyncio.Transport) -> None:
@@ -25,6 +28,10 @@ def unsent(transport: asyncio.Transport) -> int:
     if raw is not None and raw.fileno() >= 0:
         size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
     return size
+
+
+def _nothing() -> None:
+    """What is left to do for an answer that is complete."""
 
 
 class Client:
@@ -58,6 +65,18 @@ class Client:
         """The answer is complete; nothing is to keep it in memory through this connection."""
         self._cycle.transport = self._transport
 
+    def whole_body(self) -> bytes | None:
+        """The request's body, when all of it is here and the client waits for nothing but the answer."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
+            return None
+        return bytes(cycle.body)
+
+    def body_taken(self) -> None:
+        """Keep it no longer, and hear again when the client leaves."""
+        self._cycle.body = bytearray()
+        self._cycle.flow.resume_reading()
+
     @property
     def started(self) -> bool:
         return self._cycle.response_started
@@ -65,6 +84,33 @@ class Client:
     @property
     def complete(self) -> bool:
         return self._cycle.response_complete
+
+    def answer(self, status: int, head: ResponseHead, body: bytes) -> bool:
+        """Send a whole answer at once, as `cycle.send` would piece by piece. False, and nothing was sent, when the
+        connection is congested or ends."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.disconnected or self._transport.is_closing():
+            return False
+        lines = [STATUS_LINE[status], head.lines]
+        if not head.has_date:
+            lines += (b"date: ", http_date(), b"\r\n")
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        if not head.has_body:
+            body = b""
+        elif head.length is None:
+            lines.append(b"transfer-encoding: chunked\r\n")
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        lines += (b"\r\n", body)
+        cycle.response_started = True
+        self._transport.write(b"".join(lines))
+        cycle.response_complete = True
+        if not cycle.keep_alive:
+            self._transport.close()
+        # Let go of the connection, as uvicorn does when the application returns.
+        finished, cycle.on_response = cycle.on_response, _nothing
+        finished()
+        return True
 
     def end_by_closing(self) -> None:
         """Neither length nor chunks: the end of the connection is the end of the body (HTTP/1.0)."""

@@ -2,22 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import structlog
-
 from endpointd.channel import Exchange
 from endpointd.endpoints import Endpoint
+from endpointd.gateway.answers import answer, refuse
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.date import http_date
+from endpointd.gateway.failures import body_too_large
 from endpointd.gateway.heads import RequestHead, read_request_head
 from endpointd.gateway.problems import Problem, redirect, retry_after
-from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send, body_too_large
+from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.supervisor import Supervisor
@@ -30,8 +29,6 @@ PREFIX = b"/e/"
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 """What a proxy calls the scheme of an Upgrade request, which is answered as if it asked for none."""
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +76,21 @@ class Gateway:
         self._numbers = count(1)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        request_id = f"{self._run}-{next(self._numbers):x}"
+        request_id = self.next_id()
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
         client: Client = scope.pop("endpointd.client")
+        await self.conclude(self._serve(scope, receive, send, client, request_id), send, client, request_id)
+
+    def next_id(self) -> str:
+        return f"{self._run}-{next(self._numbers):x}"
+
+    async def conclude(self, work: Awaitable[None], send: Send, client: Client, request_id: str) -> None:
+        """Do the work, and tell the client what has come in its way."""
         try:
             try:
-                await self._serve(scope, receive, send, client, request_id)
+                await work
             except Problem as problem:
-                await self._refuse(send, problem, request_id)
+                await refuse(send, problem, request_id)
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
             client.abort()
@@ -94,6 +98,16 @@ class Gateway:
     async def _serve(
         self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
     ) -> None:
+        found = self.read(scope, receive, send, client, request_id)
+        if isinstance(found, Redirect):
+            await answer(send, 308, redirect(found.location), b"")
+        else:
+            await self._relay(*found)
+
+    def read(
+        self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
+    ) -> tuple[Call, Matched] | Redirect:
+        """All that can be told of a request by its head. Raises `Problem`."""
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
             raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
@@ -102,17 +116,15 @@ class Gateway:
         hook, mount, path = self._find(scope)
         if path is None:
             query = scope["query_string"]
-            await _answer_redirect(send, f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
-            return
+            return Redirect(f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
         prefix = PREFIX + hook.encode("latin-1")
         call = Call(scope, receive, send, client, request_id, head, mount, prefix, path)
         route = self._route(call)
         if isinstance(route, Redirect):
-            await _answer_redirect(send, route.location)
-            return
+            return route
         if head.length is not None and head.length > mount.limits.body:
             raise body_too_large(mount.limits.body, mount.supervisor.plugin)
-        await self._relay(call, route)
+        return call, route
 
     def _find(self, scope: dict[str, Any]) -> tuple[str, Mount, bytes | None]:
         """The hook id, what is mounted there, and the path behind it; None for a path without its slash."""
@@ -137,7 +149,7 @@ class Gateway:
         method = call.scope["method"]
         query = call.scope["query_string"].decode("latin-1")
         route = mount.routes.match(decoded, method, query, call.prefix.decode("latin-1"))
-        if isinstance(route, Matched | Redirect):
+        if isinstance(route, (Matched, Redirect)):
             return route
         plugin = mount.supervisor.plugin
         if isinstance(route, MethodNotAllowed):
@@ -156,7 +168,32 @@ class Gateway:
             worker, route = await self._wait(call, route)
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
-        exchange = self._open(call, worker, route, first, end)
+        exchange, relay = self.open(call, worker, route, first, end)
+        pump = None
+        if end is End.MORE:
+            pump = asyncio.create_task(relay.pump(call.receive, rest, more, len(body)))
+        await self.see_through(call, exchange, relay, pump)
+
+    async def see_through(
+        self, call: Call, exchange: Exchange, relay: Relay, pump: asyncio.Task[None] | None = None
+    ) -> None:
+        try:
+            await relay.run(call.send)
+        finally:
+            self.end(call, exchange, relay, pump)
+
+    def end(self, call: Call, exchange: Exchange, relay: Relay, pump: asyncio.Task[None] | None = None) -> None:
+        relay.end()
+        call.client.on_gone = None
+        if pump is not None and not pump.done():
+            pump.cancel()
+            exchange.cancel("the rest of the body is not going to come")
+        elif not relay.answered:
+            exchange.cancel("the request was abandoned")
+
+    def open(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> tuple[Exchange, Relay]:
+        """Hand the request to `worker`. From now on the relay's clocks run, and it hears when the client goes."""
+        exchange = self._send(call, worker, route, body, end)
         relay = Relay(
             exchange,
             self._clocks,
@@ -170,19 +207,7 @@ class Gateway:
         if call.client.gone:
             relay.client_gone()
         self._clocks.add(relay)
-        pump = None
-        if end is End.MORE:
-            pump = asyncio.create_task(relay.pump(call.receive, rest, more, len(body)))
-        try:
-            await relay.run(call.send)
-        finally:
-            relay.end()
-            call.client.on_gone = None
-            if pump is not None and not pump.done():
-                pump.cancel()
-                exchange.cancel("the rest of the body is not going to come")
-            elif not relay.answered:
-                exchange.cancel("the request was abandoned")
+        return exchange, relay
 
     async def _first_piece(self, call: Call) -> tuple[bytes, bool]:
         """The first piece of the body, and whether more may follow."""
@@ -233,7 +258,7 @@ class Gateway:
         finally:
             call.client.on_gone = None
 
-    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> Exchange:
+    def _send(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> Exchange:
         scope, head = call.scope, call.head
         scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
         base = self._public_url.encode() if self._public_url else b"%s://%s" % (scheme.encode(), head.host)
@@ -254,35 +279,11 @@ class Gateway:
                     head.headers,  # type: ignore[arg-type]
                     route.values,
                     call.mount.endpoint.settings,
-                    list(scope["client"] or ("", 0)),
-                    list(scope["server"] or ("", 0)),
+                    scope["client"] or ["", 0],
+                    scope["server"] or ["", 0],
                     end,
                     body,
                 )
             )
         except LocalWireError as error:
             raise Problem(500, "request_too_large", str(error), call.mount.supervisor.plugin) from error
-
-    # Answers of our own
-
-    async def _refuse(self, send: Send, problem: Problem, request_id: str) -> None:
-        if problem.status >= 500:
-            log.warning(
-                "request.refused",
-                code=problem.code,
-                detail=problem.detail,
-                plugin=problem.plugin,
-                request=request_id,
-            )
-        headers, body = problem.response(request_id)
-        await _answer(send, problem.status, headers, body)
-
-
-async def _answer_redirect(send: Send, location: str) -> None:
-    await _answer(send, 308, redirect(location), b"")
-
-
-async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers.append((b"date", http_date()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -7,7 +7,7 @@ write answers in another's name.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -33,8 +33,7 @@ class BadHead(Exception):
     """The worker's answer cannot be sent; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """`headers` without those that are ours; `length` is the announced size of the body, None when it is chunked;
     `hosts` counts the Host headers; `coding` is the Transfer-Encoding in lower case, empty when there is none."""
 
@@ -67,19 +66,41 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
     return RequestHead(kept, host, bool(coding or length), None if coding else length or 0, hosts, coding)
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """`length` is the announced size of the body, None when there is none; `has_body` is False when none may be
-    sent."""
+class ResponseHead(NamedTuple):
+    """`length` is the announced size of the body, None when there is none; `has_body` is False when none may be sent.
+    `lines` is `headers` as they are written. Several answers may share one: nothing of it is ever changed."""
 
     headers: Headers
     length: int | None
     has_body: bool
     has_date: bool
+    lines: bytes
+
+
+_known_heads: dict[object, ResponseHead] = {}
+"""Heads that were checked: most answers of a plugin have one of a few. Bounded."""
+_KNOWN_HEADS_LIMIT = 256
+_KNOWN_HEAD_SIZE = 1024
 
 
 def check_response_head(status: int, headers: Sequence[object], method: str) -> ResponseHead:
     """What may be sent of a worker's head. Raises `BadHead`."""
+    try:
+        key = (status, method == "HEAD", *[(*header,) if type(header) is list else None for header in headers])
+        known = _known_heads.get(key)
+    except TypeError:
+        # Something in it is no bytes.
+        return _check_response_head(status, headers, method)
+    if known is None:
+        known = _check_response_head(status, headers, method)
+        if len(known.lines) <= _KNOWN_HEAD_SIZE:
+            if len(_known_heads) >= _KNOWN_HEADS_LIMIT:
+                _known_heads.clear()
+            _known_heads[key] = known
+    return known
+
+
+def _check_response_head(status: int, headers: Sequence[object], method: str) -> ResponseHead:
     if not 200 <= status <= 599:
         raise BadHead(f"the response's status is {status}; it must be from 200 to 599")
     kept: Headers = []
@@ -96,7 +117,8 @@ def check_response_head(status: int, headers: Sequence[object], method: str) -> 
             has_date = True
         kept.append((name, value))
     has_body = method != "HEAD" and status not in _WITHOUT_BODY
-    return ResponseHead(kept, length, has_body, has_date)
+    lines = b"".join([b"%b: %b\r\n" % header for header in kept])
+    return ResponseHead(kept, length, has_body, has_date, lines)
 
 
 def _checked(header: object) -> tuple[bytes | None, bytes]:

@@ -5,13 +5,15 @@ An application finds the connection as `scope["endpointd.client"]`.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from math import inf
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from endpointd.gateway.client import Client, reset, unsent
 from endpointd.gateway.clocks import Clocks
@@ -42,8 +44,19 @@ class HttpLimits:
 class ClientProtocol(HttpToolsProtocol):
     """One client connection."""
 
-    def __init__(self, limits: HttpLimits, clocks: Clocks, **arguments: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(
+        self,
+        limits: HttpLimits,
+        clocks: Clocks,
+        begin: Callable[..., bool] = lambda *_: False,
+        **arguments: Any,  # noqa: ANN401 - uvicorn's own
+    ) -> None:
         super().__init__(**arguments)
+        self._begin = begin
+        self._is_reading = False
+        self._unbegun: tuple[RequestResponseCycle, Any] | None = None
+        """The request whose head has come with what is being read, and its application."""
+        self._idle_since: float | None = None
         self._limits = limits
         self._clocks = clocks
         self._clients: list[Client] = []
@@ -52,6 +65,8 @@ class ClientProtocol(HttpToolsProtocol):
         """Whether what the client still sends is of no interest."""
         self._framing = 0
         """Bytes that came since the last whole head, piece of body or end of a message: what the parser has to keep."""
+        self._most = 0
+        """The most bytes that a head can have which ends in what is being read."""
         self._head_since: float | None = None
         self._answered_at: float | None = None
         self._untaken: float = inf
@@ -90,6 +105,8 @@ class ClientProtocol(HttpToolsProtocol):
                 self._refuse(Problem(408, "clock_header", detail))
             else:
                 self.transport.close()
+        elif self._is_idle_too_long(now):
+            self.transport.close()
         elif self._answered_at is not None and now - self._answered_at > LINGER:
             self.transport.abort()
 
@@ -104,9 +121,14 @@ class ClientProtocol(HttpToolsProtocol):
         limit = self._limits.clock_client_idle
         return limit > 0 and now - self._taken_at > limit
 
-    def timeout_keep_alive_handler(self) -> None:
-        if self.timeout_keep_alive:
-            super().timeout_keep_alive_handler()
+    def _is_idle_too_long(self, now: float) -> bool:
+        limit = self.timeout_keep_alive
+        return limit > 0 and self._idle_since is not None and now - self._idle_since > limit
+
+    def give_up(self) -> None:
+        """Break off what is still under way."""
+        for client in self._clients:
+            client.abort()
 
     # The head
 
@@ -114,7 +136,14 @@ class ClientProtocol(HttpToolsProtocol):
         if self._is_deaf:
             return
         self._framing += len(data)
+        self._most = self._framing
+        self._idle_since = None
+        self._is_reading = True
         super().data_received(data)
+        self._is_reading = False
+        if self._unbegun is not None:
+            unbegun, self._unbegun = self._unbegun, None
+            self._start_asgi_task(*unbegun)
         if self._framing > self._limits.uri + self._limits.header:
             self._refuse(self._too_large(self._framing))
         elif self._head_since is None and self._is_between_requests():
@@ -139,10 +168,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._head_since, self._framing = None, 0
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             raise ValueError("the request is of another version of HTTP")
-        size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
-        if size > self._limits.header:
-            self._refusal = self._too_large(size)
-            raise ValueError("the request head is too large")
+        if self._most > self._limits.header:
+            self._measure_head()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests were sent ahead")
         super().on_headers_complete()
@@ -151,6 +178,12 @@ class ClientProtocol(HttpToolsProtocol):
         self._clients.append(client)
         # What the parser still adds to a list are trailers, which must not pass for headers.
         self.headers = []
+
+    def _measure_head(self) -> None:
+        size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
+        if size > self._limits.header:
+            self._refusal = self._too_large(size)
+            raise ValueError("the request head is too large")
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
@@ -169,16 +202,36 @@ class ClientProtocol(HttpToolsProtocol):
     # The answer
 
     def on_response_complete(self) -> None:
-        for client in self._clients:
-            if client.complete:
-                client.release()
-        self._clients = [client for client in self._clients if not client.complete]
+        while self._clients and self._clients[0].complete:
+            self._clients.pop(0).release()
         if self.cycle.response_complete and self.cycle.more_body:
             self._answered_at = self.loop.time()
         if self._head_since is not None:
             # The next request has been begun ahead of its time, which is now.
             self._head_since = self.loop.time()
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            # Not with a timer, as uvicorn does: one for each answer would cost more than anything else here.
+            self._idle_since = self.loop.time()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Begin a request when all that came with its head is read: on the direct path if that takes it, else as
+        uvicorn does."""
+        if self._is_reading:
+            self._unbegun = cycle, app
+            return
+        start = partial(super()._start_asgi_task, cycle)
+        client: Client = cycle.scope["endpointd.client"]  # type: ignore[typeddict-item]
+        body = client.whole_body()
+        if body is None or not self._begin(cycle.scope, cycle.receive, cycle.send, client, body, start):
+            start(app)
+        elif body:
+            client.body_taken()
 
     def on_message_complete(self) -> None:
         self._answered_at = None

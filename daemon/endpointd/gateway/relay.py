@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError, WorkerGone
+from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
-from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
-from endpointd.gateway.problems import Problem
+from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
+from endpointd.gateway.heads import BadHead, Headers, ResponseHead, check_response_head
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
 
@@ -39,6 +39,25 @@ class RelayLimits:
 
 class Relay:
     """`run` relays one exchange; `check` is called by the clocks, `client_gone` by the connection."""
+
+    __slots__ = (
+        "_answered",
+        "_began",
+        "_body_since",
+        "_client",
+        "_clock",
+        "_clocks",
+        "_exchange",
+        "_head_sent",
+        "_limit",
+        "_limits",
+        "_loop",
+        "_method",
+        "_plugin",
+        "_since",
+        "_unsent",
+        "_version",
+    )
 
     def __init__(
         self,
@@ -154,6 +173,19 @@ class Relay:
 
     # The answer
 
+    def answer_at_once(self) -> bool:
+        """Send the answer when all of it is there and the client has room for it. Otherwise nothing is done: it is for
+        `run`, as is every failure."""
+        first = self._exchange.first()
+        if not isinstance(first, Response) or first.end == End.MORE or self._version == "1.0":
+            return False
+        try:
+            head = self._check(first)
+        except BrokenAnswer:
+            return False
+        self._head_sent = self._answered = self._client.answer(first.status, head, first.body)
+        return self._answered
+
     async def run(self, send: Send) -> None:
         """Relay the answer. Raises `Problem` as long as nothing of it was sent."""
         try:
@@ -169,7 +201,7 @@ class Relay:
             self._client.uncork()
             self._exchange.cancel(str(error))
             if not self._head_sent:
-                raise self._problem(error) from error
+                raise problem_of(error, self._plugin, self._limits.body, self._limits.client_idle) from error
             # A clock that ran out has broken the connection already, which may look as if the client had gone.
             if isinstance(error, ClockRanOut) or not self._client.gone:
                 log.warning("response.aborted", plugin=self._plugin, because=str(error))
@@ -177,7 +209,7 @@ class Relay:
 
     def _check(self, first: Answer) -> ResponseHead:
         if not isinstance(first, Response):
-            raise _broken(first)
+            raise broken(first)
         try:
             head = check_response_head(first.status, first.headers, self._method)
         except BadHead as error:
@@ -190,20 +222,18 @@ class Relay:
         return head
 
     async def _send_head(self, send: Send, status: int, head: ResponseHead) -> None:
-        if not head.has_date:
-            head.headers.append((b"date", http_date()))
         if head.length is None and self._version == "1.0":
             self._client.end_by_closing()
         self._head_sent = True
         self._watch("clock_client_idle", self._limits.client_idle)
-        await send({"type": "http.response.start", "status": status, "headers": head.headers})
+        await send({"type": "http.response.start", "status": status, "headers": _dated(head)})
 
     async def _send_body(self, send: Send, head: ResponseHead, piece: Answer) -> None:
         left = head.length
         by_closing = left is None and self._version == "1.0"
         while True:
             if isinstance(piece, Failed | Closed):
-                raise _broken(piece)
+                raise broken(piece)
             body, more = piece.body, piece.end == End.MORE
             if not head.has_body:
                 body = b""
@@ -236,49 +266,6 @@ class Relay:
             raise BrokenAnswer("bad_answer", f"the body ended {left - len(body)} bytes before its Content-Length")
         return body, more
 
-    def _problem(self, error: Exception) -> Problem:
-        if isinstance(error, BrokenAnswer):
-            return Problem(500, error.code, error.detail, self._plugin, extra=error.extra)
-        if isinstance(error, WorkerGone):
-            detail = f"the plugin's worker went away before it answered: {error}"
-            return Problem(502, "worker_gone", detail, self._plugin)
-        if isinstance(error, BodyTooLarge):
-            return body_too_large(self._limits.body, self._plugin)
-        assert isinstance(error, ClockRanOut)
-        if error.clock == "clock_client_idle":
-            return Problem(
-                408, error.clock, f"no more of the body came in {self._limits.client_idle:g} s", self._plugin
-            )
-        return Problem(504, error.clock, f"the plugin did not answer in time ({error.clock})", self._plugin)
 
-
-class BodyTooLarge(ExchangeError):
-    """The request's body is larger than it may be."""
-
-
-class BrokenAnswer(Exception):
-    """The plugin gave no answer that can be sent. `detail` is for the client, and tells nothing of the plugin's
-    inside."""
-
-    def __init__(self, code: str, detail: str, extra: dict[str, str] | None = None) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
-        self.detail = detail
-        self.extra = extra or {}
-
-
-_DETAILS = {
-    "exception": ("plugin_exception", "the plugin failed to answer; its log says why"),
-    "bad_answer": ("bad_answer", "the plugin answered with something that cannot be sent; its log says what"),
-}
-
-
-def _broken(message: Answer) -> BrokenAnswer:
-    if isinstance(message, Failed):
-        code, detail = _DETAILS.get(message.code, ("plugin_failed", "the plugin failed to answer"))
-        return BrokenAnswer(code, detail, {"traceback": message.detail} if message.detail else None)
-    return BrokenAnswer("bad_answer", "the plugin ended the request without an answer")
-
-
-def body_too_large(limit: int, plugin: str | None) -> Problem:
-    return Problem(413, "limit_body", f"the request's body is larger than {limit} bytes (limit_body)", plugin)
+def _dated(head: ResponseHead) -> Headers:
+    return head.headers if head.has_date else [*head.headers, (b"date", http_date())]

@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 
 from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.direct import DirectPath
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 
@@ -21,6 +22,13 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """The daemon's signals are not uvicorn's business."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # It has cancelled the tasks that were left, and knows nothing of requests without one.
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, ClientProtocol):
+                connection.give_up()
 
     def stop(self, *, at_once: bool = False) -> None:
         self.should_exit = True
@@ -36,8 +44,11 @@ def build_server(
     clock_drain: float,
     trusted_proxies: Sequence[str],
 ) -> HttpServer:
+    direct = DirectPath(gateway)
+
     def make_protocol(**arguments: Any) -> ClientProtocol:  # noqa: ANN401 - uvicorn's own
-        return ClientProtocol(limits, clocks, **arguments)
+        # What a trusted proxy says of a request, uvicorn tells the application alone.
+        return ClientProtocol(limits, clocks, *([] if trusted_proxies else [direct.begin]), **arguments)
 
     config = uvicorn.Config(
         gateway,
