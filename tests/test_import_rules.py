@@ -34,6 +34,7 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* supervisor.state supervisor.backoff supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling gateway.heads gateway.problems",
+    "supervisor.rules",
     "catalog endpoints filesystems leftout routing settling",
     # What touches the world.
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree",
@@ -57,6 +58,7 @@ HOST_LAYERS = [
     "gateway.server",
     # Whole.
     "reporting versions",
+    "mounts",
     "plugins",
     "live",
     "admin.*",
@@ -72,8 +74,9 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
-    " supervisor.backoff supervisor.failure supervisor.limits supervisor.pings supervisor.recycling gateway.heads"
-    " gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names admin.problems cli.humane"
+    " supervisor.backoff supervisor.failure supervisor.limits supervisor.pings supervisor.recycling supervisor.rules"
+    " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
+    " admin.problems cli.humane"
     " filesystems leftout settling",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])

@@ -81,7 +81,7 @@ class Daemon:
         settings = self._settings
         _make_state(settings.state)
         _check_user(settings)
-        admin = await AdminServer.start(self._operations, settings)
+        admin = await AdminServer.start(self._operations, settings, lambda: self._base)
         try:
             return await self._run()
         finally:

@@ -15,6 +15,12 @@ from endpointd.releases import FolderChanged
 from endpointd.settling import Settling
 from endpointd.watch import RESCAN, watch
 
+PASSING = frozenset({"release_disk_full", "release_not_written"})
+"""Why a folder was refused that may be over without any change of the folder."""
+
+RETRY = 5.0
+"""Seconds after which such a folder is looked at again."""
+
 log = structlog.get_logger()
 
 
@@ -28,8 +34,6 @@ class Live:
         self._entries: dict[str, Entry] = {}
         self._signatures: dict[str, Signature] = {}
         self._settling = Settling()
-        self._lock = asyncio.Lock()
-        """One reading of the directory at a time, so that a later one never loses to an earlier one."""
         self._roused = asyncio.Event()
 
     async def begin(self) -> None:
@@ -39,7 +43,7 @@ class Live:
 
     async def refresh(self, names: Iterable[str]) -> None:
         """Take these folders in as they are now. One that changes meanwhile is taken in when it is at rest."""
-        async with self._lock:
+        async with self._plugins.taking:
             for name in names:
                 await self._take(name, patient=False)
             self._plugins.adopt(self._entries.values())
@@ -85,7 +89,7 @@ class Live:
             self._roused.clear()
             names = self._settling.due(self._now())
             if names and self._directory.is_dir():
-                async with self._lock:
+                async with self._plugins.taking:
                     for name in names:
                         await self._take(name, patient=True)
                     self._plugins.adopt(self._entries.values())
@@ -109,6 +113,12 @@ class Live:
             return
         self._signatures[name] = seen
         self._entries[name] = entry
+        if any(finding.code in PASSING for finding in entry.findings):
+            asyncio.get_running_loop().call_later(RETRY, self._look_again, name)
+
+    def _look_again(self, name: str) -> None:
+        self._settling.changed(name, self._now())
+        self._roused.set()
 
     @staticmethod
     def _now() -> float:

@@ -1,8 +1,8 @@
 """The plugins that this daemon serves: for each a supervisor, and the endpoint at which it answers."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -10,21 +10,17 @@ from typing import Any
 import structlog
 
 from endpointd.catalog import Entry, Standing, plan, settle
-from endpointd.endpoints import automatic_endpoint
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.gateway.gateway import Mount
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
+from endpointd.mounts import Mounts
 from endpointd.settings import Settings
 from endpointd.supervisor.starts import Starts
-from endpointd.supervisor.state import State
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.users import find_account
 from endpointd.supervisor.worker import WorkerOrder
-from endpointd.versions import Version, mount
-
-GONE_REMEMBERED = 1024
-"""Hook ids of plugins that were removed, and are told so, until there are more."""
+from endpointd.versions import Version
 
 log = structlog.get_logger()
 
@@ -49,31 +45,41 @@ class Plugins:
     """Owns every supervisor, and `mounts`: what the gateway finds at each hook id.
 
     `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
-    operator wants that. `in_service` is called in a thread, with a plugin's id and the digests of its versions, the one
-    that serves first, whenever that is another one.
+    operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that serves
+    first, whenever that is another one.
     """
 
     def __init__(
-        self, settings: Settings, choose: Callable[[Entry], Entry], in_service: Callable[[str, list[str]], None]
+        self,
+        settings: Settings,
+        choose: Callable[[Entry], Entry],
+        in_service: Callable[[str, list[str]], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._choose = choose
         self._in_service = in_service
         self._starts = Starts(settings.starts_at_once)
-        self._mounts: dict[str, Mount] = {}
-        self._gone: OrderedDict[str, str] = OrderedDict()
+        self._mounts = Mounts()
         self._served: dict[str, Served] = {}
         self._entries: dict[str, Entry] = {}
+        self._found: tuple[Entry, ...] = ()
+        """The same, as they were found."""
+        self._leaving: set[Supervisor] = set()
+        """Of plugins that are gone, and whose workers finish."""
         self._doing: set[asyncio.Task[None]] = set()
+        self._is_ending = False
+        self.taking = asyncio.Lock()
+        """Held from the making of a release until it is wanted, and by whoever removes releases: what is not wanted yet
+        would be taken for what is wanted no more."""
 
     @property
     def mounts(self) -> Mapping[str, Mount]:
-        return self._mounts
+        return self._mounts.by_hook
 
     @property
     def gone(self) -> Mapping[str, str]:
         """The plugins that were removed, by their hook ids."""
-        return self._gone
+        return self._mounts.gone
 
     @property
     def served(self) -> Mapping[str, Served]:
@@ -92,7 +98,7 @@ class Plugins:
     @property
     def in_flight(self) -> int:
         """Requests under way, in all plugins."""
-        return sum(served.supervisor.crew.in_flight for served in self._served.values())
+        return sum(supervisor.crew.in_flight for supervisor in self._supervisors())
 
     def find(self, plugin_id: str) -> Served:
         """Raises `PluginUnknown`."""
@@ -105,8 +111,11 @@ class Plugins:
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Serve what `entries`, all folders that there are, hold; and nothing else."""
+        if self._is_ending:
+            return
+        self._found = tuple(entries)
         owners = {name: served.entry.folder for name, served in self._served.items()}
-        settled = [self._expect_runnable(entry) for entry in settle(entries, owners)]
+        settled = [self._expect_runnable(entry) for entry in settle(self._found, owners)]
         self._tell_refused(settled)
         self._entries = {entry.folder: entry for entry in settled}
         standing = {name: Standing(one.entry.folder, one.entry.digest) for name, one in self._served.items()}
@@ -114,9 +123,11 @@ class Plugins:
         for name in steps.remove:
             self._remove(name)
         for entry in steps.add:
-            self._add(entry)
+            with self._guarded(entry):
+                self._add(entry)
         for entry in steps.change:
-            self.change(entry)
+            with self._guarded(entry):
+                self.change(entry)
         for entry in steps.move:
             self._served[_plugin(entry).id].entry = entry
         self._mount_the_unmounted()
@@ -166,8 +177,6 @@ class Plugins:
         log.info("plugin.changed", plugin=version.plugin.id, release=version.order.release)
         served.wanted = version
         served.versions.append(version)
-        if served.supervisor.life.state is not State.RUNNING:
-            self._serve(version.plugin.id, version.order)
         served.supervisor.replace(version.order, version.rules)
 
     def reset(self, plugin_id: str) -> None:
@@ -180,12 +189,15 @@ class Plugins:
     def _remove(self, plugin_id: str) -> None:
         served = self._served.pop(plugin_id)
         log.info("plugin.removed", plugin=plugin_id, folder=served.entry.folder)
-        for hook_id in [hook for hook, one in self._mounts.items() if one.supervisor is served.supervisor]:
-            del self._mounts[hook_id]
-            self._gone[hook_id] = plugin_id
-            if len(self._gone) > GONE_REMEMBERED:
-                self._gone.popitem(last=False)
-        self._do(served.supervisor.stop())
+        self._mounts.take(served.supervisor)
+        self._leaving.add(served.supervisor)
+        self._do(self._leave(served.supervisor))
+
+    async def _leave(self, supervisor: Supervisor) -> None:
+        await supervisor.close()
+        # Whoever follows it has seen its end.
+        supervisor.journal.close()
+        self._leaving.discard(supervisor)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something in the background that has to be done before the daemon ends."""
@@ -199,10 +211,24 @@ class Plugins:
             log.critical("plugins.defect", exc_info=task.exception())
 
     def apply(self, settings: Settings) -> None:
-        """Hold every plugin to other settings; a worker is replaced only where it has to be."""
+        """Hold every plugin to other settings; a worker is replaced only where it has to be. What they make impossible
+        for a plugin is told as its finding, and it goes on as it was."""
         self._settings = settings
         for served in self._served.values():
-            self._want(served, Version.of(self._choose(served.entry), settings))
+            if self._expect_runnable(served.entry).plugin is not None:
+                with self._guarded(served.entry):
+                    self._want(served, Version.of(self._choose(served.entry), settings))
+                    self._mount(served)
+        # What the settings of before had refused.
+        self.adopt(self._found)
+
+    @contextmanager
+    def _guarded(self, entry: Entry) -> Iterator[None]:
+        """Whatever goes wrong with one plugin stops neither the others nor the daemon."""
+        try:
+            yield
+        except Exception:
+            log.critical("plugins.defect", folder=entry.folder, exc_info=True)
 
     # Where it is served
 
@@ -212,48 +238,35 @@ class Plugins:
         if served is None:
             return
         serving = next(version for version in served.versions if version.order is order)
-        # What came before the one that serves is what the supervisor may go back to; anything older is forgotten.
+        # The one before may have requests to finish.
         kept = [serving, served.serving, served.wanted]
+        kept += [version for version in served.versions if served.supervisor.may_run(version.order)]
         served.versions = list(dict.fromkeys(kept))
         self._mount(served)
-        digests = [version.digest for version in served.versions if version.digest is not None]
-        self._do(asyncio.to_thread(self._in_service, plugin_id, digests))
+        self._mount_the_unmounted()
+        self._do(self._note_service(served))
+
+    async def _note_service(self, served: Served) -> None:
+        async with self.taking:
+            if self._served.get(served.supervisor.plugin) is served:
+                digests = [version.digest for version in served.versions if version.digest is not None]
+                await self._in_service(served.supervisor.plugin, digests)
 
     def _mount(self, served: Served) -> None:
-        version, supervisor = served.serving, served.supervisor
-        endpoint = automatic_endpoint(version.plugin) if self._settings.auto_endpoints else None
-        for hook_id, one in list(self._mounts.items()):
-            if one.supervisor is supervisor and (endpoint is None or hook_id != endpoint.hook_id):
-                del self._mounts[hook_id]
-        if endpoint is None:
-            return
-        present = self._mounts.get(endpoint.hook_id)
-        if present is None or present.supervisor is supervisor:
-            self._gone.pop(endpoint.hook_id, None)
-            self._mounts[endpoint.hook_id] = mount(version, endpoint, supervisor, self._settings.limit_body)
+        self._mounts.put(served.serving, served.supervisor, self._settings)
 
     def _mount_the_unmounted(self) -> None:
         """A hook id that was another plugin's may be free now."""
-        mounted = {id(one.supervisor) for one in self._mounts.values()}
         for served in self._served.values():
-            if id(served.supervisor) not in mounted:
+            if not self.mounts_of(served):
                 self._mount(served)
 
     def mounts_of(self, served: Served) -> list[Mount]:
-        return [one for one in self._mounts.values() if one.supervisor is served.supervisor]
+        return self._mounts.of(served.supervisor)
 
     def why_unmounted(self, served: Served) -> str:
         """Why a plugin that runs has no endpoint; empty when it has one."""
-        plugin = served.serving.plugin
-        if self.mounts_of(served):
-            return ""
-        if not self._settings.auto_endpoints:
-            return "it has no endpoint, and auto_endpoints is off; switch that on"
-        if plugin.name in self._mounts:
-            owner = self._mounts[plugin.name].supervisor.plugin
-            return f"/e/{plugin.name}/ is the plugin {owner}'s; give this one another name in its manifest"
-        required = ", ".join(plugin.required_settings)
-        return f"it has no endpoint of its own, because it requires settings: {required}; give them defaults"
+        return "" if self.mounts_of(served) else self._mounts.why_not(served.serving, self._settings)
 
     # All at once
 
@@ -263,22 +276,28 @@ class Plugins:
             await served.supervisor.settled()
 
     async def stop(self) -> None:
-        """Let every worker finish, and end it. Returns when no process is left."""
+        """Let every worker finish, and end it. Returns when no process is left; none is started any more."""
+        self._is_ending = True
         async with asyncio.TaskGroup() as group:
             for served in self._served.values():
-                group.create_task(served.supervisor.stop())
+                group.create_task(served.supervisor.close())
         while self._doing:
             await asyncio.wait(self._doing)
 
     def kill(self) -> None:
         """End every worker at once."""
-        for served in self._served.values():
-            served.supervisor.kill()
+        for supervisor in self._supervisors():
+            supervisor.kill()
 
     def look(self, now: float) -> None:
         """Look after every worker; about once a second."""
         for served in self._served.values():
-            served.supervisor.look(now)
+            with self._guarded(served.entry):
+                served.supervisor.look(now)
+
+    def _supervisors(self) -> list[Supervisor]:
+        """Of all plugins, and of those that are gone and not done yet."""
+        return [*(served.supervisor for served in self._served.values()), *self._leaving]
 
 
 def _plugin(entry: Entry) -> Plugin:

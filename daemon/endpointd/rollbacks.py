@@ -1,5 +1,7 @@
 """Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
 
+import asyncio
+
 import structlog
 
 from endpointd.catalog import Entry
@@ -67,8 +69,14 @@ class Rollbacks:
         what = f"no release {wanted!r} of {plugin_id} to go back to" if wanted else f"nothing older of {plugin_id}"
         raise UsageError("release_unknown", f"there is {what}", f"'endpointd status {plugin_id}' lists what there is")
 
-    def in_service(self, plugin_id: str, digests: list[str]) -> None:
-        """The first of the plugin's releases serves, the others may serve again; older ones are pruned. Blocking."""
+    async def in_service(self, plugin_id: str, digests: list[str]) -> None:
+        """The first of the plugin's releases serves, the others may serve again; older ones are pruned."""
+        try:
+            await asyncio.to_thread(self._note, plugin_id, digests)
+        except OperatorError as error:
+            _log.warning("releases.not_tidied", plugin=plugin_id, message=error.message, remedy=error.remedy)
+
+    def _note(self, plugin_id: str, digests: list[str]) -> None:
         serving = self._find(plugin_id, digests[0]) if digests else None
         if self._releases is not None and serving is not None:
             self._releases.touch(serving)

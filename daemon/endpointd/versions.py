@@ -11,8 +11,9 @@ from endpointd.manifest.model import Plugin
 from endpointd.routing import RouteTable
 from endpointd.settings import PluginLimits, Settings
 from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.state import Policy
-from endpointd.supervisor.supervisor import Rules, Supervisor
+from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.worker import WorkerOrder
 
 

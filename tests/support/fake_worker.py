@@ -11,9 +11,10 @@ import pytest
 from endpointd.channel import Exchange
 from endpointd.supervisor import supervisor as module
 from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import Policy
-from endpointd.supervisor.supervisor import Rules, Supervisor
+from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 
 

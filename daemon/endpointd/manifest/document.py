@@ -84,6 +84,9 @@ def _parse(text: str, file: str, report: Report) -> Node:
 def _syntax(error: yaml.YAMLError, text: str) -> _Refusal:
     remedy = "correct the YAML there or on the line above (indentation is made of spaces, not tabs)"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        # Newer scanners have a bound of their own, and some meet it before the first event.
+        if "nesting depth" in (error.problem or ""):
+            return _too_deep(error.problem_mark.line + 1)
         message = ", ".join(part for part in (error.context, error.problem) if part)
         return _Refusal(error.problem_mark.line + 1, "yaml_syntax", f"not YAML: {message}", remedy)
     if isinstance(error, yaml.reader.ReaderError):

@@ -54,9 +54,10 @@ class Lives:
             self._spawn(worker.kill())
 
     async def over(self) -> None:
-        """Wait until all of it is over, and no process is left."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Wait until all that there is now is over, and no process of it is left."""
+        # Not of what begins meanwhile: who starts the plugin anew does not keep those waiting who have stopped it.
+        if self._tasks:
+            await asyncio.wait({*self._tasks})
 
     async def _live(self, part: Part, failures: int) -> None:
         try:
@@ -66,6 +67,12 @@ class Lives:
             how = await part.worker.ended()
         except StartFailed as error:
             self._owner.has_failed(part, error.code, error.message, error.problems)
+            return
+        except Exception as error:  # noqa: BLE001 - a plugin that waits for ever for its worker would be worse
+            self._log.critical("supervisor.defect", exc_info=error)
+            if part.worker.pid is not None:
+                await part.worker.kill()
+            self._owner.has_failed(part, "spawn_failed", f"the worker could not be started: {error!r}", [])
             return
         finally:
             del self._lives[part]

@@ -1,10 +1,12 @@
-"""What a plugin's workers say, passed on: to the log, to the journal, and into the report of a failure."""
+"""What is heard of a plugin's workers, passed on: to the log, to the journal, and into the report of a failure."""
 
 import logging
 from collections import deque
 from typing import Any
 
 from endpointd.journal import Journal
+from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.state import Event, Life
 from endpointd_wire.messages import Log
 
 LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
@@ -39,3 +41,26 @@ class News:
         level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
         self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
         self._journal.append("log", record.text, level=logging.getLevelName(level), request=record.request_id or None)
+
+    def moved(self, before: Life, life: Life, event: Event) -> None:
+        """The plugin's life goes on."""
+        if life.stage is before.stage:
+            return
+        if life.state is not before.state:
+            self._log.info("plugin.state", state=life.state, was=before.state, because=event.value)
+        else:
+            self._log.info("plugin.stage", state=life.state, stage=life.stage, was=before.stage, because=event.value)
+        self._journal.append("event", f"{before.stage} -> {life.stage} ({event.value})")
+
+    def failed(self, failure: Failure, pid: int | None, frame: str | None) -> None:
+        """A worker has ended, or did not start."""
+        self._log.error(
+            "worker.failed",
+            code=failure.code,
+            message=failure.message,
+            pid=pid,
+            problems=[*failure.problems] or None,
+            frame=frame,
+            kept_serving=failure.kept or None,
+        )
+        self._journal.append("event", f"{failure.message} [{failure.code}]")

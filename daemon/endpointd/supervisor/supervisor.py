@@ -7,7 +7,6 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import time
 from typing import Any
 
@@ -21,9 +20,9 @@ from endpointd.supervisor.crew import Crew, Part
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News
-from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
-from endpointd.supervisor.state import Action, Event, Life, Policy, Stage, State, step
+from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
 from endpointd.supervisor.usage import usage_of
 from endpointd.supervisor.worker import Worker, WorkerOrder
 
@@ -34,20 +33,6 @@ PERMANENT = frozenset({"syntax_error", "source_unreadable", "class_several", "cl
 
 TRIAL = 1.0
 """Seconds for which the old worker is kept behind one that has taken its place. What dies at once, dies within them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What one plugin's workers are held to. Seconds; 0 switches `queue` off. `restart_longest` bounds the delay
-    between two starts."""
-
-    queue_size: int
-    queue: float
-    drain: float
-    cancel_grace: float
-    restart_longest: float
-    policy: Policy
-    bounds: Bounds
 
 
 class Supervisor:
@@ -77,6 +62,12 @@ class Supervisor:
         self._news = News(self._log, self.journal)
         self._lives = Lives(starts, self._log, self)
         self._changes: list[asyncio.Future[None]] = []
+        self._wake: asyncio.TimerHandle | None = None
+        self._misses = 0
+        """Replacements in a row that failed while the one that they were to replace went on."""
+        self._again_at = 0.0
+        """When the next one may be tried that nobody has asked for."""
+        self._is_closed = False
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.plugin}: {self.life.stage}, worker {self.worker!r}>"
@@ -91,16 +82,27 @@ class Supervisor:
         """Whether nothing is on its way to become something else by itself."""
         return self.life.stage not in (Stage.STARTING, Stage.REPLACING, Stage.ON_TRIAL, Stage.DRAINING)
 
+    def may_run(self, order: WorkerOrder) -> bool:
+        """Whether requests go to a worker of `order`, or may go to one without anybody's asking for it."""
+        parts = (self.crew.present, self.crew.next, self.crew.old)
+        return order in (self.order, self._proved) or any(part is not None and part.order == order for part in parts)
+
     # For operators
 
     def start(self) -> None:
-        self._happen(Event.START)
+        if not self._is_closed:
+            self._happen(Event.START)
 
     def replace(self, order: WorkerOrder, rules: Rules) -> None:
         """Let a worker that runs `order` take the place of the present one, as soon as it is ready; if it fails, the
         present one stays. A plugin that was stopped stays so."""
+        if self._is_closed:
+            return
         self.order = order
         self.regulate(rules)
+        if self.life.state is not State.RUNNING:
+            # Nobody answers: who waits is answered by the new one.
+            self._announce(order)
         self._happen(Event.REPLACE)
 
     def regulate(self, rules: Rules) -> None:
@@ -120,6 +122,11 @@ class Supervisor:
         self._happen(Event.STOP)
         await self._lives.over()
 
+    async def close(self) -> None:
+        """Stop for good: whoever wants a worker later is too late, and none is left that nobody knows of."""
+        self._is_closed = True
+        await self.stop()
+
     def kill(self) -> None:
         """End every worker at once, whatever it is doing; `stop` then returns soon."""
         self._happen(Event.STOP)
@@ -130,7 +137,7 @@ class Supervisor:
         for worker in self.crew.alive:
             worker.look(now)
         part = self.crew.present
-        if part is None or part.ready_at is None or self.life.stage is not Stage.RUNNING:
+        if part is None or part.ready_at is None or self.life.stage is not Stage.RUNNING or now < self._again_at:
             return
         if part.stuck:
             # Its replacement has failed; try another one.
@@ -152,7 +159,9 @@ class Supervisor:
             return
         before = self.life
         self.life, actions = step(before, event, self._now(), self._rules.policy)
-        self._tell(before, event)
+        self._news.moved(before, self.life, event)
+        if self.life.state is not before.state:
+            self.changed_at = time()
         for action in actions:
             self._perform(action)
         self._route()
@@ -161,23 +170,11 @@ class Supervisor:
             if not future.done():
                 future.set_result(None)
 
-    def _tell(self, before: Life, event: Event) -> None:
-        life = self.life
-        if life.state is not before.state:
-            self.changed_at = time()
-            self._log.info("plugin.state", state=life.state, was=before.state, because=event.value)
-        elif life.stage is not before.stage:
-            self._log.info("plugin.stage", state=life.state, stage=life.stage, was=before.stage, because=event.value)
-        if life.stage is not before.stage:
-            self.journal.append("event", f"{before.stage} -> {life.stage} ({event.value})")
-
     def _route(self) -> None:
         """Let requests go where the state says."""
         state = self.life.state
         if state is State.RUNNING and self.crew.present is not None:
-            if self.crew.present.order is not self._served:
-                self._served = self.crew.present.order
-                self._serving(self._served)
+            self._announce(self.crew.present.order)
             self.admission.serve_by(self.crew.present.worker)
         elif state is State.STARTING:
             self.admission.serve_by(None)
@@ -186,6 +183,11 @@ class Supervisor:
             self.admission.refuse(NoPlace("plugin_fatal", f"the plugin does not run: {message}", None))
         elif state is not State.BACKOFF:
             self.admission.refuse(NoPlace("plugin_stopped", "the plugin is stopped", None))
+
+    def _announce(self, order: WorkerOrder) -> None:
+        if order is not self._served:
+            self._served = order
+            self._serving(order)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -219,6 +221,7 @@ class Supervisor:
                 crew.next = None
                 self._go_back()
             case Action.RETIRE:
+                self._misses = 0
                 self._prove()
                 self._lives.drain(crew.take_old(), self._rules.drain)
             case Action.WAIT:
@@ -256,10 +259,18 @@ class Supervisor:
             self.admission.refuse(NoPlace("plugin_backoff", message, retry_after=math.ceil(seconds)))
         else:
             self.admission.serve_by(None)
-        self._later(seconds, Event.WAKE)
+        if self._wake is not None:
+            # That of an earlier delay, which somebody has cut short.
+            self._wake.cancel()
+        self._wake = self._later(seconds, Event.WAKE)
 
-    def _later(self, seconds: float, event: Event, part: Part | None = None) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._happen, event, part)
+    def _later(self, seconds: float, event: Event, part: Part | None = None) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, self._happen, event, part)
+
+    def _miss(self) -> None:
+        """What has failed is not tried again at once, as long as somebody answers."""
+        self._misses += 1
+        self._again_at = self._now() + delay(self._misses, self._rules.restart_longest, random.random())
 
     # What the lives of the workers bring
 
@@ -293,16 +304,9 @@ class Supervisor:
         kept = is_next or self.life.stage is Stage.ON_TRIAL
         lines = self._news.last_lines()
         self.failure = Failure(code, message, time(), tuple(problems), lines, part.order.release, kept)
-        self._log.error(
-            "worker.failed",
-            code=code,
-            message=message,
-            pid=part.worker.pid,
-            problems=problems or None,
-            frame=part.worker.bad_frame,
-            kept_serving=kept or None,
-        )
-        self.journal.append("event", f"{message} [{code}]")
+        self._news.failed(self.failure, part.worker.pid, part.worker.bad_frame)
+        if kept:
+            self._miss()
         if is_next:
             self._happen(Event.NEXT_FAILED)
             return

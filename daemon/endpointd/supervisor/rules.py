@@ -1,0 +1,19 @@
+"""What one plugin's workers are held to. Pure."""
+
+from dataclasses import dataclass
+
+from endpointd.supervisor.recycling import Bounds
+from endpointd.supervisor.state import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts."""
+
+    queue_size: int
+    queue: float
+    drain: float
+    cancel_grace: float
+    restart_longest: float
+    policy: Policy
+    bounds: Bounds
