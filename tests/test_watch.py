@@ -319,8 +319,11 @@ def test_a_link_that_leads_away_is_not_followed(
         assert await watched.told("neko") == {"neko"}
         assert not begun.called
         (plugins / "duck" / "away").unlink()
-        assert await watched.heard("duck") == {"duck"}
-        await watched.begun(1 if poll else 2)
+        if poll:
+            assert await watched.heard("duck") == {"duck"}
+        else:
+            # It is told by name, or by the rescan with which the watch begins: the link may go in between.
+            await watched.begun(2)
         assert begun.called is not poll
 
     run(plugins, poll, body)
