@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 from endpointd_wire.connection import WINDOW
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End
 from endpointd_wire.messages import Response as ResponseMessage
-from endpointd_worker.link import MAX_BUFFERS
+from endpointd_worker.link import MAX_BUFFERS, MAX_COMPANY
 from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import Invoke, Logged, StartThreads, ThreadWorker
@@ -142,7 +142,8 @@ def test_an_answer_that_was_taken_back_does_not_leave(start_threads: StartThread
         """Made into an answer while another thread sends what was deferred."""
 
         def get_response(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the original
-            worker.link.flush()
+            for _ in range(2):
+                worker.link.flush()
             return super().get_response(*args, **kwargs)
 
     def body() -> Iterator[bytes]:
@@ -160,5 +161,50 @@ def test_any_number_of_streams_is_sent_together(start_threads: StartThreads) -> 
     for _ in range(MAX_BUFFERS + 1):
         worker.host.request()
         worker.receive_stream().start_answer(200, [])
-    worker.link.flush()
+    for _ in range(2):
+        worker.link.flush()
     assert [worker.host.hear(ResponseMessage).stream for _ in range(MAX_BUFFERS + 1)] == [*range(1, MAX_BUFFERS + 2)]
+
+
+def test_an_answer_in_the_making_is_spared_once(start_threads: StartThreads) -> None:
+    worker = start_threads(echo, pool=False)
+    worker.link.deferring = True
+    worker.host.request()
+    stream = worker.receive_stream()
+    stream.start_answer(200, [])
+    worker.link.flush()
+    stream.write(b"whole")
+    stream.end_body()
+    stream.has_company = True
+    stream.close()
+    worker.link.flush()
+    answer = worker.host.hear(ResponseMessage)
+    assert (answer.body, answer.end) == (b"whole", End.STREAM)
+
+
+def test_an_answer_that_is_long_in_the_making_leaves_in_parts(start_threads: StartThreads) -> None:
+    worker = start_threads(echo, pool=False)
+    worker.link.deferring = True
+    worker.host.request()
+    stream = worker.receive_stream()
+    stream.start_answer(200, [])
+    stream.write(b"part")
+    for _ in range(2):
+        worker.link.flush()
+    answer = worker.host.hear(ResponseMessage)
+    assert (answer.body, answer.end) == (b"part", End.MORE)
+
+
+def test_company_is_counted_when_an_answer_is_whole(start_threads: StartThreads) -> None:
+    worker = start_threads(echo, pool=False)
+    worker.link.deferring = True
+    for _ in range(MAX_COMPANY):
+        worker.host.request()
+        stream = worker.receive_stream()
+        stream.has_company = True
+        stream.start_answer(200, [])
+        stream.write(b"whole")
+        stream.end_body()
+        stream.close()
+    answers = [worker.host.hear(ResponseMessage) for _ in range(MAX_COMPANY)]
+    assert {(answer.body, answer.end) for answer in answers} == {(b"whole", End.STREAM)}

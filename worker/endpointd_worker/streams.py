@@ -156,6 +156,11 @@ class Stream:
             self._end = End.BODY
             self._link.offer(self, at_once=False)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will be added to the output that has not left."""
+        return self._last is not None
+
     def close(self) -> None:
         """The thread is done with this stream."""
         self._finish(Closed(self.id))
