@@ -1,11 +1,10 @@
 """A plugin as an order for a worker, and a worker that only loads it and ends."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.settings import PluginLimits
 from endpointd.supervisor.limits import ProcessLimits
@@ -56,20 +55,6 @@ async def _load_once(order: WorkerOrder, output: Callable[[str], None]) -> list[
 
 def _ignore(*_news: object) -> None:
     """A worker without requests has no other news."""
-
-
-def finding_of(problem: Mapping[str, Any]) -> Finding:
-    """A problem that a worker has reported. It is not trusted to have the right types."""
-    line = problem.get("line")
-    return Finding(
-        severity=Severity.ERROR,
-        code=str(problem.get("code", "load_failed")),
-        message=str(problem.get("message", "the plugin cannot be loaded")),
-        file=str(problem["file"]) if problem.get("file") else None,
-        line=line if isinstance(line, int) else None,
-        key=str(problem["key"]) if problem.get("key") else None,
-        remedy=str(problem.get("remedy", "")),
-    )
 
 
 def _failure(error: StartFailed) -> Finding:

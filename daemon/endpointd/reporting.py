@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from endpointd.catalog import Entry
 from endpointd.endpoints import endpoint_url
 from endpointd.gateway.gateway import Mount
-from endpointd.loading import finding_of
-from endpointd.manifest.findings import Severity
+from endpointd.manifest.findings import Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.reports import PluginReport
 from endpointd.status import FailureStatus, InterfaceStatus, PluginStatus, WorkerStatus

@@ -83,6 +83,7 @@ def test_what_comes_next_is_printed_and_can_be_typed(run: Run, tmp_path: Path) -
         f"written: '{directory}/greeter'",
         f"  check it:  endpointd check '{directory}/greeter'",
         f"  test it:   cd '{directory}/greeter' && pytest",
+        f"  write it:  endpointd dev '{directory}/greeter'",
         f"  serve it:  endpointd serve --plugins '{directory}'",
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from endpointd.loading import finding_of
+from endpointd.manifest.findings import finding_of
 from endpointd.supervisor import launch
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd_wire.connection import WIRE_VERSION

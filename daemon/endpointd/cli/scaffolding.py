@@ -54,6 +54,7 @@ def print_created(created: Created) -> None:
     steps = {
         "check it": f"endpointd check {folder}",
         "test it": f"cd {folder} && pytest",
+        "write it": f"endpointd dev {folder}",
         "serve it": f"endpointd serve --plugins {parent}",
     }
     for step, command in steps.items():

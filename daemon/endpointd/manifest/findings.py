@@ -1,7 +1,9 @@
 """What a check has to say: the finding, its severity, and the report that collects findings."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 SHOWN_CHARACTERS = 80
 
@@ -86,3 +88,17 @@ def shown(value: object) -> str:
 def one_line(text: str) -> str:
     """The text with everything unprintable escaped, so that a hostile file cannot forge lines of a log."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def finding_of(problem: Mapping[str, Any]) -> Finding:
+    """A problem that a worker has reported. It is not trusted to have the right types."""
+    line = problem.get("line")
+    return Finding(
+        severity=Severity.ERROR,
+        code=str(problem.get("code", "load_failed")),
+        message=str(problem.get("message", "the plugin cannot be loaded")),
+        file=str(problem["file"]) if problem.get("file") else None,
+        line=line if isinstance(line, int) else None,
+        key=str(problem["key"]) if problem.get("key") else None,
+        remedy=str(problem.get("remedy", "")),
+    )

@@ -5,6 +5,7 @@ from collections import deque
 from typing import Any
 
 from endpointd.journal import Journal
+from endpointd.manifest.findings import finding_of
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import Event, Life
 from endpointd_wire.messages import Log
@@ -59,7 +60,7 @@ class News:
             code=failure.code,
             message=failure.message,
             pid=pid,
-            problems=[*failure.problems] or None,
+            problems=[str(finding_of(problem)) for problem in failure.problems] or None,
             frame=frame,
             kept_serving=failure.kept or None,
         )

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from endpointd.endpoints import Endpoint
 from endpointd.folder import PluginFolder
 from endpointd.gateway.problems import Problem
-from endpointd.loading import finding_of, order_for
-from endpointd.manifest.findings import one_line
+from endpointd.loading import order_for
+from endpointd.manifest.findings import finding_of, one_line
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.manifest.values import check_values, fill_defaults
