@@ -19,6 +19,7 @@ from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
 from endpointd.status import PluginStatus
 from endpointd.supervisor.state import State
+from endpointd.supervisor.supervisor import Supervisor
 
 
 class Operations:
@@ -75,10 +76,14 @@ class Operations:
 
     async def start(self, plugin_id: str) -> PluginStatus:
         """Raises `OperatorError` when it does not run then."""
-        supervisor = self._plugins.find(plugin_id).supervisor
+        await self._start(self._plugins.find(plugin_id).supervisor)
+        return await self._outcome(plugin_id, "started")
+
+    @staticmethod
+    async def _start(supervisor: Supervisor) -> None:
+        # Who is just being stopped is started when that is done.
         await supervisor.settled()
         supervisor.start()
-        return await self._outcome(plugin_id, "started")
 
     async def stop(self, plugin_id: str) -> PluginStatus:
         """Returns when the last request was answered, or its time has run out, and no process is left."""
@@ -114,15 +119,19 @@ class Operations:
     # The version
 
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
-        """Run the named release, or the one before the present one. Raises `OperatorError`."""
+        """Run the named release, or the one before the present one; a plugin that is stopped runs it when it is
+        started. Raises `OperatorError`, and then nothing has changed."""
         served = self._plugins.find(plugin_id)
         target = self._rollbacks.target(plugin_id, served.serving.digest, release)
-        before = self._rollbacks.pin(served.entry, target)
+        pin, wanted = self._rollbacks.pin(served.entry, target), served.wanted
         self._plugins.change(served.entry)
+        if served.supervisor.life.state is State.STOPPED:
+            return self.status(plugin_id)
         try:
             return await self._outcome(plugin_id, f"rolled back to {target.digest}")
         except OperatorError:
-            self._rollbacks.restore(plugin_id, before)
+            served.wanted = wanted
+            self._rollbacks.restore(plugin_id, pin)
             raise
 
     # The folder
@@ -145,7 +154,7 @@ class Operations:
             errors = [str(one) for one in entry.findings if one.severity is Severity.ERROR] if entry is not None else []
             why = "; ".join([f"{plugin.id} is in the folder {folder!r}, but not served", *errors])
             raise OperatorError("plugin_refused", why, "see 'endpointd list'")
-        served.supervisor.start()
+        await self._start(served.supervisor)
         return await self._outcome(plugin.id, "installed")
 
     def _folder_for(self, plugin: Plugin, replace: bool) -> str:
@@ -168,14 +177,23 @@ class Operations:
         )
 
     async def uninstall(self, plugin_id: str) -> None:
-        """Remove the plugin's folder and its releases. Returns when its worker has ended."""
+        """Remove the plugin's folder and its releases. Returns when its worker has ended. Another folder that holds the
+        same plugin is served from then on. Raises `OperatorError` when the folder cannot be removed."""
         served = self._plugins.find(plugin_id)
         folder = self._directory / served.entry.folder
         async with self._installing:
-            await asyncio.to_thread(_remove_folder, folder)
+            try:
+                await asyncio.to_thread(_remove_folder, folder)
+            except OSError as error:
+                message = f"the folder {str(folder)!r} of {plugin_id} cannot be removed: {error.strerror}"
+                raise OperatorError("folder_unremovable", message, "remove it by hand") from error
             await self._live.refresh([folder.name])
-        await served.supervisor.stop()
-        await asyncio.to_thread(self._rollbacks.forget, plugin_id)
+        if self._plugins.served.get(plugin_id) is not served:
+            await served.supervisor.close()
+        async with self._plugins.taking:
+            # It may have come back meanwhile, and runs what is to be removed here.
+            if plugin_id not in self._plugins.served:
+                await asyncio.to_thread(self._rollbacks.forget, plugin_id)
 
     async def reload_configuration(self) -> None:
         await self._reload()
@@ -196,7 +214,7 @@ def _remove_folder(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink()
         return
-    hidden = folder.with_name(f".removed-{folder.name}")
+    hidden = folder.with_name(f"{staging.PREFIX}removed-{folder.name}")
     shutil.rmtree(hidden, ignore_errors=True)
     folder.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)

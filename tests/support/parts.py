@@ -1,0 +1,118 @@
+"""The parts of a daemon that keep plugins, put together as the daemon does it: real files, fake workers, no HTTP."""
+
+import asyncio
+import io
+import tarfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from endpointd.intake import Intake
+from endpointd.live import Live
+from endpointd.operations import Operations
+from endpointd.pins import Pins
+from endpointd.plugins import Plugins
+from endpointd.releases import Releases
+from endpointd.rollbacks import Rollbacks
+from endpointd.settings import Settings
+from endpointd.supervisor import supervisor as module
+from support.fake_worker import FakeWorker, settle
+from support.plugins import write_plugin
+
+
+class WillingWorker(FakeWorker):
+    """Becomes ready by itself, unless what it is to run holds `BROKEN`; ends when `may_end` is set."""
+
+    BROKEN = "broken"
+    may_end: asyncio.Event
+
+    async def start(self) -> None:
+        if not self.order.folder.is_dir() or self.BROKEN in (self.order.folder / "says.py").read_text():
+            self.refuse("load_failed", "syntax_error")
+        else:
+            self.ready()
+        await super().start()
+
+    async def drain(self, seconds: float) -> str:
+        await WillingWorker.may_end.wait()
+        return await super().drain(seconds)
+
+
+@contextmanager
+def willing_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process, and no trial that anybody waits for."""
+    FakeWorker.made = []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "Worker", WillingWorker)
+        patch.setattr(module, "TRIAL", 0.0)
+        yield
+
+
+class Parts:
+    """`write` changes a folder, `look` takes the changes in."""
+
+    def __init__(self, root: Path) -> None:
+        self.directory = root / "plugins"
+        self.directory.mkdir()
+        (root / "state").mkdir()
+        self.settings = Settings(plugins=self.directory, state=root / "state")
+        self.releases = Releases(root / "state" / "releases")
+        intake = Intake(self.directory, self.releases)
+        self.pins = Pins(root / "state" / "pins.json")
+        self.rollbacks = Rollbacks(self.pins, self.releases, intake, self.settings.releases_kept)
+        self.plugins = Plugins(self.settings, self.rollbacks.choose, self.rollbacks.in_service)
+        self.live = Live(self.directory, intake, self.plugins)
+        self.operations = Operations(
+            self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload
+        )
+
+    async def _reload(self) -> None:
+        self.plugins.apply(self.settings)
+
+    def write(self, text: str, folder: str = "duck", name: str = "duck") -> None:
+        made = self.directory / folder
+        if made.exists():
+            (made / "says.py").write_text(text)
+        else:
+            bench = self.directory.parent / "bench"
+            write_plugin(bench, name, {"says.py": text}, [("GET", "/", "says.py")]).rename(made)
+
+    async def look(self, *folders: str) -> None:
+        await self.live.refresh(folders or ("duck",))
+        await self.plugins.settled()
+
+    def runs(self, plugin_id: str = "test/duck") -> str:
+        """What the present worker runs: the text of the source."""
+        worker = self.plugins.find(plugin_id).supervisor.worker
+        assert worker is not None
+        return (worker.order.folder / "says.py").read_text()
+
+    def archive(self, text: str) -> io.BytesIO:
+        made = write_plugin(self.directory.parent / "bench", "duck", {"says.py": text}, [("GET", "/", "says.py")])
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            tar.add(made, ".")
+        file.seek(0)
+        return file
+
+
+def play(root: Path, scenario: Callable[[Parts], Awaitable[None]]) -> None:
+    async def main() -> None:
+        WillingWorker.may_end = asyncio.Event()
+        WillingWorker.may_end.set()
+        parts = Parts(root)
+        try:
+            async with asyncio.timeout(20):
+                await scenario(parts)
+        finally:
+            WillingWorker.may_end.set()
+            async with asyncio.timeout(5):
+                await parts.plugins.stop()
+        assert not [worker for worker in FakeWorker.made if worker.is_alive]
+
+    asyncio.run(main())
+
+
+__all__ = ["FakeWorker", "Parts", "WillingWorker", "play", "settle", "willing_workers"]

@@ -1,0 +1,143 @@
+"""What operators do to plugins while others do something else to them: real files, fake workers."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endpointd.errors import OperatorError, PluginUnknown
+from endpointd.supervisor.state import State
+from support.parts import FakeWorker, Parts, WillingWorker, play, settle, willing_workers
+
+DUCK = "test/duck"
+
+
+@pytest.fixture(autouse=True)
+def _workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with willing_workers(monkeypatch):
+        yield
+
+
+async def until_gone(parts: Parts) -> None:
+    while DUCK in parts.plugins.served:
+        await settle()
+
+
+def state(parts: Parts) -> State:
+    return parts.plugins.find(DUCK).supervisor.life.state
+
+
+@pytest.mark.parametrize("operation", ["start", "restart"])
+def test_a_plugin_that_is_removed_while_an_operator_waits_is_not_started_again(tmp_path: Path, operation: str) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        WillingWorker.may_end.clear()
+        stopping = asyncio.create_task(parts.operations.stop(DUCK))
+        await settle()
+        waiting = asyncio.create_task(getattr(parts.operations, operation)(DUCK))
+        await settle()
+        (parts.directory / "duck").rename(tmp_path / "away")
+        await parts.live.refresh(["duck"])
+        WillingWorker.may_end.set()
+        with pytest.raises(PluginUnknown):
+            await waiting
+        with pytest.raises(PluginUnknown):
+            await stopping
+        assert len(FakeWorker.made) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_what_is_installed_while_the_plugin_is_being_stopped_is_started_when_that_is_done(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        WillingWorker.may_end.clear()
+        stopping = asyncio.create_task(parts.operations.stop(DUCK))
+        await settle()
+        installing = asyncio.create_task(parts.operations.install(parts.archive("two"), replace=True))
+        await asyncio.wait({installing}, timeout=0.5)
+        WillingWorker.may_end.set()
+        await installing
+        await stopping
+        assert parts.runs() == "two"
+
+    play(tmp_path, scenario)
+
+
+def test_what_comes_back_while_it_is_uninstalled_keeps_its_release(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        WillingWorker.may_end.clear()
+        uninstalling = asyncio.create_task(parts.operations.uninstall(DUCK))
+        await until_gone(parts)
+        parts.write("one")
+        await parts.live.refresh(["duck"])
+        WillingWorker.may_end.set()
+        await uninstalling
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
+def test_a_plugin_that_another_folder_holds_too_is_served_from_there_when_it_is_uninstalled(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        parts.write("two", folder="zwei")
+        await parts.look("duck", "zwei")
+        await parts.operations.uninstall(DUCK)
+        await parts.plugins.settled()
+        assert (state(parts), parts.runs()) == (State.RUNNING, "two")
+
+    play(tmp_path, scenario)
+
+
+def test_a_plugin_that_is_stopped_is_rolled_back_and_stays_stopped(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        parts.write("two")
+        await parts.look()
+        await parts.operations.stop(DUCK)
+        status = await parts.operations.rollback(DUCK, None)
+        assert (status.state, status.pinned) == (State.STOPPED, True)
+        await parts.operations.start(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
+def test_a_rollback_to_what_does_not_run_leaves_what_was_wanted_before(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("broken")
+        await parts.look()
+        broken = parts.plugins.find(DUCK).wanted.digest
+        parts.write("two")
+        await parts.look()
+        with pytest.raises(OperatorError, match="goes on answering"):
+            await parts.operations.rollback(DUCK, broken)
+        assert (parts.runs(), parts.pins.get(DUCK)) == ("two", None)
+        made = len(FakeWorker.made)
+        await parts.operations.restart(DUCK)
+        assert (parts.runs(), len(FakeWorker.made)) == ("two", made + 1)
+
+    play(tmp_path, scenario)
+
+
+def test_a_folder_that_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(OperatorError, match="Permission denied"):
+            await parts.operations.uninstall(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
