@@ -58,6 +58,8 @@ class FakeControl:
         self.plugins = {status.id or status.folder: status for status in statuses}
         self.calls: list[tuple[object, ...]] = []
         self.failure: Exception | None = None
+        self.does_nothing = False
+        """Whether `start` changes nothing and says so by the status alone."""
         self.gate: asyncio.Event | None = None
         self.journals = {plugin_id: Journal(now=count(1_700_000_000.25).__next__) for plugin_id in self.plugins}
         self.archive = b""
@@ -75,6 +77,8 @@ class FakeControl:
         return self.journals[plugin_id]
 
     async def start(self, plugin_id: str) -> PluginStatus:
+        if self.does_nothing:
+            return self.status(plugin_id)
         return await self._become("start", plugin_id, state="RUNNING")
 
     async def stop(self, plugin_id: str) -> PluginStatus:
