@@ -20,6 +20,8 @@ NAMES = [name for name, _ in single_settings() if name != "config"]
 # it has to win over, and from the default where a form allows.
 VALUES = {
     "DIR": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
+    "DATABASE": ('"sqlite:////from/file"', '"postgresql://environment/name"', '"postgresql://flag@host/name"'),
+    "KEYFILE": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "HOST:PORT": ('"10.0.0.1:1"', '"[::1]:2"', '"localhost:3"'),
     "URL": ('"http://file.example"', '"https://environment.example/base"', '"http://flag.example:8000"'),
     "NETWORKS": ('["10.0.0.0/8"]', '"127.0.0.1/32,::1/128"', '"192.168.0.0/16"'),
@@ -95,10 +97,30 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert (configuration.settings.queue_size, configuration.origins["queue_size"]) == (64, "default")
 
 
+def test_the_url_of_a_database_is_shown_without_its_password(file: Path) -> None:
+    url = "postgresql://me:p@ss/wo:rd@host/name?sslpassword=other&x=1"
+    settings = load({"database": url}).settings
+    assert settings.database is not None
+    assert settings.database.url == url
+    shown = "postgresql://me:********@host/name?sslpassword=********&x=1"
+    assert str(settings.database) == settings.model_dump(mode="json")["database"] == shown
+    assert "p@ss" not in repr(settings)
+    file.write_text('database = "mysql://me:s3cret@host/name"')
+    [problem] = problems_of({"config": str(file)})
+    assert problem.startswith(f"{file}: database cannot be used: it begins with sqlite:////")
+    assert "s3cret" not in problem
+
+
+@pytest.mark.parametrize("url", ["endpointd.db", "sqlite:///relative", "sqlite://", "postgres://host/name", ""])
+def test_what_is_no_url_of_a_database_is_refused(url: str) -> None:
+    assert "database cannot be used" in problems_of({"database": url})[0]
+
+
 def test_relative_paths_in_the_file_begin_at_its_folder(file: Path) -> None:
-    file.write_text('plugins = "mine"\nstate = "/var/lib/endpointd"')
+    file.write_text('plugins = "mine"\nstate = "/var/lib/endpointd"\nsecret_key = "key"')
     settings = load({"config": str(file)}).settings
     assert (settings.plugins, settings.state) == (file.parent / "mine", Path("/var/lib/endpointd"))
+    assert settings.secret_key == file.parent / "key"
     assert load({"config": str(file), "plugins": "mine"}).settings.plugins == Path("mine")
 
 

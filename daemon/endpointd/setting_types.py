@@ -6,12 +6,13 @@ Every kind carries a `Form`, so that `--help`, the documentation and the error m
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNetwork
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNetwork, PlainSerializer
 from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
@@ -20,6 +21,8 @@ _A_YEAR = 365 * 24 * 3600
 _MAX_PORT = 65_535
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
 _USER = re.compile(r"[^\s:]+")
+# Up to the last "@": rather too much is left out than part of a password shown.
+_PASSWORD = re.compile(r"(?<=://)([^:@/?]*:).*@|(password=)[^&]*")
 _ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
 
 
@@ -140,9 +143,36 @@ def _check_environment(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where the database is. Written out it has no password; `url` is as it was given."""
+
+    url: str = dataclass_field(repr=False)
+
+    def __str__(self) -> str:
+        return _PASSWORD.sub(lambda found: f"{found[1]}********@" if found[1] else f"{found[2]}********", self.url)
+
+
+def _check_database(value: object) -> object:
+    """What can be seen without a driver for the database."""
+    if not isinstance(value, str):
+        return value
+    if not value.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("it begins with sqlite://// and an absolute path, or with postgresql://")
+    return DatabaseUrl(value)
+
+
 Flag = Annotated[bool, Form("true|false", "true or false")]
 Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
+KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
+Database = Annotated[
+    DatabaseUrl | None,
+    NoDecode,
+    BeforeValidator(_check_database),
+    PlainSerializer(lambda value: None if value is None else str(value), when_used="json"),
+    Form("DATABASE", "a URL such as sqlite:////var/lib/endpointd/endpoints.db or postgresql://user@host/name"),
+]
 Listen = Annotated[
     str,
     AfterValidator(_check_listen),

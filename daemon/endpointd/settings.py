@@ -25,11 +25,13 @@ from endpointd.setting_types import (
     ConfigFile,
     Connections,
     Count,
+    Database,
     EnvironmentVariables,
     Flag,
     Folder,
     Form,
     Grace,
+    KeyFilePath,
     Listen,
     LogFormatValue,
     LogLevelValue,
@@ -123,7 +125,7 @@ class ConfigFileSource(TomlConfigSettingsSource):
     def __call__(self) -> dict[str, object]:
         """The file's values, or nothing when no file is named. UsageError: the file cannot be used."""
         path = self.current_state.get("config")
-        return read_settings_file(Path(path), frozenset({"plugins", "state"})) if path else {}
+        return read_settings_file(Path(path), frozenset({"plugins", "state", "secret_key"})) if path else {}
 
 
 class Settings(SharedLimits, BaseSettings):
@@ -138,6 +140,14 @@ class Settings(SharedLimits, BaseSettings):
     config: ConfigFile = Field(default=None, description="configuration file to read")
     plugins: Folder = Field(default=Path("plugins"), description="directory whose folders are the plugins to serve")
     state: Folder = Field(default=Path("state"), description="directory for what the daemon keeps; made when missing")
+    database: Database = Field(
+        default=None, description="where endpoints are kept; without it in endpointd.db in the state directory"
+    )
+    secret_key: KeyFilePath = Field(
+        default=None,
+        description="file with the keys that seal secrets; without it systemd's credential endpointd-key, or secret.key"
+        " in the state directory, made when missing",
+    )
     admin_group: UserName = Field(
         default=None, description="group whose members may control the daemon, besides the user it runs as"
     )

@@ -61,6 +61,8 @@ EVERY_FLAG = {
     "nice": 11,
     "user": "somebody",
     "group": "some",
+    "database": "sqlite:////endpoints.db",
+    "secret_key": "k",
 }
 
 

@@ -1,0 +1,100 @@
+"""Settings as they are kept: JSON, in which a null holds the place of each secret, and the secrets, sealed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from endpointd.errors import OperatorError
+from endpointd.sealing.keyring import Keyring, KeyUnknown, SealBroken
+from endpointd.store.records import EndpointRecord
+
+_DEEPEST = 100
+"""Levels of lists and objects; Python's reader of JSON would end at about a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`settings` is a JSON object; `sealed` too, with all names of secrets, and null for those that have no value.
+
+    `key` is the id of the key that sealed them; None when nothing is sealed. Both texts are ASCII: what databases
+    refuse in a text (NUL, half of a surrogate pair) is escaped.
+    """
+
+    settings: str
+    sealed: str
+    key: str | None
+
+
+def keep(record: EndpointRecord, keys: Keyring) -> Kept:
+    """OperatorError `settings_unstorable`: a value would not come back as it is."""
+    for name, value in record.settings.items():
+        if not isinstance(name, str) or not _comes_back(value):
+            raise _unstorable(record, str(name))
+    plain = {name: None if name in record.secrets else value for name, value in record.settings.items()}
+    sealed = {name: _sealed(record, name, keys) for name in sorted(record.secrets)}
+    return Kept(
+        _written(record, plain), json.dumps(sealed), keys.first if any(text for text in sealed.values()) else None
+    )
+
+
+def settings_of(endpoint_id: str, settings: str, sealed: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
+    """The settings of one endpoint, and the names of those that are secret. OperatorError: they cannot be read."""
+    try:
+        values: dict[str, Any] = json.loads(settings)
+        texts: Mapping[str, str | None] = json.loads(sealed)
+        for name, text in texts.items():
+            if text is not None:
+                values[name] = json.loads(keys.unseal(text, "endpoint", endpoint_id, name))
+    except KeyUnknown as error:
+        raise OperatorError(
+            "secret_key_wrong",
+            f"secrets of the endpoint {endpoint_id} are sealed with the key {error.key_id}, which is not there",
+            "put the key file back that belongs to this database; if it was changed meanwhile, start the daemon again",
+        ) from None
+    except (SealBroken, ValueError, TypeError, AttributeError):
+        # What went wrong with a secret's text may quote it.
+        raise damaged(endpoint_id) from None
+    return values, frozenset(texts)
+
+
+def damaged(endpoint_id: str) -> OperatorError:
+    return OperatorError(
+        "endpoint_damaged",
+        f"what is kept for the endpoint {endpoint_id} was changed by others, and cannot be read",
+        "put back a copy of the database, or remove the endpoint from it and make it anew",
+    )
+
+
+def _sealed(record: EndpointRecord, name: str, keys: Keyring) -> str | None:
+    if name not in record.settings:
+        return None
+    return keys.seal(_written(record, record.settings[name], name), "endpoint", record.id, name)
+
+
+def _written(record: EndpointRecord, value: object, name: str = "") -> str:
+    try:
+        return json.dumps(value)
+    except ValueError:
+        # A whole number of more than 4300 digits.
+        raise _unstorable(record, name) from None
+
+
+def _comes_back(value: object, depth: int = 1) -> bool:
+    """Whether reading the JSON of a value gives that value. A tuple would be a list, a key of 1 be "1"."""
+    if isinstance(value, list):
+        return depth < _DEEPEST and all(_comes_back(each, depth + 1) for each in value)
+    if isinstance(value, dict):
+        return depth < _DEEPEST and all(
+            isinstance(key, str) and _comes_back(each, depth + 1) for key, each in value.items()
+        )
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _unstorable(record: EndpointRecord, name: str) -> OperatorError:
+    return OperatorError(
+        "settings_unstorable",
+        f"the settings of {record.name!r} cannot be kept{f': {name!r} holds something' if name else ': they hold what'}"
+        " that JSON cannot",
+        "give texts, numbers, booleans, lists and objects of these, not nested too deeply",
+    )

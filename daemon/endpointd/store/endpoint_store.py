@@ -1,0 +1,153 @@
+"""The store of endpoints. Blocking, for a thread; one at a time, so that several threads wait for each other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from endpointd.errors import OperatorError, UsageError
+from endpointd.sealing.keyfile import KeyFile
+from endpointd.sealing.keyring import Keyring
+from endpointd.store.documents import damaged, keep, settings_of
+from endpointd.store.engines import Database, connect_to_file, connect_to_server, locate, prepare_file
+from endpointd.store.errors import EndpointExists, EndpointUnknown, HookIdTaken
+from endpointd.store.inspection import inspect_file
+from endpointd.store.key_table import admit, expect_all, forget_others, hold, register
+from endpointd.store.migrating import migrate
+from endpointd.store.records import EndpointRecord
+from endpointd.store.schema import HISTORY, History, endpoints
+
+_PLAIN = ("id", "hook_id", "plugin", "name", "enabled", "origin", "created_at", "updated_at")
+"""What a row has as the record has it."""
+
+
+class EndpointStore:
+    """Endpoints in a database, their secrets sealed. What a method has done is durable when it returns.
+
+    Every error is an `OperatorError`, and then nothing was changed. One exception: when the connection to PostgreSQL
+    breaks just as a change is confirmed, `database_unreachable` leaves open whether it was made; `all` tells.
+    """
+
+    def __init__(self, database: Database, keys: Keyring) -> None:
+        """For `open` alone."""
+        self._database = database
+        self._keys = keys
+
+    @classmethod
+    def open(cls, url: str | Path, keys: Keyring | KeyFile, history: History = HISTORY) -> "EndpointStore":
+        """The store in the file or at the URL: made if it is not there, and brought to this version.
+
+        A key file is made if there is none and no secret is stored. Nothing is changed in a database that is damaged,
+        newer, or another program's, or whose secrets are sealed with other keys.
+        """
+        database = _connect(locate(url), history)
+        try:
+            # Before the tables are changed, and again when nobody else can change the keys.
+            expect_all(database, keys, history)
+            migrate(database, history)
+            with database.writing(alone=True) as connection:
+                hold(database, connection)
+                ring = admit(connection, keys)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database, ring)
+
+    def close(self) -> None:
+        """May be called again."""
+        self._database.engine.dispose()
+
+    def all(self) -> list[EndpointRecord]:
+        """Every endpoint, the oldest first."""
+        with self._database.reading() as connection:
+            ordered = select(endpoints).order_by(endpoints.c.created_at, endpoints.c.id)
+            # All of them first: whoever stops within them leaves the reading open.
+            rows = connection.execute(ordered).mappings().all()
+        return [_record(row, self._keys) for row in rows]
+
+    def add(self, record: EndpointRecord) -> None:
+        """Raises `HookIdTaken`, or `EndpointExists`."""
+        with self._changing(record) as connection:
+            connection.execute(insert(endpoints).values(_row(record, self._keys)))
+
+    def replace(self, record: EndpointRecord) -> None:
+        """Put the record in the place of the one with its id. Raises `EndpointUnknown`, or `HookIdTaken`."""
+        with self._changing(record) as connection:
+            row = _row(record, self._keys)
+            if connection.execute(update(endpoints).where(endpoints.c.id == record.id).values(row)).rowcount == 0:
+                raise _unknown(record.id)
+
+    def remove(self, id: str) -> None:  # noqa: A002  the record's own word
+        """Raises `EndpointUnknown`."""
+        with self._database.writing() as connection:
+            if connection.execute(delete(endpoints).where(endpoints.c.id == id)).rowcount == 0:
+                raise _unknown(id)
+
+    def rotate(self, keys: Keyring) -> int:
+        """Seal every secret with the first of `keys`, all in one transaction; how many endpoints have secrets.
+
+        `keys` must be on the disk by then, and the old ones among them until this has returned.
+        """
+        with self._database.writing(alone=True) as connection:
+            hold(self._database, connection)
+            both = keys.joined(self._keys)
+            rows = connection.execute(select(endpoints).where(endpoints.c.key.is_not(None))).mappings().all()
+            records = [_record(row, both) for row in rows]
+            register(connection, keys)
+            for record in records:
+                connection.execute(update(endpoints).where(endpoints.c.id == record.id).values(_row(record, keys)))
+            forget_others(connection, {keys.first})
+        self._keys = keys
+        return len(records)
+
+    @contextmanager
+    def _changing(self, record: EndpointRecord) -> Iterator[Connection]:
+        try:
+            with self._database.writing() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise _refusal(record, str(error.orig).splitlines()[0].lower()) from None
+
+
+def _connect(place: Path | URL, history: History) -> Database:
+    if isinstance(place, URL):
+        return connect_to_server(place)
+    inspect_file(place, history)
+    prepare_file(place)
+    return connect_to_file(place)
+
+
+def _row(record: EndpointRecord, keys: Keyring) -> dict[str, Any]:
+    kept = keep(record, keys)
+    row = {name: getattr(record, name) for name in _PLAIN}
+    return row | {"settings": kept.settings, "sealed": kept.sealed, "key": kept.key}
+
+
+def _record(row: RowMapping, keys: Keyring) -> EndpointRecord:
+    settings, secrets = settings_of(row["id"], row["settings"], row["sealed"], keys)
+    try:
+        return EndpointRecord(settings=settings, secrets=secrets, **{name: row[name] for name in _PLAIN})
+    except (ValueError, UsageError) as error:
+        raise damaged(row["id"]) from error
+
+
+def _refusal(record: EndpointRecord, reason: str) -> OperatorError:
+    """What a broken constraint means; `reason` names it, in the words of SQLite or PostgreSQL."""
+    if "foreign key" in reason:
+        return OperatorError(
+            "secret_key_wrong",
+            "the keys of the database have been changed meanwhile",
+            "start the daemon again with the key file that has the new key",
+        )
+    if "hook_id" in reason:
+        return HookIdTaken(
+            "hook_id_taken", f"another endpoint has the hook id {record.hook_id!r}", "choose another one"
+        )
+    return EndpointExists("endpoint_exists", f"there is an endpoint {record.id} already", "give it another id")
+
+
+def _unknown(id: str) -> EndpointUnknown:  # noqa: A002
+    return EndpointUnknown("endpoint_unknown", f"there is no endpoint {id!r}", "it may have been removed meanwhile")

@@ -1,0 +1,15 @@
+"""The errors of the store that a caller may want to tell from others. All of its errors are `OperatorError`."""
+
+from endpointd.errors import OperatorError
+
+
+class HookIdTaken(OperatorError):
+    """Another endpoint has the hook id."""
+
+
+class EndpointUnknown(OperatorError):
+    """There is no endpoint with this id."""
+
+
+class EndpointExists(OperatorError):
+    """There is an endpoint with this id already."""

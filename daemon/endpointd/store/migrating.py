@@ -1,0 +1,75 @@
+"""Bringing the tables of a database to what this version needs: step by step, each whole or not at all."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from endpointd.store.engines import Database
+from endpointd.store.inspection import version_of
+from endpointd.store.schema import History, Revision
+
+
+def migrate(database: Database, history: History) -> None:
+    """Run the steps that are missing. Of several that do it at once, each step is done by one.
+
+    A step is one transaction with the note that it was done; who is killed in it has done nothing.
+    """
+    began_at = _version(database, history)
+    while history.after(_version(database, history)) is not None:
+        with database.writing(alone=True) as connection:
+            # Others may have been quicker.
+            step = history.after(version_of(database, connection, history))
+            if step is not None:
+                if began_at is not None and step.changes:
+                    _keep_copy(database, connection, step)
+                _run(connection, history.folder, step)
+
+
+def _version(database: Database, history: History) -> str | None:
+    with database.reading() as connection:
+        return version_of(database, connection, history)
+
+
+def _run(connection: Connection, folder: Path, step: Revision) -> None:
+    # Hardly ever needed, and a third of a second to import.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, step.id)
+
+
+def _keep_copy(database: Database, connection: Connection, step: Revision) -> None:
+    """What the step changes, as it is before: a file `….before-<version>`, or tables `…_before_<version>`."""
+    if database.file is not None:
+        _copy_file(database.file, database.file.with_name(f"{database.file.name}.before-{step.id}"))
+        return
+    for table in step.changes:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}_before_{step.id}")
+        connection.exec_driver_sql(f"CREATE TABLE {table}_before_{step.id} AS TABLE {table}")
+
+
+def _copy_file(file: Path, copy: Path) -> None:
+    """All of it, on the disk, before the copy has its name. Nobody writes meanwhile: the caller holds the lock."""
+    new = copy.with_name(f".{copy.name}.new")
+    new.unlink(missing_ok=True)
+    fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(new)) as target:
+            source.backup(target)
+            # One file, without others beside it.
+            target.execute("PRAGMA journal_mode=DELETE")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    new.replace(copy)
+    directory = os.open(copy.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

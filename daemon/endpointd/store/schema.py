@@ -1,0 +1,67 @@
+"""The tables as they are now, and the steps by which they came to be so (`migrations/versions/`).
+
+Both are here so that a start at which there is nothing to do need not import Alembic; a test holds them together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Boolean, Column, Double, ForeignKey, MetaData, String, Table, Text
+
+VERSION_TABLE = "endpointd_version"
+
+metadata = MetaData()
+
+secret_keys = Table(
+    "secret_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("proof", Text, nullable=False),
+)
+"""The keys that secrets may be sealed with. `proof` is a known text, sealed with the key."""
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("hook_id", String(64), nullable=False, unique=True),
+    Column("plugin", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    # Thus nothing can be sealed with a key that was dropped meanwhile.
+    Column("key", String(16), ForeignKey("secret_keys.id"), nullable=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One step. `changes` names the tables whose rows it changes or removes: of these a copy is kept."""
+
+    id: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All steps in their order, and the folder with Alembic's scripts for them."""
+
+    folder: Path
+    revisions: Sequence[Revision]
+
+    def knows(self, version: str) -> bool:
+        return any(each.id == version for each in self.revisions)
+
+    def after(self, version: str | None) -> Revision | None:
+        """The step that follows a version that is known; None after the last."""
+        ids = [each.id for each in self.revisions]
+        place = 0 if version is None else ids.index(version) + 1
+        return self.revisions[place] if place < len(ids) else None
+
+
+HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001")])
