@@ -131,6 +131,7 @@ READING: Rules = {"error": at(1), "warning": at(1), "note": at(2), "_Refusal": a
 CHECK: Rules = {"Finding": at(1), "FileProblem": at(0), "RuleProblem": at(0), "SourceProblem": at(0)}
 FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
+COMMAND |= {"HookIdTaken": at(0), "EndpointUnknown": at(0), "EndpointExists": at(0)}
 
 # Expressions that hold a code which is written out elsewhere.
 PASSED_ON = {"code", "f'{name}_invalid'", "str(problem.get('code', 'load_failed'))"}

@@ -26,19 +26,19 @@ def plain(value: object) -> object:
 
 
 def test_every_folder_is_told_of_in_full(http: httpx.Client) -> None:
-    found = http.get("/v1/plugins").json()
+    found = http.get("/api/v1/plugins").json()
     assert found == [plain(status.as_dict()) for status in (NEKO, BROKEN, REFUSED)]
     assert [read_plugin(document) for document in found] == [NEKO, BROKEN, REFUSED]
 
 
 def test_one_plugin_is_told_of_by_author_and_name(http: httpx.Client, control: FakeControl) -> None:
-    assert http.get("/v1/plugins/acme/neko").json() == plain(NEKO.as_dict())
+    assert http.get("/api/v1/plugins/acme/neko").json() == plain(NEKO.as_dict())
     control.plugins["lonely"] = replace(NEKO, id="lonely")
-    assert http.get("/v1/plugins/~/lonely").json()["id"] == "lonely"
+    assert http.get("/api/v1/plugins/~/lonely").json()["id"] == "lonely"
 
 
 def test_the_daemon_tells_of_itself(http: httpx.Client, host: AdminHost) -> None:
-    answer = http.get("/v1/daemon")
+    answer = http.get("/api/v1/daemon")
     daemon = read_daemon(answer.json())
     assert (daemon.version, daemon.pid, daemon.base_url) == (__version__, os.getpid(), "http://127.0.0.1:8080")
     assert daemon.state_directory == str(host.state)
@@ -48,14 +48,14 @@ def test_the_daemon_tells_of_itself(http: httpx.Client, host: AdminHost) -> None
 
 def test_a_folder_whose_name_is_no_text_can_be_told_of(http: httpx.Client, control: FakeControl) -> None:
     control.plugins["odd"] = replace(NEKO, folder="caf\udce9")
-    assert http.get("/v1/plugins").json()[-1]["folder"] == "caf\udce9"
+    assert http.get("/api/v1/plugins").json()[-1]["folder"] == "caf\udce9"
 
 
 def test_the_description_names_every_path_and_has_the_fields_of_a_status(http: httpx.Client) -> None:
-    described = http.get("/v1/openapi.json").json()
-    plugin = "/v1/plugins/{author}/{name}"
+    described = http.get("/api/v1/openapi.json").json()
+    plugin = "/api/v1/plugins/{author}/{name}"
     actions = {f"{plugin}/{action}" for action in ("start", "stop", "restart", "rollback", "log")}
-    assert set(described["paths"]) == {"/v1/daemon", "/v1/plugins", plugin} | actions
+    assert set(described["paths"]) == {"/api/v1/daemon", "/api/v1/plugins", plugin} | actions
     assert list(described["components"]["schemas"]["PluginStatus"]["properties"]) == list(NEKO.as_dict())
     operations = [one for path in described["paths"].values() for one in path.values()]
     assert all(one["summary"] for one in operations)
@@ -69,7 +69,7 @@ def test_the_description_names_every_path_and_has_the_fields_of_a_status(http: h
 def test_an_action_answers_with_what_the_plugin_is_then(
     http: httpx.Client, control: FakeControl, action: str, state: str
 ) -> None:
-    answer = http.post(f"/v1/plugins/acme/neko/{action}")
+    answer = http.post(f"/api/v1/plugins/acme/neko/{action}")
     assert (answer.status_code, answer.json()["state"]) == (200, state)
     assert control.calls == [(action, "acme/neko")]
 
@@ -78,13 +78,13 @@ def test_an_action_answers_with_what_the_plugin_is_then(
 def test_a_rollback_names_the_release(
     http: httpx.Client, control: FakeControl, wanted: str | None, release: str
 ) -> None:
-    answer = http.post("/v1/plugins/acme/neko/rollback", json={"release": wanted})
+    answer = http.post("/api/v1/plugins/acme/neko/rollback", json={"release": wanted})
     assert answer.json()["release"] == release
     assert control.calls == [("rollback", "acme/neko", release)]
 
 
 def test_an_uninstalled_plugin_is_gone(http: httpx.Client, control: FakeControl) -> None:
-    answer = http.delete("/v1/plugins/acme/neko")
+    answer = http.delete("/api/v1/plugins/acme/neko")
     assert (answer.status_code, answer.content) == (204, b"")
     assert "acme/neko" not in control.plugins
 
@@ -97,7 +97,7 @@ def test_an_uninstalled_plugin_is_gone(http: httpx.Client, control: FakeControl)
 def test_an_archive_arrives_whole(http: httpx.Client, control: FakeControl, size: int, replacing: bool) -> None:
     archive = os.urandom(size)
     query = {"replace": str(replacing).lower()}
-    answer = http.post("/v1/plugins", params=query, content=iter([archive[:5], archive[5:]]), headers=TAR)
+    answer = http.post("/api/v1/plugins", params=query, content=iter([archive[:5], archive[5:]]), headers=TAR)
     assert (answer.status_code, answer.json()["id"]) == (201, "acme/neko")
     assert control.archive == archive
     assert control.calls == [("install", "acme/neko", replacing)]
@@ -114,7 +114,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_an_archive_that_is_too_large_is_refused(http: httpx.Client, control: FakeControl, announced: bool) -> None:
     content = bytes(20_000_000) if announced else (bytes(1001) for _ in range(20_000))
-    answer = http.post("/v1/plugins", content=content, headers=TAR)
+    answer = http.post("/api/v1/plugins", content=content, headers=TAR)
     assert (answer.status_code, answer.json()["code"]) == (413, "archive_too_large")
     assert control.calls == []
 
@@ -125,7 +125,8 @@ def test_an_archive_that_does_not_go_on_is_given_up(host: AdminHost) -> None:
         client.settimeout(10)
         client.connect(str(host.state / "endpointd.sock"))
         client.sendall(
-            b"POST /v1/plugins HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9\r\n\r\nabc"
+            b"POST /api/v1/plugins HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/x-tar\r\nContent-Length: 9\r\n\r\nabc"
         )
         answer = b"".join(iter(lambda: client.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -139,20 +140,20 @@ def test_an_archive_of_a_client_that_leaves_is_not_installed(http: httpx.Client,
         raise RuntimeError("left")
 
     with pytest.raises(RuntimeError, match="left"):
-        http.post("/v1/plugins", content=pieces(), headers=TAR)
-    assert http.get("/v1/daemon").status_code == 200
+        http.post("/api/v1/plugins", content=pieces(), headers=TAR)
+    assert http.get("/api/v1/daemon").status_code == 200
     assert control.calls == []
 
 
 def test_anything_but_a_tar_archive_is_refused(http: httpx.Client, control: FakeControl) -> None:
-    answer = http.post("/v1/plugins", json={})
+    answer = http.post("/api/v1/plugins", json={})
     assert (answer.status_code, answer.json()["code"]) == (415, "archive_type")
     assert control.calls == []
 
 
 def test_what_was_received_leaves_nothing_behind(http: httpx.Client, host: AdminHost) -> None:
     before = set(host.state.iterdir())
-    http.post("/v1/plugins", content=bytes(3 * 1024 * 1024), headers=TAR)
+    http.post("/api/v1/plugins", content=bytes(3 * 1024 * 1024), headers=TAR)
     assert set(host.state.iterdir()) == before
 
 
@@ -170,7 +171,7 @@ def test_what_could_not_be_done_is_a_problem_with_a_remedy(
     http: httpx.Client, control: FakeControl, error: OperatorError, status: int
 ) -> None:
     control.failure = error
-    answer = http.post("/v1/plugins/acme/neko/restart")
+    answer = http.post("/api/v1/plugins/acme/neko/restart")
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
     told = answer.json()
@@ -183,7 +184,7 @@ def test_a_defect_is_told_without_its_words(
     http: httpx.Client, host: AdminHost, control: FakeControl, caplog: pytest.LogCaptureFixture
 ) -> None:
     control.failure = RuntimeError("a secret")
-    answer = http.post("/v1/plugins/acme/neko/restart")
+    answer = http.post("/api/v1/plugins/acme/neko/restart")
     assert (answer.status_code, answer.json()["code"]) == (500, "daemon_defect")
     assert "a secret" not in answer.text
     # It is logged when the answer has left.
@@ -195,18 +196,18 @@ def test_a_defect_is_told_without_its_words(
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
-        ("GET", "/v1/plugins/acme/nekko", None, 404, "plugin_unknown"),
-        ("GET", "/v1/plugins/acme/nekko/log", None, 404, "plugin_unknown"),
-        ("POST", "/v1/plugins/acme/nekko/start", None, 404, "plugin_unknown"),
-        ("GET", "/v2/plugins", None, 404, "api_unknown"),
-        ("PUT", "/v1/plugins", None, 405, "api_unknown"),
-        ("POST", "/v1/plugins/acme/neko/explode", None, 404, "api_unknown"),
-        ("POST", "/v1/plugins/acme/neko/rollback", {"release": None, "x": 1}, 422, "request_invalid"),
-        ("POST", "/v1/plugins/acme/neko/rollback", {"release": ""}, 422, "request_invalid"),
-        ("POST", "/v1/plugins/acme/neko/rollback", None, 422, "request_invalid"),
-        ("GET", "/v1/plugins/acme/neko/log?lines=-1", None, 422, "request_invalid"),
-        ("GET", "/v1/plugins/acme/neko/log?line=1", None, 422, "request_invalid"),
-        ("POST", "/v1/plugins?replce=true", None, 422, "request_invalid"),
+        ("GET", "/api/v1/plugins/acme/nekko", None, 404, "plugin_unknown"),
+        ("GET", "/api/v1/plugins/acme/nekko/log", None, 404, "plugin_unknown"),
+        ("POST", "/api/v1/plugins/acme/nekko/start", None, 404, "plugin_unknown"),
+        ("GET", "/api/v2/plugins", None, 404, "api_unknown"),
+        ("PUT", "/api/v1/plugins", None, 405, "api_unknown"),
+        ("POST", "/api/v1/plugins/acme/neko/explode", None, 404, "api_unknown"),
+        ("POST", "/api/v1/plugins/acme/neko/rollback", {"release": None, "x": 1}, 422, "request_invalid"),
+        ("POST", "/api/v1/plugins/acme/neko/rollback", {"release": ""}, 422, "request_invalid"),
+        ("POST", "/api/v1/plugins/acme/neko/rollback", None, 422, "request_invalid"),
+        ("GET", "/api/v1/plugins/acme/neko/log?lines=-1", None, 422, "request_invalid"),
+        ("GET", "/api/v1/plugins/acme/neko/log?line=1", None, 422, "request_invalid"),
+        ("POST", "/api/v1/plugins?replce=true", None, 422, "request_invalid"),
     ],
 )
 def test_what_is_wrongly_asked_is_a_problem(
@@ -225,7 +226,7 @@ def test_the_newest_lines_are_a_json_object_each(http: httpx.Client, control: Fa
     journal = control.journals["acme/neko"]
     for number in range(5):
         journal.append("output", f"line {number}")
-    answer = http.get("/v1/plugins/acme/neko/log", params={"lines": 2})
+    answer = http.get("/api/v1/plugins/acme/neko/log", params={"lines": 2})
     assert answer.headers["Content-Type"].partition(";")[0] == "application/x-ndjson"
     entries = [read_entry(json.loads(line)) for line in answer.text.splitlines()]
     assert entries == journal.tail(2)
@@ -234,7 +235,7 @@ def test_the_newest_lines_are_a_json_object_each(http: httpx.Client, control: Fa
 def test_following_goes_on_with_what_comes(http: httpx.Client, host: AdminHost, control: FakeControl) -> None:
     journal = control.journals["acme/neko"]
     journal.append("output", "before")
-    with http.stream("GET", "/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
+    with http.stream("GET", "/api/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
         lines = answer.iter_lines()
         assert json.loads(next(lines))["text"] == "before"
         host.do(lambda: journal.append("log", "after", level="INFO"))
@@ -242,16 +243,16 @@ def test_following_goes_on_with_what_comes(http: httpx.Client, host: AdminHost, 
 
 
 def test_a_follower_of_a_silent_plugin_has_its_head_at_once(http: httpx.Client) -> None:
-    with http.stream("GET", "/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
+    with http.stream("GET", "/api/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
         assert answer.status_code == 200
 
 
 def test_who_stops_following_is_forgotten(http: httpx.Client, host: AdminHost, control: FakeControl) -> None:
     journal = control.journals["acme/neko"]
-    with http.stream("GET", "/v1/plugins/acme/neko/log", params={"follow": "true"}):
+    with http.stream("GET", "/api/v1/plugins/acme/neko/log", params={"follow": "true"}):
         pass
     for _ in range(1000):
         if host.do(lambda: journal.followers) == 0:
             return
-        http.get("/v1/daemon")
+        http.get("/api/v1/daemon")
     pytest.fail("the journal still has a follower")

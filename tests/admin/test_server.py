@@ -52,7 +52,7 @@ def test_what_a_killed_daemon_left_is_replaced(tmp_path: Path, control: FakeCont
         stale.bind(str(tmp_path / "endpointd.sock"))
     (tmp_path / ".socket-left").mkdir()
     with AdminHost(tmp_path, control) as host, connected(host.state) as http:
-        assert http.get("/v1/daemon").status_code == 200
+        assert http.get("/api/v1/daemon").status_code == 200
         assert sorted(path.name for path in tmp_path.iterdir()) == ["endpointd.sock", "lock"]
 
 
@@ -60,7 +60,7 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(host: AdminHost, http:
     with pytest.raises(OperatorError, match=f"another daemon \\(pid {os.getpid()}\\)") as caught:
         AdminHost(host.state, FakeControl()).__enter__()
     assert caught.value.code == "state_in_use"
-    assert http.get("/v1/daemon").status_code == 200
+    assert http.get("/api/v1/daemon").status_code == 200
 
 
 HOLDER = """
@@ -88,7 +88,7 @@ def test_the_lock_is_the_processs_and_goes_with_it_however_it_ends(tmp_path: Pat
 def test_it_ends_without_a_trace_and_can_begin_again(tmp_path: Path) -> None:
     for _ in range(2):
         with AdminHost(tmp_path, FakeControl()) as host, connected(host.state) as http:
-            assert http.get("/v1/daemon").status_code == 200
+            assert http.get("/api/v1/daemon").status_code == 200
         assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
@@ -104,7 +104,7 @@ def test_a_path_of_any_length_will_do(tmp_path: Path) -> None:
     with AdminHost(state, FakeControl()), sockets.OpenFolder(state) as folder:
         transport = httpx.HTTPTransport(uds=folder.path_of("endpointd.sock"))
         with httpx.Client(transport=transport, base_url="http://endpointd") as http:
-            assert http.get("/v1/daemon").status_code == 200
+            assert http.get("/api/v1/daemon").status_code == 200
 
 
 def test_followers_get_an_end_that_is_whole_when_the_daemon_ends(
@@ -112,7 +112,7 @@ def test_followers_get_an_end_that_is_whole_when_the_daemon_ends(
 ) -> None:
     journal = control.journals["acme/neko"]
     journal.append("output", "first")
-    with http.stream("GET", "/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
+    with http.stream("GET", "/api/v1/plugins/acme/neko/log", params={"follow": "true"}) as answer:
         lines = answer.iter_lines()
         assert json.loads(next(lines))["text"] == "first"
         stopping = threading.Thread(target=host.stop)
@@ -128,7 +128,7 @@ def test_an_action_under_way_is_answered_before_the_end(host: AdminHost, control
 
     def ask() -> None:
         with connected(host.state) as http:
-            answers.append(http.post("/v1/plugins/acme/neko/stop"))
+            answers.append(http.post("/api/v1/plugins/acme/neko/stop"))
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -149,13 +149,13 @@ def test_nobody_can_keep_it_from_ending(tmp_path: Path, control: FakeControl, mo
         path = str(other.state / "endpointd.sock")
         for request in (
             # It has not said what it wants.
-            b"GET /v1/pl",
+            b"GET /api/v1/pl",
             # It waits for what never ends.
-            b"POST /v1/plugins/acme/neko/restart HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"POST /api/v1/plugins/acme/neko/restart HTTP/1.1\r\nHost: x\r\n\r\n",
             # It does not read what it has asked for.
-            b"GET /v1/plugins/acme/neko/log?follow=true HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /api/v1/plugins/acme/neko/log?follow=true HTTP/1.1\r\nHost: x\r\n\r\n",
             # It does not send what it has announced.
-            b"POST /v1/plugins HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9\r\n\r\n",
+            b"POST /api/v1/plugins HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9\r\n\r\n",
         ):
             client = stack.enter_context(socket.socket(socket.AF_UNIX))
             client.connect(path)

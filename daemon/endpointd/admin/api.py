@@ -1,4 +1,4 @@
-"""The administration's HTTP API, `/v1`: lists the plugins, tells of them, and acts on them.
+"""The administration's HTTP API, `/api/v1`: lists the plugins, tells of them, and acts on them.
 
 It knows nothing but `Control`. FastAPI takes a third of a second to import, so only `server.py` imports this.
 """
@@ -16,26 +16,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpointd.admin.control import Control
 from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Rollback
+from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.followers import Followers
+from endpointd.admin.json_response import Json
 from endpointd.admin.names import id_of
-from endpointd.admin.problems import problem_of
+from endpointd.admin.problems import document_of
 from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
+from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
 from endpointd.status import PluginStatus
 
 NDJSON = "application/x-ndjson"
 _PROBLEM = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
-_PLUGIN = "/v1/plugins/{author}/{name}"
-
-
-class _Json(Response):
-    """Pure ASCII: names of folders need not be text that UTF-8 can hold."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
-        return json.dumps(content).encode()
+_PLUGIN = "/api/v1/plugins/{author}/{name}"
 
 
 class _LogQuery(BaseModel):
@@ -60,24 +54,32 @@ _Id = Annotated[str, Depends(_plugin_id)]
 
 
 def build_api(
-    control: Control, describe: Callable[[], DaemonStatus], uploads: Uploads, followers: Followers, version: str
+    control: Control,
+    describe: Callable[[], DaemonStatus],
+    uploads: Uploads,
+    followers: Followers,
+    version: str,
+    endpoints: EndpointControl | None = None,
 ) -> ASGIApp:
-    """`describe` tells of the daemon itself; `followers` are those that are to end with it."""
+    """`describe` tells of the daemon itself; `followers` are those that are to end with it. Without `endpoints` the API
+    has none."""
     api = FastAPI(
         title="endpointd",
         version=version,
-        description="Lists, watches and controls the plugins of a running endpointd.",
-        openapi_url="/v1/openapi.json",
+        description="Lists, watches and controls the plugins and the endpoints of a running endpointd.",
+        openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
-        default_response_class=_Json,
+        default_response_class=Json,
     )
     _add_errors(api)
     _add_reading(api, control, describe)
     _add_log(api, control, followers)
     _add_actions(api, control)
     _add_folders(api, control, uploads)
+    if endpoints is not None:
+        api.include_router(endpoint_routes(endpoints))
     return _Versioned(api, version)
 
 
@@ -98,17 +100,17 @@ class _Versioned:
 
 
 def _add_reading(api: FastAPI, control: Control, describe: Callable[[], DaemonStatus]) -> None:
-    @api.get("/v1/daemon", response_model=DaemonStatus, summary="The daemon itself")
+    @api.get("/api/v1/daemon", response_model=DaemonStatus, summary="The daemon itself")
     async def daemon() -> Response:
-        return _Json(describe().as_dict())
+        return Json(describe().as_dict())
 
-    @api.get("/v1/plugins", response_model=list[PluginStatus], summary="Every folder of the plugins directory")
+    @api.get("/api/v1/plugins", response_model=list[PluginStatus], summary="Every folder of the plugins directory")
     async def plugins() -> Response:
-        return _Json([status.as_dict() for status in control.statuses()])
+        return Json([status.as_dict() for status in control.statuses()])
 
     @api.get(_PLUGIN, response_model=PluginStatus, summary="One plugin")
     async def plugin(plugin_id: _Id) -> Response:
-        return _Json(control.status(plugin_id).as_dict())
+        return Json(control.status(plugin_id).as_dict())
 
 
 def _add_log(api: FastAPI, control: Control, followers: Followers) -> None:
@@ -138,7 +140,7 @@ def _add_actions(api: FastAPI, control: Control) -> None:
     def add(action: str, act: Callable[[str], Awaitable[PluginStatus]], summary: str) -> None:
         @api.post(f"{_PLUGIN}/{action}", response_model=PluginStatus, summary=summary, operation_id=action)
         async def perform(plugin_id: _Id) -> Response:
-            return _Json((await act(plugin_id)).as_dict())
+            return Json((await act(plugin_id)).as_dict())
 
     add("start", control.start, "Start it; answers when it runs")
     add("stop", control.stop, "Let it finish its requests and end it; answers when it has ended")
@@ -148,14 +150,14 @@ def _add_actions(api: FastAPI, control: Control) -> None:
 
     @api.post(f"{_PLUGIN}/rollback", response_model=PluginStatus, summary="Run an older release")
     async def rollback(plugin_id: _Id, wanted: Rollback) -> Response:
-        return _Json((await control.rollback(plugin_id, wanted.release)).as_dict())
+        return Json((await control.rollback(plugin_id, wanted.release)).as_dict())
 
 
 def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
     body = {"requestBody": {"required": True, "content": {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}}
 
     @api.post(
-        "/v1/plugins",
+        "/api/v1/plugins",
         status_code=201,
         response_model=PluginStatus,
         openapi_extra=body,
@@ -164,7 +166,7 @@ def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
     async def install(request: Request, query: Annotated[_InstallQuery, Query()]) -> Response:
         async with uploads.received(request) as archive:
             status = await control.install(archive, replace=query.replace)
-        return _Json(status.as_dict(), status_code=201)
+        return Json(status.as_dict(), status_code=201)
 
     @api.delete(_PLUGIN, status_code=204, response_class=Response, summary="Stop it and remove its folder")
     async def uninstall(plugin_id: _Id) -> Response:
@@ -184,12 +186,12 @@ def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        return _answer(UsageError("request_invalid", faults, "compare with /v1/openapi.json"))
+        return _answer(UsageError("request_invalid", faults, "compare with /api/v1/openapi.json"))
 
     @api.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         what = f"{request.method} {request.url.path} is not part of this daemon's API: {error.detail}"
-        remedy = "compare with /v1/openapi.json; the client may be of another version"
+        remedy = "compare with /api/v1/openapi.json; the client may be of another version"
         return _answer(OperatorError("api_unknown", what, remedy), error.status_code, error.headers)
 
     @api.exception_handler(UploadBroken)
@@ -205,5 +207,5 @@ def _add_errors(api: FastAPI) -> None:
 
 
 def _answer(error: OperatorError, status: int | None = None, headers: Any = None) -> Response:  # noqa: ANN401
-    problem = problem_of(error, status)
-    return Response(problem.document(""), problem.status, headers, media_type="application/problem+json")
+    status, document = document_of(error, status)
+    return Response(document, status, headers, media_type="application/problem+json")

@@ -29,6 +29,10 @@ ANSWER = 10.0
 ACTION = 3600.0
 """Seconds that it has to do something. Its own clocks end that long before; this one is for a daemon that hangs."""
 
+CHANGE = 120.0
+"""Seconds to change an endpoint: the database has its own clocks, and other changes may come before."""
+
+_ENDPOINTS = "/api/v1/endpoints"
 _CHUNK = 256 * 1024
 _BASE = "http://endpointd"
 
@@ -65,23 +69,23 @@ class Client:
         self._folder.close()
 
     def daemon(self) -> Any:  # noqa: ANN401 - JSON
-        return self._ask("GET", "/v1/daemon")
+        return self._ask("GET", "/api/v1/daemon")
 
     def plugins(self) -> Any:  # noqa: ANN401
-        return self._ask("GET", "/v1/plugins")
+        return self._ask("GET", "/api/v1/plugins")
 
     def act(self, action: str, plugin_id: str, body: object = None) -> Any:  # noqa: ANN401
         """`action`: start, stop, restart, rollback."""
-        return self._ask("POST", f"/v1/plugins/{path_of(plugin_id)}/{action}", json=body, timeout=_patient(ACTION))
+        return self._ask("POST", f"/api/v1/plugins/{path_of(plugin_id)}/{action}", json=body, timeout=_patient(ACTION))
 
     def uninstall(self, plugin_id: str) -> None:
-        self._ask("DELETE", f"/v1/plugins/{path_of(plugin_id)}", timeout=_patient(ACTION))
+        self._ask("DELETE", f"/api/v1/plugins/{path_of(plugin_id)}", timeout=_patient(ACTION))
 
     def install(self, archive: IO[bytes], size: int, *, replace: bool) -> Any:  # noqa: ANN401
         """The tar stream of `size` bytes that follows in `archive`."""
         return self._ask(
             "POST",
-            "/v1/plugins",
+            "/api/v1/plugins",
             params={"replace": json.dumps(replace)},
             content=iter(lambda: archive.read(_CHUNK), b""),
             headers={"Content-Type": "application/x-tar", "Content-Length": str(size)},
@@ -90,7 +94,7 @@ class Client:
 
     def log(self, plugin_id: str, lines: int, *, follow: bool) -> Iterator[str]:
         """Lines of NDJSON; with `follow`, until the daemon ends."""
-        path = f"/v1/plugins/{path_of(plugin_id)}/log"
+        path = f"/api/v1/plugins/{path_of(plugin_id)}/log"
         query = {"lines": str(lines), "follow": json.dumps(follow)}
         timeout = _patient(None if follow else ANSWER)
         with self._translated(), self._http.stream("GET", path, params=query, timeout=timeout) as answer:
@@ -98,6 +102,33 @@ class Client:
                 answer.read()
                 raise self._refusal(answer)
             yield from answer.iter_lines()
+
+    # Endpoints
+
+    def endpoints(self, plugin_id: str | None = None) -> Any:  # noqa: ANN401
+        """All, or those of one plugin."""
+        return self._ask("GET", _ENDPOINTS, params={"plugin": plugin_id} if plugin_id is not None else None)
+
+    def settings(self, plugin_id: str) -> Any:  # noqa: ANN401
+        """What endpoints of the plugin can be given."""
+        return self._ask("GET", f"/api/v1/plugins/{path_of(plugin_id)}/settings")
+
+    def create_endpoint(self, wanted: object) -> Any:  # noqa: ANN401
+        return self._ask("POST", _ENDPOINTS, json=wanted, timeout=_patient(CHANGE))
+
+    def change_endpoint(self, endpoint_id: str, change: object) -> Any:  # noqa: ANN401
+        return self._ask("PATCH", f"{_ENDPOINTS}/{endpoint_id}", json=change, timeout=_patient(CHANGE))
+
+    def switch_endpoint(self, endpoint_id: str, *, enabled: bool) -> Any:  # noqa: ANN401
+        action = "enable" if enabled else "disable"
+        return self._ask("POST", f"{_ENDPOINTS}/{endpoint_id}/{action}", timeout=_patient(CHANGE))
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        self._ask("DELETE", f"{_ENDPOINTS}/{endpoint_id}", timeout=_patient(CHANGE))
+
+    def apply_endpoints(self, declared: object, *, dry_run: bool) -> Any:  # noqa: ANN401
+        query = {"dry_run": json.dumps(dry_run)}
+        return self._ask("POST", f"{_ENDPOINTS}/apply", json=declared, params=query, timeout=_patient(ACTION))
 
     def _ask(self, method: str, path: str, **details: Any) -> Any:  # noqa: ANN401
         with self._translated():

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.journal import Entry
 from endpointd.status import PluginStatus
 
@@ -36,8 +37,18 @@ class Rollback(BaseModel):
     release: str | None = Field(default=None, min_length=1, max_length=200)
 
 
+class FaultDocument(BaseModel):
+    """One of several things that are wrong; `key` is what it is about ("settings.token")."""
+
+    key: str
+    code: str
+    message: str
+    remedy: str
+
+
 class ProblemDocument(BaseModel):
-    """What went wrong (RFC 9457). `code` is stable and for programs, `detail` and `remedy` are for people."""
+    """What went wrong (RFC 9457). `code` is stable and for programs, `detail` and `remedy` are for people. With the
+    code `endpoint_invalid` there are `faults`."""
 
     type: str
     title: str
@@ -45,6 +56,7 @@ class ProblemDocument(BaseModel):
     detail: str
     code: str
     remedy: str
+    faults: list[FaultDocument] | None = None
 
 
 @cache
@@ -68,3 +80,21 @@ def read_entry(document: object) -> Entry:
     """As `read_plugin`."""
     entry: Entry = _reader(Entry).validate_python(document)
     return entry
+
+
+def read_endpoint(document: object) -> EndpointView:
+    """As `read_plugin`."""
+    view: EndpointView = _reader(EndpointView).validate_python(document)
+    return view
+
+
+def read_setting(document: object) -> SettingView:
+    """As `read_plugin`."""
+    view: SettingView = _reader(SettingView).validate_python(document)
+    return view
+
+
+def read_applied(document: object) -> AppliedView:
+    """As `read_plugin`."""
+    view: AppliedView = _reader(AppliedView).validate_python(document)
+    return view

@@ -1,11 +1,21 @@
 """Errors as the API answers them, and as its client raises them again. Pure."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
+from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.errors import OperatorError, UsageError
 from endpointd.gateway.problems import Problem
+from endpointd.manifest.values import Fault
 
-_STATUS = {"plugin_unknown": 404, "archive_too_large": 413, "archive_type": 415, "request_invalid": 422}
+_STATUS = {
+    "plugin_unknown": 404,
+    "endpoint_unknown": 404,
+    "archive_too_large": 413,
+    "archive_type": 415,
+    "request_invalid": 422,
+}
 _REFUSED = 409
 _WRONGLY_ASKED = 400
 
@@ -17,6 +27,16 @@ def problem_of(error: OperatorError, status: int | None = None) -> Problem:
     return Problem(status, error.code, error.message, extra={"remedy": error.remedy})
 
 
+def document_of(error: OperatorError, status: int | None = None) -> tuple[int, bytes]:
+    """The status and the body of the answer. What is wrong with several things has a list of `faults` besides."""
+    problem = problem_of(error, status)
+    document = problem.document("")
+    if isinstance(error, EndpointInvalid):
+        faults = [asdict(fault) for fault in error.faults]
+        document = json.dumps({**json.loads(document), "faults": faults}).encode() + b"\n"
+    return problem.status, document
+
+
 def error_of(document: Any) -> OperatorError | None:  # noqa: ANN401 - whatever JSON holds
     """The error that a problem document tells of, or None when it is none."""
     if not isinstance(document, dict):
@@ -24,5 +44,15 @@ def error_of(document: Any) -> OperatorError | None:  # noqa: ANN401 - whatever 
     code, detail, remedy = (document.get(key) for key in ("code", "detail", "remedy"))
     if not (isinstance(code, str) and isinstance(detail, str) and isinstance(remedy, str)):
         return None
+    faults = _faults(document.get("faults"))
+    if code == "endpoint_invalid" and faults:
+        return EndpointInvalid(faults)
     kind = UsageError if document.get("status") in (_WRONGLY_ASKED, _STATUS["request_invalid"]) else OperatorError
     return kind(code, detail, remedy)
+
+
+def _faults(found: Any) -> list[Fault]:  # noqa: ANN401
+    """Those that can be understood."""
+    keys = ("key", "code", "message", "remedy")
+    written = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [Fault(*(str(one.get(key, "")) for key in keys)) for one in written]

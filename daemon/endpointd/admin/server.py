@@ -15,6 +15,7 @@ from endpointd.admin import sockets
 from endpointd.admin.control import Control
 from endpointd.admin.documents import DaemonStatus
 from endpointd.admin.followers import Followers
+from endpointd.endpoints.service import EndpointControl
 from endpointd.settings import Settings
 
 GRACE = 5
@@ -34,10 +35,15 @@ class AdminServer:
 
     @classmethod
     async def start(
-        cls, control: Control, settings: Settings, base_url: Callable[[], str] | None = None
+        cls,
+        control: Control,
+        settings: Settings,
+        base_url: Callable[[], str] | None = None,
+        endpoints: EndpointControl | None = None,
     ) -> "AdminServer":
         """Take the state directory, and listen there. `base_url` is what the plugins' URLs begin with, where it is
-        not the one of the settings. Raises `OperatorError`: it is another daemon's, or the group cannot have it."""
+        not the one of the settings. Without `endpoints` the API has none. Raises `OperatorError`: it is another
+        daemon's, or the group cannot have it."""
         state = settings.state.absolute()
         lock = sockets.StateLock(state)
         try:
@@ -47,7 +53,7 @@ class AdminServer:
             raise
         self = cls(state, lock, listener)
         describe = _Describer(control, state, base_url or (lambda: settings.public_url or f"http://{settings.listen}"))
-        self._serving = asyncio.create_task(self._serve(control, describe))
+        self._serving = asyncio.create_task(self._serve(control, describe, endpoints))
         return self
 
     async def stop(self) -> None:
@@ -62,8 +68,10 @@ class AdminServer:
             sockets.remove(self._state)
             self._lock.release()
 
-    async def _serve(self, control: Control, describe: "_Describer") -> uvicorn.Server:
-        app = await asyncio.to_thread(_build, control, describe, self._state, self._followers)
+    async def _serve(
+        self, control: Control, describe: "_Describer", endpoints: EndpointControl | None
+    ) -> uvicorn.Server:
+        app = await asyncio.to_thread(_build, control, describe, self._state, self._followers, endpoints)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -87,12 +95,16 @@ class AdminServer:
 
 
 def _build(
-    control: Control, describe: "_Describer", state: Path, followers: Followers
+    control: Control,
+    describe: "_Describer",
+    state: Path,
+    followers: Followers,
+    endpoints: EndpointControl | None,
 ) -> "uvicorn._types.ASGIApplication":
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
-    return build_api(control, describe, Uploads(state), followers, __version__)  # type: ignore[return-value]
+    return build_api(control, describe, Uploads(state), followers, __version__, endpoints)  # type: ignore[return-value]
 
 
 class _Describer:

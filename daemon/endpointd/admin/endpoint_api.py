@@ -1,0 +1,147 @@
+"""The part of the API that is about endpoints: it reads requests, asks `EndpointControl`, and writes documents.
+
+A request's values are in no answer, not even in one that says what is wrong with them: they may be secrets.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from endpointd.admin.json_response import Json
+from endpointd.admin.names import id_of
+from endpointd.endpoints.declared import MOST, Declared
+from endpointd.endpoints.service import EndpointControl
+from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
+
+_ENDPOINTS = "/api/v1/endpoints"
+_ENDPOINT = _ENDPOINTS + "/{endpoint_id}"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+_Settings = Annotated[
+    dict[str, Any], Field(description="by the settings' names; null is no value, `********` a secret as it was")
+]
+_Plugin = Annotated[str, Field(min_length=1, max_length=300, description='"author/name"')]
+_HookId = Annotated[str | None, Field(description="the word behind /e/; null: one by chance")]
+
+
+class NewEndpoint(_Body):
+    """An endpoint to be made."""
+
+    plugin: _Plugin
+    name: str
+    hook_id: _HookId = None
+    enabled: bool = True
+    settings: _Settings = Field(default_factory=dict, repr=False)
+
+
+class EndpointChange(_Body):
+    """What is to change; everything that is not here, or null, stays. In `settings` a null removes a value."""
+
+    name: str | None = None
+    hook_id: str | None = None
+    enabled: bool | None = None
+    settings: _Settings = Field(default_factory=dict, repr=False)
+
+
+class DeclaredEndpoints(_Body):
+    """All endpoints that a file declares."""
+
+    endpoints: list[NewEndpoint] = Field(max_length=MOST)
+
+
+class _ListQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    plugin: str | None = Field(default=None, description="only those of this plugin")
+
+
+class _ApplyQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(default=False, description="only tell what would change")
+
+
+def _plugin_id(author: str, name: str) -> str:
+    """`~` stands for no author."""
+    return id_of(author, name)
+
+
+def endpoint_routes(endpoints: EndpointControl) -> APIRouter:
+    router = APIRouter()
+    _add_reading(router, endpoints)
+    _add_changes(router, endpoints)
+    _add_applying(router, endpoints)
+    return router
+
+
+def _add_reading(router: APIRouter, endpoints: EndpointControl) -> None:
+    @router.get(_ENDPOINTS, response_model=list[EndpointView], summary="Every endpoint, the oldest first")
+    async def list_endpoints(query: Annotated[_ListQuery, Query()]) -> Response:
+        return _many(endpoints.list(query.plugin))
+
+    @router.get(_ENDPOINT, response_model=EndpointView, summary="One endpoint, with its secrets masked")
+    async def get_endpoint(endpoint_id: str) -> Response:
+        return Json(endpoints.get(endpoint_id).as_dict())
+
+    @router.get(
+        "/api/v1/plugins/{author}/{name}/settings",
+        response_model=list[SettingView],
+        summary="The settings that endpoints of this plugin have",
+    )
+    async def plugin_settings(plugin_id: Annotated[str, Depends(_plugin_id)]) -> Response:
+        return _many(endpoints.settings(plugin_id))
+
+
+def _add_changes(router: APIRouter, endpoints: EndpointControl) -> None:
+    @router.post(_ENDPOINTS, status_code=201, response_model=EndpointView, summary="Make an endpoint")
+    async def create_endpoint(wanted: NewEndpoint) -> Response:
+        made = await endpoints.create(
+            wanted.plugin, wanted.name, wanted.settings, hook_id=wanted.hook_id, enabled=wanted.enabled
+        )
+        return Json(made.as_dict(), status_code=201)
+
+    @router.patch(_ENDPOINT, response_model=EndpointView, summary="Change what is submitted, and nothing else")
+    async def change_endpoint(endpoint_id: str, change: EndpointChange) -> Response:
+        changed = await endpoints.update(
+            endpoint_id, change.settings, name=change.name, hook_id=change.hook_id, enabled=change.enabled
+        )
+        return Json(changed.as_dict())
+
+    @router.delete(_ENDPOINT, status_code=204, response_class=Response, summary="Remove it for good")
+    async def delete_endpoint(endpoint_id: str) -> Response:
+        await endpoints.delete(endpoint_id)
+        return Response(status_code=204)
+
+    @router.post(_ENDPOINT + "/enable", response_model=EndpointView, summary="Let it answer")
+    async def enable_endpoint(endpoint_id: str) -> Response:
+        return Json((await _switch(endpoints, endpoint_id, enabled=True)).as_dict())
+
+    @router.post(_ENDPOINT + "/disable", response_model=EndpointView, summary="Let it answer nobody, and keep it")
+    async def disable_endpoint(endpoint_id: str) -> Response:
+        return Json((await _switch(endpoints, endpoint_id, enabled=False)).as_dict())
+
+
+async def _switch(endpoints: EndpointControl, endpoint_id: str, *, enabled: bool) -> EndpointView:
+    return await endpoints.update(endpoint_id, {}, name=None, hook_id=None, enabled=enabled)
+
+
+def _add_applying(router: APIRouter, endpoints: EndpointControl) -> None:
+    @router.post(
+        _ENDPOINTS + "/apply",
+        response_model=AppliedView,
+        summary="Let the endpoints that are declared be these, and no others; all of it or, when one is wrong, nothing",
+    )
+    async def apply_endpoints(body: DeclaredEndpoints, query: Annotated[_ApplyQuery, Query()]) -> Response:
+        declared = [Declared(one.plugin, one.name, one.hook_id, one.enabled, one.settings) for one in body.endpoints]
+        return Json((await endpoints.apply(declared, dry_run=query.dry_run)).as_dict())
+
+
+def _many(views: Sequence[EndpointView] | Sequence[SettingView]) -> Response:
+    return Json([one.as_dict() for one in views])

@@ -1,0 +1,143 @@
+"""Endpoints as they would be after a change, and everything that is wrong with them."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from endpointd.endpoints.book import Book
+from endpointd.endpoints.declared import Declared
+from endpointd.endpoints.errors import EndpointInvalid
+from endpointd.endpoints.hooks import faults_of_hook
+from endpointd.endpoints.values import faults_of, masked_by_mistake, merged, secret_names, secrets_in
+from endpointd.errors import PluginUnknown, UsageError
+from endpointd.manifest.model import Plugin
+from endpointd.manifest.values import Fault
+from endpointd.store.naming import new_hook_id, new_id
+from endpointd.store.records import EndpointRecord, Origin, check_hook_id, check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`record` is None when there are `faults`."""
+
+    record: EndpointRecord | None
+    faults: tuple[Fault, ...] = ()
+
+    def accepted(self) -> EndpointRecord:
+        """Raises `EndpointInvalid`."""
+        if self.record is None:
+            raise EndpointInvalid(self.faults)
+        return self.record
+
+
+class Drafts:
+    """Made against the endpoints in `book`, and the plugins that answer by themselves."""
+
+    def __init__(self, book: Book, automatic: Callable[[str], str | None], now: Callable[[], float]) -> None:
+        self._book = book
+        self._automatic = automatic
+        self._now = now
+
+    def new(self, wanted: Declared, plugin: Plugin, origin: Origin) -> Draft:
+        settings = {name: value for name, value in wanted.settings.items() if value is not None}
+        faults = [
+            *self._faults(wanted.name, wanted.hook_id, None),
+            *masked_by_mistake(settings, secret_names(plugin)),
+            *faults_of(plugin, settings, settings),
+        ]
+        if faults:
+            return Draft(None, tuple(faults))
+        hook_id = self._free_hook_id() if wanted.hook_id is None else wanted.hook_id
+        secrets, now = secrets_in(plugin, settings), self._now()
+        return Draft(
+            EndpointRecord(
+                new_id(), hook_id, wanted.plugin, wanted.name, settings, secrets, wanted.enabled, origin, now, now
+            )
+        )
+
+    def changed(
+        self, before: EndpointRecord, wanted: Declared, submitted: Mapping[str, Any], plugin: Plugin | None
+    ) -> Draft:
+        """`before` with the name, the hook id and the switch of `wanted` and what was submitted of the settings.
+
+        Without a plugin the settings must stay as they are, and are not looked at.
+        """
+        faults = list(self._faults(wanted.name, wanted.hook_id, before))
+        settings, secrets = before.settings, before.secrets
+        if plugin is not None:
+            known = secret_names(plugin) | before.secrets
+            settings = merged(before.settings, submitted, known)
+            touched = {name for name in submitted if settings.get(name) != before.settings.get(name)}
+            faults += masked_by_mistake({name: settings.get(name) for name in touched}, known)
+            faults += faults_of(plugin, settings, touched)
+            secrets = secrets_in(plugin, settings, before)
+        if faults:
+            return Draft(None, tuple(faults))
+        hook_id = before.hook_id if wanted.hook_id is None else wanted.hook_id
+        return Draft(
+            replace(
+                before,
+                hook_id=hook_id,
+                name=wanted.name,
+                settings=settings,
+                secrets=secrets,
+                enabled=wanted.enabled,
+                updated_at=self._now(),
+            )
+        )
+
+    def declared(
+        self, before: EndpointRecord | None, wanted: Declared, plugin: Plugin | None, known: Collection[str]
+    ) -> Draft:
+        """As a file has it: what that does not say is removed. `known` are the plugins that there are."""
+        if before is None:
+            return _unknown_plugin(wanted.plugin, known) if plugin is None else self.new(wanted, plugin, "file")
+        submitted = {name: wanted.settings.get(name) for name in {**before.settings, **wanted.settings}}
+        touched = {name: value for name, value in submitted.items() if value != before.settings.get(name)}
+        if plugin is None and needs_plugin(before, touched, wanted.enabled):
+            return _unknown_plugin(wanted.plugin, known)
+        # A mask in a file is not what was shown here a moment ago, and stands for no secret in particular.
+        masks = masked_by_mistake(touched, before.secrets | (secret_names(plugin) if plugin is not None else set()))
+        return Draft(None, masks) if masks else self.changed(before, wanted, submitted, plugin)
+
+    def _faults(self, name: str, hook_id: str | None, before: EndpointRecord | None) -> Iterable[Fault]:
+        yield from _refused("name", name, check_name)
+        if hook_id is not None and (before is None or hook_id != before.hook_id):
+            malformed = _refused("hook_id", hook_id, check_hook_id)
+            yield from malformed or faults_of_hook(hook_id, self._book, self._automatic)
+
+    def _free_hook_id(self) -> str:
+        while True:
+            hook_id = new_hook_id()
+            if not faults_of_hook(hook_id, self._book, self._automatic):
+                return hook_id
+
+
+def needs_plugin(before: EndpointRecord, submitted: Mapping[str, Any], enabled: bool | None) -> bool:
+    """Whether a change cannot be judged without the plugin: to switch an endpoint off, or to rename it, always can."""
+    return bool(submitted) or (enabled is True and not before.enabled)
+
+
+def faults_of_names(declared: Sequence[Declared]) -> tuple[Fault, ...]:
+    """Endpoints of one plugin with one name, by which a file could not be compared with what there is."""
+    first: dict[tuple[str, str], int] = {}
+    faults = []
+    for index, one in enumerate(declared):
+        known = first.setdefault((one.plugin, one.name), index)
+        if known != index:
+            message = f"endpoints[{known}] is of the same plugin and has the same name"
+            faults.append(Fault(f"endpoints[{index}].name", "endpoint_twice", message, "give one of them another name"))
+    return tuple(faults)
+
+
+def _refused(key: str, value: str, check: Callable[[str], None]) -> tuple[Fault, ...]:
+    try:
+        check(value)
+    except UsageError as error:
+        return (Fault(key, error.code, error.message, error.remedy),)
+    return ()
+
+
+def _unknown_plugin(plugin_id: str, known: Collection[str]) -> Draft:
+    error = PluginUnknown(plugin_id, known)
+    return Draft(None, (Fault("plugin", error.code, error.message, error.remedy),))

@@ -1,0 +1,90 @@
+"""What has to change so that the endpoints are as a file declares them. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from endpointd.endpoints.declared import Declared
+from endpointd.endpoints.views import AppliedView, PlannedView
+from endpointd.store.records import EndpointRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`index` is the endpoint's place in the file; `changes` names what is another ("enabled", "settings.token")."""
+
+    index: int
+    record: EndpointRecord
+    wanted: Declared
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """To be done in this order: delete, update, create."""
+
+    delete: tuple[EndpointRecord, ...]
+    update: tuple[Update, ...]
+    create: tuple[tuple[int, Declared], ...]
+    unchanged: tuple[EndpointRecord, ...]
+
+    def shown(self, *, dry_run: bool) -> AppliedView:
+        return AppliedView(
+            dry_run,
+            tuple(PlannedView(None, one.hook_id, one.plugin, one.name) for _, one in self.create),
+            tuple(_planned(one.record, one.changes) for one in self.update),
+            tuple(map(_planned, self.delete)),
+            tuple(map(_planned, self.unchanged)),
+        )
+
+
+def plan(current: Iterable[EndpointRecord], declared: Sequence[Declared]) -> Plan:
+    """`current` are all endpoints; those that an operator has made are left alone.
+
+    A declared endpoint is the one of its plugin that has its name, else the one that has its hook id: that was renamed.
+    """
+    owned = {record.id: record for record in current if record.origin == "file"}
+    pairs: dict[int, EndpointRecord] = {}
+    for find in (_by_name, _by_hook):
+        for index, wanted in enumerate(declared):
+            if index not in pairs:
+                found = find(wanted, owned.values())
+                if found is not None:
+                    pairs[index] = owned.pop(found.id)
+    updates = [
+        Update(index, record, declared[index], _changes(record, declared[index])) for index, record in pairs.items()
+    ]
+    updates.sort(key=lambda update: update.index)
+    return Plan(
+        tuple(owned.values()),
+        tuple(update for update in updates if update.changes),
+        tuple((index, wanted) for index, wanted in enumerate(declared) if index not in pairs),
+        tuple(update.record for update in updates if not update.changes),
+    )
+
+
+def _by_name(wanted: Declared, records: Iterable[EndpointRecord]) -> EndpointRecord | None:
+    return next((one for one in records if (one.plugin, one.name) == (wanted.plugin, wanted.name)), None)
+
+
+def _by_hook(wanted: Declared, records: Iterable[EndpointRecord]) -> EndpointRecord | None:
+    return next((one for one in records if (one.plugin, one.hook_id) == (wanted.plugin, wanted.hook_id)), None)
+
+
+def _changes(record: EndpointRecord, wanted: Declared) -> tuple[str, ...]:
+    plain = {
+        "name": record.name != wanted.name,
+        "hook_id": wanted.hook_id not in (None, record.hook_id),
+        "enabled": record.enabled != wanted.enabled,
+    }
+    names = dict.fromkeys([*wanted.settings, *record.settings])
+    changed = [name for name in names if not _is_same(wanted.settings.get(name), record.settings.get(name))]
+    return (*(name for name, is_another in plain.items() if is_another), *(f"settings.{name}" for name in changed))
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Also of the same type: to Python 1 and true are equal, to a plugin they are not."""
+    return repr(one) == repr(other) if one == other else False
+
+
+def _planned(record: EndpointRecord, changes: tuple[str, ...] = ()) -> PlannedView:
+    return PlannedView(record.id, record.hook_id, record.plugin, record.name, changes)

@@ -1,0 +1,143 @@
+"""An endpoint as it is shown: never with a secret. Pure."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from endpointd.endpoints import endpoint_url
+from endpointd.endpoints.values import faults_of, secret_names, shown_values
+from endpointd.manifest.model import I18n, Plugin, Setting
+from endpointd.manifest.values import Fault
+from endpointd.sealing.masking import MASK
+from endpointd.status import InterfaceStatus
+from endpointd.store.records import EndpointRecord
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """One endpoint. `plugin` is "author/name"; `settings` has `********` for each secret, and null for what has no
+    value; `urls` is where its interfaces answer when it is enabled and has no `faults`; `origin` is "operator" or
+    "file". Times are in seconds since the epoch. A key that is there once stays."""
+
+    id: str
+    hook_id: str
+    plugin: str
+    name: str
+    settings: dict[str, Any]
+    enabled: bool
+    urls: tuple[InterfaceStatus, ...]
+    origin: str
+    faults: tuple[Fault, ...]
+    created_at: float
+    updated_at: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One choice; `label` by language, in which "en_US" is always there."""
+
+    value: str
+    label: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """One setting that a plugin declares, with all that a form needs. Texts are by language, empty where the plugin has
+    none; a default that is secret is masked."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any
+    options: tuple[OptionView, ...]
+    scope: str | None
+    multiple: bool
+    label: dict[str, str] = field(default_factory=dict)
+    help: dict[str, str] = field(default_factory=dict)
+    placeholder: dict[str, str] = field(default_factory=dict)
+    url: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedView:
+    """One endpoint of a plan; `id` is null when it is still to be made, `hook_id` too when it will get one by chance.
+    `changes` names what changes ("settings.token"), and never says to what."""
+
+    id: str | None
+    hook_id: str | None
+    plugin: str
+    name: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedView:
+    """What a declarative file has changed, or would change."""
+
+    dry_run: bool
+    create: tuple[PlannedView, ...]
+    update: tuple[PlannedView, ...]
+    delete: tuple[PlannedView, ...]
+    unchanged: tuple[PlannedView, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def view(record: EndpointRecord, plugin: Plugin | None, base: str) -> EndpointView:
+    """`plugin` is the version that serves, None when there is none; `base` is what URLs begin with."""
+    return EndpointView(
+        record.id,
+        record.hook_id,
+        record.plugin,
+        record.name,
+        shown_values(record, plugin),
+        record.enabled,
+        _urls(record, plugin, base) if plugin is not None else (),
+        record.origin,
+        faults_of(plugin, record.settings) if plugin is not None else (_not_served(record.plugin),),
+        record.created_at,
+        record.updated_at,
+    )
+
+
+def settings_of(plugin: Plugin) -> list[SettingView]:
+    """In the order in which they are declared."""
+    return [_setting(one, one.name in secret_names(plugin)) for one in plugin.settings]
+
+
+def _urls(record: EndpointRecord, plugin: Plugin, base: str) -> tuple[InterfaceStatus, ...]:
+    shown = [one for one in plugin.interfaces if not one.hidden]
+    return tuple(InterfaceStatus(one.method, endpoint_url(base, record.hook_id, one.path)) for one in shown)
+
+
+def _not_served(plugin_id: str) -> Fault:
+    return Fault("plugin", "plugin_unknown", f"{plugin_id} is not served", "install it; the endpoint answers then")
+
+
+def _setting(setting: Setting, is_secret: bool) -> SettingView:
+    return SettingView(
+        setting.name,
+        setting.type.value,
+        setting.required,
+        MASK if is_secret and setting.default is not None else setting.default,
+        tuple(OptionView(one.value, _texts(one.label) or {"en_US": one.value}) for one in setting.options),
+        setting.scope,
+        setting.multiple,
+        _texts(setting.label),
+        _texts(setting.help),
+        _texts(setting.placeholder),
+        setting.url,
+    )
+
+
+def _texts(text: I18n | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    texts = {"en_US": text.en_us, "zh_Hans": text.zh_hans, "ja_JP": text.ja_jp, "pt_BR": text.pt_br}
+    return {language: one for language, one in texts.items() if one is not None}
