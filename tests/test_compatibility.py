@@ -114,10 +114,11 @@ def test_a_hidden_interface_is_not_named(daemon: RunningDaemon) -> None:
     assert urls["Yeuoly/documented"] == [f"{daemon.url}/e/documented/a/<name>"]
 
 
-def test_a_required_setting_without_a_default_keeps_a_plugin_from_being_served(daemon: RunningDaemon) -> None:
+def test_a_plugin_that_requires_a_setting_has_no_endpoint_of_its_own(daemon: RunningDaemon) -> None:
     assert ask(daemon.url, "/e/closed/a/x").code == "endpoint_unknown"
     reasons = [event["reasons"] for event in daemon.events() if event["event"] == "plugin.not_served"]
-    assert reasons == [["it has no endpoint of its own, because it requires settings: text; give them defaults"]]
+    create = "create one with 'endpointd endpoint create test/closed --name NAME'"
+    assert reasons == [[f"it has no endpoint of its own, because it requires settings: text; {create}"]]
 
 
 def test_a_required_setting_with_a_default_has_it(daemon: RunningDaemon) -> None:

@@ -48,7 +48,7 @@ HOST_LAYERS = [
     "store.inspection",
     "store.key_table store.migrating",
     "store.endpoint_store",
-    "store.rotation",
+    "storage store.rotation",
     "plugin_paths releases staging",
     "intake watch",
     "rollbacks",

@@ -5,7 +5,8 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,8 @@ import uvloop
 
 from endpointd import staging
 from endpointd.admin.server import AdminServer
+from endpointd.endpoints.book import Book
+from endpointd.endpoints.registry import Registry
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
@@ -29,6 +32,7 @@ from endpointd.reporting import report
 from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
+from endpointd.storage import open_store
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import find_account
 
@@ -38,7 +42,19 @@ GC_THRESHOLD = 10_000
 LOOK = 1.0
 """Seconds between two looks after the workers."""
 
-FIXED = ("config", "plugins", "state", "listen", "public_url", "trusted_proxies", "log_format", "watch", "development")
+FIXED = (
+    "config",
+    "database",
+    "development",
+    "listen",
+    "log_format",
+    "plugins",
+    "public_url",
+    "secret_key",
+    "state",
+    "trusted_proxies",
+    "watch",
+)
 """Settings that only a new start can change."""
 
 log = structlog.get_logger()
@@ -67,7 +83,8 @@ class Daemon:
         intake = Intake(settings.plugins, self._releases)
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
-        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service)
+        self._book = Book()
+        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book)
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -81,11 +98,25 @@ class Daemon:
         settings = self._settings
         _make_state(settings.state)
         _check_user(settings)
-        admin = await AdminServer.start(self._operations, settings, lambda: self._base)
+        admin = AdminServer(settings)
         try:
-            return await self._run()
+            async with self._endpoints() as endpoints:
+                admin.serve(self._operations, lambda: self._base, endpoints)
+                return await self._run()
         finally:
             await admin.stop()
+
+    @asynccontextmanager
+    async def _endpoints(self) -> AsyncIterator[Registry]:
+        """The operators' endpoints, read before any plugin is. Raises `OperatorError`."""
+        store = await asyncio.to_thread(open_store, self._settings)
+        registry = Registry(store, self._book, self._plugins, lambda: self._base)
+        try:
+            await registry.load()
+            yield registry
+        finally:
+            await registry.stop()
+            await asyncio.to_thread(store.close)
 
     async def _run(self) -> int:
         listener = _listen(self._settings)
@@ -132,7 +163,7 @@ class Daemon:
 
     def _build_server(self) -> HttpServer:
         settings = self._settings
-        gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url, self._plugins.gone)
+        gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url, self._plugins.refusal)
         limits = HttpLimits(
             settings.limit_uri,
             settings.limit_header,

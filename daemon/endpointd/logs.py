@@ -13,6 +13,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from endpointd.setting_types import LogFormat, LogLevel
 
 _LEADING_KEYS = ("timestamp", "level", "event")
+_TALKATIVE = ("alembic",)
+"""Libraries whose steps are no news to an operator."""
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
@@ -113,4 +115,6 @@ def _adopt_standard_logging(describe: list[Processor], render: list[Processor], 
         )
     )
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

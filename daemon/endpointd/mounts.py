@@ -1,10 +1,12 @@
-"""Where the plugins answer: what the gateway finds at each hook id, and which hook ids are of plugins that are gone."""
+"""Where the plugins answer: what the gateway finds at each hook id, and what it says where it finds nothing."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from endpointd.endpoints import automatic_endpoint
+from endpointd.endpoints import Endpoint, automatic_endpoint
+from endpointd.endpoints.book import Book
 from endpointd.gateway.gateway import Mount
+from endpointd.gateway.problems import Problem
 from endpointd.settings import Settings
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.versions import Version, mount
@@ -14,10 +16,17 @@ GONE_REMEMBERED = 1024
 
 
 class Mounts:
-    """Of two plugins that want one hook id, the first one has it, until it is gone or wants it no more."""
+    """The operators' endpoints, which are in `book`, and one that each plugin has at its own name where it needs no
+    settings. A hook id that an operator has chosen is no plugin's name; of two plugins that want one, the first one
+    has it, until it is gone or wants it no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book) -> None:
+        self._book = book
         self._mounts: dict[str, Mount] = {}
+        self._of: dict[Supervisor, list[Mount]] = {}
+        """The same, by whose they are; the automatic one first, then the oldest first."""
+        self._waiting: set[Supervisor] = set()
+        """Whose name is somebody else's hook id."""
         self._gone: OrderedDict[str, str] = OrderedDict()
 
     @property
@@ -25,41 +34,83 @@ class Mounts:
         return self._mounts
 
     @property
-    def gone(self) -> Mapping[str, str]:
-        """The plugins that were removed, by their hook ids."""
-        return self._gone
+    def waiting(self) -> Iterable[Supervisor]:
+        """Those that are to be put again when a hook id may have become free."""
+        return tuple(self._waiting)
 
     def of(self, supervisor: Supervisor) -> list[Mount]:
-        return [one for one in self._mounts.values() if one.supervisor is supervisor]
+        return self._of.get(supervisor, [])
+
+    def automatic(self, hook_id: str) -> str | None:
+        """The plugin that answers at this hook id, its name, without an operator's doing."""
+        found = self._mounts.get(hook_id)
+        return None if found is None or self._book.at(hook_id) is not None else found.supervisor.plugin
 
     def put(self, version: Version, supervisor: Supervisor, settings: Settings) -> None:
-        """`version` is what answers for the plugin from now on, where `settings` want it to."""
+        """`version` is what answers for the plugin from now on, at the endpoints that it has now."""
+        wanted = [
+            mount(version, endpoint, supervisor, settings.limit_body)
+            for endpoint in (*self._own(version, supervisor, settings), *self._book.endpoints_of(version.plugin))
+        ]
+        kept = {one.endpoint.hook_id for one in wanted}
+        for one in self.of(supervisor):
+            if one.endpoint.hook_id not in kept:
+                self._mounts.pop(one.endpoint.hook_id, None)
+        for one in wanted:
+            self._displace(one)
+            self._gone.pop(one.endpoint.hook_id, None)
+            self._mounts[one.endpoint.hook_id] = one
+        self._of[supervisor] = wanted
+
+    def _own(self, version: Version, supervisor: Supervisor, settings: Settings) -> list[Endpoint]:
+        """The automatic endpoint, where the plugin can have one and nobody else is there."""
+        self._waiting.discard(supervisor)
         endpoint = automatic_endpoint(version.plugin) if settings.auto_endpoints else None
-        for hook_id, one in list(self._mounts.items()):
-            if one.supervisor is supervisor and (endpoint is None or hook_id != endpoint.hook_id):
-                del self._mounts[hook_id]
         if endpoint is None:
-            return
+            return []
         present = self._mounts.get(endpoint.hook_id)
-        if present is None or present.supervisor is supervisor:
-            self._gone.pop(endpoint.hook_id, None)
-            self._mounts[endpoint.hook_id] = mount(version, endpoint, supervisor, settings.limit_body)
+        if self._book.at(endpoint.hook_id) is None and (present is None or present.supervisor is supervisor):
+            return [endpoint]
+        self._waiting.add(supervisor)
+        return []
+
+    def _displace(self, mount: Mount) -> None:
+        """Somebody else may have been there by its name until now, and waits from now on."""
+        present = self._mounts.get(mount.endpoint.hook_id)
+        if present is not None and present.supervisor is not mount.supervisor:
+            self._of[present.supervisor].remove(present)
+            self._waiting.add(present.supervisor)
 
     def take(self, supervisor: Supervisor) -> None:
         """The plugin is gone."""
-        for hook_id in [hook for hook, one in self._mounts.items() if one.supervisor is supervisor]:
+        self._waiting.discard(supervisor)
+        for one in self._of.pop(supervisor, []):
+            hook_id = one.endpoint.hook_id
             del self._mounts[hook_id]
+            if self._book.at(hook_id) is not None:
+                continue
             self._gone[hook_id] = supervisor.plugin
             if len(self._gone) > GONE_REMEMBERED:
                 self._gone.popitem(last=False)
 
+    def gone(self, hook_id: str) -> Problem | None:
+        """What a request gets where a plugin answered by its name until it was removed."""
+        plugin = self._gone.get(hook_id)
+        if plugin is None:
+            return None
+        return Problem(404, "plugin_removed", f"the plugin that answered at {hook_id!r} was removed", plugin)
+
     def why_not(self, version: Version, settings: Settings) -> str:
-        """Why a plugin that runs `version` has no endpoint."""
+        """Why a plugin that runs `version` answers nowhere."""
         plugin = version.plugin
+        if self._book.of(plugin.id):
+            return f"none of its endpoints answers; see 'endpointd endpoint list --plugin {plugin.id}'"
+        create = f"create one with 'endpointd endpoint create {plugin.id} --name NAME'"
+        if plugin.needs_settings:
+            required = ", ".join(plugin.required_settings)
+            return f"it has no endpoint of its own, because it requires settings: {required}; {create}"
         if not settings.auto_endpoints:
-            return "it has no endpoint, and auto_endpoints is off; switch that on"
-        if plugin.name in self._mounts:
-            owner = self._mounts[plugin.name].supervisor.plugin
-            return f"/e/{plugin.name}/ is the plugin {owner}'s; give this one another name in its manifest"
-        required = ", ".join(plugin.required_settings)
-        return f"it has no endpoint of its own, because it requires settings: {required}; give them defaults"
+            return f"it has no endpoint, and auto_endpoints is off; {create}"
+        owner = self._mounts[plugin.name].supervisor.plugin if plugin.name in self._mounts else None
+        whose = "an endpoint's" if owner is None else f"the plugin {owner}'s"
+        return f"/e/{plugin.name}/ is {whose}; {create}, or give this plugin another name in its manifest"

@@ -1,7 +1,7 @@
 """The plugins that this daemon serves: for each a supervisor, and the endpoint at which it answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,8 +10,10 @@ from typing import Any
 import structlog
 
 from endpointd.catalog import Entry, Standing, plan, settle
+from endpointd.endpoints.book import Book
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.gateway.gateway import Mount
+from endpointd.gateway.problems import Problem
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.mounts import Mounts
@@ -42,7 +44,8 @@ class Served:
 
 
 class Plugins:
-    """Owns every supervisor, and `mounts`: what the gateway finds at each hook id.
+    """Owns every supervisor, and `mounts`: what the gateway finds at each hook id. `book` has the operators' endpoints;
+    `remount` is to be called when those of a plugin have changed.
 
     `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
     operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that serves
@@ -54,12 +57,14 @@ class Plugins:
         settings: Settings,
         choose: Callable[[Entry], Entry],
         in_service: Callable[[str, list[str]], Awaitable[None]],
+        book: Book,
     ) -> None:
         self._settings = settings
         self._choose = choose
         self._in_service = in_service
         self._starts = Starts(settings.starts_at_once)
-        self._mounts = Mounts()
+        self._book = book
+        self._mounts = Mounts(book)
         self._served: dict[str, Served] = {}
         self._entries: dict[str, Entry] = {}
         self._found: tuple[Entry, ...] = ()
@@ -76,10 +81,12 @@ class Plugins:
     def mounts(self) -> Mapping[str, Mount]:
         return self._mounts.by_hook
 
-    @property
-    def gone(self) -> Mapping[str, str]:
-        """The plugins that were removed, by their hook ids."""
-        return self._mounts.gone
+    def refusal(self, hook_id: str) -> Problem | None:
+        """What a request gets at a hook id where nothing is mounted; None where nobody has ever been."""
+        record = self._book.at(hook_id)
+        if record is None:
+            return self._mounts.gone(hook_id)
+        return self._book.refusal(hook_id, self.plugin(record.plugin))
 
     @property
     def served(self) -> Mapping[str, Served]:
@@ -107,6 +114,28 @@ class Plugins:
             raise PluginUnknown(plugin_id, self._served)
         return served
 
+    # What the endpoints ask
+
+    def plugin(self, plugin_id: str) -> Plugin | None:
+        """The version that answers, or is to answer as soon as one does."""
+        served = self._served.get(plugin_id)
+        return None if served is None else served.serving.plugin
+
+    def ids(self) -> Collection[str]:
+        return self._served.keys()
+
+    def automatic(self, hook_id: str) -> str | None:
+        """The plugin that answers at this hook id, its name, without an operator's doing."""
+        return self._mounts.automatic(hook_id)
+
+    def remount(self, plugin_id: str) -> None:
+        """Its endpoints have changed. That they may be at another hook id concerns the others."""
+        served = self._served.get(plugin_id)
+        if served is not None:
+            with self._guarded(served.entry):
+                self._mount(served)
+        self._mount_the_waiting()
+
     # What is served
 
     def adopt(self, entries: Iterable[Entry]) -> None:
@@ -130,7 +159,7 @@ class Plugins:
                 self.change(entry)
         for entry in steps.move:
             self._served[_plugin(entry).id].entry = entry
-        self._mount_the_unmounted()
+        self._mount_the_waiting()
 
     def _expect_runnable(self, entry: Entry) -> Entry:
         """The entry, refused when the settings name a user for it that there is not."""
@@ -243,8 +272,14 @@ class Plugins:
         kept += [version for version in served.versions if served.supervisor.may_run(version.order)]
         served.versions = list(dict.fromkeys(kept))
         self._mount(served)
-        self._mount_the_unmounted()
+        self._mount_the_waiting()
+        self._tell_incomplete(serving.plugin)
         self._do(self._note_service(served))
+
+    def _tell_incomplete(self, plugin: Plugin) -> None:
+        for record, faults in self._book.incomplete(plugin):
+            missing = sorted({fault.key for fault in faults})
+            log.warning("endpoint.incomplete", plugin=plugin.id, endpoint=record.id, name=record.name, settings=missing)
 
     async def _note_service(self, served: Served) -> None:
         async with self.taking:
@@ -255,11 +290,10 @@ class Plugins:
     def _mount(self, served: Served) -> None:
         self._mounts.put(served.serving, served.supervisor, self._settings)
 
-    def _mount_the_unmounted(self) -> None:
-        """A hook id that was another plugin's may be free now."""
-        for served in self._served.values():
-            if not self.mounts_of(served):
-                self._mount(served)
+    def _mount_the_waiting(self) -> None:
+        """A hook id that was another's may be free now."""
+        for supervisor in self._mounts.waiting:
+            self._mount(self._served[supervisor.plugin])
 
     def mounts_of(self, served: Served) -> list[Mount]:
         return self._mounts.of(served.supervisor)

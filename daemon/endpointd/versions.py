@@ -26,6 +26,7 @@ class Version:
     order: WorkerOrder
     rules: Rules
     limits: PluginLimits
+    routes: RouteTable
 
     @classmethod
     def of(cls, entry: Entry, settings: Settings) -> "Version":
@@ -35,7 +36,7 @@ class Version:
         limits = settings.for_plugin(entry.plugin.id)
         release = None if settings.development else entry.digest
         order = order_for(entry.root, entry.plugin, limits, release=release, development=settings.development)
-        return cls(entry.plugin, entry.digest, order, _rules(limits), limits)
+        return cls(entry.plugin, entry.digest, order, _rules(limits), limits, RouteTable(entry.plugin.interfaces))
 
     def is_run_as(self, other: "Version") -> bool:
         """Whether a worker of `other` would do for this one."""
@@ -60,7 +61,7 @@ def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_bo
     limits = version.limits
     return Mount(
         endpoint,
-        RouteTable(version.plugin.interfaces),
+        version.routes,
         tuple(places[interface.source] for interface in version.plugin.interfaces),
         supervisor,
         RelayLimits(

@@ -58,7 +58,7 @@ def test_the_first_key_seals_and_all_unseal() -> None:
         RING.unseal(both.seal("secret"))
     assert caught.value.key_id == NEW.id
     joined = Keyring([NEW]).joined(RING)
-    assert (joined.first, joined.ids) == (NEW.id, {NEW.id, OLD.id})
+    assert (joined.first, joined.ids) == (NEW.id, frozenset({NEW.id, OLD.id}))
 
 
 def test_a_key_that_is_called_by_anothers_name_breaks_the_seal() -> None:

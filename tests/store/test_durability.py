@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_on_a_full_disk_nothing_is_half_written(small: Path) -> None:
         store.add(one)
         ballast = fill(small)
         big = record(created_at=2.0, settings={"token": "x" * 300_000})
-        for action in (lambda: store.add(big), lambda: store.replace(replace(big, id=one.id))):
+        for action in (partial(store.add, big), partial(store.replace, replace(big, id=one.id))):
             with refused("database_full"):
                 action()
             assert store.all() == [one]
@@ -159,6 +160,6 @@ def test_only_a_step_that_is_missing_imports_alembic(tmp_path: Path) -> None:
         "EndpointStore.open(Path(sys.argv[1]), endpointd.sealing.keyfile.KeyFile(Path(sys.argv[2]))).close()\n"
         "print('alembic' in sys.modules, 'psycopg' in sys.modules)\n"
     )
-    command = [sys.executable, "-c", program, tmp_path / "endpointd.db", tmp_path / "key"]
+    command = [sys.executable, "-c", program, str(tmp_path / "endpointd.db"), str(tmp_path / "key")]
     told = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert told == ["True False\n", "False False\n"]

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from endpointd.errors import OperatorError, UsageError
+from endpointd.sealing.keyring import Keyring
 from endpointd.store.endpoint_store import EndpointStore
 from endpointd.store.errors import EndpointExists, EndpointUnknown, HookIdTaken
 from endpointd.store.records import EndpointRecord
-from store.conftest import KEYS, NEW, OLD, Keyring, Place, opened, record, refused
+from store.conftest import KEYS, NEW, OLD, Place, opened, record, refused
 from support import postgres
 
 TEXTS = st.text(st.characters())

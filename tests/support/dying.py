@@ -6,9 +6,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 MOST_STEPS = 200
 
@@ -52,7 +56,7 @@ def _count(last: int) -> None:
     sys.addaudithook(lambda name, _: step() if name in ("os.rename", "os.link", "os.remove", "os.chmod") else None)
     written = os.fsync
 
-    def fsync(fd: int) -> None:
+    def fsync(fd: "FileDescriptorLike") -> None:
         step()
         written(fd)
         # Afterwards is another moment than before.

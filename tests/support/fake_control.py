@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -126,7 +127,8 @@ class AdminHost:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._server = self._wait(AdminServer.start(self.control, self._settings, lambda: "http://127.0.0.1:8080"))
+            self._server = AdminServer(self._settings)
+            self.do(partial(self._server.serve, self.control, lambda: "http://127.0.0.1:8080"))
         except OperatorError:
             self._end()
             raise

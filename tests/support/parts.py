@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from endpointd.endpoints.book import Book
 from endpointd.intake import Intake
 from endpointd.live import Live
 from endpointd.operations import Operations
@@ -62,7 +63,7 @@ class Parts:
         intake = Intake(self.directory, self.releases)
         self.pins = Pins(root / "state" / "pins.json")
         self.rollbacks = Rollbacks(self.pins, self.releases, intake, self.settings.releases_kept)
-        self.plugins = Plugins(self.settings, self.rollbacks.choose, self.rollbacks.in_service)
+        self.plugins = Plugins(self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book())
         self.live = Live(self.directory, intake, self.plugins)
         self.operations = Operations(
             self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,38 +22,26 @@ GRACE = 5
 
 
 class AdminServer:
-    """Made by `start`. Its parts are imported in a thread while the plugins' workers start: the socket is there at
-    once, and who connects early waits that third of a second."""
+    """Made before all else, because whoever has it has the state directory; then `serve`. Its parts are imported in a
+    thread while the plugins' workers start: the socket is there at once, and who connects early waits."""
 
-    def __init__(self, state: Path, lock: sockets.StateLock, listener: socket.socket) -> None:
-        self._state = state
-        self._lock = lock
-        self._listener = listener
+    def __init__(self, settings: Settings) -> None:
+        """Take the state directory, and listen there. Raises `OperatorError`: it is another daemon's, or the group
+        cannot have it."""
+        self._state = settings.state.absolute()
+        self._lock = sockets.StateLock(self._state)
+        try:
+            self._listener = sockets.listen(self._state, settings.admin_group)
+        except BaseException:
+            self._lock.release()
+            raise
         self._followers = Followers()
         self._serving: asyncio.Task[uvicorn.Server] | None = None
 
-    @classmethod
-    async def start(
-        cls,
-        control: Control,
-        settings: Settings,
-        base_url: Callable[[], str] | None = None,
-        endpoints: EndpointControl | None = None,
-    ) -> "AdminServer":
-        """Take the state directory, and listen there. `base_url` is what the plugins' URLs begin with, where it is
-        not the one of the settings. Without `endpoints` the API has none. Raises `OperatorError`: it is another
-        daemon's, or the group cannot have it."""
-        state = settings.state.absolute()
-        lock = sockets.StateLock(state)
-        try:
-            listener = sockets.listen(state, settings.admin_group)
-        except BaseException:
-            lock.release()
-            raise
-        self = cls(state, lock, listener)
-        describe = _Describer(control, state, base_url or (lambda: settings.public_url or f"http://{settings.listen}"))
+    def serve(self, control: Control, base_url: Callable[[], str], endpoints: EndpointControl | None = None) -> None:
+        """`base_url` gives what the plugins' URLs begin with. Without `endpoints` the API has none."""
+        describe = _Describer(control, self._state, base_url)
         self._serving = asyncio.create_task(self._serve(control, describe, endpoints))
-        return self
 
     async def stop(self) -> None:
         """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""

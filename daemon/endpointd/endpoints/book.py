@@ -3,7 +3,8 @@
 The gateway and the plugins ask this and never the store, so that no request waits for a database.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from endpointd.endpoints import Endpoint
 from endpointd.endpoints.errors import EndpointMissing
@@ -19,12 +20,17 @@ class Book:
     def __init__(self) -> None:
         self._by_id: dict[str, EndpointRecord] = {}
         self._by_hook: dict[str, EndpointRecord] = {}
+        self._by_plugin: defaultdict[str, dict[str, EndpointRecord]] = defaultdict(dict)
 
     # What there is
 
     def all(self) -> list[EndpointRecord]:
         """The oldest first."""
-        return sorted(self._by_id.values(), key=lambda record: (record.created_at, record.id))
+        return _oldest_first(self._by_id.values())
+
+    def of(self, plugin_id: str) -> list[EndpointRecord]:
+        """Those of one plugin, enabled or not, the oldest first."""
+        return _oldest_first(self._by_plugin[plugin_id].values()) if plugin_id in self._by_plugin else []
 
     def get(self, endpoint_id: str) -> EndpointRecord:
         """Raises `EndpointMissing`."""
@@ -45,18 +51,23 @@ class Book:
     def put(self, record: EndpointRecord) -> None:
         """Add it, or put it in the place of the one with its id."""
         self.take(record.id)
-        self._by_id[record.id] = self._by_hook[record.hook_id] = record
+        self._by_id[record.id] = self._by_hook[record.hook_id] = self._by_plugin[record.plugin][record.id] = record
 
     def take(self, endpoint_id: str) -> None:
         record = self._by_id.pop(endpoint_id, None)
         if record is not None:
             del self._by_hook[record.hook_id]
+            del self._by_plugin[record.plugin][endpoint_id]
+            if not self._by_plugin[record.plugin]:
+                del self._by_plugin[record.plugin]
 
     def renew(self, records: Iterable[EndpointRecord]) -> set[str]:
         """These are all that there are. The plugins for which something has changed."""
         before = self._by_id
-        self._by_id = {record.id: record for record in records}
-        self._by_hook = {record.hook_id: record for record in self._by_id.values()}
+        self._by_id, self._by_hook = {}, {}
+        self._by_plugin.clear()
+        for record in records:
+            self.put(record)
         ids = before.keys() | self._by_id.keys()
         pairs = [(before.get(one), self._by_id.get(one)) for one in ids]
         return {record.plugin for old, new in pairs if old != new for record in (old, new) if record is not None}
@@ -70,9 +81,14 @@ class Book:
         """
         return [
             Endpoint(record.hook_id, plugin.id, pack_value(given_values(plugin, record.settings)))
-            for record in self.all()
-            if record.plugin == plugin.id and record.enabled and not faults_of(plugin, record.settings)
+            for record in self.of(plugin.id)
+            if record.enabled and not faults_of(plugin, record.settings)
         ]
+
+    def incomplete(self, plugin: Plugin) -> list[tuple[EndpointRecord, Sequence[Fault]]]:
+        """The endpoints that are enabled and that this version of a plugin cannot be given, each with the reasons."""
+        found = [(record, faults_of(plugin, record.settings)) for record in self.of(plugin.id) if record.enabled]
+        return [(record, faults) for record, faults in found if faults]
 
     def refusal(self, hook_id: str, plugin: Plugin | None) -> Problem | None:
         """Why nothing answers at this hook id; None when it is no endpoint's, or one's that does answer.
@@ -89,6 +105,10 @@ class Book:
             return Problem(404, "plugin_unknown", "the plugin of this endpoint is not served", record.plugin)
         faults = faults_of(plugin, record.settings)
         return _incomplete(plugin.id, faults) if faults else None
+
+
+def _oldest_first(records: Iterable[EndpointRecord]) -> list[EndpointRecord]:
+    return sorted(records, key=lambda record: (record.created_at, record.id))
 
 
 def _incomplete(plugin_id: str, faults: Iterable[Fault]) -> Problem:

@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from endpointd.endpoints import Endpoint
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.drafts import Drafts, faults_of_names, needs_plugin
@@ -21,7 +20,6 @@ from endpointd.endpoints.errors import EndpointDeclared, EndpointInvalid
 from endpointd.endpoints.plan import Plan, plan
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView, settings_of, view
 from endpointd.errors import PluginUnknown
-from endpointd.gateway.problems import Problem
 from endpointd.manifest.model import Plugin
 from endpointd.store.records import EndpointRecord
 
@@ -54,24 +52,30 @@ class Served(Protocol):
         """The plugin that answers at this hook id, its name, without an endpoint of an operator's."""
 
     def remount(self, plugin_id: str) -> None:
-        """Its endpoints have changed: mount what `endpoints_of` gives now. A plugin that is not served is none of its
+        """Its endpoints have changed: mount what the book gives now. A plugin that is not served is none of its
         concern. It must not raise."""
 
 
 class Registry:
-    """Implements `EndpointControl`. `base` gives what URLs begin with, `now` the seconds since the epoch.
+    """Implements `EndpointControl`. `book` is what the plugins and the gateway look into, and is changed here alone;
+    `base` gives what URLs begin with, `now` the seconds since the epoch.
 
     Call `load` before anything else, and `stop` before the store is closed.
     """
 
     def __init__(
-        self, store: Store, served: Served, base: Callable[[], str], now: Callable[[], float] = time.time
+        self,
+        store: Store,
+        book: Book,
+        served: Served,
+        base: Callable[[], str],
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._book = book
         self._served = served
         self._base = base
         self._now = now
-        self._book = Book()
         self._drafts = Drafts(self._book, served.automatic, now)
         self._changing = asyncio.Lock()
         self._doing: set[asyncio.Task[Any]] = set()
@@ -89,21 +93,6 @@ class Registry:
         """Returns when every change that was begun has its end."""
         while self._doing:
             await asyncio.wait(self._doing)
-
-    # For the plugins and the gateway
-
-    def endpoints_of(self, plugin: Plugin) -> list[Endpoint]:
-        """The endpoints at which this version of a plugin answers."""
-        return self._book.endpoints_of(plugin)
-
-    def owns(self, hook_id: str) -> bool:
-        """Whether it is an endpoint's hook id, so that no plugin may answer there by itself."""
-        return self._book.at(hook_id) is not None
-
-    def refusal(self, hook_id: str) -> Problem | None:
-        """What a request gets at a hook id where nothing is mounted; None when it is no endpoint's."""
-        record = self._book.at(hook_id)
-        return None if record is None else self._book.refusal(hook_id, self._served.plugin(record.plugin))
 
     # Telling
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -62,14 +62,18 @@ class Call:
 
 
 class Gateway:
-    """`mounts` and `gone` (the plugins that were removed, by hook id) are read at every request; whoever owns them may
-    change them at any time."""
+    """`mounts` is read at every request; whoever owns it may change it at any time. `refusal` is asked what to say
+    about a hook id that is not among them, and returns None when it has never been."""
 
     def __init__(
-        self, mounts: Mapping[str, Mount], clocks: Clocks, public_url: str | None, gone: Mapping[str, str] | None = None
+        self,
+        mounts: Mapping[str, Mount],
+        clocks: Clocks,
+        public_url: str | None,
+        refusal: Callable[[str], Problem | None] = lambda _: None,
     ) -> None:
         self._mounts = mounts
-        self._gone = {} if gone is None else gone
+        self._refusal = refusal
         self._clocks = clocks
         self._public_url = public_url
         self._run = secrets.token_hex(4)
@@ -139,9 +143,7 @@ class Gateway:
         return name, mount, b"/" + rest if slash else None
 
     def _unknown(self, hook: str) -> Problem:
-        if hook in self._gone:
-            return Problem(404, "plugin_removed", f"the plugin that answered at {hook!r} was removed", self._gone[hook])
-        return Problem(404, "endpoint_unknown", f"there is no endpoint {hook!r} here")
+        return self._refusal(hook) or Problem(404, "endpoint_unknown", f"there is no endpoint {hook!r} here")
 
     def _route(self, call: Call) -> Matched | Redirect:
         mount, path = call.mount, call.path

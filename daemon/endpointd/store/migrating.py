@@ -5,11 +5,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection
 
 from endpointd.store.engines import Database
 from endpointd.store.inspection import version_of
 from endpointd.store.schema import History, Revision
+
+log = structlog.get_logger()
 
 
 def migrate(database: Database, history: History) -> None:
@@ -26,6 +29,7 @@ def migrate(database: Database, history: History) -> None:
                 if began_at is not None and step.changes:
                     _keep_copy(database, connection, step)
                 _run(connection, history.folder, step)
+                log.info("database.migrated", version=step.id)
 
 
 def _version(database: Database, history: History) -> str | None:

@@ -1,0 +1,26 @@
+"""The database and the keys that the settings name. Blocking, for a thread."""
+
+import os
+from typing import TYPE_CHECKING
+
+from endpointd.sealing.keyfile import KeyFile, find_key_file
+from endpointd.settings import Settings
+
+if TYPE_CHECKING:
+    from endpointd.store.endpoint_store import EndpointStore
+
+DATABASE = "endpointd.db"
+"""In the state directory, when the settings name no other."""
+
+
+def key_file(settings: Settings) -> KeyFile:
+    return find_key_file(settings.secret_key, settings.state.absolute(), os.environ)
+
+
+def open_store(settings: Settings) -> "EndpointStore":
+    """Raises `OperatorError`."""
+    # A third of a second, of which the event loop is spared most.
+    from endpointd.store.endpoint_store import EndpointStore
+
+    place = settings.state.absolute() / DATABASE if settings.database is None else settings.database.url
+    return EndpointStore.open(place, key_file(settings))
