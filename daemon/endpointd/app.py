@@ -236,8 +236,9 @@ class Daemon:
         except OperatorError as error:
             log.error("configuration.refused", code=error.code, message=error.message, remedy=error.remedy)
 
-    async def _reload(self) -> None:
-        """Read the settings again and hold the plugins to them. Raises `OperatorError`, and then nothing changes."""
+    async def _reload(self) -> list[str]:
+        """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
+        Raises `OperatorError`, and then nothing changes."""
         settings = self._read_settings()
         fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
         if fixed:
@@ -246,6 +247,7 @@ class Daemon:
         self._settings = settings
         self._plugins.apply(settings)
         log.info("configuration.reloaded")
+        return fixed
 
     # The end
 

@@ -32,7 +32,7 @@ class Operations:
         live: Live,
         rollbacks: Rollbacks,
         base: Callable[[], str],
-        reload: Callable[[], Awaitable[None]],
+        reload: Callable[[], Awaitable[list[str]]],
     ) -> None:
         self._directory = directory
         self._plugins = plugins
@@ -195,8 +195,9 @@ class Operations:
             if plugin_id not in self._plugins.served:
                 await asyncio.to_thread(self._rollbacks.forget, plugin_id)
 
-    async def reload_configuration(self) -> None:
-        await self._reload()
+    async def reload_configuration(self) -> list[str]:
+        """Hold the plugins to what the configuration says now. Raises `OperatorError`, and then nothing has changed."""
+        return await self._reload()
 
 
 def _read_staged(staged: Path) -> Plugin:

@@ -352,7 +352,18 @@ def test_help_lists_the_commands_each_in_a_line_with_serve_first(run: Run) -> No
     names = [name.strip() for name, _ in rows if name.strip()]
     assert names[0] == "serve"
     control = names[names.index("list") :]
-    assert control == ["list", "status", "logs", "start", "stop", "restart", "rollback", "install", "uninstall"]
+    assert control == [
+        "list",
+        "status",
+        "logs",
+        "start",
+        "stop",
+        "restart",
+        "rollback",
+        "install",
+        "uninstall",
+        "reload",
+    ]
     assert all(text.endswith(".") for name, text in rows if name.strip() in control)
 
 
@@ -383,3 +394,13 @@ def test_durations_are_human(seconds: float, text: str) -> None:
 )
 def test_sizes_are_human(count: int, text: str) -> None:
     assert humane.size(count) == text
+
+
+def test_the_configuration_is_read_again_and_what_waits_is_named(ask: Run, control: FakeControl) -> None:
+    outcome = ask("reload")
+    assert (outcome.returncode, outcome.stdout) == (0, "The configuration was read again.\n")
+    assert outcome.stderr == "Only a new start changes: listen\n"
+    control.failure = OperatorError("settings_invalid", "limit_body is nonsense", "mend it")
+    outcome = ask("reload")
+    assert outcome.returncode == 1
+    assert "limit_body is nonsense" in outcome.stderr

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from endpointd.admin.client import Client
+from endpointd.errors import OperatorError
 from live.conftest import Served, Shop
 from support.eventually import eventually
 from support.load import Load
@@ -77,3 +79,16 @@ def test_what_needs_a_new_start_is_named(serve: Serve, shop: Shop, config: Path)
     served = serve(config=config)
     config.write_text('limit_body = 100\npublic_url = "https://example.org"\n')
     assert "public_url" in reread(served, "configuration.needs_restart")
+
+
+def test_the_command_tells_what_became_of_it(serve: Serve, shop: Shop, config: Path) -> None:
+    shop.put("duck", "quack")
+    served = serve(config=config)
+    with Client(served.state) as client:
+        config.write_text('limit_body = 1000\npublic_url = "https://example.org"\n')
+        assert client.reload() == {"needs_restart": ["public_url"]}
+        assert ask(served.url, "/e/duck/", method="GET", body=b"x" * 200).status == 200
+        config.write_text("limit_body = nonsense\n")
+        with pytest.raises(OperatorError, match=r"limit_body|TOML"):
+            client.reload()
+    assert ask(served.url, "/e/duck/", method="GET", body=b"x" * 200).status == 200

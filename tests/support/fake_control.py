@@ -99,8 +99,11 @@ class FakeControl:
         await self._become("uninstall", plugin_id)
         del self.plugins[plugin_id]
 
-    async def reload_configuration(self) -> None:
+    async def reload_configuration(self) -> list[str]:
         self.calls.append(("reload",))
+        if self.failure is not None:
+            raise self.failure
+        return ["listen"]
 
     async def _become(self, action: str, plugin_id: str, *details: object, **changes: object) -> PluginStatus:
         status = self.status(plugin_id)

@@ -69,8 +69,9 @@ class Parts:
             self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload
         )
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> list[str]:
         self.plugins.apply(self.settings)
+        return []
 
     def write(self, text: str, folder: str = "duck", name: str = "duck") -> None:
         made = self.directory / folder

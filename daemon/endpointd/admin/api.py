@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpointd.admin.control import Control
-from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Rollback
+from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Reloaded, Rollback
 from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.followers import Followers
 from endpointd.admin.json_response import Json
@@ -74,7 +74,8 @@ def build_api(
         default_response_class=Json,
     )
     _add_errors(api)
-    _add_reading(api, control, describe)
+    _add_daemon(api, control, describe)
+    _add_reading(api, control)
     _add_log(api, control, followers)
     _add_actions(api, control)
     _add_folders(api, control, uploads)
@@ -99,11 +100,21 @@ class _Versioned:
         await self._app(scope, receive, send_versioned)
 
 
-def _add_reading(api: FastAPI, control: Control, describe: Callable[[], DaemonStatus]) -> None:
+def _add_daemon(api: FastAPI, control: Control, describe: Callable[[], DaemonStatus]) -> None:
     @api.get("/api/v1/daemon", response_model=DaemonStatus, summary="The daemon itself")
     async def daemon() -> Response:
         return Json(describe().as_dict())
 
+    @api.post(
+        "/api/v1/daemon/reload",
+        response_model=Reloaded,
+        summary="Read the configuration again and hold the plugins to it; when it cannot be used, nothing changes",
+    )
+    async def reload() -> Response:
+        return Json({"needs_restart": await control.reload_configuration()})
+
+
+def _add_reading(api: FastAPI, control: Control) -> None:
     @api.get("/api/v1/plugins", response_model=list[PluginStatus], summary="Every folder of the plugins directory")
     async def plugins() -> Response:
         return Json([status.as_dict() for status in control.statuses()])

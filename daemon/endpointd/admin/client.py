@@ -71,6 +71,9 @@ class Client:
     def daemon(self) -> Any:  # noqa: ANN401 - JSON
         return self._ask("GET", "/api/v1/daemon")
 
+    def reload(self) -> Any:  # noqa: ANN401
+        return self._ask("POST", "/api/v1/daemon/reload", timeout=_patient(ACTION))
+
     def plugins(self) -> Any:  # noqa: ANN401
         return self._ask("GET", "/api/v1/plugins")
 

@@ -34,5 +34,5 @@ class Control(Protocol):
 
     async def uninstall(self, plugin_id: str) -> None: ...
 
-    async def reload_configuration(self) -> None:
-        """As SIGHUP does."""
+    async def reload_configuration(self) -> list[str]:
+        """As SIGHUP does. The names of settings that are others now, and that only a new start can change."""

@@ -29,6 +29,12 @@ class DaemonStatus:
         return asdict(self)
 
 
+class Reloaded(BaseModel):
+    """`needs_restart` names settings that are others now, and that only a new start of the daemon can change."""
+
+    needs_restart: list[str]
+
+
 class Rollback(BaseModel):
     """Which release is to run: the digest, or its beginning; null means the one before the present one."""
 

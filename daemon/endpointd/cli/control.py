@@ -119,6 +119,13 @@ def uninstall(client: Client, name: str, *, confirmed: bool) -> None:
     stdout().print(f"{plugin_id} is uninstalled", soft_wrap=True)
 
 
+def reload(client: Client) -> None:
+    waiting = client.reload()["needs_restart"]
+    stdout().print("The configuration was read again.")
+    if waiting:
+        stderr().print(one_line(f"Only a new start changes: {', '.join(waiting)}"), soft_wrap=True)
+
+
 def _pack(folder: Path, archive: IO[bytes]) -> None:
     from endpointd.staging import pack
     from endpointd.tree import FolderChanged

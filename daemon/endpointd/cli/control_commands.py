@@ -121,6 +121,17 @@ def uninstall(
         control.uninstall(client, name, confirmed=yes)
 
 
+def reload(state: State = None, config: Config = None) -> None:
+    """Let the daemon read its configuration again, as SIGHUP does.
+
+    When it cannot be used, nothing changes, and the exit status is 1.
+    """
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.reload(client)
+
+
 def logs(
     name: Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on with whatever comes.")] = False,
@@ -139,5 +150,5 @@ def logs(
 def add_to(application: typer.Typer) -> None:
     """In the order in which `--help` is to list them."""
     application.command("list", rich_help_panel=_PANEL)(list_)
-    for command in (status, logs, start, stop, restart, rollback, install, uninstall):
+    for command in (status, logs, start, stop, restart, rollback, install, uninstall, reload):
         application.command(rich_help_panel=_PANEL)(command)
