@@ -206,7 +206,9 @@ class Daemon:
         gc.set_threshold(GC_THRESHOLD)
         reports = self._reports()
         for one in reports:
-            if one.reasons:
+            if one.reasons and one.runs:
+                log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
+            elif one.reasons:
                 log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
             elif self._announce is None:
                 log.info("plugin.served", plugin=one.plugin, urls=[location for _, location in one.interfaces])

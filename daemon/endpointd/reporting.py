@@ -106,7 +106,7 @@ def report(status: PluginStatus, why_unmounted: str) -> PluginReport:
         return PluginReport(status.folder, None, (), status.findings)
     if status.state != State.RUNNING:
         return PluginReport(status.folder, status.id, (), _reasons(status))
-    return PluginReport(status.folder, status.id, urls, (why_unmounted,) if why_unmounted else ())
+    return PluginReport(status.folder, status.id, urls, (why_unmounted,) if why_unmounted else (), runs=True)
 
 
 def _reasons(status: PluginStatus) -> tuple[str, ...]:

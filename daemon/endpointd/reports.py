@@ -13,6 +13,8 @@ class PluginReport:
     plugin: str | None
     interfaces: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...]
+    runs: bool = False
+    """With reasons: it does run, and only has no endpoint."""
 
 
 Announce: TypeAlias = Callable[[str, Sequence[PluginReport]], None]

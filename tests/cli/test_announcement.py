@@ -37,6 +37,14 @@ def test_each_plugin_stands_with_its_urls_or_the_reason_why_not(capsys: pytest.C
     assert capsys.readouterr().out.splitlines() == LINES
 
 
+def test_one_that_runs_without_an_endpoint_is_not_called_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    announce(BASE, [SERVED, PluginReport("cat", "acme/cat", (), ("it requires settings: token",), runs=True)])
+    assert capsys.readouterr().out.splitlines()[3:5] == [
+        "acme/cat runs, but answers nowhere:",
+        "  it requires settings: token",
+    ]
+
+
 def test_nobody_has_to_read_it() -> None:
     reader, writer = os.pipe()
     os.close(reader)

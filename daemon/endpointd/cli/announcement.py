@@ -50,4 +50,5 @@ def _describe_served(report: PluginReport) -> Text:
 def _describe_refused(report: PluginReport) -> Text:
     lines = [f"\n  {one_line(reason)}" for reason in report.reasons]
     name = one_line(report.plugin or f"the folder {report.folder!r}")
-    return Text.assemble((f"{name} is not served:", "bold red"), *lines)
+    outcome = ("runs, but answers nowhere:", "bold yellow") if report.runs else ("is not served:", "bold red")
+    return Text.assemble((f"{name} {outcome[0]}", outcome[1]), *lines)
