@@ -38,17 +38,18 @@ HOST_LAYERS = [
     "catalog endpoints store.records filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
-    "endpoints.hooks endpoints.plan endpoints.service",
+    "endpoints.hooks endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults",
-    "endpoints.drafts",
-    "endpoints.registry",
+    "endpoints.declaration endpoints.drafts",
+    "endpoints.following endpoints.registry",
     "digest sealing.keyfile store.documents store.engines store.migrations.*",
     "store.inspection",
     "store.key_table store.migrating",
     "store.endpoint_store",
-    "storage store.rotation",
+    "store.rotation",
+    "storage",
     "plugin_paths releases staging",
     "intake watch",
     "rollbacks",
@@ -86,7 +87,7 @@ PURE = {
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
     " supervisor.backoff supervisor.failure supervisor.limits supervisor.pings supervisor.recycling supervisor.rules"
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
-    " admin.problems cli.humane"
+    " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.plan endpoints.service",
 }

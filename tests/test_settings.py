@@ -21,6 +21,7 @@ NAMES = [name for name, _ in single_settings() if name != "config"]
 VALUES = {
     "DIR": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "DATABASE": ('"sqlite:////from/file"', '"postgresql://environment/name"', '"postgresql://flag@host/name"'),
+    "YAML": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "KEYFILE": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "HOST:PORT": ('"10.0.0.1:1"', '"[::1]:2"', '"localhost:3"'),
     "URL": ('"http://file.example"', '"https://environment.example/base"', '"http://flag.example:8000"'),
@@ -117,10 +118,11 @@ def test_what_is_no_url_of_a_database_is_refused(url: str) -> None:
 
 
 def test_relative_paths_in_the_file_begin_at_its_folder(file: Path) -> None:
-    file.write_text('plugins = "mine"\nstate = "/var/lib/endpointd"\nsecret_key = "key"')
+    file.write_text('plugins = "mine"\nstate = "/var/lib/endpointd"\nsecret_key = "key"\nendpoints_file = "e.yaml"')
     settings = load({"config": str(file)}).settings
     assert (settings.plugins, settings.state) == (file.parent / "mine", Path("/var/lib/endpointd"))
     assert settings.secret_key == file.parent / "key"
+    assert settings.endpoints_file == file.parent / "e.yaml"
     assert load({"config": str(file), "plugins": "mine"}).settings.plugins == Path("mine")
 
 

@@ -8,14 +8,18 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
 
 from endpointd import staging
 from endpointd.admin.server import AdminServer
+from endpointd.admin.services import Services
 from endpointd.endpoints.book import Book
+from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
+from endpointd.endpoints.secret_keys import SecretKeys
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
@@ -32,9 +36,12 @@ from endpointd.reporting import report
 from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
-from endpointd.storage import open_store
+from endpointd.storage import key_rotation, open_store
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import find_account
+
+if TYPE_CHECKING:
+    from endpointd.store.endpoint_store import EndpointStore
 
 GC_THRESHOLD = 10_000
 """New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
@@ -46,6 +53,7 @@ FIXED = (
     "config",
     "database",
     "development",
+    "endpoints_file",
     "listen",
     "log_format",
     "plugins",
@@ -90,6 +98,7 @@ class Daemon:
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
         )
         self._base = settings.public_url or ""
+        self._declared: FileFollower | None = None
         self._signals = 0
         self._stop = asyncio.Event()
         self._begun = asyncio.Event()
@@ -100,20 +109,23 @@ class Daemon:
         _check_user(settings)
         admin = AdminServer(settings)
         try:
-            async with self._endpoints() as endpoints:
-                admin.serve(self._operations, lambda: self._base, endpoints)
+            async with self._endpoints() as (endpoints, store):
+                keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
+                admin.serve(Services(self._operations, lambda: self._base, endpoints, keys))
                 return await self._run()
         finally:
             await admin.stop()
 
     @asynccontextmanager
-    async def _endpoints(self) -> AsyncIterator[Registry]:
+    async def _endpoints(self) -> AsyncIterator[tuple[Registry, "EndpointStore"]]:
         """The operators' endpoints, read before any plugin is. Raises `OperatorError`."""
+        file = self._settings.endpoints_file and self._settings.endpoints_file.absolute()
         store = await asyncio.to_thread(open_store, self._settings)
-        registry = Registry(store, self._book, self._plugins, lambda: self._base)
+        registry = Registry(store, self._book, self._plugins, lambda: self._base, file=file)
         try:
             await registry.load()
-            yield registry
+            self._declared = None if file is None else FileFollower(file, registry)
+            yield registry, store
         finally:
             await registry.stop()
             await asyncio.to_thread(store.close)
@@ -191,11 +203,16 @@ class Daemon:
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""
         await self._live.begin()
+        if self._declared is not None:
+            await self._declared.begin()
         self._begun.set()
         await self._plugins.settled()
         self._tell(url)
-        if self._settings.watch != "off":
-            await self._live.run(poll=True if self._settings.watch == "poll" else None)
+        async with asyncio.TaskGroup() as group:
+            if self._declared is not None:
+                group.create_task(self._declared.run())
+            if self._settings.watch != "off":
+                group.create_task(self._live.run(poll=True if self._settings.watch == "poll" else None))
 
     def _tell(self, url: str) -> None:
         """To the operator, to the log, to the service manager."""

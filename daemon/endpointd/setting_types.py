@@ -165,6 +165,7 @@ def _check_database(value: object) -> object:
 Flag = Annotated[bool, Form("true|false", "true or false")]
 Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
+EndpointsFile = Annotated[Path | None, Form("YAML", "the path of a YAML file")]
 KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
 Database = Annotated[
     DatabaseUrl | None,

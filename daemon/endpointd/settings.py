@@ -26,6 +26,7 @@ from endpointd.setting_types import (
     Connections,
     Count,
     Database,
+    EndpointsFile,
     EnvironmentVariables,
     Flag,
     Folder,
@@ -119,13 +120,21 @@ class PluginLimits(SharedLimits):
     )
 
 
+_PATHS = frozenset({"plugins", "state", "secret_key", "endpoints_file"})
+"""What is relative to the configuration file, where it is named there."""
+
+
 class ConfigFileSource(TomlConfigSettingsSource):
     """The values of the file that a flag or the environment names; both have been read before it."""
 
     def __call__(self) -> dict[str, object]:
         """The file's values, or nothing when no file is named. UsageError: the file cannot be used."""
         path = self.current_state.get("config")
-        return read_settings_file(Path(path), frozenset({"plugins", "state", "secret_key"})) if path else {}
+        return (
+            read_settings_file(Path(path), frozenset({"plugins", "state", "secret_key", "endpoints_file"}))
+            if path
+            else {}
+        )
 
 
 class Settings(SharedLimits, BaseSettings):
@@ -147,6 +156,9 @@ class Settings(SharedLimits, BaseSettings):
         default=None,
         description="file with the keys that seal secrets; without it systemd's credential endpointd-key, or secret.key"
         " in the state directory, made when missing",
+    )
+    endpoints_file: EndpointsFile = Field(
+        default=None, description="file that declares endpoints; applied at the start and whenever it changes"
     )
     admin_group: UserName = Field(
         default=None, description="group whose members may control the daemon, besides the user it runs as"

@@ -1,6 +1,7 @@
 """The database and the keys that the settings name. Blocking, for a thread."""
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from endpointd.sealing.keyfile import KeyFile, find_key_file
@@ -24,3 +25,15 @@ def open_store(settings: Settings) -> "EndpointStore":
 
     place = settings.state.absolute() / DATABASE if settings.database is None else settings.database.url
     return EndpointStore.open(place, key_file(settings))
+
+
+def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[], int], str]:
+    """What seals every secret in the store with a new key and tells how many endpoints have one; and the key's file."""
+
+    def rotate() -> int:
+        from endpointd.store.rotation import rotate_keys
+
+        return rotate_keys(store, file)
+
+    file = key_file(settings)
+    return rotate, str(file.path)

@@ -63,6 +63,7 @@ EVERY_FLAG = {
     "group": "some",
     "database": "sqlite:////endpoints.db",
     "secret_key": "k",
+    "endpoints_file": "e",
 }
 
 

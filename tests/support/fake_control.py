@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Self, TypeVar
 import uvloop
 
 from endpointd.admin.server import AdminServer
+from endpointd.admin.services import Services
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
 from endpointd.settings import Settings
@@ -131,7 +132,7 @@ class AdminHost:
         self._thread.start()
         try:
             self._server = AdminServer(self._settings)
-            self.do(partial(self._server.serve, self.control, lambda: "http://127.0.0.1:8080"))
+            self.do(partial(self._server.serve, Services(self.control, lambda: "http://127.0.0.1:8080")))
         except OperatorError:
             self._end()
             raise

@@ -21,8 +21,9 @@ from endpointd.admin.followers import Followers
 from endpointd.admin.json_response import Json
 from endpointd.admin.names import id_of
 from endpointd.admin.problems import document_of
+from endpointd.admin.secret_api import secret_routes
+from endpointd.admin.services import Services
 from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
-from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
 from endpointd.status import PluginStatus
@@ -54,15 +55,14 @@ _Id = Annotated[str, Depends(_plugin_id)]
 
 
 def build_api(
-    control: Control,
+    services: Services,
     describe: Callable[[], DaemonStatus],
     uploads: Uploads,
     followers: Followers,
     version: str,
-    endpoints: EndpointControl | None = None,
 ) -> ASGIApp:
-    """`describe` tells of the daemon itself; `followers` are those that are to end with it. Without `endpoints` the API
-    has none."""
+    """`describe` tells of the daemon itself; `followers` are those that are to end with it."""
+    control = services.control
     api = FastAPI(
         title="endpointd",
         version=version,
@@ -79,8 +79,10 @@ def build_api(
     _add_log(api, control, followers)
     _add_actions(api, control)
     _add_folders(api, control, uploads)
-    if endpoints is not None:
-        api.include_router(endpoint_routes(endpoints))
+    if services.endpoints is not None:
+        api.include_router(endpoint_routes(services.endpoints))
+    if services.keys is not None:
+        api.include_router(secret_routes(services.keys))
     return _Versioned(api, version)
 
 

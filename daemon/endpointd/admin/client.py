@@ -133,6 +133,9 @@ class Client:
         query = {"dry_run": json.dumps(dry_run)}
         return self._ask("POST", f"{_ENDPOINTS}/apply", json=declared, params=query, timeout=_patient(ACTION))
 
+    def rotate_secrets(self) -> Any:  # noqa: ANN401
+        return self._ask("POST", "/api/v1/secrets/rotate", timeout=_patient(ACTION))
+
     def _ask(self, method: str, path: str, **details: Any) -> Any:  # noqa: ANN401
         with self._translated():
             answer = self._http.request(method, path, **details)

@@ -4,17 +4,15 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 
 from endpointd import __version__
 from endpointd.admin import sockets
-from endpointd.admin.control import Control
 from endpointd.admin.documents import DaemonStatus
 from endpointd.admin.followers import Followers
-from endpointd.endpoints.service import EndpointControl
+from endpointd.admin.services import Services
 from endpointd.settings import Settings
 
 GRACE = 5
@@ -38,10 +36,9 @@ class AdminServer:
         self._followers = Followers()
         self._serving: asyncio.Task[uvicorn.Server] | None = None
 
-    def serve(self, control: Control, base_url: Callable[[], str], endpoints: EndpointControl | None = None) -> None:
-        """`base_url` gives what the plugins' URLs begin with. Without `endpoints` the API has none."""
-        describe = _Describer(control, self._state, base_url)
-        self._serving = asyncio.create_task(self._serve(control, describe, endpoints))
+    def serve(self, services: Services) -> None:
+        describe = _Describer(services, self._state)
+        self._serving = asyncio.create_task(self._serve(services, describe))
 
     async def stop(self) -> None:
         """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""
@@ -55,10 +52,8 @@ class AdminServer:
             sockets.remove(self._state)
             self._lock.release()
 
-    async def _serve(
-        self, control: Control, describe: "_Describer", endpoints: EndpointControl | None
-    ) -> uvicorn.Server:
-        app = await asyncio.to_thread(_build, control, describe, self._state, self._followers, endpoints)
+    async def _serve(self, services: Services, describe: "_Describer") -> uvicorn.Server:
+        app = await asyncio.to_thread(_build, services, describe, self._state, self._followers)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -82,23 +77,19 @@ class AdminServer:
 
 
 def _build(
-    control: Control,
-    describe: "_Describer",
-    state: Path,
-    followers: Followers,
-    endpoints: EndpointControl | None,
+    services: Services, describe: "_Describer", state: Path, followers: Followers
 ) -> "uvicorn._types.ASGIApplication":
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
-    return build_api(control, describe, Uploads(state), followers, __version__, endpoints)  # type: ignore[return-value]
+    return build_api(services, describe, Uploads(state), followers, __version__)  # type: ignore[return-value]
 
 
 class _Describer:
-    def __init__(self, control: Control, state: Path, base_url: Callable[[], str]) -> None:
-        self._control = control
+    def __init__(self, services: Services, state: Path) -> None:
+        self._control = services.control
+        self._base_url = services.base_url
         self._state = state
-        self._base_url = base_url
         self._since = time.time()
 
     def __call__(self) -> DaemonStatus:

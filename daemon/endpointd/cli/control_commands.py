@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-_PANEL = "Control a running daemon"
+CONTROL_PANEL = "Control a running daemon"
 
 State: TypeAlias = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="The state directory of the daemon that is meant.")
@@ -149,6 +149,6 @@ def logs(
 
 def add_to(application: typer.Typer) -> None:
     """In the order in which `--help` is to list them."""
-    application.command("list", rich_help_panel=_PANEL)(list_)
+    application.command("list", rich_help_panel=CONTROL_PANEL)(list_)
     for command in (status, logs, start, stop, restart, rollback, install, uninstall, reload):
-        application.command(rich_help_panel=_PANEL)(command)
+        application.command(rich_help_panel=CONTROL_PANEL)(command)

@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -19,7 +21,7 @@ from endpointd.endpoints.drafts import Drafts, faults_of_names, needs_plugin
 from endpointd.endpoints.errors import EndpointDeclared, EndpointInvalid
 from endpointd.endpoints.plan import Plan, plan
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView, settings_of, view
-from endpointd.errors import PluginUnknown
+from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.manifest.model import Plugin
 from endpointd.store.records import EndpointRecord
 
@@ -58,7 +60,8 @@ class Served(Protocol):
 
 class Registry:
     """Implements `EndpointControl`. `book` is what the plugins and the gateway look into, and is changed here alone;
-    `base` gives what URLs begin with, `now` the seconds since the epoch.
+    `base` gives what URLs begin with, `now` the seconds since the epoch; `file` is the one that declares endpoints,
+    where the daemon follows one.
 
     Call `load` before anything else, and `stop` before the store is closed.
     """
@@ -70,12 +73,14 @@ class Registry:
         served: Served,
         base: Callable[[], str],
         now: Callable[[], float] = time.time,
+        file: Path | None = None,
     ) -> None:
         self._store = store
         self._book = book
         self._served = served
         self._base = base
         self._now = now
+        self._file = file
         self._drafts = Drafts(self._book, served.automatic, now)
         self._changing = asyncio.Lock()
         self._doing: set[asyncio.Task[Any]] = set()
@@ -178,6 +183,16 @@ class Registry:
         await self._change(work)
 
     async def apply(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
+        """As `declare`. Raises `OperatorError` when the daemon follows a file of its own, which would undo it."""
+        if self._file is not None and not dry_run:
+            raise OperatorError(
+                "endpoints_file_set",
+                f"this daemon applies {self._file} by itself",
+                "change that file, or start the daemon without the setting endpoints_file",
+            )
+        return await self.declare(declared, dry_run=dry_run)
+
+    async def declare(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
         """Raises `EndpointInvalid` with every fault in what is declared, and then nothing was changed.
 
         When the store fails in the middle, what was done until then stays; the next time goes on from there.
@@ -194,6 +209,10 @@ class Registry:
             return steps.shown(dry_run=dry_run)
 
         return await self._change(work)
+
+    async def alone(self, act: Callable[[], T]) -> T:
+        """Do something that blocks, in a thread, while nothing is changed here."""
+        return await self._change(partial(asyncio.to_thread, act))
 
     def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Sequence[EndpointRecord]:
         """The records that a plan leads to, each checked as if all before it were done."""

@@ -1,0 +1,48 @@
+"""`endpointd endpoint apply`: reads a file that declares endpoints, hands them to the daemon, shows what changes."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.text import Text
+
+from endpointd.admin.client import Client
+from endpointd.admin.documents import read_applied
+from endpointd.cli.humane import plural
+from endpointd.cli.output import print_json, stdout
+from endpointd.endpoints.declaration import load
+from endpointd.endpoints.errors import EndpointInvalid
+from endpointd.endpoints.views import AppliedView, PlannedView
+from endpointd.manifest.findings import one_line
+
+
+def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None:
+    """The environment variables and files that it refers to are those of whoever calls. Raises `DeclarationInvalid`."""
+    declaration = load(file, os.environ)
+    body = {"endpoints": [asdict(one) for one in declaration.endpoints]}
+    try:
+        document = client.apply_endpoints(body, dry_run=dry_run)
+    except EndpointInvalid as error:
+        raise declaration.refused(error) from None
+    if json:
+        print_json(document)
+        return
+    for line in _lines(read_applied(document)):
+        stdout().print(line, soft_wrap=True)
+
+
+def _lines(done: AppliedView) -> Iterator[Text]:
+    for sign, style, planned in (("-", "red", done.delete), ("~", "yellow", done.update), ("+", "green", done.create)):
+        for one in planned:
+            yield Text(one_line(f"{sign} {_described(one)}"), style=style)
+    would = "would be " if done.dry_run else ""
+    counts = {"made": done.create, "changed": done.update, "deleted": done.delete}
+    changed = ", ".join(f"{len(planned)} {would}{what}" for what, planned in counts.items())
+    yield Text(f"{plural(len(done.unchanged), 'endpoint')} as declared already, {changed}")
+
+
+def _described(one: PlannedView) -> str:
+    hook = f" ({one.hook_id})" if one.hook_id else ""
+    changes = f": {', '.join(one.changes)}" if one.changes else ""
+    return f"{one.plugin}:{one.name}{hook}{changes}"

@@ -1,0 +1,177 @@
+"""What the commands do to the endpoints of a running daemon."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from endpointd.admin.client import Client
+from endpointd.admin.documents import read_endpoint, read_plugin, read_setting
+from endpointd.admin.names import resolve_served
+from endpointd.cli.asking import ask_name, ask_settings, can_ask, confirm, show_faults
+from endpointd.cli.endpoint_names import find_endpoint
+from endpointd.cli.endpoint_views import print_endpoint, print_endpoints, print_urls
+from endpointd.cli.output import print_json, report_warning, stdout
+from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
+from endpointd.endpoints.errors import EndpointInvalid
+from endpointd.endpoints.resolving import Unavailable, text_of_file
+from endpointd.endpoints.values import LARGEST
+from endpointd.endpoints.views import EndpointView, SettingView
+from endpointd.errors import UsageError
+from endpointd.manifest.values import Fault
+
+_SETTINGS = "settings."
+
+
+# Reading
+
+
+def list_endpoints(client: Client, plugin: str | None, *, json: bool) -> None:
+    documents = client.endpoints(None if plugin is None else _plugin_id(client, plugin))
+    if json:
+        print_json(documents)
+    else:
+        print_endpoints([read_endpoint(document) for document in documents])
+
+
+def show_endpoint(client: Client, word: str, *, json: bool) -> None:
+    document = _document(client, word)
+    _show(client, document, json=json)
+
+
+def show_urls(client: Client, word: str, *, json: bool) -> None:
+    document = _document(client, word)
+    if json:
+        print_json(document["urls"])
+    else:
+        print_urls(read_endpoint(document))
+
+
+# Changing
+
+
+def create(
+    client: Client,
+    plugin: str,
+    name: str | None,
+    given: Assignments,
+    *,
+    hook_id: str | None,
+    enabled: bool,
+    json: bool,
+) -> None:
+    """On a terminal, what is missing is asked for, and asked for again while the daemon does not take it."""
+    plugin_id = _plugin_id(client, plugin)
+    declared = _settings(client, plugin_id)
+    _warn_of_secrets(given, declared)
+    settings = read_assignments(given, declared, _read_file)
+    if can_ask():
+        name = ask_name() if name is None else name
+        settings |= ask_settings([one for one in declared if _is_missing(one, settings)])
+    if name is None:
+        raise UsageError("name_missing", "the endpoint has no name", "give it one with --name")
+    wanted = {"plugin": plugin_id, "name": name, "hook_id": hook_id, "enabled": enabled}
+    while True:
+        try:
+            _show(client, client.create_endpoint(wanted | {"settings": settings}), json=json)
+            return
+        except EndpointInvalid as error:
+            faulty = _askable(error.faults, declared) if can_ask() else []
+            if not faulty:
+                raise
+            show_faults(error.faults)
+            settings |= ask_settings(faulty)
+
+
+def update(client: Client, word: str, given: Assignments, *, name: str | None, hook_id: str | None, json: bool) -> None:
+    if name is None and hook_id is None and not given:
+        raise UsageError("nothing_to_change", "nothing is to be changed", "say what: --set, --unset, --name, --hook-id")
+    document = _document(client, word)
+    change: dict[str, Any] = {"name": name, "hook_id": hook_id}
+    if given:
+        declared = _settings(client, document["plugin"])
+        _warn_of_secrets(given, declared)
+        change["settings"] = read_assignments(given, declared, _read_file)
+    _show(client, client.change_endpoint(document["id"], change), json=json)
+
+
+def switch(client: Client, words: Sequence[str], *, enabled: bool) -> None:
+    # All are found before the first is changed.
+    for document in [_document(client, word) for word in words]:
+        view = read_endpoint(client.switch_endpoint(document["id"], enabled=enabled))
+        stdout().print(f"{_called(view)} is {'enabled' if enabled else 'disabled'}", soft_wrap=True)
+
+
+def delete(client: Client, words: Sequence[str], *, confirmed: bool) -> None:
+    views = [read_endpoint(_document(client, word)) for word in words]
+    names = ", ".join(map(_called, views))
+    if not confirmed:
+        if not can_ask():
+            raise UsageError("not_confirmed", f"{names} would be deleted with its settings", "say so with --yes")
+        confirm(f"Delete {names} with its settings and secrets?")
+    for view in views:
+        client.delete_endpoint(view.id)
+        stdout().print(f"{_called(view)} is deleted", soft_wrap=True)
+
+
+# What they have in common
+
+
+def _show(client: Client, document: Any, *, json: bool) -> None:  # noqa: ANN401 - JSON
+    if json:
+        print_json(document)
+        return
+    view = read_endpoint(document)
+    plugins = [read_plugin(one).id for one in client.plugins()]
+    print_endpoint(view, _settings(client, view.plugin) if view.plugin in plugins else [])
+
+
+def _called(view: EndpointView) -> str:
+    return f"{view.plugin}:{view.name}"
+
+
+def _document(client: Client, word: str) -> Any:  # noqa: ANN401
+    documents = client.endpoints()
+    views = [read_endpoint(document) for document in documents]
+    return documents[views.index(find_endpoint(word, views))]
+
+
+def _plugin_id(client: Client, name: str) -> str:
+    return resolve_served(name, [read_plugin(document) for document in client.plugins()])
+
+
+def _settings(client: Client, plugin_id: str) -> list[SettingView]:
+    return [read_setting(document) for document in client.settings(plugin_id)]
+
+
+def _is_missing(setting: SettingView, settings: dict[str, Any]) -> bool:
+    return setting.required and setting.default is None and settings.get(setting.name) is None
+
+
+def _askable(faults: Sequence[Fault], declared: Sequence[SettingView]) -> list[SettingView]:
+    """The settings that the faults are about; nothing when one is about something that is not asked for."""
+    names = {fault.key.removeprefix(_SETTINGS) for fault in faults}
+    known = {setting.name for setting in declared}
+    if not all(fault.key.startswith(_SETTINGS) for fault in faults) or not names <= known:
+        return []
+    return [setting for setting in declared if setting.name in names]
+
+
+def _warn_of_secrets(given: Assignments, declared: Sequence[SettingView]) -> None:
+    for name in shown_secrets(given, declared):
+        report_warning(
+            f"{name} is a secret, and everybody on this machine can read a command line; "
+            f"give it with --set-file {name}=FILE, or - for standard input"
+        )
+
+
+def _read_file(name: str) -> str:
+    """UsageError: it cannot be read."""
+    if name == "-":
+        text = sys.stdin.read(LARGEST + 1)
+        return text.removesuffix("\n")
+    try:
+        return text_of_file(Path.cwd(), name)
+    except Unavailable as error:
+        code, message, remedy = error.finding
+        raise UsageError(code, message, remedy) from None
