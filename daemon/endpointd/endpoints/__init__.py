@@ -4,7 +4,7 @@ This is the seam at which endpoints come in, whoever makes them; a request knows
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from endpointd.manifest.model import Plugin
@@ -18,7 +18,7 @@ class Endpoint:
 
     hook_id: str
     plugin_id: str
-    settings: bytes
+    settings: bytes = field(repr=False)
 
     @classmethod
     def make(cls, hook_id: str, plugin: Plugin, values: Mapping[str, Any]) -> "Endpoint":

@@ -8,7 +8,15 @@ from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.hooks import faults_of_hook
-from endpointd.endpoints.values import faults_of, masked_by_mistake, merged, secret_names, secrets_in
+from endpointd.endpoints.values import (
+    brought_in,
+    faults_of,
+    is_same,
+    masked_by_mistake,
+    merged,
+    secret_names,
+    secrets_in,
+)
 from endpointd.errors import PluginUnknown, UsageError
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.values import Fault
@@ -43,7 +51,7 @@ class Drafts:
         faults = [
             *self._faults(wanted.name, wanted.hook_id, None),
             *masked_by_mistake(settings, secret_names(plugin)),
-            *faults_of(plugin, settings, settings),
+            *faults_of(plugin, settings, wanted.settings),
         ]
         if faults:
             return Draft(None, tuple(faults))
@@ -67,9 +75,9 @@ class Drafts:
         if plugin is not None:
             known = secret_names(plugin) | before.secrets
             settings = merged(before.settings, submitted, known)
-            touched = {name for name in submitted if settings.get(name) != before.settings.get(name)}
-            faults += masked_by_mistake({name: settings.get(name) for name in touched}, known)
-            faults += faults_of(plugin, settings, touched)
+            new = brought_in(before.settings, submitted, settings)
+            faults += masked_by_mistake({name: settings.get(name) for name in new}, known)
+            faults += faults_of(plugin, settings, new)
             secrets = secrets_in(plugin, settings, before)
         if faults:
             return Draft(None, tuple(faults))
@@ -93,7 +101,7 @@ class Drafts:
         if before is None:
             return _unknown_plugin(wanted.plugin, known) if plugin is None else self.new(wanted, plugin, "file")
         submitted = {name: wanted.settings.get(name) for name in {**before.settings, **wanted.settings}}
-        touched = {name: value for name, value in submitted.items() if value != before.settings.get(name)}
+        touched = {name: value for name, value in submitted.items() if not is_same(value, before.settings.get(name))}
         if plugin is None and needs_plugin(before, touched, wanted.enabled):
             return _unknown_plugin(wanted.plugin, known)
         # A mask in a file is not what was shown here a moment ago, and stands for no secret in particular.
@@ -116,6 +124,12 @@ class Drafts:
 def needs_plugin(before: EndpointRecord, submitted: Mapping[str, Any], enabled: bool | None) -> bool:
     """Whether a change cannot be judged without the plugin: to switch an endpoint off, or to rename it, always can."""
     return bool(submitted) or (enabled is True and not before.enabled)
+
+
+def is_as_before(before: EndpointRecord, after: EndpointRecord) -> bool:
+    """Whether nothing but the time would change."""
+    is_alike = replace(after, updated_at=before.updated_at) == before
+    return is_alike and is_same(dict(after.settings), dict(before.settings))
 
 
 def faults_of_names(declared: Sequence[Declared]) -> tuple[Fault, ...]:

@@ -6,7 +6,11 @@ No message has a value that was given: it may be a secret.
 from collections.abc import Iterable, Sequence
 
 from endpointd.errors import OperatorError, UsageError
+from endpointd.manifest.findings import one_line
 from endpointd.manifest.values import Fault
+
+MOST_FAULTS = 1000
+"""Told at once. Whoever has more has made one mistake very often."""
 
 
 class EndpointInvalid(UsageError):
@@ -14,15 +18,19 @@ class EndpointInvalid(UsageError):
     ("name", "settings.token")."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults[:MOST_FAULTS])
         super().__init__(
             "endpoint_invalid",
-            "; ".join(f"{fault.key}: {fault.message}" for fault in faults),
-            "; ".join(dict.fromkeys(f"{fault.key}: {fault.remedy}" for fault in faults)),
+            _joined(f"{fault.key}: {fault.message}" for fault in self.faults),
+            _joined(f"{fault.key}: {fault.remedy}" for fault in self.faults),
         )
-        self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.faults))
+        return "\n".join(one_line(str(fault)) for fault in self.faults)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return one_line("; ".join(dict.fromkeys(texts)))
 
 
 class EndpointMissing(OperatorError):

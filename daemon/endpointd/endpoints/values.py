@@ -1,7 +1,6 @@
 """The values of an endpoint's settings: which the plugin is given, whether they do, which are secret. Pure."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,8 @@ LARGEST = 256 * 1024
 """Bytes that the settings of one endpoint may have. They go to the worker with each request, in a frame of 1 MiB that
 has to hold the request's head too."""
 
-DEEPEST = 32
-"""Levels of lists and objects in one value."""
+LONGEST_KEY = 200
+"""Characters of a key that a fault repeats."""
 
 
 def secret_names(plugin: Plugin) -> frozenset[str]:
@@ -35,41 +34,32 @@ def given_values(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def faults_of(plugin: Plugin, values: Mapping[str, Any], submitted: Iterable[str] = ()) -> tuple[Fault, ...]:
     """All that keeps the plugin from being given these values; `submitted` are the names that are new, and that it has
-    to declare."""
-    deep = [name for name, value in values.items() if _is_too_deep(value)]
-    if deep:
-        # Everything else walks through them level by level.
-        message, remedy = "it is nested too deeply", f"use at most {DEEPEST} levels"
-        return tuple(Fault(f"settings.{name}", "value_too_deep", message, remedy) for name in deep)
-    given = given_values(plugin, values)
-    strange = {name: values[name] for name in submitted if name not in given and values.get(name) is not None}
-    faults = check_values(plugin.settings, given | strange)
-    if not faults:
-        faults = _faults_of_size(given)
-    return tuple(replace(fault, key=f"settings.{fault.key}" if fault.key else "settings") for fault in faults)
+    to declare. Those of settings come first, in the order of their declaration."""
+    names = dict.fromkeys(setting.name for setting in plugin.settings)
+    declared = {name: values[name] for name in names if values.get(name) is not None}
+    strange = {name: None for name in submitted if name not in names}
+    faults = list(check_values(plugin.settings, declared | strange))
+    faulty = {fault.key for fault in faults}
+    faults += _too_large(given_values(plugin, {name: one for name, one in declared.items() if name not in faulty}))
+    return tuple(
+        replace(fault, key=f"settings.{fault.key[:LONGEST_KEY]}" if fault.key else "settings") for fault in faults
+    )
 
 
-def _is_too_deep(value: object) -> bool:
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        lists = [each for each in level if isinstance(each, list | tuple)]
-        objects = [each for each in level if isinstance(each, Mapping)]
-        level = [item for one in lists for item in one] + [item for one in objects for item in one.values()]
-    return bool(level)
+def _too_large(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """How large they are is not said: there may be a secret among them whose length is nobody's business."""
+    if len(pack_value(given)) > LARGEST:
+        message = f"they have more than {LARGEST} bytes"
+        yield Fault("", "values_too_large", message, "give large things to the plugin in a file of its own")
 
 
-def _faults_of_size(given: Mapping[str, Any]) -> tuple[Fault, ...]:
-    try:
-        # JSON has no number that is none, which msgpack has.
-        json.dumps(given, allow_nan=False)
-        size = len(pack_value(given))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        message = "they hold what cannot be given to a plugin"
-        return (Fault("", "values_unsendable", message, "give texts, numbers, booleans, lists and objects of these"),)
-    if size > LARGEST:
-        message = f"they have {size} bytes, and {LARGEST} is the most"
-        return (Fault("", "values_too_large", message, "give large things to the plugin in a file of its own"),)
-    return ()
+def is_same(one: object, other: object) -> bool:
+    """Whether a plugin sees no difference. To Python 1 and true are equal, to a plugin they are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return type(one) is type(other) and one == other
 
 
 def merged(current: Mapping[str, Any], changes: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
@@ -78,6 +68,13 @@ def merged(current: Mapping[str, Any], changes: Mapping[str, Any], secrets: Iter
     kept = {name for name in secrets if name in current}
     changes = {name: value for name, value in changes.items() if not (value == MASK and name in kept)}
     return {name: value for name, value in {**current, **changes}.items() if value is not None}
+
+
+def brought_in(before: Mapping[str, Any], submitted: Iterable[str], after: Mapping[str, Any]) -> list[str]:
+    """The names of what was submitted to which somebody has to answer: not what stays as it is, or is removed."""
+    return [
+        name for name in submitted if name not in before or (name in after and not is_same(after[name], before[name]))
+    ]
 
 
 def masked_by_mistake(values: Mapping[str, Any], secrets: Iterable[str]) -> tuple[Fault, ...]:
@@ -91,7 +88,7 @@ def secrets_in(plugin: Plugin, values: Mapping[str, Any], before: EndpointRecord
     """The names of the values that are to be sealed. What was secret stays so until it has another value, also when a
     new version of the plugin calls it a text."""
     old = frozenset[str]() if before is None else before.secrets & before.settings.keys()
-    untouched = {name for name in old if before is not None and values.get(name) == before.settings[name]}
+    untouched = {name for name in old if before is not None and is_same(values.get(name), before.settings[name])}
     return frozenset(name for name in values if name in secret_names(plugin) or name in untouched)
 
 

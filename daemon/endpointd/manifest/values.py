@@ -4,14 +4,20 @@ Every fault is found at once: those of declared settings in the order of their d
 No message contains a value that was given, as it may be a secret.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 
 from endpointd.manifest.model import Setting, SettingType
 from endpointd.manifest.suggestions import meant
+from endpointd_wire.frames import pack_value
 
 MAX_VALUES = 64
+DEEPEST = 32
+"""Levels of lists and objects in one value."""
+
 _MODEL_KEYS = ("provider", "model", "model_type")
 _MODEL_KEYS_BY_SCOPE = {
     "rerank": ("score_threshold", "top_n"),
@@ -44,16 +50,24 @@ def fill_defaults(settings: Sequence[Setting], values: Mapping[str, object]) -> 
 
 
 def check_values(settings: Sequence[Setting], values: Mapping[str, object]) -> tuple[Fault, ...]:
-    """All that is wrong with the values; nothing when a worker can be given them.
+    """All that is wrong with the values; nothing when a worker can be given them, with the defaults filled in.
 
-    A null counts as absent; an empty text satisfies `required`.
+    A null counts as absent; an empty text satisfies `required`, and so does a default.
     """
     return tuple(_faults(settings, values))
 
 
 def check_value(setting: Setting, value: object) -> Iterator[Fault]:
     """What is wrong with one value that is not null."""
-    return _CHECKS.get(setting.type, _anything)(setting, value)
+    # Everything else walks through it level by level.
+    if _is_too_deep(value):
+        yield Fault(setting.name, "value_too_deep", "it is nested too deeply", f"use at most {DEEPEST} levels")
+    elif not _is_sendable(value):
+        message = "it is, or holds, what cannot be given to a plugin"
+        remedy = "give texts in Unicode, numbers, booleans, lists and objects of these"
+        yield Fault(setting.name, "value_unsendable", message, remedy)
+    else:
+        yield from _CHECKS.get(setting.type, _anything)(setting, value)
 
 
 def _faults(settings: Sequence[Setting], values: Mapping[str, object]) -> Iterator[Fault]:
@@ -64,13 +78,34 @@ def _faults(settings: Sequence[Setting], values: Mapping[str, object]) -> Iterat
         value = values.get(setting.name)
         if value is not None:
             yield from check_value(setting, value)
-        elif setting.required:
+        elif setting.required and setting.default is None:
             yield Fault(setting.name, "value_missing", "a value is required", f"give {_wanted(setting)}")
-    names = [setting.name for setting in settings]
-    for key in values:
-        if key not in names:
-            remedy = meant(key, names) if names else "remove it: the plugin has no settings"
-            yield Fault(key, "setting_unknown", "the plugin declares no such setting", remedy)
+    names = dict.fromkeys(setting.name for setting in settings)
+    # To look for what each may mean takes its time, and nobody reads of more.
+    for key in islice((key for key in values if key not in names), MAX_VALUES):
+        remedy = meant(key, names) if names else "remove it: the plugin has no settings"
+        yield Fault(key, "setting_unknown", "the plugin declares no such setting", remedy)
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        if not level:
+            return False
+        lists = [each for each in level if isinstance(each, list | tuple)]
+        objects = [each for each in level if isinstance(each, Mapping)]
+        level = [item for one in lists for item in one] + [item for one in objects for item in one.values()]
+    return bool(level)
+
+
+def _is_sendable(value: object) -> bool:
+    try:
+        # JSON has no number that is none, which msgpack has.
+        json.dumps(value, allow_nan=False)
+        pack_value(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _wanted(setting: Setting) -> str:

@@ -14,7 +14,7 @@ from endpointd.loading import order_for
 from endpointd.manifest.findings import finding_of, one_line
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
-from endpointd.manifest.values import check_values, fill_defaults
+from endpointd.manifest.values import check_values
 from endpointd.routing import RouteTable
 from endpointd.settings import PluginLimits
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
@@ -151,7 +151,7 @@ def _read(folder: Path) -> Plugin:
 
 def _endpoint(plugin: Plugin, settings: Mapping[str, object]) -> Endpoint:
     """As an operator would make it, at the plugin's own name. Values are checked as his would be."""
-    faults = check_values(plugin.settings, fill_defaults(plugin.settings, settings))
+    faults = check_values(plugin.settings, settings)
     if faults:
         text = "\n".join(
             [f"these settings cannot be given to {plugin.id}:", *(one_line(str(fault)) for fault in faults)]
