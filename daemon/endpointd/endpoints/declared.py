@@ -10,19 +10,29 @@ endpoints:
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from endpointd.errors import UsageError
 from endpointd.manifest.document import read_document
 from endpointd.manifest.fields import Fields
 from endpointd.manifest.findings import Finding, Place, Report, Severity
-from endpointd.manifest.nodes import Entries, Node, Scalar, described, is_null, plain
+from endpointd.manifest.nodes import Entries, Node, Scalar, plain
 from endpointd.manifest.suggestions import meant
 from endpointd.store.records import check_hook_id, check_name
 
 MOST = 1000
 """Endpoints that one file may declare."""
+
+_MOST_NODES = 100_000
+"""Keys and values that the file may have."""
+
+_UNQUOTED = {
+    "yaml_value": "a value looks like YAML's number or date and is none",
+    "yaml_tag": "a value begins with '!', which is a tag in YAML",
+    "yaml_alias": "a value begins with '*', which is an alias in YAML",
+}
+"""The faults that a secret without quotes may be, told without it."""
 
 _TOP = ("endpoints",)
 _KEYS = ("plugin", "name", "hook_id", "enabled", "settings")
@@ -39,8 +49,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One endpoint. Without a hook id it keeps the one it has, or gets one by chance. A name is one plugin's only once,
-    because by it the endpoint is found again."""
+    """One endpoint. Without a hook id it keeps the one it has, or gets one by chance; a setting's null is no value. A
+    name is one plugin's only once, because by it the endpoint is found again."""
 
     plugin: str
     name: str
@@ -64,12 +74,24 @@ class DeclaredFile:
 
 
 def read_declared(data: bytes, file: str) -> DeclaredFile:
-    """Whatever is in the file, this returns; every fault is among the findings, none of which has a value in it."""
+    """Whatever is in the file, this returns; every fault is among the findings, none of which has a setting's value in
+    it."""
     report = Report()
-    root = read_document(data, file, report)
+    root = read_document(data, file, report, _MOST_NODES)
     reader = _Reader(report, file)
     endpoints = tuple(reader.endpoints(root)) if root is not None else ()
-    return DeclaredFile(endpoints, report.findings, reader.lines)
+    return DeclaredFile(endpoints, tuple(map(_reworded, report.findings)), reader.lines)
+
+
+def _reworded(finding: Finding) -> Finding:
+    """What is said of a plugin's file in words that suit this one; it may have secrets in it, which are not quoted."""
+    if finding.code == "yaml_empty":
+        return replace(finding, remedy="write endpoints: [] if there are to be none")
+    is_tag = finding.code == "yaml_syntax" and "tag handle" in finding.message
+    message = _UNQUOTED.get("yaml_tag" if is_tag else finding.code)
+    if message is None:
+        return finding
+    return replace(finding, message=message, remedy="write it in quotes if it is text")
 
 
 class _Reader:
@@ -80,13 +102,14 @@ class _Reader:
 
     def endpoints(self, root: Node) -> Iterator[Declared]:
         if not isinstance(root, Entries):
-            message = f"the file holds {described(root)}, not a mapping"
+            # Not described: it may be a secret's file, given by mistake.
+            message = "the file does not hold a mapping"
             self._report.error(Place(self._file, root.line), "wrong_type", message, "begin it with endpoints:")
             return
         top = Fields(self._report, self._file, root)
         self._refuse_others(top, _TOP)
-        if "endpoints" not in top.names:
-            # An empty file would be the removal of all that it has declared; that has to be said.
+        if top.node("endpoints") is None:
+            # It would be the removal of all that the file has declared; that has to be said.
             top.missing(Severity.ERROR, "endpoints", "endpoints: [] if there are to be none")
         items = top.items("endpoints", Severity.ERROR)
         if len(items) > MOST:
@@ -129,13 +152,16 @@ class _Reader:
         return fields.text(name, Severity.ERROR)
 
     def _settings(self, fields: Fields, key: str) -> dict[str, Any]:
-        inner = fields.fields("settings", Severity.ERROR)
         node = fields.node("settings")
-        if inner is None or not isinstance(node, Entries):
+        if not isinstance(node, Entries):
+            if node is not None:
+                # Not described: it may be a value that has lost its name.
+                remedy = "write the settings below it, indented"
+                fields.error("settings", "wrong_type", "the settings are a mapping", remedy)
             return {}
         self.lines.update({f"{key}.settings.{name}": line for name, line in node.lines.items()})
-        found = {name: self._value(inner, name, value) for name, value in node.entries.items() if not is_null(value)}
-        return {name: value for name, value in found.items() if value is not None}
+        inner = Fields(self._report, self._file, node, f"{key}.settings")
+        return {name: self._value(inner, name, value) for name, value in node.entries.items()}
 
     def _value(self, inner: Fields, name: str, node: Node) -> object:
         """A mapping whose only key is `env` or `file` is a reference; no type of a setting has such values."""

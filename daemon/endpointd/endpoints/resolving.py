@@ -1,12 +1,14 @@
 """Fetching what a declarative file refers to: environment variables, and files with secrets."""
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from endpointd.endpoints.declared import Declared, DeclaredFile, Reference
 from endpointd.endpoints.values import LARGEST
-from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.findings import Finding, Severity, shown
 
 
 class Unavailable(Exception):
@@ -53,25 +55,41 @@ def resolve(
 def _from_environment(name: str, environment: Mapping[str, str]) -> str:
     value = environment.get(name)
     if value is None:
-        raise Unavailable(
-            "variable_missing", f"there is no environment variable {name}", "set it where this is applied"
-        )
+        message = f"there is no environment variable {shown(name)}"
+        raise Unavailable("variable_missing", message, "set it where this is applied")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        # That is how Python has bytes in it that are no text.
+        raise Unavailable("reference_encoding", f"the environment variable {shown(name)} is not UTF-8", "set it to text")
     return value
 
 
 def text_of_file(folder: Path, name: str) -> str:
     """The text of the file, without the line break that editors put behind the last line. Raises `Unavailable`."""
     try:
-        with (folder / name).open("rb") as opened:
-            data = opened.read(LARGEST + 1)
+        data = _read(folder / name)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no path"
+        reason = getattr(error, "strerror", None) or "it is no file"
         remedy = "name one that can be read where this is applied"
-        raise Unavailable("reference_unreadable", f"the file {name!r} cannot be read: {reason}", remedy) from None
+        raise Unavailable("reference_unreadable", f"the file {shown(name)} cannot be read: {reason}", remedy) from None
     if len(data) > LARGEST:
-        raise Unavailable("reference_too_large", f"the file {name!r} has more than {LARGEST} bytes", "name another one")
+        raise Unavailable(
+            "reference_too_large", f"the file {shown(name)} has more than {LARGEST} bytes", "name another one"
+        )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unavailable("reference_encoding", f"the file {name!r} is not UTF-8", "save it as UTF-8") from None
-    return text.removesuffix("\n").removesuffix("\r")
+        raise Unavailable("reference_encoding", f"the file {shown(name)} is not UTF-8", "save it as UTF-8") from None
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def _read(path: Path) -> bytes:
+    """As much as tells whether it is too large. Raises `OSError`, and `ValueError` for what is no file."""
+    # A pipe could let this wait for ever.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("no regular file")
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(LARGEST + 1)
+    finally:
+        os.close(fd)

@@ -21,10 +21,11 @@ _MERGE = "<<"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_document(data: bytes, file: str, report: Report) -> Node | None:
-    """The one document in `data`, or None, with the reason in `report`. Keys written twice are reported too."""
+def read_document(data: bytes, file: str, report: Report, most: int = MAX_NODES) -> Node | None:
+    """The one document in `data`, or None, with the reason in `report`. Keys written twice are reported too. `most` is
+    the number of nodes that it may have."""
     try:
-        return _parse(_decoded(data), file, report)
+        return _parse(_decoded(data), _Builder(file, report, most))
     except _Refusal as refusal:
         report.error(Place(file, refusal.line), refusal.code, refusal.message, refusal.remedy)
         return None
@@ -69,8 +70,7 @@ def _decoded(data: bytes) -> str:
         raise _Refusal(line, "encoding", message, "save the file as UTF-8") from None
 
 
-def _parse(text: str, file: str, report: Report) -> Node:
-    builder = _Builder(file, report)
+def _parse(text: str, builder: "_Builder") -> Node:
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.feed(event)
@@ -103,10 +103,11 @@ def _is_yaml_text(line: str) -> bool:
 class _Builder:
     """Turns the parser's events into nodes."""
 
-    def __init__(self, file: str, report: Report) -> None:
+    def __init__(self, file: str, report: Report, most: int) -> None:
         self.root: Node | None = None
         self._file = file
         self._report = report
+        self._most = most
         self._scalars = ScalarReader()
         self._open: list[_Open] = []
         self._anchors: dict[str, _Built | None] = {}
@@ -163,8 +164,8 @@ class _Builder:
 
     def _place(self, built: _Built, anchor: str | None, line: int, charge: int | None = None) -> None:
         self._size += built.size if charge is None else charge
-        if self._size > MAX_NODES:
-            message = f"the document stands for more than {MAX_NODES} values once its aliases are written out"
+        if self._size > self._most:
+            message = f"the document stands for more than {self._most} values once its aliases are written out"
             raise _Refusal(line, "yaml_too_large", message, "use fewer aliases, or split the file")
         if len(self._open) + built.height > MAX_DEPTH + 1:
             raise _too_deep(line)
