@@ -61,6 +61,14 @@ class Book:
             if not self._by_plugin[record.plugin]:
                 del self._by_plugin[record.plugin]
 
+    def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
+        """As a whole: a record may have the hook id that another one has had until now."""
+        records = list(records)
+        for endpoint_id in (*removed, *(record.id for record in records)):
+            self.take(endpoint_id)
+        for record in records:
+            self.put(record)
+
     def renew(self, records: Iterable[EndpointRecord]) -> set[str]:
         """These are all that there are. The plugins for which something has changed."""
         before = self._by_id

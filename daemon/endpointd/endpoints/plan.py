@@ -1,9 +1,10 @@
 """What has to change so that the endpoints are as a file declares them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from endpointd.endpoints.declared import Declared
+from endpointd.endpoints.values import is_same
 from endpointd.endpoints.views import AppliedView, PlannedView
 from endpointd.store.records import EndpointRecord
 
@@ -20,17 +21,23 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """To be done in this order: delete, update, create."""
+    """To be done as a whole, so that two endpoints may exchange their hook ids."""
 
     delete: tuple[EndpointRecord, ...]
     update: tuple[Update, ...]
     create: tuple[tuple[int, Declared], ...]
     unchanged: tuple[EndpointRecord, ...]
 
-    def shown(self, *, dry_run: bool) -> AppliedView:
+    def shown(self, *, dry_run: bool, made: Mapping[int, EndpointRecord] | None = None) -> AppliedView:
+        """`made` are the endpoints that were made, by their places in the file."""
+        known = made or {}
+        create = [
+            _planned(known[index]) if index in known else PlannedView(None, one.hook_id, one.plugin, one.name)
+            for index, one in self.create
+        ]
         return AppliedView(
             dry_run,
-            tuple(PlannedView(None, one.hook_id, one.plugin, one.name) for _, one in self.create),
+            tuple(create),
             tuple(_planned(one.record, one.changes) for one in self.update),
             tuple(map(_planned, self.delete)),
             tuple(map(_planned, self.unchanged)),
@@ -44,30 +51,22 @@ def plan(current: Iterable[EndpointRecord], declared: Sequence[Declared]) -> Pla
     """
     owned = {record.id: record for record in current if record.origin == "file"}
     pairs: dict[int, EndpointRecord] = {}
-    for find in (_by_name, _by_hook):
+    for attribute in ("name", "hook_id"):
+        known = {(record.plugin, getattr(record, attribute)): record for record in owned.values()}
         for index, wanted in enumerate(declared):
-            if index not in pairs:
-                found = find(wanted, owned.values())
-                if found is not None:
-                    pairs[index] = owned.pop(found.id)
+            found = known.get((wanted.plugin, getattr(wanted, attribute)))
+            if index not in pairs and found is not None and found.id in owned:
+                pairs[index] = owned.pop(found.id)
     updates = [
-        Update(index, record, declared[index], _changes(record, declared[index])) for index, record in pairs.items()
+        Update(index, record, declared[index], _changes(record, declared[index]))
+        for index, record in sorted(pairs.items())
     ]
-    updates.sort(key=lambda update: update.index)
     return Plan(
         tuple(owned.values()),
         tuple(update for update in updates if update.changes),
         tuple((index, wanted) for index, wanted in enumerate(declared) if index not in pairs),
         tuple(update.record for update in updates if not update.changes),
     )
-
-
-def _by_name(wanted: Declared, records: Iterable[EndpointRecord]) -> EndpointRecord | None:
-    return next((one for one in records if (one.plugin, one.name) == (wanted.plugin, wanted.name)), None)
-
-
-def _by_hook(wanted: Declared, records: Iterable[EndpointRecord]) -> EndpointRecord | None:
-    return next((one for one in records if (one.plugin, one.hook_id) == (wanted.plugin, wanted.hook_id)), None)
 
 
 def _changes(record: EndpointRecord, wanted: Declared) -> tuple[str, ...]:
@@ -77,13 +76,8 @@ def _changes(record: EndpointRecord, wanted: Declared) -> tuple[str, ...]:
         "enabled": record.enabled != wanted.enabled,
     }
     names = dict.fromkeys([*wanted.settings, *record.settings])
-    changed = [name for name in names if not _is_same(wanted.settings.get(name), record.settings.get(name))]
+    changed = [name for name in names if not is_same(wanted.settings.get(name), record.settings.get(name))]
     return (*(name for name, is_another in plain.items() if is_another), *(f"settings.{name}" for name in changed))
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Also of the same type: to Python 1 and true are equal, to a plugin they are not."""
-    return repr(one) == repr(other) if one == other else False
 
 
 def _planned(record: EndpointRecord, changes: tuple[str, ...] = ()) -> PlannedView:

@@ -7,7 +7,8 @@ differ.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import structlog
 
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
-from endpointd.endpoints.drafts import Drafts, faults_of_names, needs_plugin
+from endpointd.endpoints.drafts import Drafts, faults_of_names, is_as_before, needs_plugin
 from endpointd.endpoints.errors import EndpointDeclared, EndpointInvalid
 from endpointd.endpoints.plan import Plan, plan
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView, settings_of, view
@@ -30,7 +31,7 @@ log = structlog.get_logger()
 
 
 class Store(Protocol):
-    """Blocking; what has returned is durable, what has raised has changed nothing."""
+    """Blocking; what has returned is durable. What has raised has changed nothing, or it is not known whether."""
 
     def all(self) -> list[EndpointRecord]: ...
 
@@ -39,6 +40,9 @@ class Store(Protocol):
     def replace(self, record: EndpointRecord) -> None: ...
 
     def remove(self, id: str) -> None: ...  # noqa: A002  the store's own word
+
+    def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
+        """All of it or nothing."""
 
 
 class Served(Protocol):
@@ -161,7 +165,7 @@ class Registry:
                 before.enabled if enabled is None else enabled,
             )
             record = self._drafts.changed(before, wanted, settings, plugin).accepted()
-            if replace(record, updated_at=before.updated_at) != before:
+            if not is_as_before(before, record):
                 await self._put(record)
             return self._view(self._book.get(endpoint_id))
 
@@ -178,7 +182,8 @@ class Registry:
         """Raises `EndpointDeclared`."""
 
         async def work() -> None:
-            await self._remove(self._owned(endpoint_id))
+            record = self._owned(endpoint_id)
+            await self._commit((record,), (), lambda: self._store.remove(record.id))
 
         await self._change(work)
 
@@ -193,20 +198,16 @@ class Registry:
         return await self.declare(declared, dry_run=dry_run)
 
     async def declare(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
-        """Raises `EndpointInvalid` with every fault in what is declared, and then nothing was changed.
-
-        When the store fails in the middle, what was done until then stays; the next time goes on from there.
-        """
+        """Raises `EndpointInvalid` with every fault in what is declared. All of it is done, or nothing."""
 
         async def work() -> AppliedView:
             steps = plan(self._book.all(), declared)
             records = self._checked(steps, declared)
-            if not dry_run:
-                for record in steps.delete:
-                    await self._remove(record)
-                for record in records:
-                    await self._put(record)
-            return steps.shown(dry_run=dry_run)
+            if dry_run or not (steps.delete or records):
+                return steps.shown(dry_run=dry_run)
+            removed, put = [one.id for one in steps.delete], list(records.values())
+            await self._commit(steps.delete, put, lambda: self._store.change(removed, put))
+            return steps.shown(dry_run=False, made=records)
 
         return await self._change(work)
 
@@ -214,23 +215,24 @@ class Registry:
         """Do something that blocks, in a thread, while nothing is changed here."""
         return await self._change(partial(asyncio.to_thread, act))
 
-    def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Sequence[EndpointRecord]:
-        """The records that a plan leads to, each checked as if all before it were done."""
+    def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Mapping[int, EndpointRecord]:
+        """The records that a plan leads to, by their places in the file; each is checked against all that there will
+        be."""
         future = Book()
-        future.renew(record for record in self._book.all() if record not in steps.delete)
+        leaving = {record.id for record in steps.delete}
+        # Who gets another hook id gives up its own, which may be what another one gets.
+        leaving |= {update.record.id for update in steps.update if "hook_id" in update.changes}
+        future.renew(record for record in self._book.all() if record.id not in leaving)
         drafts = Drafts(future, self._served.automatic, self._now)
-        todo: Sequence[tuple[int, EndpointRecord | None]] = [
-            *((update.index, update.record) for update in steps.update),
-            *((index, None) for index, _ in steps.create),
-        ]
-        faults, records = [*faults_of_names(declared)], []
-        for index, before in todo:
+        todo = [(update.index, update.record) for update in steps.update]
+        faults, records = [*faults_of_names(declared)], {}
+        for index, before in (*todo, *((index, None) for index, _ in steps.create)):
             wanted = declared[index]
             draft = drafts.declared(before, wanted, self._served.plugin(wanted.plugin), self._served.ids())
             faults += [replace(fault, key=f"endpoints[{index}].{fault.key}") for fault in draft.faults]
             if draft.record is not None:
                 future.put(draft.record)
-                records.append(draft.record)
+                records[index] = draft.record
         if faults:
             raise EndpointInvalid(faults)
         return records
@@ -253,25 +255,52 @@ class Registry:
 
         task = asyncio.create_task(alone())
         self._doing.add(task)
-        task.add_done_callback(self._doing.discard)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._ended)
+        # Unlike awaiting the task itself, this leaves it alone when the caller is gone.
+        await asyncio.wait([task])
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._doing.discard(task)
+        if not task.cancelled():
+            # Nobody may be left to be told of an error, and asyncio would complain.
+            task.exception()
 
     async def _put(self, record: EndpointRecord) -> None:
-        is_new = not self._book.has(record.id)
-        await self._store_in_thread(self._store.add if is_new else self._store.replace, record)
-        self._book.put(record)
-        log.info("endpoint.stored", endpoint=record.id, plugin=record.plugin, name=record.name, enabled=record.enabled)
-        self._served.remount(record.plugin)
+        store = self._store.replace if self._book.has(record.id) else self._store.add
+        await self._commit((), (record,), lambda: store(record))
 
-    async def _remove(self, record: EndpointRecord) -> None:
-        await self._store_in_thread(self._store.remove, record.id)
-        self._book.take(record.id)
-        log.info("endpoint.removed", endpoint=record.id, plugin=record.plugin, name=record.name)
-        self._served.remount(record.plugin)
+    async def _commit(
+        self, removed: Sequence[EndpointRecord], records: Sequence[EndpointRecord], act: Callable[[], None]
+    ) -> None:
+        """In the store, which `act` does; then in the book, then in effect."""
+        concerned = {record.plugin for record in (*removed, *records)}
+        await self._store_in_thread(act, lambda: self._is_done(removed, records))
+        self._book.change([record.id for record in removed], records)
+        for record in removed:
+            log.info("endpoint.removed", endpoint=record.id, plugin=record.plugin, name=record.name)
+        for record in records:
+            enabled = record.enabled
+            log.info("endpoint.stored", endpoint=record.id, plugin=record.plugin, name=record.name, enabled=enabled)
+        for plugin_id in sorted(concerned):
+            self._served.remount(plugin_id)
 
-    async def _store_in_thread(self, act: Callable[[Any], None], subject: object) -> None:
+    def _is_done(self, removed: Iterable[EndpointRecord], records: Iterable[EndpointRecord]) -> bool:
+        is_there = all(self._book.has(record.id) and self._book.get(record.id) == record for record in records)
+        return is_there and not any(self._book.has(record.id) for record in removed)
+
+    async def _store_in_thread(self, act: Callable[[], None], is_done: Callable[[], bool]) -> None:
+        """An error may leave open whether the change was made. What the store holds then tells."""
         try:
-            await asyncio.to_thread(act, subject)
+            await asyncio.to_thread(act)
+        except Exception as error:
+            code, reason = getattr(error, "code", type(error).__name__), getattr(error, "message", "")
+            log.warning("endpoint.not_stored", code=code, reason=reason)
+            self._in_doubt = True
+            with suppress(OperatorError):
+                await self.load()
+            if self._in_doubt or not is_done():
+                raise
         except BaseException:
             self._in_doubt = True
             raise

@@ -1,6 +1,6 @@
 """The store of endpoints. Blocking, for a thread; one at a time, so that several threads wait for each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,18 @@ class EndpointStore:
             if connection.execute(delete(endpoints).where(endpoints.c.id == id)).rowcount == 0:
                 raise _unknown(id)
 
+    def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
+        """All of it or nothing: remove the endpoints with these ids, and let these records be there, in the place of
+        those with their ids if there are any. Raises `HookIdTaken`."""
+        records = list(records)
+        with self._database.writing() as connection:
+            # All that goes goes first, so that its hook ids are free.
+            for id in (*removed, *(record.id for record in records)):  # noqa: A001
+                connection.execute(delete(endpoints).where(endpoints.c.id == id))
+            for record in records:
+                with _refusing(record):
+                    connection.execute(insert(endpoints).values(_row(record, self._keys)))
+
     def rotate(self, keys: Keyring) -> int:
         """Seal every secret with the first of `keys`, all in one transaction; how many endpoints have secrets.
 
@@ -105,11 +117,8 @@ class EndpointStore:
 
     @contextmanager
     def _changing(self, record: EndpointRecord) -> Iterator[Connection]:
-        try:
-            with self._database.writing() as connection:
-                yield connection
-        except IntegrityError as error:
-            raise _refusal(record, str(error.orig).splitlines()[0].lower()) from None
+        with _refusing(record), self._database.writing() as connection:
+            yield connection
 
 
 def _connect(place: Path | URL, history: History) -> Database:
@@ -132,6 +141,14 @@ def _record(row: RowMapping, keys: Keyring) -> EndpointRecord:
         return EndpointRecord(settings=settings, secrets=secrets, **{name: row[name] for name in _PLAIN})
     except (ValueError, UsageError) as error:
         raise damaged(row["id"]) from error
+
+
+@contextmanager
+def _refusing(record: EndpointRecord) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise _refusal(record, str(error.orig).splitlines()[0].lower()) from None
 
 
 def _refusal(record: EndpointRecord, reason: str) -> OperatorError:
