@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.control import Control
 from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Reloaded, Rollback
 from endpointd.admin.endpoint_api import endpoint_routes
@@ -27,6 +28,9 @@ from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
 from endpointd.status import PluginStatus
+
+MOST_TOLD = 50
+"""Of the things that are wrong with the form of one request."""
 
 NDJSON = "application/x-ndjson"
 _PROBLEM = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
@@ -73,6 +77,7 @@ def build_api(
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
         default_response_class=Json,
     )
+    api.router.route_class = BoundedRoute
     _add_errors(api)
     _add_daemon(api, control, describe)
     _add_reading(api, control)
@@ -193,13 +198,13 @@ def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
 def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(OperatorError)
     async def refused(_: Request, error: OperatorError) -> Response:
-        # Who still sends an archive that is refused should not go on to its end.
-        return _answer(error, headers={"Connection": "close"} if error.code.startswith("archive_") else None)
+        # Who still sends what is refused should not go on to its end.
+        is_early = error.code.startswith("archive_") or error.code in ("request_too_large", "request_stalled")
+        return _answer(error, headers={"Connection": "close"} if is_early else None)
 
     @api.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        return _answer(UsageError("request_invalid", faults, "compare with /api/v1/openapi.json"))
+        return _answer(UsageError("request_invalid", _told(error), "compare with /api/v1/openapi.json"))
 
     @api.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
@@ -217,6 +222,13 @@ def _add_errors(api: FastAPI) -> None:
         # Starlette raises it again afterwards, and uvicorn logs it with its traceback.
         what = f"the daemon has a fault of its own: {type(error).__name__}"
         return _answer(OperatorError("daemon_defect", what, "report it, with the traceback in the daemon's log"), 500)
+
+
+def _told(error: RequestValidationError) -> str:
+    """What was wrong and where, without anything that was given but the names of fields."""
+    faults = error.errors()
+    texts = [f"{'.'.join(map(str, fault['loc']))[:200]}: {fault['msg']}" for fault in faults[:MOST_TOLD]]
+    return "; ".join([*texts, f"and {len(faults) - MOST_TOLD} more"] if len(faults) > MOST_TOLD else texts)
 
 
 def _answer(error: OperatorError, status: int | None = None, headers: Any = None) -> Response:  # noqa: ANN401

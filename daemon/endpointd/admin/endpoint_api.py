@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.json_response import Json
 from endpointd.admin.names import id_of
 from endpointd.endpoints.declared import MOST, Declared
@@ -74,7 +75,7 @@ def _plugin_id(author: str, name: str) -> str:
 
 
 def endpoint_routes(endpoints: EndpointControl) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=BoundedRoute)
     _add_reading(router, endpoints)
     _add_changes(router, endpoints)
     _add_applying(router, endpoints)

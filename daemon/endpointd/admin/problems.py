@@ -13,6 +13,8 @@ _STATUS = {
     "plugin_unknown": 404,
     "endpoint_unknown": 404,
     "archive_too_large": 413,
+    "request_too_large": 413,
+    "request_stalled": 408,
     "archive_type": 415,
     "request_invalid": 422,
 }
