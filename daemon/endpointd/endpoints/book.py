@@ -5,6 +5,7 @@ The gateway and the plugins ask this and never the store, so that no request wai
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from endpointd.endpoints import Endpoint
 from endpointd.endpoints.errors import EndpointMissing
@@ -21,6 +22,8 @@ class Book:
         self._by_id: dict[str, EndpointRecord] = {}
         self._by_hook: dict[str, EndpointRecord] = {}
         self._by_plugin: defaultdict[str, dict[str, EndpointRecord]] = defaultdict(dict)
+        self._meanings: dict[str, _Meaning] = {}
+        """What was found out last, by id; all of it is asked again whenever one endpoint has changed."""
 
     # What there is
 
@@ -57,6 +60,7 @@ class Book:
         record = self._by_id.pop(endpoint_id, None)
         if record is not None:
             del self._by_hook[record.hook_id]
+            self._meanings.pop(endpoint_id, None)
             del self._by_plugin[record.plugin][endpoint_id]
             if not self._by_plugin[record.plugin]:
                 del self._by_plugin[record.plugin]
@@ -74,6 +78,7 @@ class Book:
         before = self._by_id
         self._by_id, self._by_hook = {}, {}
         self._by_plugin.clear()
+        self._meanings.clear()
         for record in records:
             self.put(record)
         ids = before.keys() | self._by_id.keys()
@@ -87,16 +92,18 @@ class Book:
 
         To be asked again with every version that serves, and when something has changed.
         """
-        return [
-            Endpoint(record.hook_id, plugin.id, pack_value(given_values(plugin, record.settings)))
-            for record in self.of(plugin.id)
-            if record.enabled and not faults_of(plugin, record.settings)
-        ]
+        enabled = (record for record in self.of(plugin.id) if record.enabled)
+        found = (self._meaning(record, plugin).endpoint for record in enabled)
+        return [endpoint for endpoint in found if endpoint is not None]
 
     def incomplete(self, plugin: Plugin) -> list[tuple[EndpointRecord, Sequence[Fault]]]:
         """The endpoints that are enabled and that this version of a plugin cannot be given, each with the reasons."""
-        found = [(record, faults_of(plugin, record.settings)) for record in self.of(plugin.id) if record.enabled]
+        found = [(record, self.faults(record, plugin)) for record in self.of(plugin.id) if record.enabled]
         return [(record, faults) for record, faults in found if faults]
+
+    def faults(self, record: EndpointRecord, plugin: Plugin) -> tuple[Fault, ...]:
+        """Why this version of its plugin cannot be given what an endpoint has."""
+        return self._meaning(record, plugin).faults
 
     def refusal(self, hook_id: str, plugin: Plugin | None) -> Problem | None:
         """Why nothing answers at this hook id; None when it is no endpoint's, or one's that does answer.
@@ -111,8 +118,32 @@ class Book:
             return Problem(404, "endpoint_disabled", "the endpoint is switched off", record.plugin)
         if plugin is None:
             return Problem(404, "plugin_unknown", "the plugin of this endpoint is not served", record.plugin)
-        faults = faults_of(plugin, record.settings)
+        faults = self.faults(record, plugin)
         return _incomplete(plugin.id, faults) if faults else None
+
+    def _meaning(self, record: EndpointRecord, plugin: Plugin) -> "_Meaning":
+        known = self._meanings.get(record.id)
+        if known is None or known.record is not record or known.plugin is not plugin:
+            known = self._meanings[record.id] = _Meaning.find(record, plugin)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a record is to one version of its plugin: an endpoint, or faults."""
+
+    record: EndpointRecord
+    plugin: Plugin
+    faults: tuple[Fault, ...]
+    endpoint: Endpoint | None
+
+    @classmethod
+    def find(cls, record: EndpointRecord, plugin: Plugin) -> "_Meaning":
+        faults = faults_of(plugin, record.settings)
+        if faults:
+            return cls(record, plugin, faults, None)
+        packed = pack_value(given_values(plugin, record.settings))
+        return cls(record, plugin, (), Endpoint(record.hook_id, plugin.id, packed))
 
 
 def _oldest_first(records: Iterable[EndpointRecord]) -> list[EndpointRecord]:

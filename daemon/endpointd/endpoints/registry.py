@@ -115,7 +115,8 @@ class Registry:
         return settings_of(self._plugin(plugin_id))
 
     def _view(self, record: EndpointRecord) -> EndpointView:
-        return view(record, self._served.plugin(record.plugin), self._base())
+        plugin = self._served.plugin(record.plugin)
+        return view(record, plugin, self._base(), self._book.faults(record, plugin) if plugin is not None else ())
 
     def _plugin(self, plugin_id: str) -> Plugin:
         plugin = self._served.plugin(plugin_id)
@@ -202,7 +203,7 @@ class Registry:
 
         async def work() -> AppliedView:
             steps = plan(self._book.all(), declared)
-            records = self._checked(steps, declared)
+            records = await self._checked(steps, declared)
             if dry_run or not (steps.delete or records):
                 return steps.shown(dry_run=dry_run)
             removed, put = [one.id for one in steps.delete], list(records.values())
@@ -215,7 +216,7 @@ class Registry:
         """Do something that blocks, in a thread, while nothing is changed here."""
         return await self._change(partial(asyncio.to_thread, act))
 
-    def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Mapping[int, EndpointRecord]:
+    async def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Mapping[int, EndpointRecord]:
         """The records that a plan leads to, by their places in the file; each is checked against all that there will
         be."""
         future = Book()
@@ -227,6 +228,8 @@ class Registry:
         todo = [(update.index, update.record) for update in steps.update]
         faults, records = [*faults_of_names(declared)], {}
         for index, before in (*todo, *((index, None) for index, _ in steps.create)):
+            # Others get their turn; nobody else changes endpoints meanwhile.
+            await asyncio.sleep(0)
             wanted = declared[index]
             draft = drafts.declared(before, wanted, self._served.plugin(wanted.plugin), self._served.ids())
             faults += [replace(fault, key=f"endpoints[{index}].{fault.key}") for fault in draft.faults]

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from endpointd.endpoints import endpoint_url
-from endpointd.endpoints.values import faults_of, secret_names, shown_values
+from endpointd.endpoints.values import secret_names, shown_values
 from endpointd.manifest.model import I18n, Plugin, Setting
 from endpointd.manifest.values import Fault
 from endpointd.sealing.masking import MASK
@@ -89,8 +89,9 @@ class AppliedView:
         return asdict(self)
 
 
-def view(record: EndpointRecord, plugin: Plugin | None, base: str) -> EndpointView:
-    """`plugin` is the version that serves, None when there is none; `base` is what URLs begin with."""
+def view(record: EndpointRecord, plugin: Plugin | None, base: str, faults: tuple[Fault, ...]) -> EndpointView:
+    """`plugin` is the version that serves, None when there is none, and `faults` what it says of the settings; `base`
+    is what URLs begin with."""
     return EndpointView(
         record.id,
         record.hook_id,
@@ -100,7 +101,7 @@ def view(record: EndpointRecord, plugin: Plugin | None, base: str) -> EndpointVi
         record.enabled,
         _urls(record, plugin, base) if plugin is not None else (),
         record.origin,
-        faults_of(plugin, record.settings) if plugin is not None else (_not_served(record.plugin),),
+        faults if plugin is not None else (_not_served(record.plugin),),
         record.created_at,
         record.updated_at,
     )
