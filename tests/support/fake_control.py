@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Self, TypeVar
 import uvloop
 
 from endpointd.admin.server import AdminServer
-from endpointd.admin.services import Services
+            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints)
+            self.do(partial(self._server.serve, services))
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
 from endpointd.settings import Settings
@@ -120,9 +121,12 @@ class FakeControl:
 class AdminHost:
     """An event loop in a thread, with the real server on the socket of `state`."""
 
-    def __init__(self, state: Path, control: FakeControl, **settings: object) -> None:
+    def __init__(
+        self, state: Path, control: FakeControl, endpoints: EndpointControl | None = None, **settings: object
+    ) -> None:
         self.state = state
         self.control = control
+        self.endpoints = endpoints
         self._settings = Settings.model_validate({"state": state, **settings})
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="admin-host", daemon=True)
@@ -132,7 +136,8 @@ class AdminHost:
         self._thread.start()
         try:
             self._server = AdminServer(self._settings)
-            self.do(partial(self._server.serve, Services(self.control, lambda: "http://127.0.0.1:8080")))
+            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints)
+            self.do(partial(self._server.serve, services))
         except OperatorError:
             self._end()
             raise
