@@ -38,7 +38,7 @@ HOST_LAYERS = [
     "catalog endpoints store.records filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
-    "endpoints.hooks endpoints.plan endpoints.secret_keys endpoints.service",
+    "endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults",
@@ -89,7 +89,7 @@ PURE = {
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records endpoints.declared endpoints.errors endpoints.values"
-    " endpoints.book endpoints.views endpoints.hooks endpoints.plan endpoints.service",
+    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 

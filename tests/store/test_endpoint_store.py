@@ -303,3 +303,21 @@ def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
         again.close()
         again.close()
         assert (tmp_path / name).stat().st_size > 0
+
+
+def test_many_changes_are_made_as_one(place: Place) -> None:
+    first, second, third = (record(created_at=float(number)) for number in range(3))
+    with opened(place) as store:
+        store.change([], [first, second, third])
+        # Two exchange their hook ids, one goes, and one comes with the hook id that is free then.
+        one, two = replace(first, hook_id=second.hook_id), replace(second, hook_id=first.hook_id)
+        new = record(created_at=9.0, hook_id=third.hook_id)
+        store.change([third.id, "0" * 32], [one, two, new])
+        assert store.all() == [one, two, new]
+        store.change([], [])
+        with refused("hook_id_taken", HookIdTaken):
+            store.change([one.id], [record(), record(hook_id=two.hook_id)])
+        with refused("settings_unstorable"):
+            store.change([one.id], [record(), record(settings={"x": {1: 2}})])
+    with opened(place) as store:
+        assert store.all() == [one, two, new]

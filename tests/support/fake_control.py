@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Self, TypeVar
 import uvloop
 
 from endpointd.admin.server import AdminServer
-            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints)
-            self.do(partial(self._server.serve, services))
+from endpointd.admin.services import Services
+from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
 from endpointd.settings import Settings

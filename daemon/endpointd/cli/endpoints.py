@@ -171,7 +171,7 @@ def _read_file(name: str) -> str:
         text = sys.stdin.read(LARGEST + 1)
         return text.removesuffix("\n")
     try:
-        return text_of_file(Path.cwd(), name)
+        return text_of_file(Path.cwd(), name, waits=True)
     except Unavailable as error:
         code, message, remedy = error.finding
         raise UsageError(code, message, remedy) from None

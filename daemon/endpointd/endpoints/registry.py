@@ -7,12 +7,12 @@ differ.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,6 +20,7 @@ from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.drafts import Drafts, faults_of_names, is_as_before, needs_plugin
 from endpointd.endpoints.errors import EndpointDeclared, EndpointInvalid
+from endpointd.endpoints.neighbours import Served, Store
 from endpointd.endpoints.plan import Plan, plan
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView, settings_of, view
 from endpointd.errors import OperatorError, PluginUnknown
@@ -28,38 +29,6 @@ from endpointd.store.records import EndpointRecord
 
 T = TypeVar("T")
 log = structlog.get_logger()
-
-
-class Store(Protocol):
-    """Blocking; what has returned is durable. What has raised has changed nothing, or it is not known whether."""
-
-    def all(self) -> list[EndpointRecord]: ...
-
-    def add(self, record: EndpointRecord) -> None: ...
-
-    def replace(self, record: EndpointRecord) -> None: ...
-
-    def remove(self, id: str) -> None: ...  # noqa: A002  the store's own word
-
-    def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
-        """All of it or nothing."""
-
-
-class Served(Protocol):
-    """What the endpoints have to know of the plugins, and the one thing that they ask of them."""
-
-    def plugin(self, plugin_id: str) -> Plugin | None:
-        """The version that serves, or is to serve as soon as one does."""
-
-    def ids(self) -> Collection[str]:
-        """Of all plugins, for who has misspelt one."""
-
-    def automatic(self, hook_id: str) -> str | None:
-        """The plugin that answers at this hook id, its name, without an endpoint of an operator's."""
-
-    def remount(self, plugin_id: str) -> None:
-        """Its endpoints have changed: mount what the book gives now. A plugin that is not served is none of its
-        concern. It must not raise."""
 
 
 class Registry:

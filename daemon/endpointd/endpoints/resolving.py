@@ -59,14 +59,16 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> str:
         raise Unavailable("variable_missing", message, "set it where this is applied")
     if any("\ud800" <= character <= "\udfff" for character in value):
         # That is how Python has bytes in it that are no text.
-        raise Unavailable("reference_encoding", f"the environment variable {shown(name)} is not UTF-8", "set it to text")
+        message = f"the environment variable {shown(name)} is not UTF-8"
+        raise Unavailable("reference_encoding", message, "set it to text")
     return value
 
 
-def text_of_file(folder: Path, name: str) -> str:
-    """The text of the file, without the line break that editors put behind the last line. Raises `Unavailable`."""
+def text_of_file(folder: Path, name: str, *, waits: bool = False) -> str:
+    """The text of the file, without the line break that editors put behind the last line. Raises `Unavailable`. What is
+    no file, such as a pipe, is read only by who `waits` for its end."""
     try:
-        data = _read(folder / name)
+        data = _read(folder / name, waits=waits)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no file"
         remedy = "name one that can be read where this is applied"
@@ -82,12 +84,11 @@ def text_of_file(folder: Path, name: str) -> str:
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, *, waits: bool) -> bytes:
     """As much as tells whether it is too large. Raises `OSError`, and `ValueError` for what is no file."""
-    # A pipe could let this wait for ever.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if waits else os.O_NONBLOCK))
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        if not waits and not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ValueError("no regular file")
         with open(fd, "rb", closefd=False) as file:
             return file.read(LARGEST + 1)
