@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from endpointd.endpoints.declaration import DeclarationInvalid, load
+from endpointd.endpoints.declaration import Declaration, DeclarationInvalid, load
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import AppliedView
@@ -59,7 +59,11 @@ class FileFollower:
     async def _apply(self, seen: Seen) -> None:
         try:
             declaration = await asyncio.to_thread(load, self._path, self._environment)
-            self._watched = (self._path, *declaration.references)
+            if self._watch(declaration):
+                # What was not known is looked at before it is read, so that no change of it is missed.
+                seen = await self._look()
+                declaration = await asyncio.to_thread(load, self._path, self._environment)
+                self._watch(declaration)
             try:
                 done = await self._endpoints.declare(declaration.endpoints, dry_run=False)
             except EndpointInvalid as error:
@@ -71,8 +75,12 @@ class FileFollower:
             self._refuse((str(error),))
         else:
             self._accept(done)
-            # What it refers to is known now; how that is, the next look tells.
-            self._applied = seen if len(seen) == len(self._watched) else await self._look()
+            self._applied = seen
+
+    def _watch(self, declaration: Declaration) -> bool:
+        """Whether that is more, or something else, than until now."""
+        before, self._watched = self._watched, (self._path, *declaration.references)
+        return self._watched != before
 
     def _refuse(self, faults: tuple[str, ...]) -> None:
         self._applied = None
