@@ -5,6 +5,8 @@ import random
 import sys
 from dataclasses import replace
 
+import structlog
+
 from endpointd.sealing.keyring import Key, Keyring
 from endpointd.store.endpoint_store import EndpointStore
 from endpointd.store.naming import new_hook_id, new_id
@@ -17,6 +19,8 @@ def tell(word: str, id_: str, value: str | None) -> None:
 
 
 def main() -> None:
+    # Only what is told here goes to whoever reads.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     store = EndpointStore.open(sys.argv[1], Keyring([Key(b"o" * 32)]))
     records = {one.id: one for one in store.all()}
     while True:
