@@ -129,9 +129,13 @@ def at(place: int) -> Callable[[ast.Call], ast.expr | None]:
 HTTP: Rules = {"Problem": at(1), "NoPlace": at(0), "BrokenAnswer": at(0)}
 READING: Rules = {"error": at(1), "warning": at(1), "note": at(2), "_Refusal": at(1), "UnreadableScalar": at(0)}
 CHECK: Rules = {"Finding": at(1), "FileProblem": at(0), "RuleProblem": at(0), "SourceProblem": at(0)}
+FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": at(1)}
 FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
 COMMAND |= {"HookIdTaken": at(0), "EndpointUnknown": at(0), "EndpointExists": at(0)}
+
+ERRORS = (HOST / "errors.py", HOST / "endpoints" / "errors.py", HOST / "endpoints" / "declaration.py")
+"""Where the codes of errors are in the errors' own classes."""
 
 # Expressions that hold a code which is written out elsewhere.
 PASSED_ON = {"code", "f'{name}_invalid'", "str(problem.get('code', 'load_failed'))"}
@@ -197,8 +201,9 @@ CODES = {
     "What `endpointd check` reports": lambda: (
         codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest") | misnamed()
     ),
+    "What is wrong with an endpoint": lambda: codes(FAULT, HOST / "endpoints", HOST / "manifest" / "values.py"),
     "Why a worker failed": lambda: codes(FAILURE, HOST),
-    "Why a command failed": lambda: codes(COMMAND, HOST) | codes({"__init__": at(0)}, HOST / "errors.py"),
+    "Why a command failed": lambda: codes(COMMAND, HOST) | codes({"__init__": at(0)}, *ERRORS),
 }
 
 

@@ -109,6 +109,13 @@ def test_a_file_that_is_to_remove_all_has_to_say_so() -> None:
             ],
         ),
         (
+            one("plugin: x", "name: n", "settings:", "  a: .nan", "  b: [.inf]", f"  c: 0b{'1' * 20_000}", "  d: 2"),
+            [
+                (line, f"endpoints[0].settings.{key}", "value_unsendable")
+                for line, key in ((5, "a"), (6, "b"), (7, "c"))
+            ],
+        ),
+        (
             "endpoints:\n  - {plugin: x, name: n}\n  - {plugin: y, name: n}\n  - {plugin: x, name: n}",
             [(4, "endpoints[2].name", "endpoint_twice")],
         ),

@@ -132,6 +132,7 @@ def test_a_documented_type_that_the_original_refuses_is_taken_with_a_warning(
         (declared(type="select", options=OPTIONS, default="mars"), "settings.x.default", "default_invalid"),
         (declared(type="select", options=OPTIONS, default=["us"]), "settings.x.default", "default_invalid"),
         (declared(type="boolean", default="perhaps"), "settings.x.default", "wrong_type"),
+        (declared(type="array[tools]", default=[float("inf")]), "settings.x.default", "default_invalid"),
         (declared(type="app-selector", default="app"), "settings.x.default", "default_invalid"),
         (declared(type="app-selector", default={"id": "x"}), "settings.x.default", "default_invalid"),
         (declared(type="text-input", default=["a"]), "settings.x.default", "default_invalid"),

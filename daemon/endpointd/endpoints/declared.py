@@ -19,6 +19,7 @@ from endpointd.manifest.fields import Fields
 from endpointd.manifest.findings import Finding, Place, Report, Severity
 from endpointd.manifest.nodes import Entries, Node, Scalar, plain
 from endpointd.manifest.suggestions import meant
+from endpointd.manifest.values import is_sendable
 from endpointd.store.records import check_hook_id, check_name
 
 MOST = 1000
@@ -172,7 +173,11 @@ class _Reader:
             what = "an environment variable" if kind == "env" else "a file"
             inner.error(name, "reference_invalid", f"'{kind}' does not name {what}", f"write {kind}: and its name")
             return None
-        return plain(node)
+        value = plain(node)
+        if not is_sendable(value):
+            message = "it is, or holds, a number that cannot be given to a plugin"
+            inner.error(name, "value_unsendable", message, "write another number, or text in quotes")
+        return value
 
     def _refuse_others(self, fields: Fields, known: Collection[str]) -> None:
         """Unlike a plugin's file, this one is nobody else's: a key that is not known is a mistake."""

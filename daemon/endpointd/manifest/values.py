@@ -62,7 +62,7 @@ def check_value(setting: Setting, value: object) -> Iterator[Fault]:
     # Everything else walks through it level by level.
     if _is_too_deep(value):
         yield Fault(setting.name, "value_too_deep", "it is nested too deeply", f"use at most {DEEPEST} levels")
-    elif not _is_sendable(value):
+    elif not is_sendable(value):
         message = "it is, or holds, what cannot be given to a plugin"
         remedy = "give texts in Unicode, numbers, booleans, lists and objects of these"
         yield Fault(setting.name, "value_unsendable", message, remedy)
@@ -98,7 +98,8 @@ def _is_too_deep(value: object) -> bool:
     return bool(level)
 
 
-def _is_sendable(value: object) -> bool:
+def is_sendable(value: object) -> bool:
+    """Whether JSON and a worker can have it; it must not be nested deeply."""
     try:
         # JSON has no number that is none, which msgpack has.
         json.dumps(value, allow_nan=False)
