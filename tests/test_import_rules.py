@@ -34,7 +34,7 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
-    "supervisor.rules",
+    "supervisor.cgroup_rules supervisor.rules",
     "catalog endpoints store.records filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
@@ -53,8 +53,9 @@ HOST_LAYERS = [
     "plugin_paths releases staging",
     "intake watch",
     "rollbacks",
-    "supervisor.keeper supervisor.prctl supervisor.usage supervisor.users",
-    "supervisor.reaper",
+    "supervisor.keeper supervisor.leaf supervisor.prctl supervisor.usage supervisor.users",
+    "supervisor.delegation supervisor.reaper",
+    "supervisor.cgroups",
     "supervisor.admission supervisor.launch supervisor.news supervisor.output supervisor.process supervisor.starts",
     "supervisor.worker",
     "loading supervisor.crew",
@@ -85,7 +86,8 @@ PURE = {
     "endpointd_wire": "errors messages frames states connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
-    " supervisor.backoff supervisor.failure supervisor.limits supervisor.pings supervisor.recycling supervisor.rules"
+    " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
+    " supervisor.recycling supervisor.rules"
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records endpoints.declared endpoints.errors endpoints.values"

@@ -37,6 +37,8 @@ from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
 from endpointd.storage import key_rotation, open_store
+from endpointd.supervisor.cgroups import cgroups
+from endpointd.supervisor.delegation import find
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import find_account
 
@@ -133,6 +135,7 @@ class Daemon:
     async def _run(self) -> int:
         listener = _listen(self._settings)
         await asyncio.to_thread(self._clean)
+        cgroups.start(find())
         reaper.start()
         url = _url(listener)
         self._base = self._settings.public_url or url
@@ -290,6 +293,7 @@ class Daemon:
             self._clocks.stop()
             await self._plugins.stop()
             await reaper.stop()
+            await cgroups.stop()
             log.info("stopped")
 
 

@@ -101,11 +101,14 @@ class SharedLimits(BaseModel):
         default=1024, description="files that a worker may have open; with 0 as many as the daemon itself"
     )
     limit_memory: SizeBound = Field(
-        default=ByteSize(0), description="memory that a worker may take; beyond it the plugin gets a MemoryError"
+        default=ByteSize(0),
+        description="memory that a worker may take; beyond it the plugin gets a MemoryError, or in a control group the"
+        " worker ends",
     )
     limit_processes: Bound = Field(
         default=0,
-        description="processes and threads that the user of a worker may have, all taken together; root has no bound",
+        description="processes and threads of a worker; outside of a control group those of its user, all taken"
+        " together, and root has no bound",
     )
     nice: Niceness = Field(default=0, description="how much a worker stands back for others who want the processor")
     user: UserName = Field(default=None, description="user that workers run as, when the daemon is root's")

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from endpointd.supervisor.cgroups import cgroups
+from endpointd.supervisor.leaf import Leaf
 from endpointd.supervisor.prctl import gain_no_privileges
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.usage import Usage, oom_kills, usage_of
@@ -22,7 +24,9 @@ from endpointd.supervisor.users import Account, out_of_reach
 class WorkerProcess:
     """One child process. `spawn` makes it; whoever has it calls `wait` or `kill` and `wait`, or it is a zombie."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", pidfd: int, wire: socket.socket, log: int) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", pidfd: int, wire: socket.socket, log: int, leaf: Leaf | None
+    ) -> None:
         self.pid = process.pid
         self.wire = wire
         """The host's end of the wire; not blocking. The channel that takes it over closes it."""
@@ -32,6 +36,7 @@ class WorkerProcess:
         """Once it has ended: whether the system killed for want of memory meanwhile; None when that is not known."""
         self._process = process
         self._pidfd = pidfd
+        self._leaf = leaf
         self._oom_kills = oom_kills()
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
@@ -43,16 +48,24 @@ class WorkerProcess:
 
     @classmethod
     def spawn(
-        cls, command: Sequence[str], folder: Path, environment: Mapping[str, str], account: Account | None = None
+        cls,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        account: Account | None = None,
+        leaf: Leaf | None = None,
     ) -> "WorkerProcess":
-        """Start `command` with `folder` as its working directory and exactly `environment`, as `account` if one is
-        given. It cannot gain privileges that it does not have; this thread cannot either from now on.
+        """Start `command` with `folder` as its working directory and exactly `environment`, as `account` and in the
+        control group `leaf` if they are given. It cannot gain privileges that it does not have; this thread cannot
+        either from now on.
 
         Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
         over then.
         """
         gain_no_privileges()
         with ExitStack() as on_failure, ExitStack() as always:
+            if leaf is not None:
+                on_failure.callback(cgroups.discard, leaf)
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             on_failure.callback(ours.close)
             always.callback(theirs.close)
@@ -62,9 +75,12 @@ class WorkerProcess:
             ours.setblocking(False)
             process = _start(command, folder, environment, account, theirs.fileno(), write_end)
             on_failure.callback(_end, process)
+            if leaf is not None:
+                # Here and now: until this thread reaps it, its number cannot be another's.
+                leaf.take(process.pid)
             pidfd = os.pidfd_open(process.pid)
             on_failure.pop_all()
-        return cls(process, pidfd, ours, read_end)
+        return cls(process, pidfd, ours, read_end, leaf)
 
     @property
     def is_alive(self) -> bool:
@@ -84,8 +100,11 @@ class WorkerProcess:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the whole group. What has left the group goes when the worker has ended (`reaper`)."""
+        """End the whole process group, and the control group. What has left both goes when the worker has ended
+        (`reaper`)."""
         self._signal(signal.SIGKILL)
+        if self._leaf is not None and self.is_alive:
+            self._leaf.kill()
 
     def _signal(self, number: signal.Signals) -> None:
         # The leader is not reaped yet, so its number cannot be that of another group.
@@ -100,9 +119,18 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         status = self._process.wait()
-        self.starved = _has_starved(self._oom_kills, oom_kills())
+        self.starved = self._has_starved()
+        if self._leaf is not None:
+            cgroups.discard(self._leaf)
         reaper.ended(self.pid)
         self._exited.set_result(status)
+
+    def _has_starved(self) -> bool | None:
+        starved = None if self._leaf is None else self._leaf.starved()
+        if starved is None and self._oom_kills is not None and (now := oom_kills()) is not None:
+            # Somebody has, on this system.
+            return now > self._oom_kills
+        return starved
 
 
 def _start(
@@ -131,10 +159,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """End a process that nobody is going to watch."""
     process.kill()
     process.wait()
-
-
-def _has_starved(before: int | None, after: int | None) -> bool | None:
-    return None if before is None or after is None else after > before
 
 
 NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})

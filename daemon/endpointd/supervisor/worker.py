@@ -9,6 +9,7 @@ from typing import Any
 
 from endpointd.channel import Channel, Exchange
 from endpointd.supervisor import launch
+from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.launch import NO_LIMITS
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.output import OutputReader
@@ -130,12 +131,14 @@ class Worker:
 
     async def start(self) -> None:
         """Run until the plugin is loaded. Raises `StartFailed`; the process is gone then."""
+        leaf, limits = cgroups.leaf(self.order.limits)
         try:
             self._process = WorkerProcess.spawn(
-                launch.command(self.order.limits),
+                launch.command(limits),
                 self.order.folder,
                 launch.environment(self.order.environment, self.order.account),
                 self.order.account,
+                leaf,
             )
         except OSError as error:
             raise StartFailed("spawn_failed", f"the worker process could not be started: {error}") from error
