@@ -62,10 +62,10 @@ class WorkerProcess:
         Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
         over then.
         """
-        gain_no_privileges()
         with ExitStack() as on_failure, ExitStack() as always:
             if leaf is not None:
                 on_failure.callback(cgroups.discard, leaf)
+            gain_no_privileges()
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             on_failure.callback(ours.close)
             always.callback(theirs.close)
