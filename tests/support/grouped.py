@@ -12,6 +12,8 @@ from endpointd.supervisor import cgroup_rules as rules
 from endpointd.supervisor.leaf import Leaf, processes
 from support.eventually import eventually
 
+MARK = "trusted.delegate"
+"""What systemd puts on a group that it leaves to others."""
 _numbers = itertools.count(1)
 
 
@@ -37,8 +39,7 @@ def a_group() -> Iterator[Path]:
     group = root / f"endpointd-test-{os.getpid()}-{next(_numbers)}"
     group.mkdir()
     try:
-        # As systemd marks it.
-        os.setxattr(group, "trusted.delegate", b"1")
+        os.setxattr(group, MARK, b"1")
         yield group
         eventually(lambda: not any(processes(folder) for folder in (group, *below(group))))
     finally:

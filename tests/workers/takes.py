@@ -12,7 +12,13 @@ from dify_plugin import Endpoint
 from werkzeug import Request, Response
 
 MIB = 1024 * 1024
-BOMB = "import os\nwhile True:\n    try:\n        os.fork()\n        os.setsid()\n    except OSError: pass"
+RUNAWAY = """
+import os, resource, time
+os.setsid()
+resource.setrlimit(resource.RLIMIT_RTTIME, (1 << 50, 1 << 50))
+while not os.fork():
+    time.sleep(0.02)
+"""
 
 with open("/proc/self/cgroup", encoding="ascii") as groups:
     print("imported in", next(line[3:].strip() for line in groups if line.startswith("0::")), flush=True)  # noqa: T201
@@ -51,8 +57,9 @@ def threads() -> str:
     return str(len(started))
 
 
-def bomb() -> str:
-    return str(subprocess.Popen([sys.executable, "-I", "-S", "-c", BOMB], start_new_session=True).pid)
+def runaway() -> str:
+    """What gives its life on to a child all the time, and bears no mark of the host."""
+    return str(subprocess.Popen([sys.executable, "-I", "-S", "-c", RUNAWAY]).pid)
 
 
 def limits() -> str:
@@ -65,7 +72,7 @@ WAYS: dict[str, Callable[[], str]] = {
     "memory_of_a_child": memory_of_a_child,
     "reserved": reserved,
     "threads": threads,
-    "bomb": bomb,
+    "runaway": runaway,
     "limits": limits,
 }
 
