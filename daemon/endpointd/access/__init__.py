@@ -1,0 +1,1 @@
+"""Who may reach the administration over a network: tokens, and how often one may fail with them."""
