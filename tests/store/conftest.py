@@ -1,6 +1,7 @@
 """A database of each kind, and what is needed to look behind the store's back."""
 
 import itertools
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from endpointd.store.endpoint_store import EndpointStore
 from endpointd.store.naming import new_hook_id, new_id
 from endpointd.store.records import EndpointRecord
 from endpointd.store.schema import HISTORY, History
+from endpointd.store.token_records import TokenRecord
 from support import postgres
 
 OLD, NEW = Key(b"o" * KEY_BYTES), Key(b"n" * KEY_BYTES)
@@ -108,4 +110,9 @@ def record(**changes: object) -> EndpointRecord:
         created_at=1.5,
         updated_at=2.25,
     )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def token(**changes: object) -> TokenRecord:
+    made = TokenRecord(new_id(), f"token-{next(_numbers)}", secrets.token_hex(32), 1.5, None)
     return replace(made, **changes)  # type: ignore[arg-type]

@@ -5,24 +5,24 @@ from pathlib import Path
 
 from endpointd.store.schema import HISTORY, History, Revision
 
-SECOND = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
-
-def upgrade():
-    op.add_column("endpoints", sa.Column("colour", sa.Text, server_default="grey", nullable=False))
-"""
-
 THIRD = """
-import os
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+
+def upgrade():
+    op.add_column("endpoints", sa.Column("colour", sa.Text, server_default="grey", nullable=False))
+"""
+
+FOURTH = """
+import os
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
 
 def upgrade():
     op.execute("UPDATE endpoints SET colour = 'red'")
@@ -37,6 +37,6 @@ def upgrade():
 def make(folder: Path) -> History:
     migrations = folder / "migrations"
     shutil.copytree(HISTORY.folder, migrations)
-    (migrations / "versions" / "second.py").write_text(SECOND)
     (migrations / "versions" / "third.py").write_text(THIRD)
-    return History(migrations, [*HISTORY.revisions, Revision("0002"), Revision("0003", ("endpoints",))])
+    (migrations / "versions" / "fourth.py").write_text(FOURTH)
+    return History(migrations, [*HISTORY.revisions, Revision("0003"), Revision("0004", ("endpoints",))])

@@ -19,13 +19,15 @@ from endpointd.store.key_table import admit, expect_all, forget_others, hold, re
 from endpointd.store.migrating import migrate
 from endpointd.store.records import EndpointRecord
 from endpointd.store.schema import HISTORY, History, endpoints
+from endpointd.store.token_store import TokenStore
 
 _PLAIN = ("id", "hook_id", "plugin", "name", "enabled", "origin", "created_at", "updated_at")
 """What a row has as the record has it."""
 
 
 class EndpointStore:
-    """Endpoints in a database, their secrets sealed. What a method has done is durable when it returns.
+    """Endpoints in a database, their secrets sealed; `tokens` are beside them, until `close`. What a method has done is
+    durable when it returns.
 
     Every error is an `OperatorError`, and then nothing was changed. One exception: when the connection to PostgreSQL
     breaks just as a change is confirmed, `database_unreachable` leaves open whether it was made; `all` tells.
@@ -34,6 +36,7 @@ class EndpointStore:
     def __init__(self, database: Database, keys: Keyring) -> None:
         """For `open` alone."""
         self._database = database
+        self.tokens = TokenStore(database)
         self._keys = keys
 
     @classmethod

@@ -13,3 +13,11 @@ class EndpointUnknown(OperatorError):
 
 class EndpointExists(OperatorError):
     """There is an endpoint with this id already."""
+
+
+class TokenUnknown(OperatorError):
+    """There is no token with this id."""
+
+
+class TokenNameTaken(OperatorError):
+    """Another token has the name."""

@@ -38,6 +38,17 @@ endpoints = Table(
     Column("updated_at", Double, nullable=False),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=True),
+)
+"""What lets somebody in over a network. Of the secret there is its hash alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -64,4 +75,4 @@ class History:
         return self.revisions[place] if place < len(ids) else None
 
 
-HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001")])
+HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002")])

@@ -1,0 +1,169 @@
+"""The tokens of a running daemon: changed on the disk first, then in effect; checked without asking the disk."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from endpointd.access.errors import TokenExists, TokenInvalid, TokenMissing, TooManyFailures, expired, invalid
+from endpointd.access.failures import Failures, client_of
+from endpointd.access.secret import hash_of, is_same, is_secret, new_secret
+from endpointd.access.views import TokenView
+from endpointd.store.naming import new_id
+from endpointd.store.token_records import TokenRecord, is_token_name
+
+MOST = 1000
+"""Tokens that there may be: every check compares with all of them."""
+
+LONGEST_DAYS = 3650
+_DAY = 86_400.0
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Store(Protocol):
+    """Blocking; what has returned is durable, what has raised has changed nothing."""
+
+    def all(self) -> list[TokenRecord]: ...
+
+    def add(self, record: TokenRecord) -> None: ...
+
+    def remove(self, id: str) -> None: ...  # noqa: A002  the store's own word
+
+
+class Tokens:
+    """Implements `TokenControl`. `now` gives the seconds since the epoch, `passed` seconds that nobody can set.
+
+    Call `load` before anything else, and `stop` before the store is closed.
+    """
+
+    def __init__(
+        self, store: Store, now: Callable[[], float] = time.time, passed: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._failures = Failures(passed)
+        self._records: dict[str, TokenRecord] = {}
+        self._changing = asyncio.Lock()
+        self._doing: set[asyncio.Task[Any]] = set()
+        self._in_doubt = False
+        """Whether the store has refused something, and may hold something else than is known here."""
+
+    async def load(self) -> None:
+        """Read what is stored. Raises `OperatorError`."""
+        self._records = {record.id: record for record in await asyncio.to_thread(self._store.all)}
+        self._in_doubt = False
+
+    async def stop(self) -> None:
+        """Returns when every change that was begun has its end."""
+        while self._doing:
+            await asyncio.wait(self._doing)
+
+    # Who comes in
+
+    def check(self, secret: str, client: str) -> TokenView:
+        client = client_of(client)
+        wait = self._failures.wait(client)
+        if wait:
+            raise TooManyFailures(wait)
+        record = self._find(secret)
+        if record is None:
+            self._fail(client, "token_invalid")
+            raise invalid()
+        if record.expires_at is not None and record.expires_at <= self._now():
+            self._fail(client, "token_expired")
+            raise expired()
+        return _view(record)
+
+    def _find(self, secret: str) -> TokenRecord | None:
+        if not is_secret(secret):
+            return None
+        hashed = hash_of(secret)
+        # All of them, so that the time tells nothing of the place.
+        found = [record for record in self._records.values() if is_same(record.hash, hashed)]
+        return found[0] if found else None
+
+    def _fail(self, client: str, code: str) -> None:
+        # Strangers must not fill the log.
+        if not self._failures.are_many:
+            log.warning("access.refused", client=client, code=code)
+        self._failures.note(client)
+
+    # Telling and changing
+
+    def list(self) -> Sequence[TokenView]:
+        records = sorted(self._records.values(), key=lambda record: (record.created_at, record.id))
+        return [_view(record) for record in records]
+
+    async def create(self, name: str, *, days: int | None = None) -> tuple[TokenView, str]:
+        _check(name, days)
+
+        async def work() -> tuple[TokenView, str]:
+            if any(record.name == name for record in self._records.values()):
+                raise TokenExists(name)
+            if len(self._records) >= MOST:
+                raise TokenInvalid("token_too_many", f"there are {MOST} tokens already", "revoke those not in use")
+            secret, now = new_secret(), self._now()
+            record = TokenRecord(new_id(), name, hash_of(secret), now, None if days is None else now + days * _DAY)
+            await self._in_store(self._store.add, record)
+            self._records[record.id] = record
+            log.info("token.created", token=record.id, name=name)
+            return _view(record), secret
+
+        return await self._change(work)
+
+    async def revoke(self, token_id: str) -> None:
+        async def work() -> None:
+            record = self._records.get(token_id)
+            if record is None:
+                raise TokenMissing(token_id)
+            await self._in_store(self._store.remove, token_id)
+            del self._records[token_id]
+            log.info("token.revoked", token=token_id, name=record.name)
+
+        await self._change(work)
+
+    async def _change(self, work: Callable[[], Awaitable[T]]) -> T:
+        """One after the other, and each to its end, also when who has asked for it is gone."""
+
+        async def alone() -> T:
+            async with self._changing:
+                if self._in_doubt:
+                    await self.load()
+                return await work()
+
+        task = asyncio.create_task(alone())
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+        return await asyncio.shield(task)
+
+    async def _in_store(self, act: Callable[[Any], None], subject: object) -> None:
+        try:
+            await asyncio.to_thread(act, subject)
+        except BaseException:
+            self._in_doubt = True
+            raise
+
+
+def _check(name: str, days: int | None) -> None:
+    if not is_token_name(name):
+        shown = re.sub(r"[^ -~]", "?", name[:80])
+        raise TokenInvalid(
+            "token_name_invalid",
+            f"{shown!r} is no name of a token",
+            "give up to 64 characters out of a-z, A-Z, 0-9 and ._@-, with a letter or a digit before all others",
+        )
+    if days is not None and not 1 <= days <= LONGEST_DAYS:
+        raise TokenInvalid(
+            "token_days_invalid",
+            f"a token cannot be good for {days} days",
+            f"give 1 to {LONGEST_DAYS} days, or none for one that is good until it is revoked",
+        )
+
+
+def _view(record: TokenRecord) -> TokenView:
+    return TokenView(record.id, record.name, record.created_at, record.expires_at)

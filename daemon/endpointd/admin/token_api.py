@@ -1,0 +1,48 @@
+"""The part of the API that is about tokens. A token's secret is in one answer alone, that to its making."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from endpointd.access.service import TokenControl
+from endpointd.access.views import TokenView
+from endpointd.admin.json_response import Json
+
+_TOKENS = "/api/v1/tokens"
+
+
+class NewToken(BaseModel):
+    """A token to be made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(description="one word: letters, digits and ._@-")
+    days: int | None = Field(default=None, description="how long it is good; null: until it is revoked")
+
+
+class CreatedToken(BaseModel):
+    """`secret` is told here and never again."""
+
+    token: TokenView
+    secret: str
+
+
+def token_routes(tokens: TokenControl) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(_TOKENS, response_model=list[TokenView], summary="Every token, the oldest first")
+    async def list_tokens() -> Response:
+        return Json([view.as_dict() for view in tokens.list()])
+
+    @router.post(_TOKENS, status_code=201, response_model=CreatedToken, summary="Make a token")
+    async def create_token(wanted: NewToken) -> Response:
+        view, secret = await tokens.create(wanted.name, days=wanted.days)
+        document = {"token": view.as_dict(), "secret": secret}
+        return Json(document, status_code=201, headers={"Cache-Control": "no-store"})
+
+    @router.delete(_TOKENS + "/{token_id}", status_code=204, response_class=Response, summary="Revoke it at once")
+    async def revoke_token(token_id: str) -> Response:
+        await tokens.revoke(token_id)
+        return Response(status_code=204)
+
+    return router
