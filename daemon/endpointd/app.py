@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from endpointd import staging
+from endpointd.access.tokens import opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
 from endpointd.endpoints.book import Book
@@ -52,6 +53,7 @@ LOOK = 1.0
 """Seconds between two looks after the workers."""
 
 FIXED = (
+    "admin_listen",
     "config",
     "database",
     "development",
@@ -113,8 +115,9 @@ class Daemon:
         try:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
-                admin.serve(Services(self._operations, lambda: self._base, endpoints, keys))
-                return await self._run()
+                async with opened_tokens(store.tokens) as tokens:
+                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens))
+                    return await self._run()
         finally:
             await admin.stop()
 

@@ -179,6 +179,11 @@ Listen = Annotated[
     AfterValidator(_check_listen),
     Form("HOST:PORT", "an address such as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one"),
 ]
+OptionalListen = Annotated[
+    str | None,
+    AfterValidator(lambda text: text if text is None else _check_listen(text)),
+    Form("HOST:PORT", "an address such as 127.0.0.1:8081 or [::1]:8081; port 0 takes a free one"),
+]
 PublicUrl = Annotated[
     str | None,
     AfterValidator(_check_public_url),

@@ -38,6 +38,7 @@ from endpointd.setting_types import (
     LogLevelValue,
     Networks,
     Niceness,
+    OptionalListen,
     PublicUrl,
     QueueSize,
     Size,
@@ -165,6 +166,11 @@ class Settings(SharedLimits, BaseSettings):
     )
     admin_group: UserName = Field(
         default=None, description="group whose members may control the daemon, besides the user it runs as"
+    )
+    admin_listen: OptionalListen = Field(
+        default=None,
+        description="address to answer the administration's API on as well, to who has a token; without it nowhere but"
+        " on the socket in the state directory",
     )
     listen: Listen = Field(default="127.0.0.1:8080", description="address to accept HTTP connections on")
     public_url: PublicUrl = Field(

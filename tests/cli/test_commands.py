@@ -64,6 +64,7 @@ EVERY_FLAG = {
     "database": "sqlite:////endpoints.db",
     "secret_key": "k",
     "endpoints_file": "e",
+    "admin_listen": "[::1]:10",
 }
 
 

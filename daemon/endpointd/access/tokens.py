@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -12,6 +13,7 @@ from endpointd.access.errors import TokenExists, TokenInvalid, TokenMissing, Too
 from endpointd.access.failures import Failures, client_of
 from endpointd.access.secret import hash_of, is_same, is_secret, new_secret
 from endpointd.access.views import TokenView
+from endpointd.errors import OperatorError
 from endpointd.store.naming import new_id
 from endpointd.store.token_records import TokenRecord, is_token_name
 
@@ -106,7 +108,7 @@ class Tokens:
             if any(record.name == name for record in self._records.values()):
                 raise TokenExists(name)
             if len(self._records) >= MOST:
-                raise TokenInvalid("token_too_many", f"there are {MOST} tokens already", "revoke those not in use")
+                raise OperatorError("token_too_many", f"there are {MOST} tokens already", "revoke those not in use")
             secret, now = new_secret(), self._now()
             record = TokenRecord(new_id(), name, hash_of(secret), now, None if days is None else now + days * _DAY)
             await self._in_store(self._store.add, record)
@@ -147,6 +149,17 @@ class Tokens:
         except BaseException:
             self._in_doubt = True
             raise
+
+
+@asynccontextmanager
+async def opened_tokens(store: Store) -> AsyncIterator[Tokens]:
+    """Those that are stored. Raises `OperatorError`."""
+    tokens = Tokens(store)
+    try:
+        await tokens.load()
+        yield tokens
+    finally:
+        await tokens.stop()
 
 
 def _check(name: str, days: int | None) -> None:

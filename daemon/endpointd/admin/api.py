@@ -24,6 +24,7 @@ from endpointd.admin.names import id_of
 from endpointd.admin.problems import document_of
 from endpointd.admin.secret_api import secret_routes
 from endpointd.admin.services import Services
+from endpointd.admin.token_api import token_routes
 from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
@@ -34,7 +35,8 @@ MOST_TOLD = 50
 
 NDJSON = "application/x-ndjson"
 _PROBLEM = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
-_PLUGIN = "/api/v1/plugins/{author}/{name}"
+_PLUGINS = "/api/v1/plugins"
+_PLUGIN = _PLUGINS + "/{author}/{name}"
 
 
 class _LogQuery(BaseModel):
@@ -88,6 +90,8 @@ def build_api(
         api.include_router(endpoint_routes(services.endpoints))
     if services.keys is not None:
         api.include_router(secret_routes(services.keys))
+    if services.tokens is not None:
+        api.include_router(token_routes(services.tokens))
     return _Versioned(api, version)
 
 
@@ -122,7 +126,7 @@ def _add_daemon(api: FastAPI, control: Control, describe: Callable[[], DaemonSta
 
 
 def _add_reading(api: FastAPI, control: Control) -> None:
-    @api.get("/api/v1/plugins", response_model=list[PluginStatus], summary="Every folder of the plugins directory")
+    @api.get(_PLUGINS, response_model=list[PluginStatus], summary="Every folder of the plugins directory")
     async def plugins() -> Response:
         return Json([status.as_dict() for status in control.statuses()])
 
@@ -175,7 +179,7 @@ def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
     body = {"requestBody": {"required": True, "content": {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}}
 
     @api.post(
-        "/api/v1/plugins",
+        _PLUGINS,
         status_code=201,
         response_model=PluginStatus,
         openapi_extra=body,

@@ -33,6 +33,7 @@ CHANGE = 120.0
 """Seconds to change an endpoint: the database has its own clocks, and other changes may come before."""
 
 _ENDPOINTS = "/api/v1/endpoints"
+_TOKENS = "/api/v1/tokens"
 _CHUNK = 256 * 1024
 _BASE = "http://endpointd"
 
@@ -135,6 +136,17 @@ class Client:
 
     def rotate_secrets(self) -> Any:  # noqa: ANN401
         return self._ask("POST", "/api/v1/secrets/rotate", timeout=_patient(ACTION))
+
+    # Tokens
+
+    def tokens(self) -> Any:  # noqa: ANN401
+        return self._ask("GET", _TOKENS)
+
+    def create_token(self, name: str, days: int | None) -> Any:  # noqa: ANN401
+        return self._ask("POST", _TOKENS, json={"name": name, "days": days}, timeout=_patient(CHANGE))
+
+    def revoke_token(self, token_id: str) -> None:
+        self._ask("DELETE", f"{_TOKENS}/{token_id}", timeout=_patient(CHANGE))
 
     def _ask(self, method: str, path: str, **details: Any) -> Any:  # noqa: ANN401
         with self._translated():

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from endpointd.access.views import TokenView
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.journal import Entry
 from endpointd.status import PluginStatus
@@ -91,6 +92,12 @@ def read_entry(document: object) -> Entry:
 def read_endpoint(document: object) -> EndpointView:
     """As `read_plugin`."""
     view: EndpointView = _reader(EndpointView).validate_python(document)
+    return view
+
+
+def read_token(document: object) -> TokenView:
+    """As `read_plugin`."""
+    view: TokenView = _reader(TokenView).validate_python(document)
     return view
 
 

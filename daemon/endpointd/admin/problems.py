@@ -12,6 +12,11 @@ from endpointd.manifest.values import Fault
 _STATUS = {
     "plugin_unknown": 404,
     "endpoint_unknown": 404,
+    "token_unknown": 404,
+    "token_missing": 401,
+    "token_invalid": 401,
+    "token_expired": 401,
+    "access_limited": 429,
     "archive_too_large": 413,
     "request_too_large": 413,
     "request_stalled": 408,

@@ -12,6 +12,7 @@ from endpointd import __version__
 from endpointd.admin import sockets
 from endpointd.admin.documents import DaemonStatus
 from endpointd.admin.followers import Followers
+from endpointd.admin.network import NetworkServer
 from endpointd.admin.services import Services
 from endpointd.settings import Settings
 
@@ -24,19 +25,25 @@ class AdminServer:
     thread while the plugins' workers start: the socket is there at once, and who connects early waits."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the state directory, and listen there. Raises `OperatorError`: it is another daemon's, or the group
-        cannot have it."""
+        """Take the state directory, and listen there and wherever else it is asked for. Raises `OperatorError`: it is
+        another daemon's, the group cannot have it, or the address is taken."""
         self._state = settings.state.absolute()
         self._lock = sockets.StateLock(self._state)
+        self._network: NetworkServer | None = None
         try:
+            if settings.admin_listen is not None:
+                self._network = NetworkServer(settings.admin_listen, settings, GRACE)
             self._listener = sockets.listen(self._state, settings.admin_group)
         except BaseException:
+            if self._network is not None:
+                self._network.close()
             self._lock.release()
             raise
         self._followers = Followers()
         self._serving: asyncio.Task[uvicorn.Server] | None = None
 
     def serve(self, services: Services) -> None:
+        """Over the network only with `tokens`."""
         describe = _Describer(services, self._state)
         self._serving = asyncio.create_task(self._serve(services, describe))
 
@@ -46,8 +53,10 @@ class AdminServer:
         try:
             if self._serving is not None:
                 server = await self._serving
-                await server.shutdown()
+                await asyncio.gather(server.shutdown(), *([self._network.stop()] if self._network else []))
         finally:
+            if self._network is not None:
+                self._network.close()
             self._listener.close()
             sockets.remove(self._state)
             self._lock.release()
@@ -73,6 +82,8 @@ class AdminServer:
         server.lifespan = config.lifespan_class(config)
         # Not `serve`, whose loop wakes the daemon ten times a second to look after dates and signals.
         await server.startup(sockets=[self._listener])
+        if self._network is not None and services.tokens is not None:
+            await self._network.serve(app, services.tokens)
         return server
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from endpointd.access.service import TokenControl
 from endpointd.admin.control import Control
 from endpointd.endpoints.secret_keys import KeyControl
 from endpointd.endpoints.service import EndpointControl
@@ -16,3 +17,4 @@ class Services:
     base_url: Callable[[], str]
     endpoints: EndpointControl | None = None
     keys: KeyControl | None = None
+    tokens: TokenControl | None = None

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from endpointd.access.service import TokenControl
 from endpointd.access.views import TokenView
+from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.json_response import Json
 
 _TOKENS = "/api/v1/tokens"
@@ -28,7 +29,7 @@ class CreatedToken(BaseModel):
 
 
 def token_routes(tokens: TokenControl) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(route_class=BoundedRoute)
 
     @router.get(_TOKENS, response_model=list[TokenView], summary="Every token, the oldest first")
     async def list_tokens() -> Response:

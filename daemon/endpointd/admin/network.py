@@ -1,0 +1,103 @@
+"""Serves the administration on a TCP address too, to who shows a token; everything else is refused unread.
+
+The connections are held to the clocks and limits that those of the plugins' clients have.
+"""
+
+import socket
+from collections.abc import Sequence
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+import structlog
+import uvicorn
+
+from endpointd.access.service import TokenControl
+from endpointd.errors import OperatorError
+from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.http import ClientProtocol, HttpLimits
+from endpointd.gateway.server import HttpServer, bind
+from endpointd.setting_types import split_listen
+from endpointd.settings import Settings
+
+CONNECTIONS = 128
+"""Open at once. Operators are few."""
+
+log = structlog.get_logger()
+
+
+class NetworkServer:
+    """Made before it is known what is to be served; who connects early waits."""
+
+    def __init__(self, address: str, settings: Settings, grace: int) -> None:
+        """`grace`: seconds that calls have to be answered at the end. Raises `OperatorError`."""
+        self._listener = _listen(address)
+        self._settings = settings
+        self._grace = grace
+        self._clocks = Clocks()
+        self._server: HttpServer | None = None
+
+    async def serve(self, app: Any, tokens: TokenControl, open: Sequence[str] = ()) -> None:  # noqa: A002, ANN401
+        """Needs a token for all of `app` but the paths that are `open`, which have a door of their own."""
+        from endpointd.admin.gatekeeper import Gatekeeper
+
+        config = self._configured(Gatekeeper(app, tokens, open))
+        config.load()
+        server = self._server = HttpServer(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[self._listener])
+        self._tell()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.shutdown()
+        self._clocks.stop()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _configured(self, app: Any) -> uvicorn.Config:  # noqa: ANN401
+        settings = self._settings
+        limits = HttpLimits(
+            settings.limit_uri, settings.limit_header, CONNECTIONS, settings.clock_header, settings.clock_client_idle
+        )
+        # Behind a proxy everybody would have its address, and one could shut out all.
+        proxies = [str(network) for network in settings.trusted_proxies]
+        return uvicorn.Config(
+            app,
+            http=partial(ClientProtocol, limits, self._clocks),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=False,
+            log_config=None,
+            log_level="error",
+            server_header=False,
+            date_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
+            timeout_keep_alive=settings.clock_keep_alive,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=self._grace,
+        )
+
+    def _tell(self) -> None:
+        host, port = self._listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        log.info("admin.listening", url=url)
+        if not ip_address(host.partition("%")[0]).is_loopback:
+            log.warning(
+                "admin.unencrypted",
+                url=url,
+                remedy="tokens go in clear here: let admin_listen be a loopback address, with a TLS proxy before it",
+            )
+
+
+def _listen(address: str) -> socket.socket:
+    try:
+        return bind(*split_listen(address))
+    except OSError as error:
+        raise OperatorError(
+            "admin_listen_failed",
+            f"cannot listen on {address} for the administration: {error.strerror or error}",
+            "end what uses the address, or name another one with --admin-listen",
+        ) from error
