@@ -35,8 +35,8 @@ HOST_LAYERS = [
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
     "supervisor.cgroup_rules supervisor.rules",
-    "catalog endpoints store.records store.token_records access.errors access.failures access.secret"
-    " access.views filesystems leftout routing settling",
+    "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
+    " access.secret access.views filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
@@ -93,7 +93,7 @@ PURE = {
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
-    " access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
+    " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])

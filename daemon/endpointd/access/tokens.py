@@ -11,16 +11,13 @@ import structlog
 
 from endpointd.access.errors import TokenExists, TokenInvalid, TokenMissing, TooManyFailures, expired, invalid
 from endpointd.access.failures import Failures, client_of
+from endpointd.access.limits import LONGEST_DAYS, MOST
 from endpointd.access.secret import hash_of, is_same, is_secret, new_secret
 from endpointd.access.views import TokenView
 from endpointd.errors import OperatorError
 from endpointd.store.naming import new_id
 from endpointd.store.token_records import TokenRecord, is_token_name
 
-MOST = 1000
-"""Tokens that there may be: every check compares with all of them."""
-
-LONGEST_DAYS = 3650
 _DAY = 86_400.0
 
 T = TypeVar("T")

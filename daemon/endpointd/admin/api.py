@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.control import Control
+from endpointd.admin.description import mend_description
 from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Reloaded, Rollback
 from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.followers import Followers
@@ -34,7 +35,21 @@ MOST_TOLD = 50
 """Of the things that are wrong with the form of one request."""
 
 NDJSON = "application/x-ndjson"
-_PROBLEM = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "content": {"application/problem+json": {}}, "description": description}
+    for status, description in {
+        400: "The request is wrong, and trying again cannot help",
+        401: "There is no token, or none that is good; over the network alone",
+        404: "There is no such plugin, endpoint or token",
+        408: "The rest of the request did not come in time",
+        409: "It cannot be done as things are",
+        413: "The request is too large",
+        415: "The request is of the wrong type",
+        422: "The request is not as described here",
+        429: "Too many wrong tokens; over the network alone",
+        500: "The daemon has a fault of its own",
+    }.items()
+}
 _PLUGINS = "/api/v1/plugins"
 _PLUGIN = _PLUGINS + "/{author}/{name}"
 
@@ -76,10 +91,11 @@ def build_api(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
+        responses=_PROBLEMS,
         default_response_class=Json,
     )
     api.router.route_class = BoundedRoute
+    mend_description(api)
     _add_errors(api)
     _add_daemon(api, control, describe)
     _add_reading(api, control)

@@ -4,10 +4,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from endpointd.access.limits import LONGEST_DAYS
 from endpointd.access.service import TokenControl
 from endpointd.access.views import TokenView
 from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.json_response import Json
+from endpointd.store.token_records import TOKEN_NAME
 
 _TOKENS = "/api/v1/tokens"
 
@@ -17,8 +19,15 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(description="one word: letters, digits and ._@-")
-    days: int | None = Field(default=None, description="how long it is good; null: until it is revoked")
+    # Described here and checked by the tokens themselves, whose errors say more.
+    name: str = Field(
+        description="one word: letters, digits and ._@-", json_schema_extra={"pattern": f"^{TOKEN_NAME.pattern}$"}
+    )
+    days: int | None = Field(
+        default=None,
+        description="how long it is good; null: until it is revoked",
+        json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1, "maximum": LONGEST_DAYS}, {"type": "null"}]},
+    )
 
 
 class CreatedToken(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class TokenRecord:
 
 def is_token_name(name: str) -> bool:
     """Whether it is one word that can be written in every shell as it is."""
-    return _NAME.fullmatch(name) is not None
+    return TOKEN_NAME.fullmatch(name) is not None
