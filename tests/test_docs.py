@@ -133,8 +133,14 @@ FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": 
 FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
 COMMAND |= {"HookIdTaken": at(0), "EndpointUnknown": at(0), "EndpointExists": at(0)}
+COMMAND |= {"AccessRefused": at(0), "TokenInvalid": at(0), "TokenNameTaken": at(0), "TokenUnknown": at(0)}
 
-ERRORS = (HOST / "errors.py", HOST / "endpoints" / "errors.py", HOST / "endpoints" / "declaration.py")
+ERRORS = (
+    HOST / "errors.py",
+    HOST / "access" / "errors.py",
+    HOST / "endpoints" / "errors.py",
+    HOST / "endpoints" / "declaration.py",
+)
 """Where the codes of errors are in the errors' own classes."""
 
 # Expressions that hold a code which is written out elsewhere.

@@ -160,7 +160,7 @@ def test_an_operation_answers_as_described(api: Api, method: str, path: str) -> 
         _ask(api, operation.as_strategy(negative), examples)
 
 
-def _ask(api: Api, cases: st.SearchStrategy[Case], examples: int) -> set[int]:
+def _ask(api: Api, cases: st.SearchStrategy[Case[Any]], examples: int) -> set[int]:
     """The statuses of the answers."""
     statuses = set()
 
@@ -172,7 +172,7 @@ def _ask(api: Api, cases: st.SearchStrategy[Case], examples: int) -> set[int]:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: Case) -> None:
+    def ask(case: Case[Any]) -> None:
         if case.path.endswith("/log"):
             # A log that is followed has no end.
             case.query = {**(case.query or {}), "follow": "false"}

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self, TypeVar
 
 import uvloop
 
+from endpointd.access.service import TokenControl
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
 from endpointd.endpoints.service import EndpointControl
@@ -122,9 +123,15 @@ class AdminHost:
     """An event loop in a thread, with the real server on the socket of `state`."""
 
     def __init__(
-        self, state: Path, control: FakeControl, endpoints: EndpointControl | None = None, **settings: object
+        self,
+        state: Path,
+        control: FakeControl,
+        endpoints: EndpointControl | None = None,
+        tokens: TokenControl | None = None,
+        **settings: object,
     ) -> None:
         self.state = state
+        self._tokens = tokens
         self.control = control
         self.endpoints = endpoints
         self._settings = Settings.model_validate({"state": state, **settings})
@@ -136,7 +143,7 @@ class AdminHost:
         self._thread.start()
         try:
             self._server = AdminServer(self._settings)
-            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints)
+            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints, tokens=self._tokens)
             self.do(partial(self._server.serve, services))
         except OperatorError:
             self._end()
@@ -148,6 +155,11 @@ class AdminHost:
     ) -> None:
         self.stop()
         self._end()
+
+    def wait_until_served(self) -> None:
+        assert self._server is not None
+        assert self._server._serving is not None
+        self._wait(asyncio.wait_for(self._server._serving, 20))
 
     def stop(self) -> None:
         """End the server. Once more does nothing."""

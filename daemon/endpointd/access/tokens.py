@@ -71,10 +71,10 @@ class Tokens:
             raise TooManyFailures(wait)
         record = self._find(secret)
         if record is None:
-            self._fail(client, "token_invalid")
+            self._note(client, "token_invalid")
             raise invalid()
         if record.expires_at is not None and record.expires_at <= self._now():
-            self._fail(client, "token_expired")
+            self._note(client, "token_expired")
             raise expired()
         return _view(record)
 
@@ -86,7 +86,7 @@ class Tokens:
         found = [record for record in self._records.values() if is_same(record.hash, hashed)]
         return found[0] if found else None
 
-    def _fail(self, client: str, code: str) -> None:
+    def _note(self, client: str, code: str) -> None:
         # Strangers must not fill the log.
         if not self._failures.are_many:
             log.warning("access.refused", client=client, code=code)
