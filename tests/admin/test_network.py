@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -63,7 +64,7 @@ def start(tmp_path: Path, tokens: FakeTokens) -> Iterator[Start]:
     begun: list[AdminHost | httpx.Client] = []
 
     def begin(control: FakeControl | None = None, **settings: object) -> httpx.Client:
-        given = {"admin_listen": "127.0.0.1:0"} | settings
+        given: dict[str, Any] = {"admin_listen": "127.0.0.1:0"} | settings
         state = tmp_path / str(len(begun))
         state.mkdir()
         host = AdminHost(state, control or FakeControl(NEKO), tokens=tokens, **given)
