@@ -174,10 +174,13 @@ def test_a_pipe_that_nobody_writes_to_is_a_fault_and_not_waited_for(place: Place
     pipe.unlink()
     os.mkfifo(pipe)
 
-    async def scenario() -> None:
-        await place.looks()
+    def put() -> None:
         pipe.unlink()
         pipe.write_text(ONE if which == "file" else "secret")
+
+    async def scenario() -> None:
+        await place.looks()
+        put()
         await place.comes(lambda: place.tokens == ["secret"])
 
     follow(scenario)
