@@ -153,6 +153,13 @@ def test_a_secret_on_the_command_line_is_warned_of(shell: Shell) -> None:
     assert "hush-hush" not in outcome.stderr + outcome.stdout
 
 
+@pytest.mark.parametrize("option", [("--name", "\udcff"), ("--name", "x", "--set", "greeting=\udcff")])
+def test_what_is_not_utf_8_is_refused(shell: Shell, tmp_path: Path, option: tuple[str, ...]) -> None:
+    told = shell.refused("endpoint", "create", "teller", "--set-file", f"token={tmp_path / 'token'}", *option)
+    assert "text_encoding" in told
+    assert "Traceback" not in told
+
+
 DECLARED = """
 endpoints:
   - plugin: test/teller
@@ -208,6 +215,48 @@ def test_the_key_is_changed_while_endpoints_answer(shell: Shell, made: Any) -> N
     assert "sealed with a new key" in shell.lines("secrets", "rotate")[0]
 
 
+@dataclass
+class Quiet:
+    """A state directory whose daemon has ended, and what else that needs to start again."""
+
+    state: Path
+    plugins: Path
+    made: Any
+
+
+@pytest.fixture
+def quiet(run: Run, start_daemon: DaemonStarter, tmp_path: Path) -> Quiet:
+    state, token = tmp_path / "quiet", tmp_path / "secret"
+    token.write_text(SECRET)
+    routes = [("GET", "/", "tells.py")]
+    write_plugin(tmp_path / "plugins", "teller", {"tells.py": TELLS}, routes, {one["name"]: one for one in SETTINGS})
+    daemon = start_daemon(tmp_path / "plugins", state=state)
+    create = ("endpoint", "create", "teller", "--name", "One", "--set-file", f"token={token}", "--json")
+    made = run(*create, ENDPOINTD_STATE=str(state))
+    assert made.returncode == 0, made.stderr
+    daemon.stop()
+    return Quiet(state, tmp_path / "plugins", json.loads(made.stdout))
+
+
+def test_the_key_is_changed_where_no_daemon_runs(run: Run, start_daemon: DaemonStarter, quiet: Quiet) -> None:
+    key = (quiet.state / "secret.key").read_bytes()
+    done = run("secrets", "rotate", "--json", "--state", quiet.state)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"endpoints": 1, "key_file": str(quiet.state / "secret.key")}
+    assert (quiet.state / "secret.key").read_bytes() != key
+    daemon = start_daemon(quiet.plugins, state=quiet.state)
+    assert json.loads(ask(daemon.url, f"/e/{quiet.made['hook_id']}/").body)["token"] == SECRET
+
+
+def test_no_key_and_no_database_is_made_where_there_is_none(run: Run, quiet: Quiet, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "daemon_absent" in run("secrets", "rotate", "--state", tmp_path / "empty").stderr
+    assert list((tmp_path / "empty").iterdir()) == []
+    (quiet.state / "secret.key").unlink()
+    assert "secret_key_missing" in run("secrets", "rotate", "--state", quiet.state).stderr
+    assert not (quiet.state / "secret.key").exists()
+
+
 class Terminal:
     """A command at a terminal, and somebody who types."""
 
@@ -226,9 +275,9 @@ class Terminal:
         )
         os.close(theirs)
 
-    def wait_for(self, text: str, seconds: float = 30.0) -> None:
+    def wait_for(self, text: str, seconds: float = 30.0, times: int = 1) -> None:
         ends = time.monotonic() + seconds
-        while text not in self.shown:
+        while self.shown.count(text) < times:
             assert time.monotonic() < ends, self.shown
             self._read()
 
@@ -262,6 +311,20 @@ def test_at_a_terminal_what_is_missing_is_asked_for_and_secrets_are_not_shown(sh
     hook_id = re.search(r"hook id +(\w+)", terminal.shown)
     assert hook_id is not None
     assert shell.told(hook_id[1]) == {"token": SECRET, "greeting": "Hello", "loud": False}
+
+
+def test_at_a_terminal_a_name_that_is_refused_is_asked_for_again_alone(shell: Shell) -> None:
+    terminal = Terminal(shell, "endpoint", "create", "teller")
+    terminal.wait_for("Name: ")
+    terminal.type("x" * 300)
+    terminal.wait_for("Bot token (not shown): ")
+    terminal.type(SECRET)
+    terminal.wait_for("Name: ", times=2)
+    terminal.type("Short")
+    assert terminal.finish() == 0
+    assert terminal.shown.count("(not shown)") == 1
+    (made,) = shell.document("endpoint", "list")
+    assert (made["name"], shell.told(made["hook_id"])["token"]) == ("Short", SECRET)
 
 
 def test_at_a_terminal_a_deletion_is_confirmed(shell: Shell, made: Any) -> None:  # noqa: ANN401

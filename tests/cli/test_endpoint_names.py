@@ -25,6 +25,7 @@ ALL = [ONE, TWO, OTHER, NAMESAKE]
         ("Page", TWO),
         ("acme/other:Bot", OTHER),
         ("acme/greeter:Bot", ONE),
+        ("other:Bot", OTHER),
         ("id4", NAMESAKE),
     ],
 )

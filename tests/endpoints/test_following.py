@@ -168,6 +168,26 @@ def test_a_file_that_vanishes_changes_nothing(place: Place, follow: Follow) -> N
     follow(scenario)
 
 
+@pytest.mark.parametrize("which", ["file", "token"])
+def test_a_pipe_that_nobody_writes_to_is_a_fault_and_not_waited_for(place: Place, follow: Follow, which: str) -> None:
+    pipe: Path = getattr(place, which)
+    pipe.unlink()
+    os.mkfifo(pipe)
+
+    def put() -> None:
+        pipe.unlink()
+        pipe.write_text(ONE if which == "file" else "secret")
+
+    async def scenario() -> None:
+        await place.looks()
+        put()
+        await place.comes(lambda: place.tokens == ["secret"])
+
+    follow(scenario)
+    assert place.told == ["endpoints.refused", "endpoints.applied"]
+    assert "it is no file" in str(place.events[0]["faults"])
+
+
 def test_a_store_that_fails_is_tried_again(place: Place, follow: Follow) -> None:
     place.registry.error = OperatorError("database_busy", "somebody holds it", "wait")
 

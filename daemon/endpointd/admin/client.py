@@ -21,7 +21,7 @@ from endpointd.admin.documents import VERSION_HEADER
 from endpointd.admin.names import path_of
 from endpointd.admin.problems import error_of
 from endpointd.admin.sockets import SOCKET, OpenFolder
-from endpointd.errors import OperatorError
+from endpointd.errors import OperatorError, UsageError
 
 ANSWER = 10.0
 """Seconds that the daemon has to tell of something."""
@@ -164,6 +164,11 @@ class Client:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeEncodeError:
+            # It has in it what was given, which may be a secret.
+            raise UsageError(
+                "text_encoding", "something that was given is not UTF-8", "give it as UTF-8, or from a file"
+            ) from None
         except httpx.TimeoutException as error:
             raise _silent(self._state) from error
         except httpx.TransportError as error:

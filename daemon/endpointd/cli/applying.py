@@ -19,7 +19,7 @@ from endpointd.manifest.findings import one_line
 
 def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None:
     """The environment variables and files that it refers to are those of whoever calls. Raises `DeclarationInvalid`."""
-    declaration = load(file, os.environ)
+    declaration = load(file, os.environ, waits=True)
     body = {"endpoints": [asdict(one) for one in declaration.endpoints]}
     try:
         document = client.apply_endpoints(body, dry_run=dry_run)

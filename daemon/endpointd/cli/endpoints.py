@@ -14,12 +14,12 @@ from endpointd.cli.endpoint_views import print_endpoint, print_endpoints, print_
 from endpointd.cli.output import print_json, report_warning, stdout
 from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
 from endpointd.endpoints.errors import EndpointInvalid
-from endpointd.endpoints.resolving import Unavailable, text_of_file
+from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
 from endpointd.endpoints.values import LARGEST
 from endpointd.endpoints.views import EndpointView, SettingView
 from endpointd.errors import UsageError
-from endpointd.manifest.values import Fault
 
+_NAME = "name"
 _SETTINGS = "settings."
 
 
@@ -70,16 +70,19 @@ def create(
         settings |= ask_settings([one for one in declared if _is_missing(one, settings)])
     if name is None:
         raise UsageError("name_missing", "the endpoint has no name", "give it one with --name")
-    wanted = {"plugin": plugin_id, "name": name, "hook_id": hook_id, "enabled": enabled}
+    wanted: dict[str, Any] = {"plugin": plugin_id, "name": name, "hook_id": hook_id, "enabled": enabled}
     while True:
         try:
             _show(client, client.create_endpoint(wanted | {"settings": settings}), json=json)
             return
         except EndpointInvalid as error:
-            faulty = _askable(error.faults, declared) if can_ask() else []
-            if not faulty:
+            keys = {fault.key for fault in error.faults}
+            faulty = [one for one in declared if f"{_SETTINGS}{one.name}" in keys]
+            if not can_ask() or keys - {_NAME, *(f"{_SETTINGS}{one.name}" for one in faulty)}:
                 raise
             show_faults(error.faults)
+            if _NAME in keys:
+                wanted["name"] = ask_name()
             settings |= ask_settings(faulty)
 
 
@@ -148,15 +151,6 @@ def _is_missing(setting: SettingView, settings: dict[str, Any]) -> bool:
     return setting.required and setting.default is None and settings.get(setting.name) is None
 
 
-def _askable(faults: Sequence[Fault], declared: Sequence[SettingView]) -> list[SettingView]:
-    """The settings that the faults are about; nothing when one is about something that is not asked for."""
-    names = {fault.key.removeprefix(_SETTINGS) for fault in faults}
-    known = {setting.name for setting in declared}
-    if not all(fault.key.startswith(_SETTINGS) for fault in faults) or not names <= known:
-        return []
-    return [setting for setting in declared if setting.name in names]
-
-
 def _warn_of_secrets(given: Assignments, declared: Sequence[SettingView]) -> None:
     for name in shown_secrets(given, declared):
         report_warning(
@@ -167,10 +161,9 @@ def _warn_of_secrets(given: Assignments, declared: Sequence[SettingView]) -> Non
 
 def _read_file(name: str) -> str:
     """UsageError: it cannot be read."""
-    if name == "-":
-        text = sys.stdin.read(LARGEST + 1)
-        return text.removesuffix("\n")
     try:
+        if name == "-":
+            return text_of(sys.stdin.buffer.read(LARGEST + 1), "what standard input gives")
         return text_of_file(Path.cwd(), name, waits=True)
     except Unavailable as error:
         code, message, remedy = error.finding

@@ -14,17 +14,24 @@ def _before_any_command() -> None:
 
 @application.command()
 def rotate(state: State = None, config: Config = None, json: Json = False) -> None:
-    """Seal all secrets with a new key, and drop the old one. Endpoints go on meanwhile."""
-    from endpointd.cli import control
-    from endpointd.cli.output import print_json, stdout
+    """Seal all secrets with a new key, and drop the old one. Endpoints go on meanwhile.
 
-    with control.connected(state, config) as client:
-        done = client.rotate_secrets()
+    It is done by the daemon, or here when none runs.
+    """
+    from endpointd.cli.humane import plural
+    from endpointd.cli.output import print_json, stdout
+    from endpointd.cli.rotating import rotate_secrets
+
+    done = rotate_secrets(state, config)
     if json:
         print_json(done)
         return
-    stdout().print(f"The secrets of {done['endpoints']} endpoints are sealed with a new key.", soft_wrap=True)
-    stdout().print(f"Keep a copy of {done['key_file']}; those of before open nothing any more.", soft_wrap=True)
+    lines = (
+        f"The secrets of {plural(done['endpoints'], 'endpoint')} are sealed with a new key.",
+        f"Keep a copy of {done['key_file']}; the old key opens only copies of the database from before.",
+    )
+    for line in lines:
+        stdout().print(line, soft_wrap=True)
 
 
 def add_to(parent: typer.Typer) -> None:

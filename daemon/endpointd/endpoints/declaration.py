@@ -6,7 +6,7 @@ from pathlib import Path
 
 from endpointd.endpoints.declared import Declared, DeclaredFile, Reference, read_declared
 from endpointd.endpoints.errors import EndpointInvalid
-from endpointd.endpoints.resolving import resolve
+from endpointd.endpoints.resolving import read_at_most, resolve
 from endpointd.errors import UsageError
 from endpointd.manifest.findings import Finding, Severity
 
@@ -51,10 +51,10 @@ class Declaration:
         return self.lines.get(key)
 
 
-def load(path: Path, environment: Mapping[str, str]) -> Declaration:
-    """Blocking. Raises `DeclarationInvalid`."""
+def load(path: Path, environment: Mapping[str, str], *, waits: bool = False) -> Declaration:
+    """Blocking. A file that is a pipe is read only by who `waits` for its end. Raises `DeclarationInvalid`."""
     file = str(path)
-    read = read_declared(_content(path), file)
+    read = read_declared(_content(path, waits), file)
     if read.errors:
         raise DeclarationInvalid(read.errors)
     folder = path.parent
@@ -64,12 +64,11 @@ def load(path: Path, environment: Mapping[str, str]) -> Declaration:
     return Declaration(file, endpoints, read.lines, tuple(folder / name for name in _files(read)))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, waits: bool) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        reason = f"the file cannot be read: {error.strerror}"
+        data = read_at_most(LARGEST_FILE, path, waits=waits)
+    except (OSError, ValueError) as error:
+        reason = f"the file cannot be read: {getattr(error, 'strerror', None) or 'it is no file'}"
         raise DeclarationInvalid([_about(path, "endpoints_unreadable", reason, "put it there, readable")]) from error
     if len(data) > LARGEST_FILE:
         reason = f"the file has more than {LARGEST_FILE} bytes"

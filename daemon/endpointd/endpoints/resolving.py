@@ -68,29 +68,32 @@ def text_of_file(folder: Path, name: str, *, waits: bool = False) -> str:
     """The text of the file, without the line break that editors put behind the last line. Raises `Unavailable`. What is
     no file, such as a pipe, is read only by who `waits` for its end."""
     try:
-        data = _read(folder / name, waits=waits)
+        data = read_at_most(LARGEST, folder / name, waits=waits)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no file"
         remedy = "name one that can be read where this is applied"
         raise Unavailable("reference_unreadable", f"the file {shown(name)} cannot be read: {reason}", remedy) from None
+    return text_of(data, f"the file {shown(name)}")
+
+
+def text_of(data: bytes, what: str) -> str:
+    """As `text_of_file`, of what was read already."""
     if len(data) > LARGEST:
-        raise Unavailable(
-            "reference_too_large", f"the file {shown(name)} has more than {LARGEST} bytes", "name another one"
-        )
+        raise Unavailable("reference_too_large", f"{what} has more than {LARGEST} bytes", "give less")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unavailable("reference_encoding", f"the file {shown(name)} is not UTF-8", "save it as UTF-8") from None
+        raise Unavailable("reference_encoding", f"{what} is not UTF-8", "save it as UTF-8") from None
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def _read(path: Path, *, waits: bool) -> bytes:
-    """As much as tells whether it is too large. Raises `OSError`, and `ValueError` for what is no file."""
+def read_at_most(most: int, path: Path, *, waits: bool) -> bytes:
+    """One byte more, if there is more. Raises `OSError`, and `ValueError` for what is no file."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if waits else os.O_NONBLOCK))
     try:
         if not waits and not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ValueError("no regular file")
         with open(fd, "rb", closefd=False) as file:
-            return file.read(LARGEST + 1)
+            return file.read(most + 1)
     finally:
         os.close(fd)

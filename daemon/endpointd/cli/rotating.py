@@ -1,0 +1,82 @@
+"""`endpointd secrets rotate`: has the running daemon change the key, or changes it itself where none runs."""
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+from endpointd.admin.location import find_state
+from endpointd.admin.sockets import StateLock
+from endpointd.cli.configuration import load
+from endpointd.cli.control import connected
+from endpointd.endpoints.secret_keys import Rotated
+from endpointd.errors import OperatorError
+from endpointd.settings import Settings
+from endpointd.storage import DATABASE, key_file, key_rotation, open_store
+
+
+def rotate_secrets(state: Path | None, config: Path | None) -> Any:  # noqa: ANN401 - JSON
+    """The API's document, whoever did it. Raises `OperatorError`."""
+    try:
+        with connected(state, config) as client:
+            return client.rotate_secrets()
+    except OperatorError as error:
+        if error.code != "daemon_absent":
+            raise
+        settings = _settings(state, config)
+        if not _has_database(settings):
+            raise
+    return _rotate_here(settings).as_dict()
+
+
+def _settings(state: Path | None, config: Path | None) -> Settings:
+    """Those of the daemon that is meant, as far as a command can know them."""
+    flags = {"state": find_state(state, config)} | ({} if config is None else {"config": config})
+    return load(flags).settings
+
+
+def _has_database(settings: Settings) -> bool:
+    """None is to be made by this."""
+    return settings.state.is_dir() and (settings.database is not None or (settings.state / DATABASE).exists())
+
+
+def _rotate_here(settings: Settings) -> Rotated:
+    file = key_file(settings)
+    _expect_owner(settings.state)
+    if file.path.exists():
+        _expect_owner(file.path)
+    lock = StateLock(settings.state.absolute())
+    try:
+        if file.read() is None:
+            raise OperatorError(
+                "secret_key_missing",
+                f"the key file {file.path} is not there",
+                "name the daemon's with --config or ENDPOINTD_SECRET_KEY, or start the daemon and try again",
+            )
+        store = open_store(settings)
+        try:
+            rotate, path = key_rotation(settings, store)
+            return Rotated(rotate(), path)
+        finally:
+            store.close()
+    finally:
+        lock.release()
+
+
+def _expect_owner(path: Path) -> None:
+    """What somebody else writes, even root, would be theirs, and the daemon could not read its own key any more."""
+    try:
+        owner = path.stat().st_uid
+    except OSError as error:
+        raise OperatorError(
+            "state_unusable", f"{path} cannot be used: {error.strerror}", "name another one with --state"
+        ) from error
+    if owner != os.geteuid():
+        raise OperatorError("state_foreign", f"{path} is another user's", f"do it as the user {_called(owner)}")
+
+
+def _called(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
