@@ -265,6 +265,7 @@ def test_the_book_asks_again_when_the_plugin_or_the_endpoint_is_another_one(plug
     assert [unpack_value(one.settings)["token"] for one in book.endpoints_of(plugin)] == ["x"]
     book.put(replace(made, settings={"token": "y"}))
     assert [unpack_value(one.settings)["token"] for one in book.endpoints_of(plugin)] == ["y"]
+    assert [fault.key for fault in book.faults(replace(made, settings={}), plugin)] == ["settings.token"]
     stricter = Setting("zone", SettingType.TEXT_INPUT, required=True)
     newer = replace(plugin, groups=(*plugin.groups, Group("more.yaml", (stricter,))))
     assert book.endpoints_of(newer) == []
