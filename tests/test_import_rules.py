@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"endpointd": "daemon", "endpointd_wire": "worker", "endpointd_worker": "worker"}
 SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 
-WIRE_LAYERS = ["errors messages", "frames states", "connection"]
+WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"]
 
 WORKER_LAYERS = [
     "confine slowness stdio streams texts tracebacks",
@@ -83,7 +83,7 @@ HOST_LAYERS = [
 LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "endpointd": HOST_LAYERS}
 
 PURE = {
-    "endpointd_wire": "errors messages frames states connection",
+    "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
     " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from endpointd_wire.connection import CREDIT_STEP, Connection
+from endpointd_wire.connection import Connection
+from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
 
