@@ -19,6 +19,7 @@ WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"
 
 WORKER_LAYERS = [
     "confine slowness stdio streams texts tracebacks",
+    "calls",
     "answer body link loader",
     "environ logs pool",
     "invoke",
