@@ -35,20 +35,24 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
-    "supervisor.cgroup_rules supervisor.rules",
+    "supervisor.cgroup_rules supervisor.rules sessions.caller sessions.errors",
+    "sessions.backends sessions.permissions",
     "catalog endpoints store.records filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
     "endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
+    "sessions.calls",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
-    " sealing.keyring store.errors store.naming store.schema store.faults",
+    " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "endpoints.declaration endpoints.drafts",
     "endpoints.following endpoints.registry",
     "digest sealing.keyfile store.documents store.engines store.migrations.*",
+    "sessions.storage",
+    "sessions.dispatch",
     "store.inspection",
     "store.key_table store.migrating",
-    "store.endpoint_store",
+    "store.endpoint_store store.value_store",
     "store.rotation",
     "storage",
     "plugin_paths releases staging",
@@ -92,7 +96,8 @@ PURE = {
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records endpoints.declared endpoints.errors endpoints.values"
-    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service",
+    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
+    " sessions.backends sessions.caller sessions.errors sessions.permissions",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 
@@ -157,7 +162,7 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"supervisor", "gateway", "sealing", "store"}
+NAMESPACES = {"supervisor", "gateway", "sealing", "sessions", "store"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]
