@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -107,15 +107,28 @@ def _call(function: Callable[[dict[str, Any]], Answer], made: SessionCallMade) -
 
 
 async def _in_thread(items: Iterator[object]) -> AsyncIterator[object]:
-    """Each item as it is made; the iterator is closed in the end."""
+    """Each item as it is made; the iterator is closed in the end, when it is not at work."""
     nothing = object()
-    try:
-        while (item := await asyncio.to_thread(_next, items, nothing)) is not nothing:
+    while True:
+        making = asyncio.ensure_future(asyncio.to_thread(_next, items, nothing))
+        try:
+            item = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(lambda _: _close(items))
+            raise
+        if item is nothing:
+            return
+        try:
             yield item
-    finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
+        except GeneratorExit:
+            _close(items)
+            raise
+
+
+def _close(items: Iterator[object]) -> None:
+    # One that waits for the test to the end of all is at work still.
+    with suppress(ValueError):
+        getattr(items, "close", lambda: None)()
 
 
 def _next(items: Iterator[object], default: object) -> object:
