@@ -23,9 +23,10 @@ return Response(body())
 
 
 class Answering:
-    """An answer of a hundred items, each when the test says so."""
+    """An answer of `count` items, each when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 20_000) -> None:
+        self._count = count
         self.go = threading.Semaphore(0)
         self.begun = threading.Event()
         self._closed = threading.Event()
@@ -33,13 +34,13 @@ class Answering:
 
     def was_ended(self) -> bool:
         """Whether it was closed before its end."""
-        self.go.release(200)
-        return self._closed.wait(WAIT_SECONDS) and self._made < 100
+        self.go.release(self._count)
+        return self._closed.wait(WAIT_SECONDS) and self._made < self._count
 
     def __call__(self, _: dict[str, Any]) -> Iterator[object]:
         self.begun.set()
         try:
-            for number in range(100):
+            for number in range(self._count):
                 assert self.go.acquire(timeout=WAIT_SECONDS)
                 self._made += 1
                 yield f"{number} "
@@ -51,7 +52,7 @@ class Answering:
 
 
 def test_items_arrive_as_they_are_made(run: Run) -> None:
-    answering = Answering()
+    answering = Answering(100)
     client = run(CHAT, FakeSession(answers={"app": answering}))
     answering.go.release()
     response = client.get("/")
@@ -224,7 +225,7 @@ def test_a_thread_uses_the_session_when_its_request_is_over(load_plugin: PluginL
 
 
 def test_a_call_of_a_thread_survives_a_client_that_leaves(load_plugin: PluginLoader, tmp_path: Path) -> None:
-    answering = Answering()
+    answering = Answering(100)
     after = "def body():\n    yield b'head'\n    threading.Event().wait(0.01)\n    yield b'x'\nreturn Response(body())"
     folder, gate = in_a_thread(tmp_path, "list(session.app.chat.invoke('a', 'b', {}))", after)
     client = load_plugin(folder, session=FakeSession(answers={"app": answering}))
@@ -309,8 +310,12 @@ def test_the_end_of_the_host_ends_calls(run: Run) -> None:
     answering.go.release(1)
     response = client.get("/")
     next(iter(response.response))
-    client.stop()
+    stopping = threading.Thread(target=client.stop)
+    stopping.start()
+    with pytest.raises(AssertionError, match="was ended"):
+        assert b"".join(response.response)
     assert answering.was_ended()
+    stopping.join(WAIT_SECONDS)
 
 
 def test_a_child_of_the_plugins_cannot_call(run: Run) -> None:
@@ -330,7 +335,7 @@ return Response(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
 
 
 def test_a_slow_call_delays_no_other_request(run: Run) -> None:
-    answering = Answering()
+    answering = Answering(100)
     body = "if r.method == 'POST':\n    return Response(b'quick')\n" + CHAT
     client = run(body, FakeSession(answers={"app": answering}))
     first: list[bytes] = []
