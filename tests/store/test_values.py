@@ -30,7 +30,7 @@ def read(values: ValueStore, key: bytes, plugin: str = DUCK) -> bytes | None:
 
 def held(place: Place, plugin: str = DUCK) -> list[tuple[int, int]]:
     """What is noted to be stored: bytes, and keys."""
-    return place.ask(f"SELECT size, entries FROM storages WHERE plugin = '{plugin}'")  # type: ignore[return-value]
+    return [(size, keys) for size, keys in place.ask(f"SELECT size, entries FROM storages WHERE plugin = '{plugin}'")]
 
 
 SIZES = [0, 1, PIECE - 1, PIECE, PIECE + 1, 3_000_000]
