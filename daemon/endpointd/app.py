@@ -97,7 +97,7 @@ class Daemon:
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()
-        self._storage = Storage(partial(open_values, settings), settings.limit_storage)
+        self._storage = Storage(partial(open_values, settings), lambda: self._settings.limit_storage)
         answer = Sessions(self._storage, {}).answer
         self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book, answer)
         self._live = Live(settings.plugins, intake, self._plugins)

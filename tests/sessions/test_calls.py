@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from endpointd.testing import AnswerBroken, CallRefused, FakeSession, PluginLoader
+from endpointd_wire.states import Phase
 from sessions.conftest import EVERYTHING, Run
+from support.eventually import eventually
 from support.gates import Gate
 from support.probe import TEXT, probe
 
@@ -236,6 +238,22 @@ def test_a_call_of_a_thread_survives_a_client_that_leaves(load_plugin: PluginLoa
     response.close()
     answering.go.release(100)
     client.wait_for_log("done")
+
+
+def test_a_call_that_is_under_way_when_the_worker_is_to_end_is_finished(
+    load_plugin: PluginLoader, tmp_path: Path
+) -> None:
+    answering = Answering(100)
+    folder, gate = in_a_thread(tmp_path, "list(session.app.chat.invoke('a', 'b', {}))", "return Response(b'begun')")
+    client = load_plugin(folder, session=FakeSession(answers={"app": answering}))
+    assert client.get("/").data == b"begun"
+    gate.open()
+    assert answering.begun.wait(WAIT_SECONDS)
+    stopping = threading.Thread(target=client.stop)
+    stopping.start()
+    eventually(lambda: client._host._worker.channel.connection.phase is Phase.DRAINING)
+    assert not answering.was_ended()
+    stopping.join(WAIT_SECONDS)
 
 
 # Refusals and trouble

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from endpointd_wire.calls import Calls
 from endpointd_wire.errors import LocalWireError, RemoteWireError
-from endpointd_wire.flow import Flow, refuse
+from endpointd_wire.flow import WINDOW, Flow, refuse
 from endpointd_wire.frames import FrameReader, encode
 from endpointd_wire.messages import Call, Cancel, Credit, Data, End, Message, Request, Response
 from endpointd_wire.states import (
@@ -45,7 +45,9 @@ class Stream(Flow):
     __slots__ = ("answer", "body", "cancelled")
 
     def __init__(self) -> None:
-        super().__init__()
+        # As `Flow` has them: one is made for every request, and a call of its constructor takes longer than the rest.
+        self.send_window = WINDOW
+        self.receive_window = WINDOW
         self.answer = Answer.AWAITED
         self.body = Body.OPEN
         self.cancelled = False

@@ -11,12 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from endpointd.errors import OperatorError
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.calls import SessionCall
 from endpointd.sessions.errors import CallRefused
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 LONGEST_KEY = 256
 """Bytes of a key, in UTF-8."""
@@ -77,9 +81,10 @@ class _Turns:
 
 
 class Storage:
-    """`open` is called in a thread, when a plugin stores or reads for the first time."""
+    """`open` is called in a thread, when a plugin stores or reads for the first time. `limit` tells what a plugin may
+    store at most, whatever it asks for, in bytes."""
 
-    def __init__(self, open: Callable[[], Values], limit: int) -> None:  # noqa: A002 - the word for it
+    def __init__(self, open: Callable[[], Values], limit: Callable[[], int]) -> None:  # noqa: A002 - the word for it
         self._open = open
         self._limit = limit
         self._values: Values | None = None
@@ -104,18 +109,20 @@ class Storage:
             case "set":
                 await self._set(caller, turns, key, arguments, call)
             case "del":
-                if not await self._do(turns, lambda values: values.delete(caller.plugin, key)):
+                if not await self._do(caller, turns, lambda values: values.delete(caller.plugin, key)):
                     raise _missing(key)
             case "exist":
-                await call.reply(await self._do(turns, lambda values: values.exists(caller.plugin, key)))
+                await call.reply(await self._do(caller, turns, lambda values: values.exists(caller.plugin, key)))
             case _:
                 raise CallRefused("invalid", f"the storage cannot {str(what)[:80]!r}; it can get, set, del and exist")
 
     async def _get(self, caller: Caller, turns: _Turns, key: bytes, call: SessionCall) -> None:
-        found = await self._do(turns, lambda values: values.get(caller.plugin, key, LARGE))
+        found = await self._do(caller, turns, lambda values: values.get(caller.plugin, key, LARGE))
         if found is not None and found.pieces is None:
             async with turns.large:
-                found = await self._do(turns, lambda values: values.get(caller.plugin, key, self._quota(caller)))
+                found = await self._do(
+                    caller, turns, lambda values: values.get(caller.plugin, key, self._quota(caller))
+                )
                 await _reply(call, key, found)
             return
         await _reply(call, key, found)
@@ -133,7 +140,7 @@ class Storage:
         async with _permit(turns, large=size > LARGE):
             pieces = await _receive(call, size)
             try:
-                await self._do(turns, lambda values: values.set(caller.plugin, key, pieces, quota))
+                await self._do(caller, turns, lambda values: values.set(caller.plugin, key, pieces, quota))
             except QuotaExceeded as error:
                 if error.keys <= 0:
                     text = f"{caller.plugin} has {MAX_KEYS} keys already; delete some"
@@ -141,15 +148,16 @@ class Storage:
                 raise _full(caller, size, quota, error.free) from None
 
     def _quota(self, caller: Caller) -> int:
-        return min(caller.permissions.storage_size, self._limit)
+        return min(caller.permissions.storage_size, self._limit())
 
-    async def _do(self, turns: _Turns, work: Callable[[Values], T]) -> T:
+    async def _do(self, caller: Caller, turns: _Turns, work: Callable[[Values], T]) -> T:
         """In a thread. What was begun there is finished, also when nobody waits for it any more."""
         try:
             async with turns.any:
                 values = await self._opened()
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work, values)
         except OperatorError as error:
+            log.warning("storage.failed", plugin=caller.plugin, code=error.code, message=error.message)
             raise CallRefused(
                 "failed", f"the daemon's storage cannot be used: {error.message} [{error.code}]"
             ) from None

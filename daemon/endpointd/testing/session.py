@@ -58,7 +58,7 @@ class FakeSession:
 
     def serve(self) -> tuple[Sessions, Storage]:
         """What answers the calls of one worker; the storage is to be closed in the end."""
-        storage = Storage(lambda: self._values, UNLIMITED)
+        storage = Storage(lambda: self._values, lambda: UNLIMITED)
         return Sessions(storage, _Everything(self)), storage
 
     # As a backend of every kind that has an answer
