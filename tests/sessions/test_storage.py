@@ -86,6 +86,14 @@ def test_a_value_beyond_the_quota_changes_nothing(run: Run) -> None:
     assert refusal(client, method="POST", path="/?key=b", data=bytes(10_000_000))[0] == "quota"
 
 
+def test_what_was_stored_under_a_larger_quota_can_be_read(run: Run) -> None:
+    session = FakeSession(stored={"a": bytes(3_000_000)})
+    client = run(ANY, session, storage={"enabled": True, "size": 2048})
+    assert client.get("/?key=a").data == bytes(3_000_000)
+    assert refusal(client, method="POST", path="/?key=a", data=bytes(2049))[0] == "quota"
+    assert client.post("/?key=a", data=bytes(2048)).data == b"stored"
+
+
 def test_without_the_permission_it_is_denied(run: Run) -> None:
     client = run(ANY, storage={"enabled": False})
     code, text = refusal(client, method="POST", path="/?key=a", data=b"x")

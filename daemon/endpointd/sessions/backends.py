@@ -1,6 +1,6 @@
 """What answers the calls that the daemon cannot answer itself: models, apps, tools, files."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from endpointd.sessions.caller import Caller
@@ -12,7 +12,7 @@ class Backend(Protocol):
 
     def answer(
         self, caller: Caller, kind: str, arguments: Mapping[str, Any], body: AsyncIterator[bytes]
-    ) -> AsyncIterator[object]:
+    ) -> AsyncGenerator[object, None]:
         """The items of the reply, each as soon as it is known; bytes, str, numbers, lists and dicts of them.
 
         `body` is what comes with the arguments: a file. Closed early when the plugin wants no more. Raises

@@ -7,6 +7,7 @@ the plugin has taken what came before.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import structlog
@@ -156,14 +157,13 @@ class CallDesk:
             call = SessionCall(self._wire, message)
             task = asyncio.create_task(self._answer(message.call, call))
             self._calls[message.call] = call, task
-            task.add_done_callback(lambda _: self._calls.pop(message.call))
-            return
-        # One that has just ended, and whose task has not been put away.
-        call, task = self._calls[message.call]
-        if isinstance(message, Abandon):
-            task.cancel()
-        elif isinstance(message, Argument | CallCredit):
-            call.hear(message)
+            task.add_done_callback(partial(self._put_away, message.call))
+        elif message.call in self._calls:
+            call, task = self._calls[message.call]
+            if isinstance(message, Abandon):
+                task.cancel()
+            elif isinstance(message, Argument | CallCredit):
+                call.hear(message)
 
     def cancel_within(self, stream: int) -> None:
         """Nobody wants the answer to this request any more."""
@@ -183,13 +183,16 @@ class CallDesk:
             end = Answered(number)
         except CallRefused as error:
             end = Refused(number, error.code, _sendable(error.text))
-        except asyncio.CancelledError:
-            self._wire.send(Refused(number, "cancelled", "the request that made this call was cancelled"))
-            raise
         except Exception:
             log.critical("session.defect", kind=call.kind, exc_info=True)
             end = Refused(number, "failed", "the daemon failed at this call; its log says why")
         self._wire.send(end)
+
+    def _put_away(self, number: int, task: "asyncio.Task[None]") -> None:
+        del self._calls[number]
+        if task.cancelled():
+            # Here, because one that is cancelled before it has begun never knows; nothing is sent to who abandoned it.
+            self._wire.send(Refused(number, "cancelled", "the request that made this call was cancelled"))
 
 
 def _sendable(text: str) -> str:

@@ -34,8 +34,7 @@ class Sessions:
             return
         backend = backends.find(self._backends, call.kind)
         arguments = await call.arguments()
-        items = backend.answer(caller, call.kind, arguments, call.rest())
-        async with aclosing(items) as items:  # type: ignore[type-var]
+        async with aclosing(backend.answer(caller, call.kind, arguments, call.rest())) as items:
             await self._relay(call, items)
 
     async def _relay(self, call: SessionCall, items: AsyncIterator[object]) -> None:

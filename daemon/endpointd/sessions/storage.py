@@ -28,6 +28,9 @@ LONGEST_KEY = 256
 LARGE = 1024 * 1024
 """Bytes from which on a value is large."""
 
+ANY = 1 << 31
+"""More bytes than any value has: the quota may have been larger when it was stored."""
+
 AT_ONCE = 4
 """Calls of one plugin that are worked on at once; others wait. Also the threads for all plugins."""
 
@@ -120,9 +123,7 @@ class Storage:
         found = await self._do(caller, turns, lambda values: values.get(caller.plugin, key, LARGE))
         if found is not None and found.pieces is None:
             async with turns.large:
-                found = await self._do(
-                    caller, turns, lambda values: values.get(caller.plugin, key, self._quota(caller))
-                )
+                found = await self._do(caller, turns, lambda values: values.get(caller.plugin, key, ANY))
                 await _reply(call, key, found)
             return
         await _reply(call, key, found)

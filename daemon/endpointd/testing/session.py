@@ -1,7 +1,7 @@
 """The session of a plugin under test: storage in memory, and answers that the test has given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -69,7 +69,7 @@ class FakeSession:
         kind: str,
         arguments: Mapping[str, Any],
         body: AsyncIterator[bytes],
-    ) -> AsyncIterator[object]:
+    ) -> AsyncGenerator[object, None]:
         made = SessionCallMade(kind, dict(arguments), b"".join([piece async for piece in body]))
         self.calls.append(made)
         answer = self.answers[kind]
