@@ -76,7 +76,7 @@ def _convert(value: Any, hint: Any) -> Any:  # noqa: ANN401 - one case a kind of
     if not isinstance(hint, type):
         return value
     if issubclass(hint, Entity) and isinstance(value, Mapping):
-        return hint.of(value) if hasattr(hint, "of") else hint(**value)
+        return hint(**value)
     if issubclass(hint, Enum) and not isinstance(value, hint):
         return hint(value)
     return value
