@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"endpointd": "daemon", "endpointd_wire": "worker", "endpointd_worker": "worker"}
 SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 
-WIRE_LAYERS = ["errors messages", "frames states", "connection"]
+WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"]
 
 WORKER_LAYERS = [
     "confine slowness stdio streams texts tracebacks",
+    "calls",
     "answer body link loader",
     "environ logs pool",
     "invoke",
@@ -34,22 +35,26 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
-    "supervisor.cgroup_rules supervisor.rules",
+    "supervisor.cgroup_rules supervisor.rules sessions.caller sessions.errors",
+    "sessions.backends sessions.permissions",
     "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
     " access.secret access.views filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
     "endpoints.book endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
+    "sessions.calls",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
-    " sealing.keyring store.errors store.naming store.schema store.faults",
+    " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "endpoints.declaration endpoints.drafts",
     "access.tokens endpoints.following endpoints.registry",
     "digest sealing.keyfile store.documents store.engines store.migrations.*",
+    "sessions.storage",
+    "sessions.dispatch",
     "store.inspection",
     "store.key_table store.migrating",
     "store.token_store",
-    "store.endpoint_store",
+    "store.endpoint_store store.value_store",
     "store.rotation",
     "storage",
     "plugin_paths releases staging",
@@ -85,7 +90,7 @@ HOST_LAYERS = [
 LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "endpointd": HOST_LAYERS}
 
 PURE = {
-    "endpointd_wire": "errors messages frames states connection",
+    "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts",
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
     " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
@@ -94,7 +99,8 @@ PURE = {
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
-    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service",
+    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
+    " sessions.backends sessions.caller sessions.errors sessions.permissions",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 
@@ -159,7 +165,7 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "supervisor", "gateway", "sealing", "store"}
+NAMESPACES = {"access", "supervisor", "gateway", "sealing", "sessions", "store"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,10 @@ from endpointd.releases import Releases
 from endpointd.reporting import report
 from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
+from endpointd.sessions.dispatch import Sessions
+from endpointd.sessions.storage import Storage
 from endpointd.settings import Settings
-from endpointd.storage import key_rotation, open_store
+from endpointd.storage import key_rotation, open_store, open_values
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.reaper import reaper
@@ -96,7 +99,9 @@ class Daemon:
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()
-        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book)
+        self._storage = Storage(partial(open_values, settings), lambda: self._settings.limit_storage)
+        answer = Sessions(self._storage, {}).answer
+        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book, answer)
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -133,6 +138,7 @@ class Daemon:
             yield registry, store
         finally:
             await registry.stop()
+            await self._storage.close()
             await asyncio.to_thread(store.close)
 
     async def _run(self) -> int:

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
-from endpointd_wire.connection import CREDIT_STEP, Connection, Role
+from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import RemoteWireError
+from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Message, Request, Response
 
 Answer: TypeAlias = Response | Data | Closed | Failed

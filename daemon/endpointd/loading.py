@@ -6,6 +6,7 @@ from pathlib import Path
 
 from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
+from endpointd.sessions.caller import Caller
 from endpointd.settings import PluginLimits
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.users import find_account
@@ -29,6 +30,7 @@ def order_for(
         clock_ping=limits.clock_ping,
         limits=ProcessLimits(limits.limit_files, limits.limit_memory, limits.limit_processes, limits.nice),
         account=find_account(limits.user, limits.group),
+        caller=Caller(plugin.id, plugin.permissions),
         release=release,
     )
 

@@ -17,6 +17,7 @@ from endpointd.gateway.problems import Problem
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.mounts import Mounts
+from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.settings import Settings
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.supervisor import Supervisor
@@ -58,10 +59,12 @@ class Plugins:
         choose: Callable[[Entry], Entry],
         in_service: Callable[[str, list[str]], Awaitable[None]],
         book: Book,
+        answer: AnswerCall = refuse,
     ) -> None:
         self._settings = settings
         self._choose = choose
         self._in_service = in_service
+        self._answer = answer
         self._starts = Starts(settings.starts_at_once)
         self._book = book
         self._mounts = Mounts(book)
@@ -182,7 +185,8 @@ class Plugins:
     def _add(self, entry: Entry) -> None:
         version = Version.of(self._choose(entry), self._settings)
         name = version.plugin.id
-        supervisor = Supervisor(name, version.order, version.rules, self._starts, partial(self._serve, name))
+        serving = partial(self._serve, name)
+        supervisor = Supervisor(name, version.order, version.rules, self._starts, serving, self._answer)
         served = self._served[name] = Served(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
         self._mount(served)

@@ -201,6 +201,10 @@ class Settings(SharedLimits, BaseSettings):
         default=ByteSize(64 * _KIB), description="largest request head, all headers together; else 431"
     )
     limit_uri: Size = Field(default=ByteSize(16 * _KIB), description="longest request target; else 414")
+    limit_storage: Size = Field(
+        default=ByteSize(100 * _MIB),
+        description="most bytes that one plugin may store, whatever its manifest asks for",
+    )
     limit_connections: Connections = Field(default=10_000, description="client connections open at once")
     clock_header: Clock = Field(default=10, description="longest time a client may take to send a request's head")
     clock_keep_alive: Clock = Field(default=15, description="how long a connection without a request stays open")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from endpointd.sealing.keyfile import KeyFile, find_key_file
@@ -9,6 +10,7 @@ from endpointd.settings import Settings
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
+    from endpointd.store.value_store import ValueStore
 
 DATABASE = "endpointd.db"
 """In the state directory, when the settings name no other."""
@@ -23,8 +25,14 @@ def open_store(settings: Settings) -> "EndpointStore":
     # A third of a second, of which the event loop is spared most.
     from endpointd.store.endpoint_store import EndpointStore
 
-    place = settings.state.absolute() / DATABASE if settings.database is None else settings.database.url
-    return EndpointStore.open(place, key_file(settings))
+    return EndpointStore.open(_place(settings), key_file(settings))
+
+
+def open_values(settings: Settings) -> "ValueStore":
+    """What plugins store, in the same database, which `open_store` has prepared. Raises `OperatorError`."""
+    from endpointd.store.value_store import ValueStore
+
+    return ValueStore.open(_place(settings))
 
 
 def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[], int], str]:
@@ -37,3 +45,7 @@ def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[
 
     file = key_file(settings)
     return rotate, str(file.path)
+
+
+def _place(settings: Settings) -> Path | str:
+    return settings.state.absolute() / DATABASE if settings.database is None else settings.database.url

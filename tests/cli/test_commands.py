@@ -31,6 +31,7 @@ EVERY_FLAG = {
     "limit_header": 2,
     "limit_uri": 3,
     "limit_connections": 4,
+    "limit_storage": 44,
     "concurrency": 5,
     "queue_size": 6,
     "clock_header": 7,

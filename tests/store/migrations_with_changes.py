@@ -5,24 +5,27 @@ from pathlib import Path
 
 from endpointd.store.schema import HISTORY, History, Revision
 
-THIRD = """
+NOW = HISTORY.revisions[-1].id
+SECOND_ID, THIRD_ID = "9002", "9003"
+
+SECOND = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{SECOND_ID}"
+down_revision = "{NOW}"
 
 def upgrade():
     op.add_column("endpoints", sa.Column("colour", sa.Text, server_default="grey", nullable=False))
 """
 
-FOURTH = """
+THIRD = f"""
 import os
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "{THIRD_ID}"
+down_revision = "{SECOND_ID}"
 
 def upgrade():
     op.execute("UPDATE endpoints SET colour = 'red'")
@@ -37,6 +40,6 @@ def upgrade():
 def make(folder: Path) -> History:
     migrations = folder / "migrations"
     shutil.copytree(HISTORY.folder, migrations)
+    (migrations / "versions" / "second.py").write_text(SECOND)
     (migrations / "versions" / "third.py").write_text(THIRD)
-    (migrations / "versions" / "fourth.py").write_text(FOURTH)
-    return History(migrations, [*HISTORY.revisions, Revision("0003"), Revision("0004", ("endpoints",))])
+    return History(migrations, [*HISTORY.revisions, Revision(SECOND_ID), Revision(THIRD_ID, ("endpoints",))])

@@ -19,6 +19,7 @@ from endpointd.store.endpoint_store import EndpointStore
 from endpointd.store.schema import HISTORY, VERSION_TABLE, History, metadata
 from store import migrations_with_changes
 from store.conftest import KEYS, Place, opened, record, refused, token
+from store.migrations_with_changes import NOW, SECOND_ID, THIRD_ID
 from support.dying import killed_at_every_step
 
 ONE = record()
@@ -56,16 +57,16 @@ def test_the_declaration_and_the_scripts_agree(place: Place) -> None:
 def test_missing_steps_are_done_and_a_copy_is_kept_before_rows_change(filled: Place, longer: History) -> None:
     with opened(filled, history=longer):
         pass
-    assert version(filled) == "0004"
+    assert version(filled) == THIRD_ID
     assert filled.ask("SELECT name, colour FROM endpoints") == [("changed", "red")]
     if filled.file is None:
-        assert filled.ask("SELECT name, colour FROM endpoints_before_0004") == [("Duck", "grey")]
+        assert filled.ask(f"SELECT name, colour FROM endpoints_before_{THIRD_ID}") == [("Duck", "grey")]
         return
-    copy = filled.file.with_name("endpointd.db.before-0004")
+    copy = filled.file.with_name(f"endpointd.db.before-{THIRD_ID}")
     assert copy.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in copy.parent.iterdir()) == ["endpointd.db", copy.name]
     # What the later version has left can be used again by the version that it was.
-    older = History(longer.folder, longer.revisions[:3])
+    older = History(longer.folder, longer.revisions[:-1])
     with opened(Place(f"sqlite:///{copy}", copy), history=older) as store:
         assert store.all() == [ONE]
 
@@ -83,7 +84,7 @@ def test_what_an_older_version_has_kept_is_there_and_tokens_can_be_added(place: 
 def test_no_copy_is_made_of_a_new_database(place: Place, longer: History) -> None:
     with opened(place, history=longer):
         pass
-    assert version(place) == "0004"
+    assert version(place) == THIRD_ID
     if place.file is not None:
         assert [path.name for path in place.file.parent.iterdir()] == ["endpointd.db"]
 
@@ -93,8 +94,9 @@ def test_a_step_that_is_killed_in_its_middle_was_not_begun(filled: Place, longer
     hold, held = os.pipe()
     program = (
         "import sys; from pathlib import Path; from endpointd.store.endpoint_store import EndpointStore;"
-        "from endpointd.store.schema import History, Revision; from endpointd.sealing.keyring import Key, Keyring;"
-        "steps = [*map(Revision, ('0001', '0002', '0003')), Revision('0004', ('endpoints',))];"
+        "from endpointd.store.schema import HISTORY, History, Revision;"
+        "from endpointd.sealing.keyring import Key, Keyring;"
+        f"steps = [*HISTORY.revisions, Revision('{SECOND_ID}'), Revision('{THIRD_ID}', ('endpoints',))];"
         "EndpointStore.open(sys.argv[1], Keyring([Key(b'o' * 32)]), History(Path(sys.argv[2]), steps))"
     )
     child = subprocess.Popen(
@@ -109,10 +111,10 @@ def test_a_step_that_is_killed_in_its_middle_was_not_begun(filled: Place, longer
     child.wait()
     for fd in (told, tell, hold, held):
         os.close(fd)
-    assert version(filled) == "0003"
+    assert version(filled) == SECOND_ID
     assert filled.ask("SELECT name, colour FROM endpoints") == [("Duck", "grey")]
     with opened(filled, history=longer):
-        assert version(filled) == "0004"
+        assert version(filled) == THIRD_ID
     assert filled.ask("SELECT name, colour FROM endpoints") == [("changed", "red")]
 
 
@@ -125,9 +127,9 @@ def test_a_death_at_any_step_is_no_hindrance(filled: Place, longer: History) -> 
     for _ in killed_at_every_step(start):
         rows = filled.ask("SELECT * FROM endpoints")
         seen.add((version(filled), rows[0][3], rows[0][-1]))
-    assert version(filled) == "0004"
-    assert {each[0] for each in seen} >= {"0002", "0003"}
-    assert seen <= {("0002", "Duck", 2.25), ("0003", "Duck", "grey"), ("0004", "changed", "red")}
+    assert version(filled) == THIRD_ID
+    assert {each[0] for each in seen} >= {NOW, SECOND_ID}
+    assert seen <= {(NOW, "Duck", 2.25), (SECOND_ID, "Duck", "grey"), (THIRD_ID, "changed", "red")}
 
 
 def test_of_many_starts_at_once_one_migrates(place: Place) -> None:
@@ -147,7 +149,7 @@ def test_of_many_starts_at_once_one_migrates(place: Place) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert version(place) == HISTORY.revisions[-1].id
+    assert version(place) == NOW
 
 
 def untouched(file: Path, code: str) -> None:
@@ -236,7 +238,7 @@ def test_an_empty_file_is_a_new_database(in_file: Place) -> None:
     in_file.file.touch()
     with opened(in_file) as store:
         store.add(ONE)
-    assert version(in_file) == HISTORY.revisions[-1].id
+    assert version(in_file) == NOW
 
 
 def test_a_place_that_cannot_be_used_is_told(tmp_path: Path) -> None:

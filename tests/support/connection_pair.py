@@ -2,7 +2,7 @@
 
 from endpointd_wire.connection import WIRE_VERSION, Connection, Role
 from endpointd_wire.frames import encode
-from endpointd_wire.messages import Drain, End, Hello, Load, Message, Ready, Request
+from endpointd_wire.messages import Call, Drain, End, Hello, Load, Message, Ready, Request
 from endpointd_wire.states import Phase
 
 HELLO = Hello(WIRE_VERSION, 4711, "3.13.0")
@@ -16,6 +16,11 @@ def a_request(stream: int, end: End = End.BODY, body: bytes = b"") -> Request:
     return Request(
         stream, 0, "r-1", "POST", "http", "1.1", "/e/duck", b"/", b"", [], {}, b"\x80", client, server, end, body
     )
+
+
+def a_call(call: int, end: End = End.BODY, body: bytes = b"", within: int = 0) -> Call:
+    """A call of no interest."""
+    return Call(call, within, "storage", 0, end, body)
 
 
 def frame_of(message: Message) -> bytes:
@@ -69,5 +74,8 @@ class ConnectionPair:
         assert self.host.phase is self.worker.phase
         assert self.host.open_streams == self.worker.open_streams
         assert self.host.next_stream() == self.worker.next_stream()
+        assert self.host.calls.next() == self.worker.calls.next()
+        for call in range(1, self.host.calls.next()):
+            assert (call in self.host.calls) == (call in self.worker.calls)
         for stream in range(1, self.host.next_stream()):
             assert self.host.is_open(stream) == self.worker.is_open(stream)

@@ -23,7 +23,15 @@ class FakeWorker:
 
     made: list["FakeWorker"]
 
-    def __init__(self, order: WorkerOrder, _line: Any, _record: Any, freed: Any, cancelled: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        order: WorkerOrder,
+        _line: Any,  # noqa: ANN401
+        _record: Any,  # noqa: ANN401
+        freed: Any,  # noqa: ANN401
+        cancelled: Any,  # noqa: ANN401
+        _answer: Any,  # noqa: ANN401
+    ) -> None:
         self.order = order
         self.made_at = asyncio.get_running_loop().time()
         self.pid: int | None = None

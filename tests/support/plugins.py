@@ -13,14 +13,16 @@ def write_plugin(
     sources: Mapping[str, str],
     interfaces: Sequence[tuple[str, str, str]],
     settings: Mapping[str, Any] | None = None,
+    permission: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the plugin "test/<name>" into `folder`/<name>, and return that.
 
     sources: file names, each with its text. interfaces: (method, path, source). settings: as in a group file.
+    permission: as in a manifest, besides the one for endpoints.
     """
     plugin = folder / name
     plugin.mkdir(parents=True)
-    _write(plugin / "manifest.yaml", _manifest(name))
+    _write(plugin / "manifest.yaml", _manifest(name, permission or {}))
     declared = [
         {"path": path, "method": method, "extra": {"python": {"source": source}}} for method, path, source in interfaces
     ]
@@ -35,7 +37,7 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def _manifest(name: str) -> dict[str, Any]:
+def _manifest(name: str, permission: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "version": "0.1.0",
         "type": "plugin",
@@ -45,7 +47,7 @@ def _manifest(name: str) -> dict[str, Any]:
         "description": {"en_US": f"{name}, written by a test"},
         "icon": "icon.svg",
         "created_at": "2026-01-31T12:00:00Z",
-        "resource": {"memory": 1048576, "permission": {"endpoint": {"enabled": True}}},
+        "resource": {"memory": 1048576, "permission": {"endpoint": {"enabled": True}, **permission}},
         "plugins": {"endpoints": ["group.yaml"]},
         "meta": {
             "version": "0.0.1",

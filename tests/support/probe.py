@@ -32,11 +32,16 @@ class Probe(Endpoint):
 TEXT = {"type": "text-input", "label": {"en_US": "A text"}}
 
 
-def probe(folder: Path, body: str, settings: Mapping[str, Any] | None = None) -> Path:
+def probe(
+    folder: Path,
+    body: str,
+    settings: Mapping[str, Any] | None = None,
+    permission: Mapping[str, Any] | None = None,
+) -> Path:
     """A plugin whose `/`, by GET and POST, runs the lines of `body` in its `_invoke`."""
     lines = "".join(f"        {line}\n" for line in body.splitlines())
     interfaces = [("GET", "/", "probe.py"), ("POST", "/", "probe.py"), ("GET", "/below/", "probe.py")]
-    return write_plugin(folder, "probe", {"probe.py": HEADER + lines}, interfaces, settings)
+    return write_plugin(folder, "probe", {"probe.py": HEADER + lines}, interfaces, settings, permission)
 
 
 def gated(folder: Path, body: str) -> tuple[Path, Gate]:

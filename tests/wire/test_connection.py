@@ -2,8 +2,9 @@
 
 import pytest
 
-from endpointd_wire.connection import WINDOW, Connection, Role
+from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError, RemoteWireError
+from endpointd_wire.flow import WINDOW
 from endpointd_wire.frames import MAX_FRAME, MAX_PIECE
 from endpointd_wire.messages import (
     Cancel,

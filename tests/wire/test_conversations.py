@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from endpointd_wire.connection import WINDOW, Connection
+from endpointd_wire.connection import Connection
 from endpointd_wire.errors import RemoteWireError
+from endpointd_wire.flow import WINDOW
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Log, Message, Ping, Response
 from support.connection_pair import ConnectionPair, a_request, frame_of

@@ -5,10 +5,14 @@ What is intended is drawn here a second time, as grids; the ends of a real conve
 
 import pytest
 
-from endpointd_wire.connection import WINDOW
 from endpointd_wire.errors import LocalWireError, RemoteWireError
+from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import (
     MESSAGE_TYPES,
+    Abandon,
+    Answered,
+    Argument,
+    CallCredit,
     Cancel,
     Closed,
     Credit,
@@ -22,10 +26,12 @@ from endpointd_wire.messages import (
     Message,
     Ping,
     Pong,
+    Refused,
+    Reply,
     Response,
 )
-from endpointd_wire.states import HOST_SAYS, WORKER_SAYS, Answer, Body, Phase
-from support.connection_pair import HELLO, LOAD, READY, ConnectionPair, a_request, frame_of
+from endpointd_wire.states import CALL_MESSAGES, HOST_SAYS, WORKER_SAYS, Answer, Body, Item, Phase
+from support.connection_pair import HELLO, LOAD, READY, ConnectionPair, a_call, a_request, frame_of
 
 PHASES = """
               new      greeted  loading  open      draining  ended
@@ -45,6 +51,13 @@ PHASES = """
     Drain     -        -        -        draining  -         -
     Drained   -        -        -        -         ended     -
     Log       -        -        loading  open      draining  -
+    Call      -        -        -        open      draining  -
+    Argument  -        -        -        open      draining  -
+    Reply     -        -        -        open      draining  -
+    CallCredit -       -        -        open      draining  -
+    Answered  -        -        -        open      draining  -
+    Refused   -        -        -        open      draining  -
+    Abandon   -        -        -        open      draining  -
 """
 
 ANSWERS = """
@@ -68,6 +81,23 @@ BODIES = """
     Data.STREAM -         -
 """
 
+ARGUMENTS = """
+                  open      complete
+    Argument.MORE open      -
+    Argument.BODY complete  -
+    Argument.STREAM -       -
+"""
+
+REPLIES = """
+                  between   within
+    Reply.MORE    within    within
+    Reply.BODY    between   between
+    Reply.STREAM  -         -
+    Answered      over      -
+    Refused       over      over
+    Abandon       over      over
+"""
+
 SAMPLES: dict[str, Message] = {
     "Hello": HELLO,
     "Load": LOAD,
@@ -85,6 +115,13 @@ SAMPLES: dict[str, Message] = {
     "Drain": Drain(),
     "Drained": Drained(),
     "Log": Log(20, "duck", "quack", ""),
+    "Call": a_call(2),
+    "Argument": Argument(1, End.MORE, b""),
+    "Reply": Reply(1, End.MORE, b""),
+    "CallCredit": CallCredit(1, 1),
+    "Answered": Answered(1),
+    "Refused": Refused(1, "failed", "test"),
+    "Abandon": Abandon(1),
 }
 
 
@@ -97,7 +134,7 @@ def cells(grid: str) -> list[tuple[str, str, str]]:
 def step_message(step: str) -> Message:
     kind, _, end = step.partition(".")
     sample = SAMPLES[kind]
-    return sample._replace(end=End[end]) if end and isinstance(sample, Response | Data) else sample
+    return sample._replace(end=End[end]) if end and isinstance(sample, Response | Data | Argument | Reply) else sample
 
 
 def assert_allowed(pair: ConnectionPair, message: Message, *, by_host: bool) -> None:
@@ -130,6 +167,10 @@ def in_phase(phase: Phase, kind: str, *, by_host: bool) -> ConnectionPair:
         pair.host_says(a_request(1, End.MORE, b"x"))
         if kind in ("Data", "Closed", "Credit") and not (kind == "Data" and by_host):
             pair.worker_says(Response(1, 200, [], End.BODY if kind == "Closed" else End.MORE, b"x"))
+    if phase in (Phase.OPEN, Phase.DRAINING) and type(SAMPLES[kind]) in CALL_MESSAGES:
+        pair.worker_says(a_call(1, End.MORE))
+        if kind == "CallCredit" and not by_host:
+            pair.host_says(Reply(1, End.BODY, b"x"))
     if phase in (Phase.DRAINING, Phase.ENDED):
         pair.host_says(Drain())
     if phase is Phase.ENDED:
@@ -168,12 +209,19 @@ def test_nobody_says_what_the_other_is_to_say(kind: str) -> None:
 
 
 def test_only_data_and_credit_are_said_by_both() -> None:
-    assert {Data, Credit} == HOST_SAYS & WORKER_SAYS
+    assert {Data, Credit, CallCredit} == HOST_SAYS & WORKER_SAYS
 
 
 def test_the_last_word_is_not_said_while_a_stream_is_open() -> None:
     pair = ConnectionPair.opened()
     pair.host_says(a_request(1), Drain())
+    assert_refused(pair, Drained(), by_host=False)
+
+
+def test_the_last_word_is_not_said_while_a_call_is_open() -> None:
+    pair = ConnectionPair.opened()
+    pair.worker_says(a_call(1))
+    pair.host_says(Drain())
     assert_refused(pair, Drained(), by_host=False)
 
 
@@ -258,3 +306,54 @@ def test_a_request_does_not_end_otherwise(end: int) -> None:
 def test_an_answer_does_not_end_otherwise(end: int) -> None:
     pair = with_answer(Answer.AWAITED, cancelled=False)
     assert_refused(pair, Response(1, 200, [], end, b""), by_host=False)
+
+
+# Calls
+
+
+def with_arguments(state: Body) -> ConnectionPair:
+    pair = ConnectionPair.opened()
+    pair.worker_says(a_call(1, End.MORE if state is Body.OPEN else End.BODY))
+    return pair
+
+
+def with_reply(state: Item) -> ConnectionPair:
+    pair = with_arguments(Body.COMPLETE)
+    if state is Item.WITHIN:
+        pair.host_says(Reply(1, End.MORE, b"x"))
+    return pair
+
+
+def test_the_grids_have_every_step_of_a_call() -> None:
+    assert {row for row, *_ in cells(ARGUMENTS)} == {f"Argument.{end.name}" for end in End}
+    ends = {"Answered", "Refused", "Abandon"}
+    assert {row for row, *_ in cells(REPLIES)} == {f"Reply.{end.name}" for end in End} | ends
+
+
+@pytest.mark.parametrize(("step", "state", "following"), cells(ARGUMENTS))
+def test_a_calls_arguments_take_their_steps(step: str, state: str, following: str) -> None:
+    pair = with_arguments(Body(state))
+    if following == "-":
+        assert_refused(pair, step_message(step), by_host=False)
+        return
+    assert_allowed(pair, step_message(step), by_host=False)
+    # It goes on exactly when it is open.
+    if following == "open":
+        assert_allowed(pair, SAMPLES["Argument"], by_host=False)
+    else:
+        assert_refused(pair, SAMPLES["Argument"], by_host=False)
+
+
+@pytest.mark.parametrize(("step", "column", "following"), cells(REPLIES))
+def test_a_reply_takes_its_steps(step: str, column: str, following: str) -> None:
+    pair = with_reply(Item.WITHIN if column == "within" else Item.BETWEEN)
+    by_host = step != "Abandon"
+    if following == "-":
+        assert_refused(pair, step_message(step), by_host=by_host)
+        return
+    assert_allowed(pair, step_message(step), by_host=by_host)
+    assert (1 in pair.host.calls) == (1 in pair.worker.calls) == (following != "over")
+    if following == "within":
+        assert_refused(pair, Answered(1), by_host=True)
+    elif following == "between":
+        assert_allowed(pair, Answered(1), by_host=True)

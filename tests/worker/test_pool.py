@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from endpointd_wire.connection import WINDOW
+from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import Closed, Credit, Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import HostGone

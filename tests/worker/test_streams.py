@@ -9,7 +9,7 @@ import pytest
 from werkzeug.exceptions import ClientDisconnected, NotFound
 from werkzeug.wrappers import Request, Response
 
-from endpointd_wire.connection import WINDOW
+from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import MAX_BUFFERS, MAX_COMPANY

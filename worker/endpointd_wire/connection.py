@@ -6,14 +6,17 @@ be.
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from endpointd_wire.errors import LocalWireError, RemoteWireError, WireError
-from endpointd_wire.frames import MAX_PIECE, FrameReader, encode
-from endpointd_wire.messages import Cancel, Credit, Data, End, Message, Request, Response
+from endpointd_wire.calls import Calls
+from endpointd_wire.errors import LocalWireError, RemoteWireError
+from endpointd_wire.flow import WINDOW, Flow, refuse
+from endpointd_wire.frames import FrameReader, encode
+from endpointd_wire.messages import Call, Cancel, Credit, Data, End, Message, Request, Response
 from endpointd_wire.states import (
     ANSWERS,
     BODIES,
+    CALL_MESSAGES,
     CANCELLED_ANSWERS,
     HOST_SAYS,
     HOST_SPEECH,
@@ -26,15 +29,7 @@ from endpointd_wire.states import (
 
 T = TypeVar("T")
 
-WIRE_VERSION = 1
-
-WINDOW = 1024 * 1024
-"""Bytes of one body, in one direction, that may be under way and not yet consumed. What a stalled stream can hold in
-memory on each side; large enough that a stream is not slowed by the round trip (some 0.2 ms at 2 GB/s)."""
-
-CREDIT_STEP = WINDOW // 4
-"""Credit is returned in steps of this size: often enough that the sender never waits for a reader that keeps up, seldom
-enough to cost nothing. A piece of a body (`MAX_PIECE`) fits beside what is held back."""
+WIRE_VERSION = 2
 
 _ENDS = {int(end): end for end in End}
 
@@ -44,17 +39,18 @@ class Role(Enum):
     WORKER = "worker"
 
 
-class Stream:
+class Stream(Flow):
     """One request and its answer, as this side sees them."""
 
-    __slots__ = ("answer", "body", "cancelled", "receive_window", "send_window")
+    __slots__ = ("answer", "body", "cancelled")
 
     def __init__(self) -> None:
+        # As `Flow` has them: one is made for every request, and a call of its constructor takes longer than the rest.
+        self.send_window = WINDOW
+        self.receive_window = WINDOW
         self.answer = Answer.AWAITED
         self.body = Body.OPEN
         self.cancelled = False
-        self.send_window = WINDOW
-        self.receive_window = WINDOW
 
 
 class Connection:
@@ -62,6 +58,7 @@ class Connection:
 
     def __init__(self, role: Role) -> None:
         self.phase = Phase.NEW
+        self.calls = Calls()
         self._role = role
         is_host = role is Role.HOST
         self._mine = HOST_SPEECH if is_host else WORKER_SPEECH
@@ -109,11 +106,22 @@ class Connection:
         if phase is Phase.ENDED:
             self._check_over(ours=True)
         stream = getattr(message, "stream", None)
-        if stream is not None and kind is not Request and stream not in self._streams:
+        if stream is None:
+            if kind in CALL_MESSAGES:
+                return self._send_of_calls(message, phase)
+        elif kind is not Request and stream not in self._streams:
             return []
         buffers = encode(message)
         if stream is not None:
             self._apply(message, stream, ours=True)
+        self.phase = phase
+        return buffers
+
+    def _send_of_calls(self, message: Message, phase: Phase) -> list[bytes]:
+        if not self.calls.is_of_interest(message, ours=True):  # type: ignore[arg-type]
+            return []
+        buffers = encode(message)
+        self._apply_to_calls(message, ours=True)
         self.phase = phase
         return buffers
 
@@ -159,18 +167,30 @@ class Connection:
         self.phase = phase
         stream = getattr(message, "stream", None)
         if stream is None:
-            return True
+            return kind not in CALL_MESSAGES or self._accept_of_calls(message)
         if kind is not Request and stream not in self._streams:
             if 0 < stream <= self._last_stream:
                 return False
             raise RemoteWireError(f"{kind.__name__} came for stream {stream}, which never was")
         return self._apply(message, stream, ours=False)
 
+    def _accept_of_calls(self, message: Message) -> bool:
+        if not self.calls.is_of_interest(message, ours=False):  # type: ignore[arg-type]
+            return False
+        self._apply_to_calls(message, ours=False)
+        return True
+
     # The rules, the same for both directions
 
     def _check_over(self, *, ours: bool) -> None:
-        if self._streams:
-            self._refuse(f"the connection cannot end while {len(self._streams)} streams are open", ours)
+        if self._streams or self.calls:
+            open_ones = f"{len(self._streams)} streams and {len(self.calls)} calls"
+            refuse(f"the connection cannot end while {open_ones} are open", ours)
+
+    def _apply_to_calls(self, message: Message, *, ours: bool) -> None:
+        if type(message) is Call and message.within and message.within not in self._streams:
+            refuse(f"a call came within stream {message.within}, which is not open", ours)
+        self.calls.apply(message, ours)  # type: ignore[arg-type]
 
     def _apply(self, message: Message, stream: int, *, ours: bool) -> bool:
         """Change the stream's state by `message`; False when it is of no interest any more."""
@@ -180,7 +200,8 @@ class Connection:
             return True
         state = self._streams[stream]
         if kind is Credit:
-            return self._grant(state, message, ours)
+            state.grant(message.size, ours)  # type: ignore[union-attr]
+            return True
         if kind is Cancel:
             state.cancelled = True
             return True
@@ -191,34 +212,23 @@ class Connection:
     def _open(self, message: Message, stream: int, ours: bool) -> None:
         assert type(message) is Request
         if stream <= self._last_stream:
-            self._refuse(f"stream {stream} was used before", ours)
+            refuse(f"stream {stream} was used before", ours)
         body = BODIES.get((Body.OPEN, (Data, _ENDS.get(message.end))))
         if body is None:
-            self._refuse(f"a request cannot end with {message.end}", ours)
+            refuse(f"a request cannot end with {message.end}", ours)
         state = Stream()
         state.body = body
         if message.body:
-            self._take(state, message.body, ours)
+            state.take(len(message.body), ours)
         self._streams[stream] = state
         self._last_stream = stream
-
-    def _grant(self, state: Stream, message: Message, ours: bool) -> bool:
-        assert type(message) is Credit
-        granted = state.receive_window if ours else state.send_window
-        if message.size <= 0 or granted + message.size > WINDOW:
-            self._refuse(f"a credit of {message.size} bytes on top of {granted} is more than was used", ours)
-        if ours:
-            state.receive_window += message.size
-        else:
-            state.send_window += message.size
-        return True
 
     def _continue_body(self, state: Stream, message: Message, ours: bool) -> bool:
         assert type(message) is Data
         following = BODIES.get((state.body, (Data, _ENDS.get(message.end))))
         if following is None:
-            self._refuse(f"a request's data (end {message.end}) came when its body was {state.body.value}", ours)
-        self._take(state, message.body, ours)
+            refuse(f"a request's data (end {message.end}) came when its body was {state.body.value}", ours)
+        state.take(len(message.body), ours)
         state.body = following
         return True
 
@@ -229,25 +239,11 @@ class Connection:
         table = CANCELLED_ANSWERS if state.cancelled else ANSWERS
         following = table.get((state.answer, (kind, end)))
         if following is None:
-            self._refuse(f"{kind.__name__} (end {end}) came when the answer was {state.answer.value}", ours)
+            refuse(f"{kind.__name__} (end {end}) came when the answer was {state.answer.value}", ours)
         if has_body:
-            self._take(state, message.body, ours)  # type: ignore[union-attr]
+            state.take(len(message.body), ours)  # type: ignore[union-attr]
         state.answer = following
         if following is Answer.OVER:
             del self._streams[stream]
             return True
         return not (state.cancelled and not ours)
-
-    def _take(self, state: Stream, body: bytes, ours: bool) -> None:
-        size = len(body)
-        window = state.send_window if ours else state.receive_window
-        if size > window or size > MAX_PIECE:
-            self._refuse(f"{size} bytes of body are more than the window of {window} or a piece of {MAX_PIECE}", ours)
-        if ours:
-            state.send_window -= size
-        else:
-            state.receive_window -= size
-
-    def _refuse(self, reason: str, ours: bool) -> NoReturn:
-        error: WireError = LocalWireError(reason) if ours else RemoteWireError(reason)
-        raise error

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgpack import ExtType, Packer, UnpackException, packb, unpackb
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError
-from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, Message
+from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Argument, Data, Message, Reply
 
 LENGTH_SIZE = 4
 _LENGTH = Struct(">I")
@@ -33,7 +33,6 @@ _EXT_UUID = 2
 _TYPES: list[tuple[type, ...]] = [
     tuple(get_origin(hint) or hint for hint in get_type_hints(kind).values()) for kind in MESSAGE_TYPES
 ]
-_DATA_NUMBER = NUMBERS[Data]
 
 
 def encode(message: Message) -> list[bytes]:
@@ -41,21 +40,22 @@ def encode(message: Message) -> list[bytes]:
 
     Raises `LocalWireError` when a value cannot be encoded or the frame would be too large.
     """
-    if type(message) is Data and len(message.body) >= 4096:
-        return _encode_large_data(message)
+    kind = type(message)
+    if (kind is Data or kind is Reply or kind is Argument) and len(message.body) >= 4096:  # type: ignore[union-attr]
+        return _encode_large_data(message)  # type: ignore[arg-type]
     try:
-        payload = _packer.pack((NUMBERS[type(message)], *message))
+        payload = _packer.pack((NUMBERS[kind], *message))
     except (TypeError, ValueError, OverflowError) as error:
-        raise LocalWireError(f"cannot encode {type(message).__name__}: {error}") from error
+        raise LocalWireError(f"cannot encode {kind.__name__}: {error}") from error
     size = len(payload)
     if size > MAX_FRAME:
         _check_size(size)
     return [size.to_bytes(LENGTH_SIZE, "big") + payload]
 
 
-def _encode_large_data(message: Data) -> list[bytes]:
+def _encode_large_data(message: Data | Reply | Argument) -> list[bytes]:
     """The same bytes as msgpack would make, with the body as a buffer of its own."""
-    head = packb((_DATA_NUMBER, message.stream, int(message.end), b""))
+    head = packb((NUMBERS[type(message)], message[0], int(message.end), b""))
     # The last two bytes are an empty bin 8; a bin 32 header of the real size takes their place.
     head = head[:-2] + b"\xc6" + len(message.body).to_bytes(4, "big")
     size = len(head) + len(message.body)

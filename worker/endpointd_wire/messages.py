@@ -153,6 +153,68 @@ class Log(NamedTuple):
     request_id: str
 
 
+class Call(NamedTuple):
+    """Worker: do this for the plugin. `body` is the first piece of what goes with it: `head` bytes of arguments
+    (msgpack), then whatever the kind of call has besides.
+
+    Call ids are chosen by the worker, grow by use and are never used again. `within` is the stream of the request whose
+    own thread makes the call; 0 for a thread of the plugin's, whose calls are over with no request.
+    """
+
+    call: int
+    within: int
+    kind: str
+    head: int
+    end: int
+    body: bytes
+
+
+class Argument(NamedTuple):
+    """Worker: the next piece of what goes with a call."""
+
+    call: int
+    end: int
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """Host: the next piece of an item of the reply, each of which is msgpack. With `End.BODY` the item is complete, and
+    another may follow."""
+
+    call: int
+    end: int
+    body: bytes
+
+
+class CallCredit(NamedTuple):
+    """Either side: `size` more bytes of this call were consumed, so as many more may be sent."""
+
+    call: int
+    size: int
+
+
+class Answered(NamedTuple):
+    """Host: the reply has no further item. The call is over."""
+
+    call: int
+
+
+class Refused(NamedTuple):
+    """Host: there is no (complete) reply; the call is over. `text` is for the plugin's author."""
+
+    call: int
+    code: str
+    text: str
+
+
+class Abandon(NamedTuple):
+    """Worker: nobody wants the rest of this reply. The call is over."""
+
+    call: int
+
+
+CallMessage: TypeAlias = Call | Argument | Reply | CallCredit | Answered | Refused | Abandon
+
 Message: TypeAlias = (
     Hello
     | Load
@@ -170,6 +232,7 @@ Message: TypeAlias = (
     | Drain
     | Drained
     | Log
+    | CallMessage
 )
 
 MESSAGE_TYPES: tuple[type[Message], ...] = (
@@ -189,6 +252,13 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     Drain,
     Drained,
     Log,
+    Call,
+    Argument,
+    Reply,
+    CallCredit,
+    Answered,
+    Refused,
+    Abandon,
 )
 """A message's number on the wire is its place here: append only, and raise `connection.WIRE_VERSION` otherwise."""
 

@@ -1,7 +1,8 @@
-"""When a message may be said: two tables and nothing else.
+"""When a message may be said: tables and nothing else.
 
-`PHASES` orders the life of a connection, `ANSWERS` the worker's half of a stream and `BODIES` the host's. The tables
-know neither role nor clock: both sides apply the same row, the one when it sends and the other when it receives.
+`PHASES` orders the life of a connection, `ANSWERS` the worker's half of a stream and `BODIES` the host's, `ARGUMENTS`
+the worker's half of a call and `REPLIES` the host's. The tables know neither role nor clock: both sides apply the same
+row, the one when it sends and the other when it receives.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +10,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from endpointd_wire.messages import (
+    Abandon,
+    Answered,
+    Argument,
+    Call,
+    CallCredit,
     Cancel,
     Closed,
     Credit,
@@ -25,6 +31,8 @@ from endpointd_wire.messages import (
     Ping,
     Pong,
     Ready,
+    Refused,
+    Reply,
     Request,
     Response,
 )
@@ -67,9 +75,18 @@ class Body(Symbol):
     COMPLETE = "complete"
 
 
-HOST_SAYS = frozenset({Load, Request, Data, Credit, Cancel, Ping, Drain})
+class Item(Symbol):
+    BETWEEN = "between items"
+    WITHIN = "within an item"
+    OVER = "over"
+
+
+CALL_MESSAGES = frozenset({Call, Argument, Reply, CallCredit, Answered, Refused, Abandon})
+
+HOST_SAYS = frozenset({Load, Request, Data, Credit, Cancel, Ping, Drain, Reply, CallCredit, Answered, Refused})
 WORKER_SAYS = frozenset(
-    {Hello, Ready, LoadFailed, Response, Data, Credit, Closed, Failed, Pong, Drained, Log},
+    {Hello, Ready, LoadFailed, Response, Data, Credit, Closed, Failed, Pong, Drained, Log}
+    | {Call, Argument, CallCredit, Abandon},
 )
 
 PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
@@ -86,7 +103,7 @@ PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
     **{
         (phase, kind): phase
         for phase in (Phase.OPEN, Phase.DRAINING)
-        for kind in (Response, Data, Credit, Cancel, Closed, Failed, Ping, Pong, Log)
+        for kind in (Response, Data, Credit, Cancel, Closed, Failed, Ping, Pong, Log, *CALL_MESSAGES)
     },
 }
 """What is not here may not be said in that phase."""
@@ -126,3 +143,20 @@ BODIES: Mapping[tuple[Body, Step], Body] = {
     (Body.OPEN, (Data, End.MORE)): Body.OPEN,
     (Body.OPEN, (Data, End.BODY)): Body.COMPLETE,
 }
+
+ARGUMENTS: Mapping[tuple[Body, End | None], Body] = {
+    (Body.OPEN, End.MORE): Body.OPEN,
+    (Body.OPEN, End.BODY): Body.COMPLETE,
+}
+"""What `Call` begins and `Argument` goes on with."""
+
+REPLIES: Mapping[tuple[Item, Step], Item] = {
+    (Item.BETWEEN, (Reply, End.MORE)): Item.WITHIN,
+    (Item.BETWEEN, (Reply, End.BODY)): Item.BETWEEN,
+    (Item.WITHIN, (Reply, End.MORE)): Item.WITHIN,
+    (Item.WITHIN, (Reply, End.BODY)): Item.BETWEEN,
+    (Item.BETWEEN, (Answered, None)): Item.OVER,
+    (Item.BETWEEN, (Refused, None)): Item.OVER,
+    (Item.WITHIN, (Refused, None)): Item.OVER,
+}
+"""A reply may begin before the arguments are complete: with a refusal, mostly."""

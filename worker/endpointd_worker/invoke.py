@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 
 from endpointd_wire.frames import unpack_value
 from endpointd_worker.answer import BadAnswer, send_answer
+from endpointd_worker.calls import here
 from endpointd_worker.environ import build_request
 from endpointd_worker.logs import own_log, request_id
 from endpointd_worker.streams import Cancelled, Stream
@@ -23,8 +24,8 @@ from endpointd_worker.tracebacks import cut
 class Invoker:
     """Runs streams, each to its end, on the thread that calls.
 
-    `classes` are those of `Load.sources`, in that order; `open_session` makes, of the
-    ids of a request and of its endpoint, what an Endpoint is constructed with.
+    `classes` are those of `Load.sources`, in that order; `open_session` makes, of the ids of a request and of its
+    endpoint, what an Endpoint is constructed with.
     """
 
     def __init__(self, classes: list[type], open_session: Callable[[str, str], object], *, development: bool) -> None:
@@ -35,6 +36,7 @@ class Invoker:
     def run(self, stream: Stream) -> None:
         """Answer `stream`. Never raises."""
         token = request_id.set(stream.request.request_id)
+        here.stream = stream
         try:
             request = build_request(stream)
             try:
@@ -54,6 +56,7 @@ class Invoker:
             text = "".join(traceback.format_exception(error)) if self._development else ""
             stream.fail("exception", fit(text, MAX_TEXT))
         finally:
+            here.stream = None
             request_id.reset(token)
 
     def _answer(self, stream: Stream, request: WerkzeugRequest) -> None:

@@ -14,7 +14,8 @@ from threading import Event, RLock
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Message, Ping, Pong, Request
-from endpointd_wire.states import Phase
+from endpointd_wire.states import CALL_MESSAGES, Phase
+from endpointd_worker.calls import CallDesk
 from endpointd_worker.streams import Stream
 
 MAX_BUFFERS = 1024
@@ -35,10 +36,11 @@ class Link:
         self.lock = RLock()
         """Reentrant: the garbage collector may run a plugin's finalizer wherever it is held, and that may `log`."""
         self.connection = Connection(Role.WORKER)
+        self.calls = CallDesk(self)
         self.deferring = False
         self.idle = Event()
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
-        stream is open."""
+        stream or call is open."""
         self._wire = wire
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
@@ -54,6 +56,11 @@ class Link:
     def is_lost(self) -> bool:
         """Whether the wire has ended, so that nobody can be answered any more."""
         return self._gone
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing may be begun any more."""
+        return self._gone or self.idle.is_set()
 
     # Sending
 
@@ -96,6 +103,7 @@ class Link:
 
     def send_locked(self, message: Message) -> None:
         self._write(self.connection.send(message))
+        self._check_idle()
 
     def _flush(self) -> None:
         if self._gone:
@@ -143,7 +151,8 @@ class Link:
         self._write(late)
 
     def _check_idle(self) -> None:
-        if self.connection.phase is Phase.DRAINING and not self.connection.open_streams:
+        connection = self.connection
+        if connection.phase is Phase.DRAINING and not connection.open_streams and not connection.calls:
             self.idle.set()
 
     # Receiving, by one thread at a time
@@ -184,6 +193,9 @@ class Link:
             self._streams[message.stream].wake()
         elif isinstance(message, Cancel):
             self._streams[message.stream].cancel(message.reason)
+        elif type(message) in CALL_MESSAGES:
+            self.calls.take(message)  # type: ignore[arg-type]
+            self._check_idle()
         return None
 
     def leave(self) -> None:
@@ -200,5 +212,6 @@ class Link:
         self.idle.set()
         for stream in list(self._streams.values()):
             stream.cancel("the host is gone")
+        self.calls.lose()
         with contextlib.suppress(OSError):
             self._wire.shutdown(socket.SHUT_RDWR)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -76,7 +77,8 @@ def _load(link: Link) -> Invoker | None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
-    return Invoker(classes, runtime.Session, development=order.development)
+    open_session = partial(runtime.Session, call=link.calls.call)
+    return Invoker(classes, open_session, development=order.development)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

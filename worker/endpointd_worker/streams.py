@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from endpointd_wire.connection import CREDIT_STEP, Connection
+from endpointd_wire.connection import Connection
+from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
 
@@ -30,6 +31,10 @@ class StreamLink(Protocol):
     def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
     def flush_locked(self) -> None: ...
     def send_locked(self, message: Message) -> None: ...
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class Stream:
@@ -55,6 +60,8 @@ class Stream:
         self._size = 0
         self._end = End.MORE
         self._last: Closed | Failed | None = None
+        self.calls: list[Closable] = []
+        """What its thread asks of the host."""
 
     # The body of the request
 
@@ -71,7 +78,7 @@ class Stream:
                 self.check()
                 if self._complete:
                     return b""
-                self._wait()
+                self.wait()
             piece = self._pieces.popleft()
             self._consumed += len(piece)
             if self._consumed >= CREDIT_STEP and not self._complete:
@@ -106,8 +113,8 @@ class Stream:
         if self._waiter is not None:
             self._waiter.notify_all()
 
-    def _wait(self) -> None:
-        """Wait until something has changed, perhaps; the caller looks again."""
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until something has changed, perhaps; the caller looks again. The lock is held."""
         self._link.flush_locked()
         before_wait, self.before_wait = self.before_wait, None
         if before_wait is not None:
@@ -120,7 +127,7 @@ class Stream:
             return
         if self._waiter is None:
             self._waiter = threading.Condition(self._link.lock)
-        self._waiter.wait()
+        self._waiter.wait(timeout)
 
     # The answer
 
@@ -145,7 +152,7 @@ class Stream:
             if self._size + len(piece) > MAX_PIECE:
                 self._link.flush_locked()
             while self._link.connection.window(self.id) - self._size < len(piece):
-                self._wait()
+                self.wait()
                 self.check()
             self._parts.append(piece)
             self._size += len(piece)
@@ -187,6 +194,8 @@ class Stream:
             self._link.offer(self, at_once=not self.has_company)
             # A thread of the plugin's own may read on.
             self.cancel("the request was answered")
+            for call in [*self.calls]:
+                call.close()
 
     def take_output(self) -> Iterator[Message]:
         """Everything that waits to be sent, in as few messages as possible. The lock is held."""

@@ -13,7 +13,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from endpointd.errors import OperatorError, UsageError
-from endpointd.store.faults import explained, unreachable
+from endpointd.store.faults import busy, explained, unreachable
+from endpointd.store.turns import TurnTooLate, turns_of
 
 PATIENCE = 10
 """Seconds to wait for others that hold the database."""
@@ -50,13 +51,25 @@ class Database:
 
         alone: others who ask for that wait until it is over. SQLite has one writer at a time anyway.
         """
-        with explained(self.name, self.file), self.engine.begin() as connection:
+        with explained(self.name, self.file), self._turn(), self.engine.begin() as connection:
             if self.file is not None:
                 # At once: a transaction that first reads cannot wait for the right to write.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             elif alone:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Many who write must not keep one from ever writing."""
+        if self.file is None:
+            yield
+            return
+        try:
+            with turns_of(self.file).one(PATIENCE):
+                yield
+        except TurnTooLate:
+            raise busy(self.name) from None
 
 
 def locate(url: str | Path) -> Path | URL:
@@ -85,14 +98,14 @@ def name_of(place: Path | URL) -> str:
     return f"the database {place.database!r} at {place.host or place.query.get('host', 'localhost')}"
 
 
-def connect_to_file(file: Path) -> Database:
+def connect_to_file(file: Path, connections: int = 1) -> Database:
     """The file must be there, and in WAL mode."""
     # What is handed to SQLAlchemy as a URL's part is not read as a URL.
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         connect_args={"timeout": PATIENCE},
         hide_parameters=True,
-        **_ONE_CONNECTION,
+        **_pool(connections),
     )
 
     @event.listens_for(engine, "connect")
@@ -105,7 +118,7 @@ def connect_to_file(file: Path) -> Database:
     return Database(engine, name_of(file), file)
 
 
-def connect_to_server(url: URL) -> Database:
+def connect_to_server(url: URL, connections: int = 1) -> Database:
     try:
         engine = create_engine(
             url,
@@ -118,7 +131,7 @@ def connect_to_server(url: URL) -> Database:
             hide_parameters=True,
             # The server may have been started again since the last change.
             pool_pre_ping=True,
-            **_ONE_CONNECTION,
+            **_pool(connections),
         )
     except ImportError as error:
         raise OperatorError(
@@ -129,8 +142,8 @@ def connect_to_server(url: URL) -> Database:
     return Database(engine, name_of(url), None)
 
 
-_ONE_CONNECTION: dict[str, Any] = {"pool_size": 1, "max_overflow": 0, "pool_timeout": PATIENCE}
-"""Changes are rare, and one at a time."""
+def _pool(connections: int) -> dict[str, Any]:
+    return {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE}
 
 
 def prepare_file(file: Path) -> None:

@@ -49,7 +49,7 @@ def explained(database: str, file: Path | None = None) -> Iterator[None]:
     except IntegrityError:
         raise
     except PoolTimeout as error:
-        raise _busy(database) from error
+        raise busy(database) from error
     except DBAPIError as error:
         raise _error(database, _kind(error.orig, file), _reason(error.orig)) from error
     except SQLAlchemyError as error:
@@ -94,7 +94,7 @@ def _error(database: str, kind: str, reason: str) -> OperatorError:
         case "full":
             return OperatorError("database_full", f"there is no room for {database}: {reason}", "make room on its disk")
         case "busy":
-            return _busy(database)
+            return busy(database)
         case "corrupt":
             return corrupt(database, reason)
         case "unreachable":
@@ -104,7 +104,7 @@ def _error(database: str, kind: str, reason: str) -> OperatorError:
     )
 
 
-def _busy(database: str) -> OperatorError:
+def busy(database: str) -> OperatorError:
     return OperatorError(
         "database_busy", f"{database} is held by somebody else", "end what holds it, or try again; nothing was changed"
     )

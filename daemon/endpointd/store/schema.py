@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Boolean, Column, Double, ForeignKey, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 VERSION_TABLE = "endpointd_version"
 
@@ -49,6 +61,27 @@ tokens = Table(
 )
 """What lets somebody in over a network. Of the secret there is its hash alone."""
 
+storages = Table(
+    "storages",
+    metadata,
+    Column("plugin", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("entries", Integer, nullable=False),
+)
+"""How many bytes the values of each plugin have together, and how many there are."""
+
+stored_pieces = Table(
+    "stored_pieces",
+    metadata,
+    Column("plugin", Text, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The values that plugins store, each in pieces, of which number 0 is always there; `size` is that of the whole. A key
+is bytes, because PostgreSQL's texts cannot hold every character."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -75,4 +108,4 @@ class History:
         return self.revisions[place] if place < len(ids) else None
 
 
-HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002")])
+HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002"), Revision("0003")])

@@ -14,6 +14,7 @@ import structlog
 
 from endpointd.channel import Exchange
 from endpointd.journal import Journal
+from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.backoff import delay
 from endpointd.supervisor.crew import Crew, Part
@@ -36,10 +37,17 @@ TRIAL = 1.0
 
 
 class Supervisor:
-    """`serving` is called with the order of the worker that requests go to, whenever that is another one."""
+    """`serving` is called with the order of the worker that requests go to, whenever that is another one; `answer`
+    answers the session calls of the workers."""
 
     def __init__(
-        self, plugin: str, order: WorkerOrder, rules: Rules, starts: Starts, serving: Callable[[WorkerOrder], None]
+        self,
+        plugin: str,
+        order: WorkerOrder,
+        rules: Rules,
+        starts: Starts,
+        serving: Callable[[WorkerOrder], None],
+        answer: AnswerCall = refuse,
     ) -> None:
         self.plugin = plugin
         self.order = order
@@ -55,6 +63,7 @@ class Supervisor:
         """When the operators' state changed, in seconds since the epoch."""
         self._rules = rules
         self._serving = serving
+        self._answer = answer
         self._served: WorkerOrder | None = None
         self._proved: WorkerOrder | None = None
         """What the last worker ran that was fit to be replaced, or has stood its trial: something to go back to."""
@@ -246,7 +255,7 @@ class Supervisor:
         self.order = self._proved
 
     def _begin(self) -> Part:
-        worker = Worker(self.order, self._news.line, self._news.record, self._freed, self._cancelled)
+        worker = Worker(self.order, self._news.line, self._news.record, self._freed, self._cancelled, self._answer)
         part = Part(worker, self._rules.bounds.spread(random.random()))
         self._news.begin()
         self._lives.begin(part, self.life.failures)

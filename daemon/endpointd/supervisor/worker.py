@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from endpointd.channel import Channel, Exchange
+from endpointd.sessions.caller import NOBODY, Caller
+from endpointd.sessions.calls import CallDesk
+from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor import launch
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.launch import NO_LIMITS
@@ -19,7 +23,7 @@ from endpointd.supervisor.users import Account
 from endpointd_wire.connection import WIRE_VERSION
 from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.messages import Drain, Drained, Hello, Load, LoadFailed, Log, Message, Ping, Pong, Ready
-from endpointd_wire.states import Phase
+from endpointd_wire.states import CALL_MESSAGES, Phase
 
 LAST_WORDS = 0.5
 """Seconds that the wire and the output of a dead process may still deliver what it said; a child that it left behind
@@ -40,6 +44,8 @@ class WorkerOrder:
     clock_ping: float = 0.0
     limits: ProcessLimits = NO_LIMITS
     account: Account | None = None
+    caller: Caller = NOBODY
+    """For whom the worker may ask the daemon."""
     release: str | None = None
     """The digest of what is in `folder`; None when that may change under the worker (development)."""
 
@@ -63,8 +69,8 @@ def _plain(problems: Sequence[object]) -> list[dict[str, Any]]:
 
 class Worker:
     """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` a place that is
-    free again, `cancelled` an exchange that the worker was told to give up. After `start`, `ended` tells how it
-    ended."""
+    free again, `cancelled` an exchange that the worker was told to give up; `answer` answers the plugin's session
+    calls. After `start`, `ended` tells how it ended."""
 
     def __init__(
         self,
@@ -73,14 +79,15 @@ class Worker:
         record: Callable[[Log], None],
         freed: Callable[["Worker"], None],
         cancelled: Callable[["Worker", Exchange], None],
+        answer: AnswerCall = refuse,
     ) -> None:
         self.order = order
         self.classes: list[str] = []
         self._output = output
         self._record = record
-        self._channel = Channel(
-            self._control, lambda _: freed(self), lambda exchange: cancelled(self, exchange), self._lost
-        )
+        self._channel = Channel(self._control, lambda _: freed(self), self._cancel, self._lost)
+        self._calls = CallDesk(self._channel, partial(answer, order.caller))
+        self._cancelled = cancelled
         self._messages: asyncio.Queue[Hello | Ready | LoadFailed] = asyncio.Queue(maxsize=4)
         self._closed = asyncio.Event()
         self._fault: RemoteWireError | None = None
@@ -192,10 +199,16 @@ class Worker:
             self._drained.set()
         elif isinstance(message, Hello | Ready | LoadFailed):
             self._messages.put_nowait(message)
+        elif type(message) in CALL_MESSAGES:
+            self._calls.hear(message)  # type: ignore[arg-type]
         else:
             assert isinstance(message, Pong), message
             if self._pings.answered(self._now()):
                 self._freed(self)
+
+    def _cancel(self, exchange: Exchange) -> None:
+        self._calls.cancel_within(exchange.stream)
+        self._cancelled(self, exchange)
 
     def look(self, now: float) -> None:
         """Called about once a second: ask whether it is there, and kill it when it has not said so within its clock.
@@ -224,6 +237,7 @@ class Worker:
 
     def _lost(self, fault: RemoteWireError | None) -> None:
         self._fault = fault
+        self._calls.close()
         self._closed.set()
 
     async def _watch(self, process: WorkerProcess) -> str:

@@ -13,26 +13,38 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from endpointd.sessions.errors import CallRefused
     from endpointd.testing.client import PluginClient
     from endpointd.testing.daemon import DaemonStarter, RunningDaemon
     from endpointd.testing.loader import PluginLoader
     from endpointd.testing.relay import AnswerBroken
+    from endpointd.testing.session import FakeSession
 else:
     _HOMES = {
-        "AnswerBroken": "relay",
-        "DaemonStarter": "daemon",
-        "PluginClient": "client",
-        "PluginLoader": "loader",
-        "RunningDaemon": "daemon",
+        "AnswerBroken": "testing.relay",
+        "CallRefused": "sessions.errors",
+        "DaemonStarter": "testing.daemon",
+        "FakeSession": "testing.session",
+        "PluginClient": "testing.client",
+        "PluginLoader": "testing.loader",
+        "RunningDaemon": "testing.daemon",
     }
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"endpointd.{_HOMES[name]}"), name)
 
 
-__all__ = ["AnswerBroken", "DaemonStarter", "PluginClient", "PluginLoader", "RunningDaemon"]
+__all__ = [
+    "AnswerBroken",
+    "CallRefused",
+    "DaemonStarter",
+    "FakeSession",
+    "PluginClient",
+    "PluginLoader",
+    "RunningDaemon",
+]
 
 _LOADER = pytest.StashKey["PluginLoader"]()
 

@@ -21,6 +21,7 @@ from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd.testing.lines import Lines
 from endpointd.testing.loop import BackgroundLoop
 from endpointd.testing.relay import Relay
+from endpointd.testing.session import FakeSession
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.messages import Log, Request
 
@@ -36,7 +37,15 @@ class PluginHost:
     AssertionError, with the findings: the plugin cannot be loaded, or the settings cannot be given to it.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, object], env: Mapping[str, str], *, timeout: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, object],
+        env: Mapping[str, str],
+        session: FakeSession,
+        *,
+        timeout: float,
+    ) -> None:
         self.plugin = _read(folder)
         self.endpoint = _endpoint(self.plugin, settings)
         self.routes = RouteTable(self.plugin.interfaces)
@@ -44,6 +53,7 @@ class PluginHost:
         self.timeout = timeout
         self._freed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sessions, self._storage = session.serve()
         limits = PluginLimits(env=dict(env))
         order = replace(order_for(folder, self.plugin, limits, development=True), clock_kill=END_SECONDS)
         self._loop: BackgroundLoop | None = BackgroundLoop(f"worker of {self.plugin.name}")
@@ -105,7 +115,8 @@ class PluginHost:
     # In the loop
 
     async def _start(self, order: WorkerOrder) -> Worker:
-        worker = Worker(order, self.lines.add, self._record, lambda _: self._freed.set(), lambda *_: None)
+        answer = self._sessions.answer
+        worker = Worker(order, self.lines.add, self._record, lambda _: self._freed.set(), lambda *_: None, answer)
         try:
             await worker.start()
         except StartFailed as error:
@@ -139,6 +150,7 @@ class PluginHost:
         for exchange in list(self._worker.channel.exchanges.values()):
             exchange.cancel("the test is over")
         await self._worker.drain(END_SECONDS)
+        await self._storage.close()
 
 
 def _read(folder: Path) -> Plugin:

@@ -6,6 +6,7 @@ from pathlib import Path
 from endpointd.manifest.reading import MANIFEST
 from endpointd.testing.client import PluginClient
 from endpointd.testing.host import PluginHost
+from endpointd.testing.session import FakeSession
 
 
 class PluginLoader:
@@ -21,15 +22,19 @@ class PluginLoader:
         *,
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
+        session: FakeSession | None = None,
         timeout: float = 10.0,
     ) -> PluginClient:
         """Load the plugin in `folder`, by default the one that the test's file lies in, and return a client for it.
 
         settings: values as an operator would give them; the others have their defaults. env: variables for the
-        worker, besides the few that it is always given. timeout: seconds that the client waits for the plugin.
+        worker, besides the few that it is always given. session: what answers the plugin's session calls, by default
+        a new `FakeSession`. timeout: seconds that the client waits for the plugin.
         AssertionError: the plugin cannot be loaded; the message has each finding with its file, line and remedy.
         """
-        host = PluginHost(folder or self._own_folder(), settings or {}, env or {}, timeout=timeout)
+        host = PluginHost(
+            folder or self._own_folder(), settings or {}, env or {}, session or FakeSession(), timeout=timeout
+        )
         self._hosts.append(host)
         return PluginClient(host)
 

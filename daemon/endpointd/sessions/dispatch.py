@@ -1,0 +1,56 @@
+"""From a call to what answers it: the storage, or a backend."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeAlias
+
+from endpointd.sessions import backends, permissions
+from endpointd.sessions.backends import Backends
+from endpointd.sessions.caller import Caller
+from endpointd.sessions.calls import SessionCall
+from endpointd.sessions.errors import CallRefused
+from endpointd.sessions.storage import Storage
+
+SILENCE = 240.0
+"""Seconds that a backend may take for the next item: less than the plugin's own patience, so that the plugin is told
+what was too slow."""
+
+AnswerCall: TypeAlias = Callable[[Caller, SessionCall], Awaitable[None]]
+
+
+class Sessions:
+    """Answers the calls of all plugins."""
+
+    def __init__(self, storage: Storage, backends: Backends) -> None:
+        self._storage = storage
+        self._backends = backends
+
+    async def answer(self, caller: Caller, call: SessionCall) -> None:
+        """Raises `CallRefused`."""
+        permissions.check(caller, call.kind)
+        if call.kind == "storage":
+            await self._storage.answer(caller, call)
+            return
+        backend = backends.find(self._backends, call.kind)
+        arguments = await call.arguments()
+        async with aclosing(backend.answer(caller, call.kind, arguments, call.rest())) as items:
+            await self._relay(call, items)
+
+    async def _relay(self, call: SessionCall, items: AsyncIterator[object]) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    item = await anext(items)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                text = f"what answers {call.kind} calls has sent nothing for {SILENCE:g} s"
+                raise CallRefused("timeout", text) from None
+            await call.reply(item)
+
+
+async def refuse(caller: Caller, call: SessionCall) -> None:
+    """Where there is nobody to answer."""
+    permissions.check(caller, call.kind)
+    raise CallRefused("unconfigured", "calls of plugins are answered when the daemon serves them, not here")

@@ -1,0 +1,157 @@
+"""The session of a plugin under test: storage in memory, and answers that the test has given."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from endpointd.sessions.caller import Caller
+from endpointd.sessions.dispatch import Sessions
+from endpointd.sessions.errors import CallRefused
+from endpointd.sessions.permissions import NEEDS
+from endpointd.sessions.storage import Storage
+from endpointd.testing.values import MemoryValues
+
+Answer: TypeAlias = object
+"""What a kind of call is answered with: an item of the reply, a list of them, or a function of the arguments that gives
+one or the other, or yields them."""
+
+UNLIMITED = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCallMade:
+    """A call of the plugin's: its kind, its arguments, and the file that came with it."""
+
+    kind: str
+    arguments: dict[str, Any]
+    body: bytes
+
+
+class FakeSession:
+    """Give it to `load_plugin`; what the plugin's manifest does not ask for is denied as by the daemon.
+
+    stored: what `session.storage` holds to begin with. answers: by the kind of call ("app", "llm", "tool", …), what it
+    is answered with. Of "app" and "llm", a str stands for a message with this text. A function may raise `CallRefused`.
+    """
+
+    def __init__(
+        self, *, stored: Mapping[str, bytes] | None = None, answers: Mapping[str, Answer] | None = None
+    ) -> None:
+        unknown = sorted(set(answers or {}) - set(NEEDS))
+        if unknown:
+            raise ValueError(f"there are no calls of the kind {unknown[0]!r}, but {', '.join(sorted(NEEDS))}")
+        self.calls: list[SessionCallMade] = []
+        """What the plugin has asked for besides storage, in the order in which it did."""
+        self.answers: dict[str, Answer] = dict(answers or {})
+        """May be changed at any time."""
+        self._values = MemoryValues(stored or {})
+
+    @property
+    def stored(self) -> dict[str, bytes]:
+        """What is in the plugin's storage now."""
+        return self._values.all()
+
+    def calls_of(self, kind: str) -> list[SessionCallMade]:
+        return [call for call in self.calls if call.kind == kind]
+
+    def serve(self) -> tuple[Sessions, Storage]:
+        """What answers the calls of one worker; the storage is to be closed in the end."""
+        storage = Storage(lambda: self._values, lambda: UNLIMITED)
+        return Sessions(storage, _Everything(self)), storage
+
+    # As a backend of every kind that has an answer
+
+    async def answer(
+        self,
+        caller: Caller,  # noqa: ARG002 - a backend's signature
+        kind: str,
+        arguments: Mapping[str, Any],
+        body: AsyncIterator[bytes],
+    ) -> AsyncGenerator[object, None]:
+        made = SessionCallMade(kind, dict(arguments), b"".join([piece async for piece in body]))
+        self.calls.append(made)
+        answer = self.answers[kind]
+        if callable(answer):
+            answer = await asyncio.to_thread(_call, answer, made)
+        if isinstance(answer, Iterator):
+            async for item in _in_thread(answer):
+                yield _item(kind, item, arguments)
+            return
+        for item in answer if isinstance(answer, list) else [answer]:
+            yield _item(kind, item, arguments)
+
+
+class _Everything(Mapping[str, FakeSession]):
+    """The session as the backend of each kind that it has an answer for at the moment."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def __getitem__(self, kind: str) -> FakeSession:
+        if kind not in self._session.answers:
+            raise KeyError(kind)
+        return self._session
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._session.answers)
+
+    def __len__(self) -> int:
+        return len(self._session.answers)
+
+
+def _call(function: Callable[[dict[str, Any]], Answer], made: SessionCallMade) -> Answer:
+    with _explained():
+        return function(made.arguments)
+
+
+async def _in_thread(items: Iterator[object]) -> AsyncIterator[object]:
+    """Each item as it is made; the iterator is closed in the end, when it is not at work."""
+    nothing = object()
+    while True:
+        making = asyncio.ensure_future(asyncio.to_thread(_next, items, nothing))
+        try:
+            item = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(lambda _: _close(items))
+            raise
+        if item is nothing:
+            return
+        try:
+            yield item
+        except GeneratorExit:
+            _close(items)
+            raise
+
+
+def _close(items: Iterator[object]) -> None:
+    # One that waits for the test to the end of all is at work still.
+    with suppress(ValueError):
+        getattr(items, "close", lambda: None)()
+
+
+def _next(items: Iterator[object], default: object) -> object:
+    with _explained():
+        return next(items, default)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What a function of the test's raises is told to the plugin, as a refusal."""
+    try:
+        yield
+    except CallRefused:
+        raise
+    except Exception as error:
+        raise CallRefused("failed", f"the test's answer raised {type(error).__name__}: {error}") from error
+
+
+def _item(kind: str, item: object, arguments: Mapping[str, Any]) -> object:
+    if not isinstance(item, str):
+        return item
+    if kind == "llm":
+        return {"model": arguments.get("model", ""), "delta": {"message": {"role": "assistant", "content": item}}}
+    if kind == "app":
+        return {"event": "message", "answer": item}
+    return item

@@ -1,0 +1,251 @@
+"""What plugins ask of the host: calls from any thread, each of which blocks that thread alone.
+
+A call that the thread of a request makes is the request's: cancelled with it, and abandoned when it ends. Calls of
+other threads, which a plugin has started, are nobody's. All state is guarded by the link's lock.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+from endpointd_wire.calls import MAX_CALLS, cost
+from endpointd_wire.connection import Connection
+from endpointd_wire.flow import CREDIT_STEP
+from endpointd_wire.frames import MAX_PIECE, pack_value, unpack_value
+from endpointd_wire.messages import (
+    Abandon,
+    Answered,
+    Argument,
+    Call,
+    CallCredit,
+    CallMessage,
+    End,
+    Message,
+    Refused,
+    Reply,
+)
+from endpointd_worker.streams import Stream
+
+T = TypeVar("T")
+
+PATIENCE = 250.0
+"""Seconds without news of a call after which it is given up."""
+
+
+class CallRefused(Exception):
+    """The host does not do what it was asked; `code` says of which kind the reason is, the text is for the author."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class CallLink(Protocol):
+    """What calls need of the link."""
+
+    lock: threading.RLock
+    connection: Connection
+
+    @property
+    def is_over(self) -> bool: ...
+    def send_locked(self, message: Message) -> None: ...
+
+
+class Waiter(Protocol):
+    """A thread that waits, with the lock, which it lets go of meanwhile. `check` raises when it is to wait no more."""
+
+    def wait(self, timeout: float) -> None: ...
+    def wake(self) -> None: ...
+    def check(self) -> None: ...
+
+
+class OtherThread:
+    """A thread that answers no request."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._condition = threading.Condition(lock)
+
+    def wait(self, timeout: float) -> None:
+        self._condition.wait(timeout)
+
+    def wake(self) -> None:
+        self._condition.notify_all()
+
+    def check(self) -> None:
+        """It may wait for ever."""
+
+
+class _Here(threading.local):
+    stream: Stream | None = None
+    """The request that this thread answers."""
+
+
+here = _Here()
+
+
+class OpenCall:
+    """One call, from its first message to its last."""
+
+    def __init__(self, desk: "CallDesk", waiter: Waiter) -> None:
+        self.id = 0
+        self._desk = desk
+        self._waiter = waiter
+        self._news: deque[Reply | Answered | Refused] = deque()
+        self._consumed = 0
+        self.is_over = False
+        """Whether nothing more will come, or is wanted."""
+
+    # Called by the thread that waits
+
+    def begin(self, kind: str, arguments: bytes, body: bytes) -> None:
+        """Send the call with all that goes with it."""
+        link, desk = self._desk.link, self._desk
+        pieces = _pieces(arguments, body)
+        piece, end = next(pieces)
+        with link.lock:
+            self._desk.queue.append(self._waiter)
+            try:
+                self._wait_until(lambda: len(link.connection.calls) < MAX_CALLS)
+            finally:
+                self._desk.queue.remove(self._waiter)
+            stream = here.stream
+            self.id = link.connection.calls.next()
+            desk.open[self.id] = self
+            link.send_locked(Call(self.id, stream.id if stream else 0, kind, len(arguments), end, piece))
+        for piece, end in pieces:
+            self._send_piece(piece, end)
+
+    def _send_piece(self, piece: bytes, end: End) -> None:
+        with self._desk.link.lock:
+            calls = self._desk.link.connection.calls
+            self._wait_until(lambda: self.is_over or calls.window(self.id) >= len(piece))
+            self._desk.link.send_locked(Argument(self.id, end, piece))
+
+    def next_item(self) -> bytes | None:
+        """The next item of the reply, None when there is no other. Raises `CallRefused`."""
+        parts: list[bytes] = []
+        while True:
+            with self._desk.link.lock:
+                self._wait_until(lambda: bool(self._news))
+                news = self._news.popleft()
+                if isinstance(news, Answered):
+                    return None
+                if isinstance(news, Refused):
+                    raise CallRefused(news.code, news.text)
+                self._credit(news)
+            parts.append(news.body)
+            if news.end == End.BODY:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _credit(self, piece: Reply) -> None:
+        self._consumed += cost(piece.body)
+        if self._consumed >= CREDIT_STEP and not self.is_over:
+            self._desk.link.send_locked(CallCredit(self.id, self._consumed))
+            self._consumed = 0
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """The lock is held. Raises `CallRefused`, and what the waiter raises."""
+        latest = monotonic() + PATIENCE
+        while True:
+            self._waiter.check()
+            if self._desk.link.is_over:
+                raise CallRefused("stopping", "this worker ends, and nobody answers its calls any more")
+            if condition():
+                return
+            left = latest - monotonic()
+            if left <= 0:
+                raise CallRefused("timeout", f"the daemon has not answered this call for {PATIENCE:g} s")
+            self._waiter.wait(left)
+
+    def close(self) -> None:
+        """Whatever else may come of the reply is not wanted."""
+        with self._desk.link.lock:
+            if not self.is_over and self.id:
+                self._end()
+                self._desk.link.send_locked(Abandon(self.id))
+
+    # Called by the thread that reads the wire, with the lock
+
+    def deliver(self, message: Reply | Answered | Refused) -> None:
+        self._news.append(message)
+        if not isinstance(message, Reply):
+            self._end()
+        self._waiter.wake()
+
+    def wake(self) -> None:
+        self._waiter.wake()
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._desk.forget(self)
+
+
+class CallDesk:
+    """The open calls of a worker."""
+
+    def __init__(self, link: CallLink) -> None:
+        self.link = link
+        self.open: dict[int, OpenCall] = {}
+        self.queue: list[Waiter] = []
+        """Threads that wait for another call to end."""
+
+    def call(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]:
+        """The items of the host's reply. Nothing is sent before the first is asked for; closing it ends the call.
+
+        Raises `CallRefused`; `Cancelled` in the thread of a request that nobody wants any more; TypeError and
+        ValueError for arguments that cannot be sent.
+        """
+        packed = pack_value(arguments)
+        stream = here.stream
+        call = OpenCall(self, stream if stream is not None else OtherThread(self.link.lock))
+        if stream is not None:
+            stream.calls.append(call)
+        try:
+            call.begin(kind, packed, body)
+            while (item := call.next_item()) is not None:
+                yield unpack_value(item)
+        finally:
+            call.close()
+            if stream is not None:
+                stream.calls.remove(call)
+
+    def take(self, message: CallMessage) -> None:
+        """A message of the host's has come. The lock is held."""
+        call = self.open.get(message.call)
+        if call is None:
+            # A finalizer has closed it just now.
+            return
+        if isinstance(message, Reply | Answered | Refused):
+            call.deliver(message)
+        else:
+            call.wake()
+
+    def forget(self, call: OpenCall) -> None:
+        del self.open[call.id]
+        for waiter in self.queue:
+            waiter.wake()
+
+    def lose(self) -> None:
+        """Nothing more will come. The lock is held."""
+        for call in list(self.open.values()):
+            call.wake()
+        for waiter in self.queue:
+            waiter.wake()
+
+
+def _pieces(arguments: bytes, body: bytes) -> Iterator[tuple[bytes, End]]:
+    """What goes with a call, cut into pieces that can be sent; a large body is not copied as a whole."""
+    rest = memoryview(body)
+    if len(arguments) + len(rest) <= MAX_PIECE:
+        yield arguments + body, End.BODY
+        return
+    ahead = memoryview(arguments)
+    while len(ahead) > MAX_PIECE:
+        yield bytes(ahead[:MAX_PIECE]), End.MORE
+        ahead = ahead[MAX_PIECE:]
+    room = MAX_PIECE - len(ahead)
+    yield bytes(ahead) + rest[:room], End.MORE if len(rest) > room else End.BODY
+    for start in range(room, len(rest), MAX_PIECE):
+        yield bytes(rest[start : start + MAX_PIECE]), End.MORE if start + MAX_PIECE < len(rest) else End.BODY

@@ -1,0 +1,1 @@
+"""Part of the built-in `dify_plugin`; the names are those of the official SDK."""
