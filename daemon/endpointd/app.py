@@ -21,11 +21,13 @@ from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
 from endpointd.endpoints.secret_keys import SecretKeys
+from endpointd.environments.service import environments_of
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import HttpLimits
 from endpointd.gateway.server import HttpServer, bind, build_server
+from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
 from endpointd.live import Live
 from endpointd.notify import notify
@@ -54,10 +56,12 @@ LOOK = 1.0
 
 FIXED = (
     "admin_listen",
+    "builds_at_once",
     "config",
     "database",
     "development",
     "endpoints_file",
+    "environments",
     "listen",
     "log_format",
     "plugins",
@@ -96,7 +100,10 @@ class Daemon:
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()
-        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book)
+        self._environments = environments_of(lambda: self._settings)
+        self._plugins = Plugins(
+            settings, self._rollbacks.choose, self._rollbacks.in_service, self._book, self._environments
+        )
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -116,7 +123,8 @@ class Daemon:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
                 async with opened_tokens(store.tokens) as tokens:
-                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens))
+                    housekeeping = Housekeeping(self._plugins, self._rollbacks, self._environments)
+                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens, housekeeping))
                     return await self._run()
         finally:
             await admin.stop()
@@ -171,6 +179,7 @@ class Daemon:
         """Remove what a daemon that was killed has left."""
         if self._releases is not None:
             self._releases.clean()
+        self._environments.clean()
         staging.clean(self._settings.plugins)
 
     def _take_signals(self) -> None:
@@ -231,6 +240,8 @@ class Daemon:
         for one in reports:
             if one.reasons and one.runs:
                 log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
+            elif one.is_building:
+                log.info("plugin.building", plugin=one.plugin)
             elif one.reasons:
                 log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
             elif self._announce is None:
@@ -295,6 +306,7 @@ class Daemon:
         finally:
             self._clocks.stop()
             await self._plugins.stop()
+            await self._environments.close()
             await reaper.stop()
             await cgroups.stop()
             log.info("stopped")
