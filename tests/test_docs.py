@@ -130,7 +130,8 @@ HTTP: Rules = {"Problem": at(1), "NoPlace": at(0), "BrokenAnswer": at(0)}
 READING: Rules = {"error": at(1), "warning": at(1), "note": at(2), "_Refusal": at(1), "UnreadableScalar": at(0)}
 CHECK: Rules = {"Finding": at(1), "FileProblem": at(0), "RuleProblem": at(0), "SourceProblem": at(0)}
 FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": at(1)}
-FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1)}
+CHECK |= {"RequirementsProblem": at(0)}
+FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1), "EnvironmentFailed": at(0)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
 COMMAND |= {"HookIdTaken": at(0), "EndpointUnknown": at(0), "EndpointExists": at(0)}
 COMMAND |= {"AccessRefused": at(0), "TokenInvalid": at(0), "TokenNameTaken": at(0), "TokenUnknown": at(0)}
@@ -180,7 +181,7 @@ def codes(rules: Rules, *places: Path) -> set[str]:
 
 def is_passed_on(code: ast.expr) -> bool:
     text = ast.unparse(code)
-    return text in PASSED_ON or text.endswith((".code", ".clock"))
+    return text in PASSED_ON or text.endswith((".code", ".clock", ".verdict"))
 
 
 def clocks() -> set[str]:

@@ -35,8 +35,11 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
-    "supervisor.cgroup_rules supervisor.rules sessions.caller sessions.errors",
-    "sessions.backends sessions.permissions",
+    "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
+    " sessions.errors",
+    "environments.additions environments.projects sessions.backends sessions.permissions",
+    "environments.needs",
+    "environments.interpreters",
     "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
     " access.secret access.views filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
@@ -57,7 +60,7 @@ HOST_LAYERS = [
     "store.endpoint_store store.value_store",
     "store.rotation",
     "storage",
-    "plugin_paths releases staging",
+    "environments.declared plugin_paths releases staging",
     "intake watch",
     "rollbacks",
     "supervisor.keeper supervisor.leaf supervisor.prctl supervisor.usage supervisor.users",
@@ -65,7 +68,11 @@ HOST_LAYERS = [
     "supervisor.cgroups",
     "supervisor.admission supervisor.launch supervisor.news supervisor.output supervisor.process supervisor.starts",
     "supervisor.worker",
-    "loading supervisor.crew",
+    "supervisor.crew supervisor.provision",
+    "environments.finding environments.guard environments.sealing environments.uv loading",
+    "environments.shelf",
+    "environments.building",
+    "environments.service",
     "supervisor.lives",
     "supervisor.supervisor",
     "gateway.client gateway.failures",
@@ -79,7 +86,7 @@ HOST_LAYERS = [
     "reporting versions",
     "mounts",
     "plugins",
-    "live",
+    "housekeeping live",
     "admin.*",
     "operations",
     "app",
@@ -95,6 +102,8 @@ PURE = {
     "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
     " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules"
+    " environments.failures environments.requirements environments.additions environments.projects environments.needs"
+    " environments.interpreters"
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
     " admin.problems cli.endpoint_names cli.humane cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
@@ -165,7 +174,7 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "supervisor", "gateway", "sealing", "sessions", "store"}
+NAMESPACES = {"access", "environments", "supervisor", "gateway", "sealing", "sessions", "store"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

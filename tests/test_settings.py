@@ -26,6 +26,8 @@ VALUES = {
     "HOST:PORT": ('"10.0.0.1:1"', '"[::1]:2"', '"localhost:3"'),
     "URL": ('"http://file.example"', '"https://environment.example/base"', '"http://flag.example:8000"'),
     "NETWORKS": ('["10.0.0.0/8"]', '"127.0.0.1/32,::1/128"', '"192.168.0.0/16"'),
+    "PATHS": ('["/from/file", "/too"]', '"/from/environment"', '"/from/flag,/too"'),
+    "PLACES": ('["/from/file", "/too"]', '"/from/environment"', '"https://from.example/flag,/too"'),
     "auto|console|json": ('"console"', '"json"', '"auto"'),
     "debug|info|warning|error": ('"debug"', '"error"', '"warning"'),
     "SIZE": ("2000", '"3KiB"', '"7MiB"'),
@@ -110,6 +112,17 @@ def test_the_url_of_a_database_is_shown_without_its_password(file: Path) -> None
     [problem] = problems_of({"config": str(file)})
     assert problem.startswith(f"{file}: database cannot be used: it begins with sqlite:////")
     assert "s3cret" not in problem
+
+
+def test_the_places_of_packages_are_shown_without_their_passwords() -> None:
+    index, links = "https://me:s3cret@pypi.example/simple", "https://s3cret@files.example/,/srv/wheels"
+    settings = load({"uv_index_url": index, "uv_find_links": links}).settings
+    assert settings.uv_index_url is not None
+    assert settings.uv_index_url.text == index
+    assert [place.text for place in settings.uv_find_links] == links.split(",")
+    assert "s3cret" not in repr(settings) + settings.model_dump_json() + written(settings.uv_find_links)
+    assert "https://********@pypi.example/simple" in settings.model_dump_json()
+    assert "uv_index_url cannot be used" in problems_of({"uv_index_url": "pypi.org"})[0]
 
 
 @pytest.mark.parametrize("url", ["endpointd.db", "sqlite:///relative", "sqlite://", "postgres://host/name", ""])

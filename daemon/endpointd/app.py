@@ -22,11 +22,13 @@ from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
 from endpointd.endpoints.secret_keys import SecretKeys
+from endpointd.environments.service import environments_of
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import HttpLimits
 from endpointd.gateway.server import HttpServer, bind, build_server
+from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
 from endpointd.live import Live
 from endpointd.notify import notify
@@ -57,10 +59,12 @@ LOOK = 1.0
 
 FIXED = (
     "admin_listen",
+    "builds_at_once",
     "config",
     "database",
     "development",
     "endpoints_file",
+    "environments",
     "listen",
     "log_format",
     "plugins",
@@ -99,9 +103,16 @@ class Daemon:
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()
+        self._environments = environments_of(lambda: self._settings)
         self._storage = Storage(partial(open_values, settings), lambda: self._settings.limit_storage)
-        answer = Sessions(self._storage, {}).answer
-        self._plugins = Plugins(settings, self._rollbacks.choose, self._rollbacks.in_service, self._book, answer)
+        self._plugins = Plugins(
+            settings,
+            self._rollbacks.choose,
+            self._rollbacks.in_service,
+            self._book,
+            self._environments,
+            Sessions(self._storage, {}).answer,
+        )
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -121,7 +132,8 @@ class Daemon:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
                 async with opened_tokens(store.tokens) as tokens:
-                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens))
+                    housekeeping = Housekeeping(self._plugins, self._rollbacks, self._environments)
+                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens, housekeeping))
                     return await self._run()
         finally:
             await admin.stop()
@@ -177,6 +189,7 @@ class Daemon:
         """Remove what a daemon that was killed has left."""
         if self._releases is not None:
             self._releases.clean()
+        self._environments.clean()
         staging.clean(self._settings.plugins)
 
     def _take_signals(self) -> None:
@@ -237,6 +250,8 @@ class Daemon:
         for one in reports:
             if one.reasons and one.runs:
                 log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
+            elif one.is_building:
+                log.info("plugin.building", plugin=one.plugin)
             elif one.reasons:
                 log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
             elif self._announce is None:
@@ -301,6 +316,7 @@ class Daemon:
         finally:
             self._clocks.stop()
             await self._plugins.stop()
+            await self._environments.close()
             await reaper.stop()
             await cgroups.stop()
             log.info("stopped")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from endpointd.environments.needs import Needs
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 
@@ -12,7 +13,8 @@ from endpointd.manifest.model import Plugin
 class Entry:
     """One folder of the plugins directory. `plugin` is None when it cannot be served; `findings` say why.
 
-    `root` is where the files are that a worker is to run, `digest` stands for their content.
+    `root` is where the files are that a worker is to run, `digest` stands for their content, and `needs` is what its
+    environment is to hold.
     """
 
     folder: str
@@ -20,6 +22,7 @@ class Entry:
     findings: tuple[Finding, ...]
     root: Path | None = None
     digest: str | None = None
+    needs: Needs | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,16 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTT
 class PluginFolder:
     """The files of the plugin in `root`. Symbolic links are followed as long as they stay inside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, max_file: int = MAX_FILE) -> None:
         self.root = root
+        self._max_file = max_file
 
     def read(self, path: str) -> bytes:
-        """The whole file; FileProblem if it cannot be had or has more than MAX_FILE bytes."""
+        """The whole file; FileProblem if it cannot be had or is too large."""
         with os.fdopen(self._opened(path), "rb") as file, _explained(path):
-            data = file.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
-            message = f"{path!r} has more than {MAX_FILE} bytes"
+            data = file.read(self._max_file + 1)
+        if len(data) > self._max_file:
+            message = f"{path!r} has more than {self._max_file} bytes"
             raise FileProblem("file_too_large", message, "split the file, or check that it is the right one")
         return data
 

@@ -4,10 +4,12 @@ What is served is what was copied, so that a plugin is never half old and half n
 itself is run.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from endpointd.catalog import Entry
 from endpointd.digest import content_digest
+from endpointd.environments.declared import needs_of
 from endpointd.errors import OperatorError, UsageError
 from endpointd.folder import PluginFolder
 from endpointd.manifest.findings import Finding, Severity
@@ -48,7 +50,7 @@ class Intake:
             return Entry(name, None, reading.findings)
         try:
             if self._releases is None:
-                return Entry(name, reading.plugin, reading.findings, folder, content_digest(folder))
+                return _with_needs(Entry(name, reading.plugin, reading.findings, folder, content_digest(folder)))
             release = self._releases.make(folder, reading.plugin.id)
         except FolderChanged:
             raise
@@ -67,4 +69,13 @@ class Intake:
         if reading.plugin is not None and reading.plugin.id != plugin_id:
             # The manifest was replaced between the two readings.
             raise FolderChanged(name)
-        return Entry(name, reading.plugin, reading.findings, root, digest)
+        return _with_needs(Entry(name, reading.plugin, reading.findings, root, digest))
+
+
+def _with_needs(entry: Entry) -> Entry:
+    """The entry with what it needs of its environment; refused when that cannot be understood."""
+    if entry.plugin is None or entry.root is None:
+        return entry
+    needs, findings = needs_of(entry.root, entry.plugin, entry.digest)
+    plugin = None if findings else entry.plugin
+    return replace(entry, plugin=plugin, needs=needs, findings=(*entry.findings, *findings))

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from endpointd.environments.needs import Needs
 from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.sessions.caller import Caller
 from endpointd.settings import PluginLimits
 from endpointd.supervisor.limits import ProcessLimits
+from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.users import find_account
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 
@@ -16,7 +18,13 @@ _KEY = "extra.python.source"
 
 
 def order_for(
-    folder: Path, plugin: Plugin, limits: PluginLimits, *, development: bool, release: str | None = None
+    folder: Path,
+    plugin: Plugin,
+    limits: PluginLimits,
+    *,
+    development: bool,
+    release: str | None = None,
+    needs: Needs | None = None,
 ) -> WorkerOrder:
     """Raises `OperatorError` when there is no such user as the plugin is to run as."""
     return WorkerOrder(
@@ -32,21 +40,34 @@ def order_for(
         account=find_account(limits.user, limits.group),
         caller=Caller(plugin.id, plugin.permissions),
         release=release,
+        needs=needs,
+        clock_build=limits.clock_build,
     )
 
 
-def load_once(folder: Path, plugin: Plugin, output: Callable[[str], None]) -> list[Finding]:
+def load_once(
+    folder: Path, plugin: Plugin, needs: Needs | None, provide: Callable[[], Provider], output: Callable[[str], None]
+) -> list[Finding]:
     """Load the plugin in a worker of its own, with default limits, and end it.
 
-    `output` gets each line that the plugin writes or logs meanwhile. What is wrong with its code is returned.
+    `output` gets each line that uv, or the plugin, writes or logs meanwhile. What is wrong is returned. `provide` makes
+    what gives it its interpreter, in the event loop.
     """
-    return asyncio.run(_load_once(order_for(folder, plugin, PluginLimits(), development=True), output))
+    order = order_for(folder, plugin, PluginLimits(), development=True, needs=needs)
+    return asyncio.run(_load_once(order, provide, output))
 
 
-async def _load_once(order: WorkerOrder, output: Callable[[str], None]) -> list[Finding]:
+async def _load_once(
+    order: WorkerOrder, provide: Callable[[], Provider], output: Callable[[str], None]
+) -> list[Finding]:
+    provider = provide()
+    try:
+        python = await provider.find(order) or await provider.build(order, output)
+    except StartFailed as error:
+        return [Finding(Severity.ERROR, error.code, error.message, None, None, None, "")]
     worker = Worker(order, output, lambda record: output(record.text), _ignore, _ignore)
     try:
-        await worker.start()
+        await worker.start(python)
     except StartFailed as error:
         if error.problems:
             return [finding_of(problem) for problem in error.problems]

@@ -44,6 +44,14 @@ def configure(fmt: LogFormat, level: LogLevel) -> None:
     _adopt_standard_logging(describe, render, output, threshold)
 
 
+def keep_silent() -> None:
+    """For commands that tell by themselves what they do: only defects of ours are logged, on stderr."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
 def is_console(fmt: LogFormat) -> bool:
     """Whether the log is written for people's eyes."""
     return fmt == "console" or (fmt == "auto" and sys.stderr.isatty())

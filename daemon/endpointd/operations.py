@@ -82,7 +82,7 @@ class Operations:
     @staticmethod
     async def _start(supervisor: Supervisor) -> None:
         # Who is just being stopped is started when that is done.
-        await supervisor.settled()
+        await supervisor.settled(built=False)
         supervisor.start()
 
     async def stop(self, plugin_id: str) -> PluginStatus:
@@ -93,7 +93,7 @@ class Operations:
     async def restart(self, plugin_id: str) -> PluginStatus:
         """A new worker, and only then the end of the old one. Raises `OperatorError` when the new one failed."""
         supervisor = self._plugins.find(plugin_id).supervisor
-        await supervisor.settled()
+        await supervisor.settled(built=False)
         if supervisor.life.state is State.STOPPED:
             supervisor.start()
         else:

@@ -19,6 +19,7 @@ from endpointd.manifest.model import Plugin
 from endpointd.mounts import Mounts
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.settings import Settings
+from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.users import find_account
@@ -48,6 +49,8 @@ class Plugins:
     """Owns every supervisor, and `mounts`: what the gateway finds at each hook id. `book` has the operators' endpoints;
     `remount` is to be called when those of a plugin have changed.
 
+    `provider` gives workers their interpreters.
+
     `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
     operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that serves
     first, whenever that is another one.
@@ -59,9 +62,11 @@ class Plugins:
         choose: Callable[[Entry], Entry],
         in_service: Callable[[str, list[str]], Awaitable[None]],
         book: Book,
+        provider: Provider,
         answer: AnswerCall = refuse,
     ) -> None:
         self._settings = settings
+        self._provider = provider
         self._choose = choose
         self._in_service = in_service
         self._answer = answer
@@ -186,7 +191,7 @@ class Plugins:
         version = Version.of(self._choose(entry), self._settings)
         name = version.plugin.id
         serving = partial(self._serve, name)
-        supervisor = Supervisor(name, version.order, version.rules, self._starts, serving, self._answer)
+        supervisor = Supervisor(name, version.order, version.rules, self._starts, serving, self._provider, self._answer)
         served = self._served[name] = Served(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
         self._mount(served)
@@ -309,9 +314,10 @@ class Plugins:
     # All at once
 
     async def settled(self) -> None:
-        """Wait until it is known of each plugin whether it runs."""
+        """Wait until it is known of each plugin whether it runs, or that its environment has to be built first: that
+        may take long, and nobody else is to wait for it."""
         for served in list(self._served.values()):
-            await served.supervisor.settled()
+            await served.supervisor.settled(built=False)
 
     async def stop(self) -> None:
         """Let every worker finish, and end it. Returns when no process is left; none is started any more."""

@@ -20,6 +20,7 @@ REFUSED = "REFUSED"
 
 _REPLACING = {
     Stage.REPLACING: "a new worker is starting",
+    Stage.PREPARING: "the environment of a new worker is being built",
     Stage.ON_TRIAL: "a new worker has just taken over",
 }
 
@@ -89,6 +90,7 @@ def plugin_status(
         pinned=pinned,
         worker=worker_status(crew.present, now) if supervisor.life.state is State.RUNNING else None,
         replacing=_REPLACING.get(supervisor.life.stage),
+        building=supervisor.building,
         in_flight=crew.in_flight,
         queued=supervisor.admission.queued,
         requests=crew.requests,
@@ -105,12 +107,14 @@ def report(status: PluginStatus, why_unmounted: str) -> PluginReport:
     if status.state == REFUSED:
         return PluginReport(status.folder, None, (), status.findings)
     if status.state != State.RUNNING:
-        return PluginReport(status.folder, status.id, (), _reasons(status))
+        return PluginReport(status.folder, status.id, (), _reasons(status), is_building=status.building is not None)
     return PluginReport(status.folder, status.id, urls, (why_unmounted,) if why_unmounted else (), runs=True)
 
 
 def _reasons(status: PluginStatus) -> tuple[str, ...]:
     failure = status.failure
+    if status.building is not None:
+        return ("its environment is being built",)
     if failure is None:
         return (f"its worker is {status.state}",)
     return failure.problems or (f"{failure.message} [{failure.code}]", *failure.lines)

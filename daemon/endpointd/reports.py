@@ -15,6 +15,8 @@ class PluginReport:
     reasons: tuple[str, ...]
     runs: bool = False
     """With reasons: it does run, and only has no endpoint."""
+    is_building: bool = False
+    """With reasons: nothing is wrong, its environment is being built."""
 
 
 Announce: TypeAlias = Callable[[str, Sequence[PluginReport]], None]

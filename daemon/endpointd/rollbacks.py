@@ -1,6 +1,7 @@
 """Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -8,7 +9,7 @@ from endpointd.catalog import Entry
 from endpointd.errors import OperatorError, UsageError
 from endpointd.intake import Intake
 from endpointd.pins import Pin, Pins
-from endpointd.releases import Release, Releases
+from endpointd.releases import FolderChanged, Release, Releases
 
 _log = structlog.get_logger()
 
@@ -87,6 +88,14 @@ class Rollbacks:
         self._pins.set(plugin_id, None)
         if self._releases is not None:
             self._releases.remove_all(plugin_id)
+
+    def entries(self, plugin_id: str, folder: str) -> list[Entry]:
+        """All releases of the plugin in `folder` as what may serve. Blocking."""
+        found = []
+        for release in self.previous(plugin_id, None):
+            with suppress(FolderChanged):
+                found.append(self._intake.retake(folder, plugin_id, release.path, release.digest))
+        return found
 
     def _find(self, plugin_id: str, digest: str) -> Release | None:
         return next((one for one in self.previous(plugin_id, None) if one.digest == digest), None)

@@ -23,6 +23,7 @@ _LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<por
 _USER = re.compile(r"[^\s:]+")
 # Up to the last "@": rather too much is left out than part of a password shown.
 _PASSWORD = re.compile(r"(?<=://)([^:@/?]*:).*@|(password=)[^&]*")
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 _ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
 
 
@@ -112,6 +113,12 @@ def _split_networks(value: object) -> object:
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
+def _split_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -162,6 +169,32 @@ def _check_database(value: object) -> object:
     return DatabaseUrl(value)
 
 
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """Where packages come from: a URL or a folder. Written out it has neither user nor password (a token stands in
+    either place); `text` is as it was given."""
+
+    text: str = dataclass_field(repr=False)
+
+    def __str__(self) -> str:
+        return _CREDENTIALS.sub("********@", self.text)
+
+
+def _check_index(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.startswith(("https://", "http://", "file://")):
+        raise ValueError("it begins with https://, http:// or file://")
+    return PackageSource(value)
+
+
+def _check_sources(value: object) -> object:
+    parts = _split_list(value)
+    if not isinstance(parts, Sequence):
+        raise ValueError("a list of folders or URLs is needed")
+    return tuple(PackageSource(part) if isinstance(part, str) else part for part in parts)
+
+
 Flag = Annotated[bool, Form("true|false", "true or false")]
 Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
@@ -173,6 +206,27 @@ Database = Annotated[
     BeforeValidator(_check_database),
     PlainSerializer(lambda value: None if value is None else str(value), when_used="json"),
     Form("DATABASE", "a URL such as sqlite:////var/lib/endpointd/endpoints.db or postgresql://user@host/name"),
+]
+OptionalFolder = Annotated[Path | None, Form("DIR", "the path of a directory")]
+Interpreters = Annotated[
+    tuple[Path, ...],
+    NoDecode,
+    BeforeValidator(_split_list),
+    Form("PATHS", "paths such as /opt/python3.13/bin/python3,/opt/python3.12 (in the file: a list of strings)"),
+]
+IndexUrl = Annotated[
+    PackageSource | None,
+    NoDecode,
+    BeforeValidator(_check_index),
+    PlainSerializer(lambda value: None if value is None else str(value), when_used="json"),
+    Form("URL", "a URL such as https://pypi.example.org/simple"),
+]
+FindLinks = Annotated[
+    tuple[PackageSource, ...],
+    NoDecode,
+    BeforeValidator(_check_sources),
+    PlainSerializer(lambda value: [str(one) for one in value], when_used="json"),
+    Form("PLACES", "folders or URLs such as /srv/wheels,https://example.org/wheels/ (in the file: a list of strings)"),
 ]
 Listen = Annotated[
     str,

@@ -28,16 +28,20 @@ from endpointd.setting_types import (
     Database,
     EndpointsFile,
     EnvironmentVariables,
+    FindLinks,
     Flag,
     Folder,
     Form,
     Grace,
+    IndexUrl,
+    Interpreters,
     KeyFilePath,
     Listen,
     LogFormatValue,
     LogLevelValue,
     Networks,
     Niceness,
+    OptionalFolder,
     OptionalListen,
     PublicUrl,
     QueueSize,
@@ -51,6 +55,9 @@ from endpointd.setting_types import (
 from endpointd.settings_file import read_settings_file
 
 ENVIRONMENT_PREFIX = "ENDPOINTD_"
+_PATHS = frozenset(
+    {"endpoints_file", "environments", "plugins", "python_interpreters", "secret_key", "state", "uv_cache"}
+)
 _KIB = 1024
 _MIB = 1024 * _KIB
 
@@ -66,6 +73,9 @@ class SharedLimits(BaseModel):
     )
     clock_client_idle: Clock = Field(
         default=30, description="longest pause of a client that is sending a request body or reading a response"
+    )
+    clock_build: Clock = Field(
+        default=600, description="longest time that the build of a plugin's environment may take, once it has begun"
     )
     clock_start: Clock = Field(default=60, description="longest time a worker may take to become ready")
     clock_queue: Clock = Field(default=10, description="longest wait of a request for a free place in its worker")
@@ -134,11 +144,7 @@ class ConfigFileSource(TomlConfigSettingsSource):
     def __call__(self) -> dict[str, object]:
         """The file's values, or nothing when no file is named. UsageError: the file cannot be used."""
         path = self.current_state.get("config")
-        return (
-            read_settings_file(Path(path), frozenset({"plugins", "state", "secret_key", "endpoints_file"}))
-            if path
-            else {}
-        )
+        return read_settings_file(Path(path), _PATHS) if path else {}
 
 
 class Settings(SharedLimits, BaseSettings):
@@ -185,6 +191,23 @@ class Settings(SharedLimits, BaseSettings):
         description="how changes of the plugins directory are noticed; auto polls where the file system tells nothing",
     )
     releases_kept: Count = Field(default=3, description="older releases of each plugin that are kept for a rollback")
+    environments: OptionalFolder = Field(
+        default=None, description="directory for plugins' environments; without it environments in the state directory"
+    )
+    python_interpreters: Interpreters = Field(
+        default=(),
+        description="interpreters, or the folders that they are installed in, that come before those of PATH, of uv"
+        " and of pyenv",
+    )
+    offline: Flag = Field(default=False, description="build environments without the network")
+    uv_index_url: IndexUrl = Field(default=None, description="package index that uv asks in the place of PyPI")
+    uv_find_links: FindLinks = Field(default=(), description="places where uv looks for packages besides the index")
+    uv_cache: OptionalFolder = Field(
+        default=None,
+        description="uv's cache; without it UV_CACHE_DIR, or a folder for each user below uv-cache in the state"
+        " directory",
+    )
+    builds_at_once: Count = Field(default=2, description="environments that may be built at the same time")
     starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
     auto_endpoints: Flag = Field(
         default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
@@ -253,13 +276,16 @@ def group_of(name: str) -> str:
     """The heading that a setting stands under in help and documentation."""
     if name in ("concurrency", "queue_size", "nice"):
         return "Limits"
-    headings = {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
+    if name in ("builds_at_once", "environments", "offline"):
+        return "Environments"
+    headings = {"uv": "Environments", "python": "Environments"}
+    headings |= {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
     return headings.get(name.partition("_")[0], "Service")
 
 
 def single_settings() -> Iterator[tuple[str, FieldInfo]]:
     """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
-    headings = ["Service", "Log", "Limits", "Clocks", "Restarts"]
+    headings = ["Service", "Environments", "Log", "Limits", "Clocks", "Restarts"]
     # The class's own fields come after the inherited ones, though they are what an operator looks for first.
     own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
     for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):

@@ -36,4 +36,6 @@ def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str,
 
 def _beside(path: Path, value: object) -> object:
     """A service has no useful working directory, so what the file names is found from the file."""
+    if isinstance(value, list):
+        return [_beside(path, one) for one in value]
     return path.absolute().parent / value if isinstance(value, str) else value

@@ -42,6 +42,22 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentStatus:
+    """An environment that is kept. `source` is the file that asked for it, `made_at` in seconds since the epoch,
+    `bytes` the room that it takes (what it shares with others counts once), `plugins` are those that need it."""
+
+    key: str
+    python: str
+    source: str
+    made_at: float
+    bytes: int
+    plugins: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class PluginStatus:
     """One folder of the plugins directory.
 
@@ -62,6 +78,8 @@ class PluginStatus:
     """Whether an older release runs because an operator has asked for it (`rollback`)."""
     worker: WorkerStatus | None = None
     replacing: str | None = None
+    building: str | None = None
+    """The last that was heard of an environment that is built for it."""
     in_flight: int = 0
     queued: int = 0
     requests: int = 0

@@ -35,7 +35,9 @@ class Version:
         assert entry.root is not None
         limits = settings.for_plugin(entry.plugin.id)
         release = None if settings.development else entry.digest
-        order = order_for(entry.root, entry.plugin, limits, release=release, development=settings.development)
+        order = order_for(
+            entry.root, entry.plugin, limits, release=release, development=settings.development, needs=entry.needs
+        )
         return cls(entry.plugin, entry.digest, order, _rules(limits), limits, RouteTable(entry.plugin.interfaces))
 
     def is_run_as(self, other: "Version") -> bool:

@@ -7,6 +7,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from support.wheels import wheel, wheelhouse
+
 Run = Callable[..., CompletedProcess[str]]
 
 MANIFEST = """\
@@ -129,3 +131,31 @@ def test_what_is_not_a_directory_ends_with_status_2(run: Run, plugin: Path, name
     assert (outcome.returncode, outcome.stdout) == (2, "")
     assert outcome.stderr.startswith(f"endpointd: error: {plugin.parent / name} is not a directory; ")
     assert outcome.stderr.endswith("[not_a_directory]\n")
+
+
+def test_what_a_plugin_asks_for_is_installed_to_load_it(run: Run, plugin: Path, tmp_path: Path) -> None:
+    packages = wheelhouse(tmp_path / "packages")
+    wheel(packages, "duck", "1.0", {"duck.py": "says = 'quack'"})
+    (plugin / "requirements.txt").write_text("duck==1.0\n")
+    (plugin / "endpoints" / "hello.py").write_text("import duck\n" + SOURCE)
+    around = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(packages), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first, again = (run("check", plugin, "--json", **around) for _ in range(2))
+    assert json.loads(first.stdout)["ok"], first.stdout
+    assert " + duck==1.0" in first.stderr.splitlines()
+    assert (json.loads(again.stdout)["ok"], again.stderr) == (True, "")
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"uv", "endpointd"}
+
+
+def test_what_cannot_be_installed_is_an_error(run: Run, plugin: Path, tmp_path: Path) -> None:
+    (plugin / "requirements.txt").write_text("no-such-duck==1.0\n")
+    outcome = run("check", plugin, UV_NO_INDEX="1", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert outcome.returncode == 1
+    assert "its environment could not be built: No solution found" in outcome.stdout
+    assert "[environment_failed]" in outcome.stdout
+
+
+def test_requirements_that_cannot_be_understood_are_told_with_their_line(run: Run, plugin: Path) -> None:
+    (plugin / "requirements.txt").write_text("\nsix is good\n")
+    outcome = run("check", plugin)
+    assert outcome.returncode == 1
+    assert outcome.stdout.startswith("error: requirements.txt:2: 'six is good' is no requirement: ")

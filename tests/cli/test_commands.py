@@ -66,6 +66,14 @@ EVERY_FLAG = {
     "secret_key": "k",
     "endpoints_file": "e",
     "admin_listen": "[::1]:10",
+    "environments": "v",
+    "python_interpreters": "p/python3",
+    "offline": True,
+    "uv_index_url": "https://pypi.example.org/simple",
+    "uv_find_links": "w",
+    "uv_cache": "u",
+    "builds_at_once": 31,
+    "clock_build": 32,
 }
 
 
@@ -104,7 +112,8 @@ def test_every_setting_is_an_option(run: Run, tmp_path: Path) -> None:
     assert sorted(flags) == sorted(name for name, _ in single_settings())
     shown = json.loads(run("config", "--json", *as_arguments(flags)).stdout)
     effective = {name: one["value"] for name, one in shown["settings"].items()}
-    assert effective == flags | {"trusted_proxies": ["10.0.0.0/8"]}
+    lists = {"trusted_proxies": ["10.0.0.0/8"], "python_interpreters": ["p/python3"], "uv_find_links": ["w"]}
+    assert effective == flags | lists
     assert {one["source"] for one in shown["settings"].values()} == {flag_of(name) for name in flags}
 
 

@@ -130,7 +130,7 @@ def test_a_worker_whose_replacements_fail_is_replaced_at_growing_intervals() -> 
 
 
 def test_a_worker_that_cannot_even_be_made_is_a_failure_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_: FakeWorker) -> None:
+    async def refuse(*_: object) -> None:
         raise ValueError("embedded null byte")
 
     async def scenario(stage: Stage) -> None:

@@ -21,17 +21,20 @@ from endpointd.supervisor.state import (
 )
 
 GRID = """
-          start          stop                      replace                     ready   refused failed          hung                        wake           stable    ended   next-ready      next-failed  proved         old-lost
-STOPPED   STARTING:SPAWN =                         =                           -       -       -               =                           =              =         -       -               -            =              =
-STARTING  =              DRAINING:KILL             STARTING:KILL,SPAWN         RUNNING FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
-RUNNING   =              DRAINING:DRAIN            REPLACING:SPAWN_NEXT        -       -       BACKOFF:WAIT    REPLACING:SPAWN_NEXT        =              RUNNING   -       -               -            =              =
-REPLACING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT -    -       STARTING:PROMOTE =                          =              REPLACING -       ON_TRIAL:SWITCH RUNNING:KEEP =              =
-ON_TRIAL  =              DRAINING:RETIRE,DRAIN     REPLACING:RETIRE,SPAWN_NEXT -       -       RUNNING:SWITCH_BACK REPLACING:RETIRE,SPAWN_NEXT =          ON_TRIAL  -       -               -            RUNNING:RETIRE RUNNING
-DRAINING  -              =                         =                           =       =       =               =                           =              =         STOPPED -               -            =              =
-BACKOFF   STARTING:SPAWN STOPPED                   STARTING:SPAWN              -       -       -               =                           STARTING:SPAWN =         -       -               -            =              =
-FATAL     STARTING:SPAWN STOPPED                   STARTING:SPAWN              -       -       -               =                           =              =         -       -               -            =              =
+          start          stop                      replace                     build     built     ready   refused failed          hung                        wake           stable    ended   next-ready      next-failed  proved         old-lost
+STOPPED   STARTING:SPAWN =                         =                           -         -         -       -       -               =                           =              =         -       -               -            =              =
+BUILDING  =              DRAINING:KILL             STARTING:KILL,SPAWN         -         STARTING  -       FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
+STARTING  =              DRAINING:KILL             STARTING:KILL,SPAWN         BUILDING  -         RUNNING FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
+RUNNING   =              DRAINING:DRAIN            REPLACING:SPAWN_NEXT        -         -         -       -       BACKOFF:WAIT    REPLACING:SPAWN_NEXT        =              RUNNING   -       -               -            =              =
+REPLACING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT PREPARING -      -       -       STARTING:PROMOTE =                          =              REPLACING -       ON_TRIAL:SWITCH RUNNING:KEEP =              =
+PREPARING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT -      REPLACING -       -       BUILDING:PROMOTE =                          =              PREPARING -       -               RUNNING:KEEP =              =
+ON_TRIAL  =              DRAINING:RETIRE,DRAIN     REPLACING:RETIRE,SPAWN_NEXT -         -         -       -       RUNNING:SWITCH_BACK REPLACING:RETIRE,SPAWN_NEXT =          ON_TRIAL  -       -               -            RUNNING:RETIRE RUNNING
+DRAINING  -              =                         =                           =         =         =       =       =               =                           =              =         STOPPED -               -            =              =
+BACKOFF   STARTING:SPAWN STOPPED                   STARTING:SPAWN              -         -         -       -       -               =                           STARTING:SPAWN =         -       -               -            =              =
+FATAL     STARTING:SPAWN STOPPED                   STARTING:SPAWN              -         -         -       -       -               =                           =              =         -       -               -            =              =
 """  # noqa: E501
 
+WITH_A_NEXT = (Stage.REPLACING, Stage.PREPARING)
 POLICY = Policy(limit=3, stable_after=10.0)
 NOW = 1000.0
 
@@ -76,8 +79,9 @@ def test_no_pair_is_in_both_tables() -> None:
 
 
 def test_a_worker_is_spawned_on_the_way_to_starting_and_nowhere_else() -> None:
-    for target, actions in TABLE.values():
-        assert (Action.SPAWN in actions) == (target is Stage.STARTING and Action.PROMOTE not in actions)
+    for (_, event), (target, actions) in TABLE.items():
+        comes_anew = target is Stage.STARTING and Action.PROMOTE not in actions
+        assert (Action.SPAWN in actions) == (comes_anew and event is not Event.BUILT)
 
 
 def test_the_old_worker_is_retired_wherever_the_trial_ends_well_for_the_new_one() -> None:
@@ -87,10 +91,10 @@ def test_the_old_worker_is_retired_wherever_the_trial_ends_well_for_the_new_one(
 
 
 def test_no_worker_of_three_is_forgotten() -> None:
-    """Whoever leaves REPLACING has done something with the next worker."""
+    """Whoever leaves REPLACING or PREPARING has done something with the next worker."""
     handled = {Action.SWITCH, Action.KEEP, Action.PROMOTE, Action.KILL_NEXT}
     for (stage, _), (target, actions) in TABLE.items():
-        if stage is Stage.REPLACING and target is not Stage.REPLACING:
+        if stage in WITH_A_NEXT and target not in WITH_A_NEXT:
             assert handled & set(actions)
 
 

@@ -29,13 +29,13 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Star
     """Starts a worker that runs the given program, and gives how that fails."""
 
     def start(program: str, clock_start: float = 10.0) -> StartFailed:
-        monkeypatch.setattr(launch, "command", lambda _: [sys.executable, "-I", "-c", program])
+        monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-I", "-c", program])
         order = WorkerOrder(tmp_path, (), {}, 4, False, clock_start=clock_start, clock_kill=5.0)
 
         async def main() -> StartFailed:
             worker = Worker(order, print, print, print, print)
             with pytest.raises(StartFailed) as failed:
-                await worker.start()
+                await worker.start(Path(sys.executable))
             assert worker.free_places() == 0
             await worker.ended()
             return failed.value

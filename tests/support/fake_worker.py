@@ -10,6 +10,7 @@ import pytest
 
 from endpointd.channel import Exchange
 from endpointd.supervisor import supervisor as module
+from endpointd.supervisor.provision import HostInterpreter, Provider
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
@@ -79,7 +80,7 @@ class FakeWorker:
     def look(self, now: float) -> None:
         self.looked_at.append(now)
 
-    async def start(self) -> None:
+    async def start(self, _python: Path) -> None:
         self.pid = 1000 + len(FakeWorker.made)
         try:
             await asyncio.shield(self._started)
@@ -128,11 +129,17 @@ def rules(**changes: Any) -> Rules:  # noqa: ANN401 - whatever a rule is
 class Stage:
     """A supervisor of fake workers, and the releases that requests went to, in order."""
 
-    def __init__(self, first: str = "v1", **changes: Any) -> None:  # noqa: ANN401
+    def __init__(self, first: str = "v1", provider: Provider | None = None, **changes: Any) -> None:  # noqa: ANN401
         self.served: list[str | None] = []
         self.rules = rules(**changes)
+        self.provider = provider or HostInterpreter()
         self.supervisor = Supervisor(
-            "someone/duck", order(first), self.rules, Starts(4), lambda order: self.served.append(order.release)
+            "someone/duck",
+            order(first),
+            self.rules,
+            Starts(4),
+            lambda order: self.served.append(order.release),
+            self.provider,
         )
 
     def takes(self) -> object:

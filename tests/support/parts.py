@@ -19,6 +19,7 @@ from endpointd.releases import Releases
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
 from endpointd.supervisor import supervisor as module
+from endpointd.supervisor.provision import HostInterpreter
 from support.fake_worker import FakeWorker, settle
 from support.plugins import write_plugin
 
@@ -29,12 +30,12 @@ class WillingWorker(FakeWorker):
     BROKEN = "broken"
     may_end: asyncio.Event
 
-    async def start(self) -> None:
+    async def start(self, python: Path) -> None:
         if not self.order.folder.is_dir() or self.BROKEN in (self.order.folder / "says.py").read_text():
             self.refuse("load_failed", "syntax_error")
         else:
             self.ready()
-        await super().start()
+        await super().start(python)
 
     async def drain(self, seconds: float) -> str:
         await WillingWorker.may_end.wait()
@@ -63,7 +64,9 @@ class Parts:
         intake = Intake(self.directory, self.releases)
         self.pins = Pins(root / "state" / "pins.json")
         self.rollbacks = Rollbacks(self.pins, self.releases, intake, self.settings.releases_kept)
-        self.plugins = Plugins(self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book())
+        self.plugins = Plugins(
+            self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()
+        )
         self.live = Live(self.directory, intake, self.plugins)
         self.operations = Operations(
             self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload

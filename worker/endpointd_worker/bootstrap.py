@@ -5,9 +5,14 @@ plugin's module of whatever name can therefore not stand in for one of ours, nor
 plugin's.
 """
 
+import importlib
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+
+PRIVATE = "endpointd-private"
+"""Folder of an environment for packages that are ours alone (`endpointd.environments.additions`)."""
 
 
 def _load_package(name: str) -> None:
@@ -21,12 +26,32 @@ def _load_package(name: str) -> None:
 
 
 def main() -> int:
-    _load_package("endpointd_wire")
+    # Held, because modules that nobody holds are emptied.
+    hidden = _load_wire()
     _load_package("endpointd_worker")
     _confine()
     from endpointd_worker.serve import serve
 
-    return serve()
+    status = serve()
+    hidden.clear()
+    return status
+
+
+def _load_wire() -> dict[str, ModuleType]:
+    """Load what speaks on the wire; returns what is hidden of it.
+
+    Where the msgpack of the plugin's environment will not do there is another one, for the wire alone. It is imported
+    by it and then hidden, so that the plugin finds its own.
+    """
+    private = Path(sys.prefix) / PRIVATE
+    if private.is_dir():
+        sys.path.insert(0, str(private))
+    _load_package("endpointd_wire")
+    importlib.import_module("endpointd_wire.frames")
+    if not private.is_dir():
+        return {}
+    sys.path.remove(str(private))
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] == "msgpack"}
 
 
 def _confine() -> None:

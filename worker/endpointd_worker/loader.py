@@ -150,8 +150,8 @@ def _describe(error: BaseException) -> str:
 
 def _remedy_for_missing(error: ModuleNotFoundError) -> str:
     if error.name is not None and error.name.startswith("dify_plugin."):
-        return "import what the built-in dify_plugin offers (Endpoint), or install the official SDK where endpointd is"
-    return f"install {error.name!r} where endpointd is installed, or correct the import"
+        return "import what the built-in dify_plugin offers (Endpoint)"
+    return f"name what has {error.name!r} in requirements.txt or pyproject.toml, or correct the import"
 
 
 def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | None:

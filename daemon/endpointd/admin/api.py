@@ -19,6 +19,7 @@ from endpointd.admin.control import Control
 from endpointd.admin.description import mend_description
 from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Reloaded, Rollback
 from endpointd.admin.endpoint_api import endpoint_routes
+from endpointd.admin.environment_api import environment_routes
 from endpointd.admin.followers import Followers
 from endpointd.admin.json_response import Json
 from endpointd.admin.names import id_of
@@ -108,6 +109,8 @@ def build_api(
         api.include_router(secret_routes(services.keys))
     if services.tokens is not None:
         api.include_router(token_routes(services.tokens))
+    if services.environments is not None:
+        api.include_router(environment_routes(services.environments))
     return _Versioned(api, version)
 
 

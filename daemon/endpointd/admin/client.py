@@ -32,6 +32,7 @@ ACTION = 3600.0
 CHANGE = 120.0
 """Seconds to change an endpoint: the database has its own clocks, and other changes may come before."""
 
+_ENVIRONMENTS = "/api/v1/environments"
 _ENDPOINTS = "/api/v1/endpoints"
 _TOKENS = "/api/v1/tokens"
 _CHUNK = 256 * 1024
@@ -106,6 +107,15 @@ class Client:
                 answer.read()
                 raise self._refusal(answer)
             yield from answer.iter_lines()
+
+    # Environments
+
+    def environments(self) -> Any:  # noqa: ANN401
+        return self._ask("GET", _ENVIRONMENTS, timeout=_patient(CHANGE))
+
+    def prune_environments(self, *, dry_run: bool) -> Any:  # noqa: ANN401
+        query = {"dry_run": json.dumps(dry_run)}
+        return self._ask("POST", f"{_ENVIRONMENTS}/prune", params=query, timeout=_patient(ACTION))
 
     # Endpoints
 

@@ -3,7 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from endpointd.journal import Journal
-from endpointd.status import PluginStatus
+from endpointd.status import EnvironmentStatus, PluginStatus
 
 
 class Control(Protocol):
@@ -36,3 +36,13 @@ class Control(Protocol):
 
     async def reload_configuration(self) -> list[str]:
         """As SIGHUP does. The names of settings that are others now, and that only a new start can change."""
+
+
+class EnvironmentControl(Protocol):
+    """The environments that the daemon keeps."""
+
+    async def environments(self) -> list[EnvironmentStatus]:
+        """The oldest first."""
+
+    async def prune_environments(self, *, dry_run: bool) -> list[EnvironmentStatus]:
+        """Remove those that no plugin needs, or only tell which; raises `OperatorError`."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from endpointd.access.views import TokenView
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.journal import Entry
-from endpointd.status import PluginStatus
+from endpointd.status import EnvironmentStatus, PluginStatus
 
 VERSION_HEADER = "Endpointd-Version"
 """In every answer: the daemon's version, by which a client of another one knows what is amiss."""
@@ -74,6 +74,12 @@ def _reader(kind: type[Any]) -> TypeAdapter[Any]:
 def read_plugin(document: object) -> PluginStatus:
     """Keys that this version does not know are left out. Raises `ValueError`."""
     status: PluginStatus = _reader(PluginStatus).validate_python(document)
+    return status
+
+
+def read_environment(document: object) -> EnvironmentStatus:
+    """As `read_plugin`."""
+    status: EnvironmentStatus = _reader(EnvironmentStatus).validate_python(document)
     return status
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from endpointd.access.service import TokenControl
-from endpointd.admin.control import Control
+from endpointd.admin.control import Control, EnvironmentControl
 from endpointd.endpoints.secret_keys import KeyControl
 from endpointd.endpoints.service import EndpointControl
 
@@ -18,3 +18,4 @@ class Services:
     endpoints: EndpointControl | None = None
     keys: KeyControl | None = None
     tokens: TokenControl | None = None
+    environments: EnvironmentControl | None = None

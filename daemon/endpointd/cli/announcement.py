@@ -50,5 +50,9 @@ def _describe_served(report: PluginReport) -> Text:
 def _describe_refused(report: PluginReport) -> Text:
     lines = [f"\n  {one_line(reason)}" for reason in report.reasons]
     name = one_line(report.plugin or f"the folder {report.folder!r}")
-    outcome = ("runs, but answers nowhere:", "bold yellow") if report.runs else ("is not served:", "bold red")
+    outcome = ("is not served:", "bold red")
+    if report.runs:
+        outcome = ("runs, but answers nowhere:", "bold yellow")
+    elif report.is_building:
+        outcome = ("is not served yet:", "bold yellow")
     return Text.assemble((f"{name} {outcome[0]}", outcome[1]), *lines)

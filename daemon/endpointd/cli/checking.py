@@ -4,12 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from endpointd.errors import UsageError
+from endpointd.cli.caches import environments_cache, uv_cache
+from endpointd.digest import content_digest
+from endpointd.environments.declared import needs_of
+from endpointd.environments.service import Environments, environments_of
+from endpointd.errors import OperatorError, UsageError
 from endpointd.folder import PluginFolder
 from endpointd.loading import load_once
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
+from endpointd.settings import Settings
+from endpointd.tree import FolderChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,28 @@ def check_folder(folder: Path, output: Callable[[str], None]) -> Check:
     reading = read_plugin(PluginFolder(folder))
     findings = list(reading.findings)
     if reading.plugin is not None:
-        findings += load_once(folder, reading.plugin, output)
+        findings += _load(folder, reading.plugin, output)
     # A stable sort: within a severity the findings stay in the order of the files.
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
     return Check(reading.plugin, tuple(findings))
+
+
+def content_of(folder: Path) -> str:
+    """What stands for all of the folder. Raises `OperatorError`."""
+    try:
+        return content_digest(folder)
+    except FolderChanged as error:
+        raise OperatorError("folder_changing", f"{folder} was changed while it was read", "try again") from error
+
+
+def _load(folder: Path, plugin: Plugin, output: Callable[[str], None]) -> list[Finding]:
+    """Load its code, in an environment where it needs one."""
+    needs, findings = needs_of(folder, plugin, content_of(folder))
+    if findings:
+        return list(findings)
+    return load_once(folder, plugin, needs, _environments, output)
+
+
+def _environments() -> Environments:
+    settings = Settings.model_validate({"environments": environments_cache(), **uv_cache()})
+    return environments_of(lambda: settings)

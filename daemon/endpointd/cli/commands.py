@@ -10,6 +10,7 @@ from endpointd import __version__, logs
 from endpointd.cli import control_commands, endpoint_commands, secret_commands, token_commands
 from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.effective import print_effective, print_effective_json
+from endpointd.cli.environment_commands import environments
 from endpointd.cli.options import with_settings
 from endpointd.cli.output import print_json, report_output, report_warning, stdout
 
@@ -83,6 +84,7 @@ control_commands.add_to(application)
 endpoint_commands.add_to(application)
 secret_commands.add_to(application)
 token_commands.add_to(application)
+application.add_typer(environments, name="env", rich_help_panel=control_commands.CONTROL_PANEL)
 
 
 @application.command(epilog=_EPILOG)
@@ -112,6 +114,7 @@ def check(
     from endpointd.cli.checking import check_folder
     from endpointd.cli.findings import print_check
 
+    logs.keep_silent()
     outcome = check_folder(folder, report_output)
     if json:
         print_json(outcome.as_dict())

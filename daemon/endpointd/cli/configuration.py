@@ -91,8 +91,10 @@ def _explain(detail: ErrorDetails, sources: _Sources) -> UsageError:
         return UsageError("setting_unknown", f"{origin}: there is no setting {key}", _suggestion(path))
     known = PluginLimits.model_fields if path[0] == "plugin" and len(path) > 2 else Settings.model_fields
     name = path[2] if known is PluginLimits.model_fields else path[0]
-    # What is given to plugins in their environment may well be secret, and a database's URL has a password in it.
-    value = "" if "env" in path or path == ["database"] else f" = {detail['input']!r}"
+    # What is given to plugins in their environment may well be secret, and a URL may have a password in it.
+    value = (
+        "" if "env" in path or path[0] in ("database", "uv_index_url", "uv_find_links") else f" = {detail['input']!r}"
+    )
     reason = detail["msg"].removeprefix("Value error, ")
     return UsageError(
         "setting_invalid",

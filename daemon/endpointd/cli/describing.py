@@ -26,6 +26,8 @@ def _lines(status: PluginStatus, now: float) -> Iterator[Text]:
     yield Text.assemble(_key("state"), state_text(status), since)
     if status.replacing:
         yield _line("replacing", status.replacing)
+    if status.building:
+        yield _line("building", status.building)
     yield _line("folder", status.folder)
     yield from _release(status)
     yield _line("requests", f"{status.requests}, {status.in_flight} in flight, {status.queued} waiting")

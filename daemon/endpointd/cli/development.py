@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from endpointd.cli.caches import environments_cache, uv_cache
 from endpointd.cli.configuration import Configuration, load
 from endpointd.errors import UsageError
 
@@ -28,4 +29,5 @@ def workshop(folder: Path, flags: Mapping[str, object]) -> Iterator[Configuratio
         plugins.mkdir()
         # A folder whose name begins with a dot is no plugin's, but this one was asked for.
         os.symlink(folder, plugins / (folder.name.lstrip("._") or "plugin"))
-        yield load({**FIXED, "plugins": str(plugins), "state": str(Path(root, "state")), **flags})
+        places = {"plugins": plugins, "state": Path(root, "state"), "environments": environments_cache()}
+        yield load({**FIXED, **{name: str(path) for name, path in places.items()}, **uv_cache(), **flags})

@@ -88,7 +88,7 @@ def _first_url(status: PluginStatus) -> str:
 
 
 def _remark(status: PluginStatus, now: float) -> str:
-    reason = why_not(status)
+    reason = status.building or why_not(status)
     if reason:
         return one_line(reason)
     return "" if status.since is None else f"for {duration(now - status.since)}"

@@ -10,12 +10,14 @@ from endpointd.supervisor.worker import Worker, WorkerOrder
 @dataclass(eq=False, slots=True)
 class Part:
     """A worker in one of the parts, with what is known of it beside the process. `ready_at` is in seconds of the
-    monotonic clock; `stuck` are requests that were cancelled and have not left their thread within the grace."""
+    monotonic clock; `stuck` are requests that were cancelled and have not left their thread within the grace;
+    `building` is the last that was heard of its environment, while that is built."""
 
     worker: Worker
     bounds: Bounds
     ready_at: float | None = None
     stuck: int = 0
+    building: str | None = None
 
     @property
     def order(self) -> WorkerOrder:

@@ -30,12 +30,13 @@ def bootstrap() -> Path:
     return Path(spec.origin).with_name("bootstrap.py")
 
 
-def command(limits: ProcessLimits = NO_LIMITS) -> list[str]:
-    """Isolated from the host's environment variables and working directory, and with UTF-8 whatever the locale says.
+def command(limits: ProcessLimits = NO_LIMITS, python: Path | None = None) -> list[str]:
+    """Isolated from the host's environment variables and working directory, and with UTF-8 whatever the locale says;
+    on the host's own interpreter when no other is given.
 
     The limits go along as an argument, because the worker has to apply them itself.
     """
-    return [sys.executable, "-I", "-X", "utf8", str(bootstrap()), limits.argument(MARKS)]
+    return [str(python or sys.executable), "-I", "-X", "utf8", str(bootstrap()), limits.argument(MARKS)]
 
 
 def environment(extra: Mapping[str, str], account: Account | None = None) -> dict[str, str]:

@@ -1,22 +1,33 @@
-"""The lives of one plugin's workers, each a task: waiting for a place, starting, serving, ending.
+"""The lives of one plugin's workers, each a task: waiting for an environment and a place, starting, serving, ending.
 
 What happens in them is told to whoever owns the workers; nothing is decided here.
 """
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 from endpointd.supervisor.crew import Part
+from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.worker import StartFailed, Worker
 
 
 class Owner(Protocol):
+    def is_building(self, part: Part) -> None:
+        """The worker's environment is not there, and is built first."""
+
+    def has_progressed(self, part: Part, line: str) -> None:
+        """News of that."""
+
+    def has_built(self, part: Part) -> None:
+        """The environment is there."""
+
     def is_ready(self, part: Part) -> None:
         """The worker has loaded the plugin."""
 
-    def has_failed(self, part: Part, code: str, message: str, problems: list[dict[str, Any]]) -> None:
+    def has_failed(self, part: Part, error: StartFailed) -> None:
         """The worker did not become ready."""
 
     def has_died(self, part: Part, how: str) -> None:
@@ -27,8 +38,9 @@ class Owner(Protocol):
 
 
 class Lives:
-    def __init__(self, starts: Starts, log: Any, owner: Owner) -> None:  # noqa: ANN401 - structlog's loggers have no type
+    def __init__(self, starts: Starts, provider: Provider, log: Any, owner: Owner) -> None:  # noqa: ANN401 - structlog's loggers have no type
         self._starts = starts
+        self._provider = provider
         self._log = log
         self._owner = owner
         self._lives: dict[Part, asyncio.Task[None]] = {}
@@ -61,22 +73,32 @@ class Lives:
 
     async def _live(self, part: Part, failures: int) -> None:
         try:
+            python = await self._provide(part)
             async with self._starts.place(failures):
-                await part.worker.start()
+                await part.worker.start(python)
             self._owner.is_ready(part)
             how = await part.worker.ended()
         except StartFailed as error:
-            self._owner.has_failed(part, error.code, error.message, error.problems)
+            self._owner.has_failed(part, error)
             return
         except Exception as error:  # noqa: BLE001 - a plugin that waits for ever for its worker would be worse
             self._log.critical("supervisor.defect", exc_info=error)
             if part.worker.pid is not None:
                 await part.worker.kill()
-            self._owner.has_failed(part, "spawn_failed", f"the worker could not be started: {error!r}", [])
+            self._owner.has_failed(part, StartFailed("spawn_failed", f"the worker could not be started: {error!r}"))
             return
         finally:
             del self._lives[part]
         self._owner.has_died(part, how)
+
+    async def _provide(self, part: Part) -> Path:
+        """The interpreter; where it has to be made first, that takes none of the places of workers that start."""
+        python = await self._provider.find(part.order)
+        if python is None:
+            self._owner.is_building(part)
+            python = await self._provider.build(part.order, lambda line: self._owner.has_progressed(part, line))
+            self._owner.has_built(part)
+        return python
 
     async def _drain(self, part: Part, seconds: float) -> None:
         how = await part.worker.drain(seconds)

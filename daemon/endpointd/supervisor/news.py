@@ -35,6 +35,12 @@ class News:
         self._log.info("plugin.output", line=line)
         self._journal.append("output", line)
 
+    def progress(self, line: str) -> None:
+        """What is heard of the environment that is built for a worker."""
+        self._lines.append(line)
+        self._log.info("environment.progress", line=line)
+        self._journal.append("event", f"environment: {line}")
+
     def record(self, record: Log) -> None:
         """A record of the plugin's `logging`."""
         self._lines.append(record.text)

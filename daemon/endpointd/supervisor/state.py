@@ -16,6 +16,8 @@ class State(StrEnum):
 
     STOPPED = "STOPPED"
     """No worker, and none is wanted."""
+    BUILDING = "BUILDING"
+    """The environment that the worker is to run with is built."""
     STARTING = "STARTING"
     """A worker was started and has not said that it is ready."""
     RUNNING = "RUNNING"
@@ -29,13 +31,16 @@ class State(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a life stands: the states, with RUNNING in three."""
+    """Where a life stands: the states, with RUNNING in four."""
 
     STOPPED = "stopped"
+    BUILDING = "building"
     STARTING = "starting"
     RUNNING = "running"
     REPLACING = "replacing"
     """The present worker answers while the next one is starting."""
+    PREPARING = "preparing"
+    """The present worker answers while the environment of the next one is built."""
     ON_TRIAL = "on trial"
     """The present worker has just taken the place of the old one, which takes it back if it dies."""
     DRAINING = "draining"
@@ -44,7 +49,7 @@ class Stage(StrEnum):
 
     @property
     def state(self) -> State:
-        return State.RUNNING if self in (Stage.REPLACING, Stage.ON_TRIAL) else State[self.name]
+        return State.RUNNING if self in (Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL) else State[self.name]
 
 
 class Event(StrEnum):
@@ -54,6 +59,10 @@ class Event(StrEnum):
     """No worker is wanted."""
     REPLACE = "replace"
     """Another worker is wanted: the plugin has changed, an operator asks for it, or this one has served its time."""
+    BUILD = "build"
+    """The environment of the worker that is to start is not there, and has to be built first."""
+    BUILT = "built"
+    """That environment is there."""
     READY = "ready"
     """The present worker has loaded the plugin."""
     REFUSED = "refused"
@@ -123,6 +132,12 @@ _S, _E, _A = Stage, Event, Action
 
 TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.STOPPED, _E.START): (_S.STARTING, (_A.SPAWN,)),
+    (_S.BUILDING, _E.BUILT): (_S.STARTING, ()),
+    (_S.BUILDING, _E.REFUSED): (_S.FATAL, ()),
+    (_S.BUILDING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
+    (_S.BUILDING, _E.REPLACE): (_S.STARTING, (_A.KILL, _A.SPAWN)),
+    (_S.BUILDING, _E.STOP): (_S.DRAINING, (_A.KILL,)),
+    (_S.STARTING, _E.BUILD): (_S.BUILDING, ()),
     (_S.STARTING, _E.READY): (_S.RUNNING, ()),
     (_S.STARTING, _E.REFUSED): (_S.FATAL, ()),
     (_S.STARTING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
@@ -134,11 +149,18 @@ TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.RUNNING, _E.REPLACE): (_S.REPLACING, (_A.SPAWN_NEXT,)),
     (_S.RUNNING, _E.STOP): (_S.DRAINING, (_A.DRAIN,)),
     (_S.REPLACING, _E.STABLE): (_S.REPLACING, ()),
+    (_S.REPLACING, _E.BUILD): (_S.PREPARING, ()),
     (_S.REPLACING, _E.NEXT_READY): (_S.ON_TRIAL, (_A.SWITCH,)),
     (_S.REPLACING, _E.NEXT_FAILED): (_S.RUNNING, (_A.KEEP,)),
     (_S.REPLACING, _E.FAILED): (_S.STARTING, (_A.PROMOTE,)),
     (_S.REPLACING, _E.REPLACE): (_S.REPLACING, (_A.KILL_NEXT, _A.SPAWN_NEXT)),
     (_S.REPLACING, _E.STOP): (_S.DRAINING, (_A.KILL_NEXT, _A.DRAIN)),
+    (_S.PREPARING, _E.STABLE): (_S.PREPARING, ()),
+    (_S.PREPARING, _E.BUILT): (_S.REPLACING, ()),
+    (_S.PREPARING, _E.NEXT_FAILED): (_S.RUNNING, (_A.KEEP,)),
+    (_S.PREPARING, _E.FAILED): (_S.BUILDING, (_A.PROMOTE,)),
+    (_S.PREPARING, _E.REPLACE): (_S.REPLACING, (_A.KILL_NEXT, _A.SPAWN_NEXT)),
+    (_S.PREPARING, _E.STOP): (_S.DRAINING, (_A.KILL_NEXT, _A.DRAIN)),
     (_S.ON_TRIAL, _E.PROVED): (_S.RUNNING, (_A.RETIRE,)),
     (_S.ON_TRIAL, _E.STABLE): (_S.ON_TRIAL, ()),
     (_S.ON_TRIAL, _E.FAILED): (_S.RUNNING, (_A.SWITCH_BACK,)),
@@ -156,11 +178,12 @@ TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.FATAL, _E.STOP): (_S.STOPPED, ()),
 }
 
-_SERVING = frozenset({Stage.RUNNING, Stage.REPLACING, Stage.ON_TRIAL})
+_SERVING = frozenset({Stage.RUNNING, Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL})
 
 WITHOUT_EFFECT: frozenset[tuple[Stage, Event]] = frozenset(
     # What was wanted is so already.
-    {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.REPLACING, _E.HUNG)}
+    {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.BUILDING, _E.START)}
+    | {(_S.REPLACING, _E.HUNG), (_S.PREPARING, _E.HUNG)}
     | {(stage, _E.START) for stage in _SERVING}
     # Who has stopped a plugin does not want it because it has changed.
     | {(_S.STOPPED, _E.REPLACE), (_S.DRAINING, _E.REPLACE)}
@@ -172,6 +195,7 @@ WITHOUT_EFFECT: frozenset[tuple[Stage, Event]] = frozenset(
     | {(stage, _E.HUNG) for stage in _S if stage not in _SERVING}
     | {(stage, _E.OLD_LOST) for stage in _S if stage is not _S.ON_TRIAL}
     | {(_S.DRAINING, _E.READY), (_S.DRAINING, _E.REFUSED), (_S.DRAINING, _E.FAILED)}
+    | {(_S.DRAINING, _E.BUILD), (_S.DRAINING, _E.BUILT)}
 )
 
 FAILURES = frozenset({Event.FAILED, Event.REFUSED})

@@ -8,7 +8,6 @@ import math
 import random
 from collections.abc import Callable
 from time import time
-from typing import Any
 
 import structlog
 
@@ -21,24 +20,35 @@ from endpointd.supervisor.crew import Crew, Part
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News
+from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
 from endpointd.supervisor.usage import usage_of
-from endpointd.supervisor.worker import Worker, WorkerOrder
+from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 
 PERMANENT = frozenset({"syntax_error", "source_unreadable", "class_several", "class_missing", "invoke_missing"}) | {
     "invoke_async"
 }
 """Problems of a plugin that are the same at every start. An import may fail today and succeed tomorrow."""
 
+UNSETTLED = frozenset({Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PREPARING}) | {
+    Stage.ON_TRIAL,
+    Stage.DRAINING,
+}
+"""Stages that become another one by themselves."""
+
+RETRY_BUILT = 5
+"""Seconds after which a client may ask again whose plugin's environment is being built; nobody knows how long it
+takes."""
+
 TRIAL = 1.0
 """Seconds for which the old worker is kept behind one that has taken its place. What dies at once, dies within them."""
 
 
 class Supervisor:
-    """`serving` is called with the order of the worker that requests go to, whenever that is another one; `answer`
-    answers the session calls of the workers."""
+    """`serving` is called with the order of the worker that requests go to, whenever that is another one; `provider`
+    gives the workers their interpreters, and `answer` answers their session calls."""
 
     def __init__(
         self,
@@ -47,6 +57,7 @@ class Supervisor:
         rules: Rules,
         starts: Starts,
         serving: Callable[[WorkerOrder], None],
+        provider: Provider,
         answer: AnswerCall = refuse,
     ) -> None:
         self.plugin = plugin
@@ -69,7 +80,7 @@ class Supervisor:
         """What the last worker ran that was fit to be replaced, or has stood its trial: something to go back to."""
         self._log = structlog.get_logger().bind(plugin=plugin)
         self._news = News(self._log, self.journal)
-        self._lives = Lives(starts, self._log, self)
+        self._lives = Lives(starts, provider, self._log, self)
         self._changes: list[asyncio.Future[None]] = []
         self._wake: asyncio.TimerHandle | None = None
         self._misses = 0
@@ -89,7 +100,13 @@ class Supervisor:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is on its way to become something else by itself."""
-        return self.life.stage not in (Stage.STARTING, Stage.REPLACING, Stage.ON_TRIAL, Stage.DRAINING)
+        return self.life.stage not in UNSETTLED
+
+    @property
+    def building(self) -> str | None:
+        """The last that was heard of an environment that is built for a worker; None when none is."""
+        parts = (self.crew.next, self.crew.present)
+        return next((part.building for part in parts if part is not None and part.building is not None), None)
 
     def may_run(self, order: WorkerOrder) -> bool:
         """Whether requests go to a worker of `order`, or may go to one without anybody's asking for it."""
@@ -119,9 +136,10 @@ class Supervisor:
         self._rules = rules
         self.admission.limit(rules.queue_size, rules.queue)
 
-    async def settled(self) -> None:
-        """Wait until it is known whether the plugin can be served, and by which worker."""
-        while not self.is_settled:
+    async def settled(self, *, built: bool = True) -> None:
+        """Wait until it is known whether the plugin can be served, and by which worker; without `built`, no longer than
+        until it is known that an environment has to be built first."""
+        while not self.is_settled and (built or self.life.stage not in (Stage.BUILDING, Stage.PREPARING)):
             future = asyncio.get_running_loop().create_future()
             self._changes.append(future)
             await future
@@ -190,6 +208,9 @@ class Supervisor:
         elif state is State.FATAL:
             message = self.failure.message if self.failure is not None else "it failed"
             self.admission.refuse(NoPlace("plugin_fatal", f"the plugin does not run: {message}", None))
+        elif state is State.BUILDING:
+            message = "the plugin's environment is being built"
+            self.admission.refuse(NoPlace("plugin_building", message, retry_after=RETRY_BUILT))
         elif state is not State.BACKOFF:
             self.admission.refuse(NoPlace("plugin_stopped", "the plugin is stopped", None))
 
@@ -283,6 +304,24 @@ class Supervisor:
 
     # What the lives of the workers bring
 
+    def is_building(self, part: Part) -> None:
+        part.building = "its environment is to be built"
+        if part is self.crew.next:
+            self._happen(Event.BUILD)
+        else:
+            self._happen(Event.BUILD, part)
+
+    def has_progressed(self, part: Part, line: str) -> None:
+        part.building = line
+        self._news.progress(line)
+
+    def has_built(self, part: Part) -> None:
+        part.building = None
+        if part is self.crew.next:
+            self._happen(Event.BUILT)
+        else:
+            self._happen(Event.BUILT, part)
+
     def is_ready(self, part: Part) -> None:
         self.crew.has_begun(part, self._now())
         self._log.info("worker.ready", pid=part.worker.pid, release=part.order.release)
@@ -299,27 +338,30 @@ class Supervisor:
             self.crew.old = None
             self._happen(Event.OLD_LOST)
         elif part is self.crew.present and self.life.state is State.RUNNING:
-            self.has_failed(part, part.worker.verdict, f"the worker {how}", [])
+            self.has_failed(part, StartFailed(part.worker.verdict, f"the worker {how}"))
 
     def has_ended(self, part: Part) -> None:
         """A worker that was to end has ended."""
+        part.building = None
         self.crew.has_ended(part)
         self._happen(Event.ENDED, part)
 
-    def has_failed(self, part: Part, code: str, message: str, problems: list[dict[str, Any]]) -> None:
+    def has_failed(self, part: Part, error: StartFailed) -> None:
+        part.building = None
         is_next = part is self.crew.next
         if not is_next and part is not self.crew.present:
             return
         kept = is_next or self.life.stage is Stage.ON_TRIAL
         lines = self._news.last_lines()
-        self.failure = Failure(code, message, time(), tuple(problems), lines, part.order.release, kept)
+        problems = tuple(error.problems)
+        self.failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
         self._news.failed(self.failure, part.worker.pid, part.worker.bad_frame)
         if kept:
             self._miss()
         if is_next:
             self._happen(Event.NEXT_FAILED)
             return
-        permanent = any(problem.get("code") in PERMANENT for problem in problems)
+        permanent = error.lasting or any(problem.get("code") in PERMANENT for problem in problems)
         if part.ready_at is None and self._proved not in (None, part.order):
             # It came in the place of one that had died, and there is something better to start than the same again.
             self._go_back()

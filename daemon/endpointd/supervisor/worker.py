@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from endpointd.channel import Channel, Exchange
+from endpointd.environments.needs import Needs
 from endpointd.sessions.caller import NOBODY, Caller
 from endpointd.sessions.calls import CallDesk
 from endpointd.sessions.dispatch import AnswerCall, refuse
@@ -48,16 +49,23 @@ class WorkerOrder:
     """For whom the worker may ask the daemon."""
     release: str | None = None
     """The digest of what is in `folder`; None when that may change under the worker (development)."""
+    needs: Needs | None = None
+    """What its environment is to hold; None when it runs on the host's interpreter and packages."""
+    clock_build: float = 0.0
 
 
 class StartFailed(Exception):
-    """The worker did not become ready. `problems` are those of `LoadFailed`, when it got so far."""
+    """The worker did not become ready. `problems` are those of `LoadFailed`, when it got so far; `lasting` tells that
+    the next one would not either."""
 
-    def __init__(self, code: str, message: str, problems: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, problems: list[dict[str, Any]] | None = None, *, lasting: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.problems = problems or []
+        self.lasting = lasting
 
 
 def _plain(problems: Sequence[object]) -> list[dict[str, Any]]:
@@ -136,12 +144,13 @@ class Worker:
 
     # Start
 
-    async def start(self) -> None:
-        """Run until the plugin is loaded. Raises `StartFailed`; the process is gone then."""
+    async def start(self, python: Path) -> None:
+        """Run on the interpreter `python` until the plugin is loaded. Raises `StartFailed`; the process is gone
+        then."""
         leaf, limits = cgroups.leaf(self.order.limits)
         try:
             self._process = WorkerProcess.spawn(
-                launch.command(limits),
+                launch.command(limits, python),
                 self.order.folder,
                 launch.environment(self.order.environment, self.order.account),
                 self.order.account,

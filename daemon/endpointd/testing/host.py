@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -118,7 +119,7 @@ class PluginHost:
         answer = self._sessions.answer
         worker = Worker(order, self.lines.add, self._record, lambda _: self._freed.set(), lambda *_: None, answer)
         try:
-            await worker.start()
+            await worker.start(Path(sys.executable))
         except StartFailed as error:
             findings = [str(finding_of(problem)) for problem in error.problems] or [f"{error.message} [{error.code}]"]
             text = "\n".join([f"{order.folder} cannot be loaded:", *findings, *self.lines.all()])

@@ -1,0 +1,79 @@
+"""Building environments without the daemon, in the place where it looks for them."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from endpointd.cli.checking import content_of
+from endpointd.cli.output import report_error, report_output, stdout
+from endpointd.environments.declared import needs_of
+from endpointd.environments.service import Environments, environments_of
+from endpointd.errors import OperatorError, UsageError
+from endpointd.folder import PluginFolder
+from endpointd.loading import order_for
+from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.reading import read_plugin
+from endpointd.settings import Settings
+from endpointd.supervisor.reaper import reaper
+from endpointd.supervisor.worker import StartFailed, WorkerOrder
+
+
+def build_all(settings: Settings, folders: Sequence[Path]) -> int:
+    """One after the other, and the others too when one fails. The exit status."""
+    return asyncio.run(_build_all(settings, folders))
+
+
+async def _build_all(settings: Settings, folders: Sequence[Path]) -> int:
+    environments = environments_of(lambda: settings)
+    failed = 0
+    reaper.start()
+    try:
+        for folder in folders:
+            try:
+                name, order = await asyncio.to_thread(_order_of, settings, folder)
+                stdout().print(f"{name}: {await _build(environments, order)}", soft_wrap=True)
+            except OperatorError as error:
+                report_error(error)
+                failed = 1
+    finally:
+        await environments.close()
+        await reaper.stop()
+    return failed
+
+
+async def _build(environments: Environments, order: WorkerOrder) -> str:
+    """What became of it."""
+    if order.needs is None:
+        return "needs no environment"
+    try:
+        key = await environments.key_of(order)
+        if await environments.find(order) is not None:
+            return f"the environment {key} is there"
+        await environments.build(order, report_output)
+    except StartFailed as error:
+        raise OperatorError(
+            "environment_unbuilt", f"{order.folder}: {error.message} [{error.code}]", "see above"
+        ) from error
+    return f"the environment {key} is built"
+
+
+def _order_of(settings: Settings, folder: Path) -> tuple[str, WorkerOrder]:
+    """The plugin's id, and an order as the daemon makes it. Raises `OperatorError`."""
+    if not folder.is_dir():
+        raise UsageError(
+            "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
+        )
+    reading = read_plugin(PluginFolder(folder))
+    if reading.plugin is None:
+        raise _invalid(folder, reading.findings)
+    needs, findings = needs_of(folder, reading.plugin, content_of(folder))
+    if findings:
+        raise _invalid(folder, findings)
+    limits = settings.for_plugin(reading.plugin.id)
+    order = order_for(folder, reading.plugin, limits, development=settings.development, needs=needs)
+    return reading.plugin.id, order
+
+
+def _invalid(folder: Path, findings: Sequence[Finding]) -> OperatorError:
+    errors = "; ".join(str(finding) for finding in findings if finding.severity is Severity.ERROR)
+    return OperatorError("plugin_invalid", f"{folder} cannot be served: {errors}", "see 'endpointd check'")

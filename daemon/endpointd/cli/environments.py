@@ -1,0 +1,50 @@
+"""What `endpointd env list` and `endpointd env prune` show."""
+
+import time
+from collections.abc import Sequence
+
+from endpointd.admin.client import Client
+from endpointd.admin.documents import read_environment
+from endpointd.cli.humane import duration, plural, size
+from endpointd.cli.output import plain_table, print_json, stdout
+from endpointd.manifest.findings import one_line
+from endpointd.status import EnvironmentStatus
+
+
+def list_environments(client: Client, *, json: bool) -> None:
+    documents = client.environments()
+    if json:
+        print_json(documents)
+        return
+    found = [read_environment(document) for document in documents]
+    if found:
+        _print(found)
+    stdout().print(f"{plural(len(found), 'environment')}, {size(sum(one.bytes for one in found))}", soft_wrap=True)
+
+
+def prune_environments(client: Client, *, dry_run: bool, json: bool) -> None:
+    documents = client.prune_environments(dry_run=dry_run)
+    if json:
+        print_json(documents)
+        return
+    gone = [read_environment(document) for document in documents]
+    if gone:
+        _print(gone)
+    what = f"{plural(len(gone), 'environment')}, {size(sum(one.bytes for one in gone))}"
+    stdout().print(f"{what}, would be removed" if dry_run else f"{what}, removed", soft_wrap=True)
+
+
+def _print(found: Sequence[EnvironmentStatus]) -> None:
+    now = time.time()
+    rows = [
+        (
+            one.key,
+            one.python,
+            one.source,
+            size(one.bytes),
+            duration(now - one.made_at),
+            one_line(", ".join(one.plugins) or "nobody"),
+        )
+        for one in found
+    ]
+    stdout().print(plain_table(("environment", "python", "from", "size", "age", "needed by"), rows))

@@ -1,0 +1,150 @@
+"""Builds one environment: beside what is there, and put in place when it is whole."""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from endpointd.environments.additions import PRIVATE, additions_to
+from endpointd.environments.declared import still_asks_for
+from endpointd.environments.failures import EnvironmentFailed, disk_full
+from endpointd.environments.interpreters import Interpreter
+from endpointd.environments.needs import Needs, Source
+from endpointd.environments.shelf import Shelf, Workplace, note, python_of
+from endpointd.environments.uv import Uv, UvOptions, environment
+from endpointd.supervisor.users import Account
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is to be built, from the files in `folder`, by `account`."""
+
+    key: str
+    needs: Needs
+    interpreter: Interpreter
+    folder: Path
+    account: Account | None
+
+
+async def build(shelf: Shelf, recipe: Recipe, options: UvOptions, tell: Callable[[str], None]) -> Path:
+    """The interpreter of the new environment. Raises `EnvironmentFailed`; nothing is left behind then, nor when it is
+    cancelled."""
+    began = time.time()
+    try:
+        async with _workplace(shelf, recipe, options) as place:
+            await _Build(recipe, place, options, tell).run()
+            await _in_thread(place.seal, recipe.account)
+            version = ".".join(map(str, recipe.interpreter.version))
+            record = note(version, recipe.needs.source, str(recipe.folder), began)
+            return await _in_thread(shelf.put, place, recipe.key, record)
+    except OSError as error:
+        message = f"{error.strerror or error} ({error.filename or shelf.root})"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(message) from error
+        remedy = "let the user that runs the daemon write to the state directory"
+        raise EnvironmentFailed(
+            "environment_not_written", f"its environment cannot be written: {message}", remedy
+        ) from error
+
+
+@asynccontextmanager
+async def _workplace(shelf: Shelf, recipe: Recipe, options: UvOptions) -> AsyncIterator[Workplace]:
+    place = Workplace(shelf.root, recipe.key)
+    try:
+        await _in_thread(place.open)
+        await _in_thread(place.fill, recipe.folder, recipe.needs.files, recipe.account)
+        # A folder that is developed in is no release: what it asks for now may be something else already.
+        if not await _in_thread(still_asks_for, recipe.needs, place.source):
+            message = f"the folder {recipe.folder} was changed before its environment was built"
+            raise EnvironmentFailed("environment_failed", message, "it is built when the folder is at rest")
+        if options.cache is not None:
+            await _in_thread(_make_cache, options.cache, recipe.account)
+        yield place
+    finally:
+        await _in_thread(place.remove)
+
+
+def _make_cache(cache: Path, account: Account | None) -> None:
+    """One that is there is left as it is."""
+    if cache.is_dir():
+        return
+    cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if account is not None:
+        os.chown(cache, account.uid, account.gid)
+
+
+class _Build:
+    def __init__(self, recipe: Recipe, place: Workplace, options: UvOptions, tell: Callable[[str], None]) -> None:
+        self._recipe = recipe
+        self._place = place
+        self._tell = tell
+        self._variables = environment(options, recipe.account)
+        self._program = Uv(self._variables, recipe.interpreter.path, recipe.account)
+
+    async def run(self) -> None:
+        interpreter = str(self._recipe.interpreter.path)
+        await self._uv(
+            "venv", "--quiet", "--relocatable", "--no-project", "--python", interpreter, str(self._place.env)
+        )
+        if self._recipe.needs.source is Source.LOCK:
+            await self._sync()
+        else:
+            await self._install("--requirements", self._recipe.needs.source)
+        await self._add()
+
+    async def _sync(self) -> None:
+        self._variables["UV_PROJECT_ENVIRONMENT"] = str(self._place.env)
+        options = ("--frozen", "--no-dev", "--no-install-project", "--no-editable", "--compile-bytecode")
+        await self._uv("sync", *options, "--python", str(python_of(self._place.env)))
+
+    async def _add(self) -> None:
+        """What the worker needs, without a change of what is there."""
+        installed = await _in_thread(_installed, self._place.env)
+        additions = additions_to(installed)
+        if additions.beside:
+            pins = self._place.path / "pins.txt"
+            text = "".join(f"{name}=={version}\n" for name, version in installed.items())
+            await _in_thread(pins.write_text, text)
+            await self._install("--constraints", str(pins), *additions.beside)
+        if additions.private:
+            await self._install("--quiet", "--target", str(self._place.env / PRIVATE), *additions.private)
+
+    async def _install(self, *arguments: str) -> None:
+        python = str(python_of(self._place.env))
+        await self._uv("pip", "install", "--compile-bytecode", "--python", python, *arguments)
+
+    async def _uv(self, *arguments: str) -> None:
+        await self._program.run(arguments, self._place.source, self._tell)
+
+
+def _installed(folder: Path) -> dict[str, str]:
+    """Versions by names."""
+    places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
+    return {one.metadata["Name"]: one.version for one in distributions(path=places)}
+
+
+async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `asyncio.to_thread`, but who is cancelled waits for the thread all the same: what it does would else go on
+    behind the back of whoever tidies up."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        # Its own fate interests nobody any more.
+        work.exception()
+        raise asyncio.CancelledError
+    return work.result()

@@ -1,0 +1,116 @@
+"""What a plugin needs of its environment, as its folder declares it. Pure.
+
+A `pyproject.toml` that names dependencies goes before a `requirements.txt`, and the `uv.lock` beside it says exactly
+which. A plugin with neither, or one that asks for the SDK alone, runs on the host's own interpreter and packages.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from endpointd.environments.projects import LOCK, PROJECT, Project, read_lock, read_project
+from endpointd.environments.requirements import RequirementsProblem, read_requirements
+from endpointd.manifest.files import FileProblem, Kind, PluginFiles
+from endpointd.manifest.findings import Place, Report, shown
+
+REQUIREMENTS = "requirements.txt"
+
+
+class Source(StrEnum):
+    """Where it is declared, which says how uv is asked."""
+
+    LOCK = LOCK
+    PROJECT = PROJECT
+    REQUIREMENTS = REQUIREMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """`digest` stands for what is asked for, `files` are those that uv has to read: none means all of the folder.
+
+    `runner_version` and `requires_python` say which interpreter fits.
+    """
+
+    source: Source
+    digest: str
+    files: tuple[str, ...]
+    runner_version: str | None = None
+    requires_python: str | None = None
+
+
+def read_needs(
+    files: PluginFiles, runner_version: str | None, content: str | None, host_version: str, report: Report
+) -> Needs | None:
+    """What the folder asks for. None: nothing, or `report` has an error.
+
+    `content` stands for all of the folder; `host_version` is that of the host's own interpreter ("3.12.1"), on which
+    runs what asks for nothing else.
+    """
+    try:
+        return _read(files, runner_version, content, host_version)
+    except RequirementsProblem as problem:
+        report.error(Place(problem.file, problem.line), problem.code, problem.message, problem.remedy)
+    except FileProblem as problem:
+        report.error(Place(REQUIREMENTS), problem.code, problem.message, problem.remedy)
+    return None
+
+
+def _read(files: PluginFiles, runner: str | None, content: str | None, host_version: str) -> Needs | None:
+    has_requirements = files.kind(REQUIREMENTS) is Kind.FILE
+    if files.kind(PROJECT) is Kind.FILE:
+        project = read_project(_text(files, PROJECT))
+        fits_host = _allows(project.requires_python, host_version)
+        if project.counts or not has_requirements:
+            return None if fits_host and not project.asks else _of_project(files, project, runner, content)
+    if not has_requirements:
+        return None
+    found = read_requirements(files, REQUIREMENTS)
+    if not found.asks:
+        return None
+    digest = _digest(Source.REQUIREMENTS, *found.lines, *_content(found.is_local, content))
+    return Needs(Source.REQUIREMENTS, digest, () if found.is_local else tuple(found.files), runner)
+
+
+def _of_project(files: PluginFiles, project: Project, runner: str | None, content: str | None) -> Needs:
+    if files.kind(LOCK) is Kind.FILE and project.counts:
+        lock, is_local = read_lock(_text(files, LOCK))
+        is_local |= project.is_local
+        digest = _digest(Source.LOCK, lock, project.normal, *_content(is_local, content))
+        return Needs(Source.LOCK, digest, () if is_local else (PROJECT, LOCK), runner, project.requires_python)
+    digest = _digest(Source.PROJECT, project.normal, *_content(project.is_local, content))
+    inputs = () if project.is_local else (PROJECT,)
+    return Needs(Source.PROJECT, digest, inputs, runner, project.requires_python)
+
+
+def _text(files: PluginFiles, path: str) -> str:
+    try:
+        return files.read(path).decode()
+    except UnicodeDecodeError as error:
+        message = f"it is not UTF-8: {error.reason}"
+        raise RequirementsProblem("project_invalid", message, "save it as UTF-8", path) from error
+    except FileProblem as problem:
+        raise RequirementsProblem(problem.code, problem.message, problem.remedy, path) from problem
+
+
+def _allows(requires_python: str | None, version: str) -> bool:
+    if requires_python is None:
+        return True
+    try:
+        return SpecifierSet(requires_python).contains(version, prereleases=True)
+    except InvalidSpecifier as error:
+        message = f"project.requires-python is {shown(requires_python)}, which is no range of versions"
+        raise RequirementsProblem("project_invalid", message, 'write it as ">=3.11"', PROJECT) from error
+
+
+def _content(is_local: bool, content: str | None) -> tuple[str, ...]:
+    """What is installed from the folder changes with it."""
+    return (content or "",) if is_local else ()
+
+
+def _digest(*parts: str) -> str:
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)} {part}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,107 @@
+"""Reading `pyproject.toml` and `uv.lock` for what they ask for. Pure.
+
+What says nothing of the packages (the project's own name and version) is left out, so that a new version of a plugin
+with the same dependencies, or another plugin with the same, gets the environment that is there.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from endpointd.environments.requirements import RequirementsProblem, names_sdk
+from endpointd.manifest.findings import shown
+
+PROJECT = "pyproject.toml"
+LOCK = "uv.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`asks` tells whether it asks for anything but the SDK, `counts` whether it names dependencies at all, `is_local`
+    whether some of them, or their list, come from other files of
+    the folder; `normal` is a text that is the same for equal demands."""
+
+    asks: bool
+    counts: bool
+    requires_python: str | None
+    is_local: bool
+    normal: str
+
+
+def read_project(text: str) -> Project:
+    """Raises `RequirementsProblem`."""
+    document = _parse(text, PROJECT)
+    project = document.get("project", {})
+    if not isinstance(project, dict):
+        raise _invalid("'project' is not a table")
+    dependencies = _strings(project, "dependencies")
+    requires = project.get("requires-python")
+    if requires is not None and not isinstance(requires, str):
+        raise _invalid("project.requires-python is not a text")
+    is_dynamic = "dependencies" in _strings(project, "dynamic")
+    tool = document.get("tool", {})
+    uv = tool.get("uv", {}) if isinstance(tool, dict) else {}
+    is_local = is_dynamic or _has_local_source(uv) or any(_is_local(demand) for demand in dependencies)
+    normal = _normal({"dependencies": dependencies, "requires": requires, "uv": uv})
+    asks = is_dynamic or not all(names_sdk(demand) for demand in dependencies)
+    return Project(asks, bool(dependencies) or is_dynamic, requires, is_local, normal)
+
+
+def read_lock(text: str) -> tuple[str, bool]:
+    """A text that is the same for equal locks, and whether packages come from the folder. Raises
+    `RequirementsProblem`."""
+    document = _parse(text, LOCK)
+    packages = document.get("package", [])
+    if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
+        raise _invalid("'package' is not a list of tables", LOCK)
+    kept, is_local = [], False
+    for package in packages:
+        source = package.get("source")
+        source = source if isinstance(source, dict) else {}
+        if "." in (source.get("virtual"), source.get("editable")):
+            package = {key: value for key, value in package.items() if key not in ("name", "version")}
+        else:
+            is_local |= bool({"virtual", "editable", "directory", "path"} & set(source))
+        kept.append(package)
+    return _normal({**document, "package": sorted(kept, key=_normal)}), is_local
+
+
+def _parse(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(f"it is not TOML: {error}", file) from error
+
+
+def _invalid(message: str, file: str = PROJECT) -> RequirementsProblem:
+    return RequirementsProblem("project_invalid", message, "correct it, or remove the file", file)
+
+
+def _strings(table: Mapping[str, object], name: str) -> list[str]:
+    value = table.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _invalid(f"project.{name} is not a list of texts")
+    return value
+
+
+def _is_local(demand: str) -> bool:
+    try:
+        url = Requirement(demand).url
+    except InvalidRequirement as error:
+        raise _invalid(f"{shown(demand)} is no requirement: {str(error).splitlines()[0]}") from error
+    return url is not None and url.startswith("file:")
+
+
+def _has_local_source(uv: object) -> bool:
+    """Whether `tool.uv.sources` names a path or another member of a workspace."""
+    sources = uv.get("sources", {}) if isinstance(uv, dict) else {}
+    values = [one for value in sources.values() for one in (value if isinstance(value, list) else [value])]
+    return any(isinstance(value, dict) and {"path", "workspace"} & set(value) for value in values)
+
+
+def _normal(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))

@@ -1,0 +1,162 @@
+"""Reading requirements files for what they ask for, so that equal demands are known to be equal. Pure.
+
+uv reads the files itself when it installs; here it only matters which files belong to them, and what they come down to.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from posixpath import dirname, join, normpath
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from endpointd.manifest.files import FileProblem, PluginFiles
+from endpointd.manifest.findings import shown
+
+SDK = "dify-plugin"
+"""The package that every plugin names for Dify's sake. The worker has one of its own, so that who asks for nothing else
+needs no environment."""
+
+MAX_FILES = 50
+"""Requirements files of one plugin, all that include each other together."""
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(\S.*)")
+_EDITABLE = re.compile(r"(-e|--editable)\b")
+_LINKS = re.compile(r"(-f|--find-links)(?:\s*=\s*|\s+)(\S.*)")
+_OPTIONS = re.compile(r"\s--?[a-z].*$")
+_REMOTE = re.compile(r"(?:[a-z]+\+)?(https?|ssh|git)://", re.IGNORECASE)
+_PATH = re.compile(r"^[./~]|/")
+_ARCHIVE = re.compile(r"[^:@]*\.(whl|zip|tar\.gz)")
+
+
+class RequirementsProblem(Exception):
+    """Requirements that cannot be used: what is wrong, where, and what to do."""
+
+    def __init__(self, code: str, message: str, remedy: str, file: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.file = file
+        self.line = line
+
+
+@dataclass(slots=True)
+class Requirements:
+    """`lines` are what all `files` come down to, comments and line breaks gone; `is_local` tells that some lead to
+    other files of the plugin's folder (a wheel, the source of a package)."""
+
+    lines: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    is_local: bool = False
+    asks: bool = False
+    """Whether they ask for anything but the SDK."""
+
+
+def read_requirements(files: PluginFiles, path: str) -> Requirements:
+    """Raises `RequirementsProblem`, and `FileProblem` for `path` itself."""
+    found = Requirements()
+    _read(files, path, "", found)
+    return found
+
+
+def names_sdk(demand: str) -> bool:
+    """Whether this is a requirement of the SDK, in any version from an index."""
+    try:
+        requirement = Requirement(_OPTIONS.sub("", demand))
+    except InvalidRequirement:
+        return False
+    return canonicalize_name(requirement.name) == SDK and requirement.url is None
+
+
+def _read(files: PluginFiles, path: str, prefix: str, found: Requirements) -> None:
+    found.files.append(path)
+    if len(found.files) > MAX_FILES:
+        raise RequirementsProblem("requirements_invalid", f"more than {MAX_FILES} files", "join some of them", path)
+    for number, line in _logical_lines(_text(files, path)):
+        include = _INCLUDE.fullmatch(line)
+        if include is not None:
+            inner = _included(path, number, include[2].strip("\"'"))
+            if inner not in found.files:
+                constrains = "-c " if prefix or include[1] in ("-c", "--constraint") else ""
+                _read_included(files, path, number, inner, constrains, found)
+            continue
+        _check(line, path, number, found)
+        found.lines.append(prefix + line)
+        found.asks |= not prefix and not line.startswith("-") and not names_sdk(line)
+
+
+def _read_included(files: PluginFiles, path: str, number: int, inner: str, prefix: str, found: Requirements) -> None:
+    try:
+        _read(files, inner, prefix, found)
+    except FileProblem as problem:
+        raise RequirementsProblem(problem.code, problem.message, problem.remedy, path, number) from problem
+
+
+def _text(files: PluginFiles, path: str) -> str:
+    try:
+        return files.read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"it is not UTF-8: {error.reason}"
+        raise RequirementsProblem("requirements_invalid", message, "save it as UTF-8", path) from error
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; what a backslash continues is one, in single blanks."""
+    begun, whole = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        begun = begun or number
+        stripped = _COMMENT.sub("", line).rstrip()
+        if stripped.endswith("\\"):
+            whole += stripped[:-1] + " "
+            continue
+        whole = " ".join((whole + stripped).split())
+        if whole:
+            yield begun, whole
+        begun, whole = 0, ""
+    if whole.strip():
+        yield begun, " ".join(whole.split())
+
+
+def _included(path: str, number: int, target: str) -> str:
+    if "://" in target:
+        message = f"it includes {shown(target)}, whose content may change"
+        raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)
+    inner = normpath(join(dirname(path), target))
+    if inner.startswith(("/", "../")) or inner == "..":
+        message = f"it includes {shown(target)}, which is outside the plugin's folder"
+        raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)
+    return inner
+
+
+def _check(line: str, path: str, number: int, found: Requirements) -> None:
+    """See whether one line leads to files of the folder. Raises `RequirementsProblem`."""
+    if _EDITABLE.match(line):
+        message = f"{shown(line)} asks for an editable installation, and releases are not edited"
+        raise RequirementsProblem("requirements_invalid", message, "leave -e out", path, number)
+    if line.startswith("-"):
+        links = _LINKS.fullmatch(line)
+        found.is_local |= links is not None and "://" not in links[2]
+        return
+    demand = _OPTIONS.sub("", line)
+    if _ARCHIVE.fullmatch(demand):
+        # The name of a package could be written so, too.
+        found.is_local = True
+        return
+    try:
+        url = Requirement(demand).url
+    except InvalidRequirement as error:
+        if not _REMOTE.match(demand):
+            if not _PATH.search(demand.partition(";")[0].strip()):
+                raise _not_understood(demand, error, path, number) from error
+            found.is_local = True
+    else:
+        found.is_local |= url is not None and not _REMOTE.match(url)
+
+
+def _not_understood(demand: str, error: Exception, path: str, number: int) -> RequirementsProblem:
+    reason = str(error).splitlines()[0]
+    message = f"{shown(demand)} is no requirement: {reason}"
+    return RequirementsProblem("requirements_invalid", message, "write it as name==version", path, number)

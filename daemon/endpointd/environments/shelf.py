@@ -1,0 +1,219 @@
+"""The environments on the disk: `<environments>/<key>/`, each whole, because it gets its name when it is.
+
+What begins with "." is being built or removed, and belongs to whoever holds its lock. Blocking; for a thread.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from endpointd.disk import exchange, write_out
+from endpointd.environments.sealing import seal
+from endpointd.supervisor.users import Account
+
+RECORD = "endpointd.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is noted of an environment when it is built: `made_at` in seconds since the epoch, `source` the file that
+    asked for it, `first` the folder for which it was built first."""
+
+    python: str
+    source: str
+    first: str
+    made_at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An environment that is there, and the room that it takes; files that it shares with others count once."""
+
+    key: str
+    record: Record
+    bytes: int
+
+
+def python_of(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+class Shelf:
+    """The environments in the directory `root`, which is made when it is needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def path(self, key: str) -> Path:
+        return self.root / key
+
+    def present(self, key: str) -> Path | None:
+        """The interpreter of an environment that can be used; None also when the interpreter that it was built on is
+        gone."""
+        folder = self.path(key)
+        python = python_of(folder)
+        return python if os.access(python, os.X_OK) and (folder / RECORD).is_file() else None
+
+    def stored(self) -> list[Stored]:
+        """What there is, the oldest first."""
+        seen: set[int] = set()
+        found = []
+        for key in _names(self.root):
+            record = _read_record(self.path(key) / RECORD)
+            if not key.startswith(".") and record is not None:
+                found.append((key, record))
+        found.sort(key=lambda item: item[1].made_at)
+        return [Stored(key, record, _size(self.path(key), seen)) for key, record in found]
+
+    def prune(self, keep: Collection[str]) -> list[Stored]:
+        """Remove all but those with a key in `keep`; returns what was removed. Raises `OSError`."""
+        gone = [one for one in self.stored() if one.key not in keep]
+        for one in gone:
+            place = Workplace(self.root, one.key)
+            try:
+                self.path(one.key).rename(place.open().path / one.key)
+            finally:
+                place.remove()
+        return gone
+
+    def clean(self) -> None:
+        """Remove what somebody who was killed was building or removing."""
+        for name in _names(self.root):
+            if name.startswith("."):
+                _remove_unless_locked(self.root / name)
+
+    def put(self, place: "Workplace", key: str, record: Record) -> Path:
+        """Give the environment that was built in `place` its name; returns its interpreter. Where another process was
+        quicker, that one's is left alone: it may be in use. Raises `OSError`."""
+        there = self.present(key)
+        if there is not None:
+            return there
+        built = place.env
+        (built / RECORD).write_text(json.dumps(asdict(record)), encoding="utf-8")
+        write_out(built)
+        target = self.path(key)
+        if os.path.lexists(target):
+            # One whose interpreter is gone. It is removed with the place.
+            if not exchange(built, target):
+                target.rename(place.path / "before")
+                built.rename(target)
+        else:
+            built.rename(target)
+        return python_of(target)
+
+
+class Workplace:
+    """A folder to build in, locked from `open` to `remove`, which removes what is in it.
+
+    `env` is where the environment is made, `source` where the files are that uv reads.
+    """
+
+    def __init__(self, root: Path, key: str) -> None:
+        self._root = root
+        self._key = key
+        self._path: Path | None = None
+        self._lock = -1
+
+    def open(self) -> "Workplace":
+        """Make the folder. Raises `OSError`."""
+        self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._path = Path(tempfile.mkdtemp(prefix=f".{self._key}-", dir=self._root))
+        self._lock = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def remove(self) -> None:
+        """Also when it was not opened, or not wholly."""
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    @property
+    def path(self) -> Path:
+        assert self._path is not None
+        return self._path
+
+    @property
+    def env(self) -> Path:
+        return self.path / "env"
+
+    @property
+    def source(self) -> Path:
+        return self.path / "source"
+
+    def fill(self, folder: Path, files: Collection[str], account: Account | None) -> None:
+        """Copy the files that uv is to read; with none, all of the folder. Raises `OSError`."""
+        # uv looks for its configuration in the folders above, where there may be that of something else.
+        (self.path / "uv.toml").touch()
+        if files:
+            for name in files:
+                target = self.source / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, target)
+        else:
+            shutil.copytree(folder, self.source, symlinks=True)
+        self.path.chmod(0o755)
+        if account is not None:
+            for path in (self.path, self.source, *self.source.rglob("*")):
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+    def seal(self, account: Account | None) -> None:
+        """From now on only the daemon changes what is here. Raises `OSError`."""
+        if account is None:
+            return
+        os.fchown(self._lock, os.geteuid(), os.getegid())
+        seal(self.env)
+
+
+def note(python: str, source: str, first: str, began: float) -> Record:
+    """`began` is in seconds since the epoch."""
+    now = time.time()
+    return Record(python, source, first, now, max(0.0, now - began))
+
+
+def _names(root: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(root))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read_record(path: Path) -> Record | None:
+    with suppress(OSError, ValueError, TypeError):
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**document)
+    return None
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(OSError):
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)
+
+
+def _size(folder: Path, seen: set[int]) -> int:
+    return sum(_sizes(folder, seen))
+
+
+def _sizes(folder: Path, seen: set[int]) -> Iterator[int]:
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with suppress(OSError):
+                state = os.lstat(os.path.join(parent, name))
+                if state.st_ino not in seen:
+                    seen.add(state.st_ino)
+                    yield state.st_blocks * 512

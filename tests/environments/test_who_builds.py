@@ -1,0 +1,145 @@
+"""Who runs the code of packages while an environment is built, and what that user can do to it afterwards."""
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from endpointd.environments.sealing import seal
+from endpointd.environments.uv import UvOptions, environment
+from endpointd.supervisor.users import find_account
+from environments.conftest import Workshop
+from support.wheels import source_distribution, wheel
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user: NOT TESTED")
+NOBODY = pwd.getpwuid(65534)
+
+WHO = """
+import os
+found = f"who = {os.getresuid()}, {os.getresgid()}, {sorted(os.getgroups())}"
+return make(folder, found)
+"""
+
+
+@pytest.fixture
+def open_workshop(workshop: Workshop, shared_packages: Path) -> Iterator[Workshop]:
+    """One that everybody may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        workshop.root = folder / "environments"
+        workshop.cache = folder / "cache"
+        workshop.packages = folder / "packages"
+        workshop.packages.mkdir(mode=0o755)
+        for made in shared_packages.iterdir():
+            (workshop.packages / made.name).write_bytes(made.read_bytes())
+        workshop.folder = folder
+        yield workshop
+
+
+@needs_root
+def test_packages_are_built_by_the_plugins_user_who_cannot_change_them_afterwards(open_workshop: Workshop) -> None:
+    workshop = open_workshop
+    account = find_account(NOBODY.pw_name)
+    source_distribution(workshop.packages, "duck", "1.0", WHO)
+    order = workshop.order("duck", account=account)
+
+    async def scenario() -> None:
+        python = await workshop.build(order)
+        done = subprocess.run(  # noqa: ASYNC221
+            [python, "-I", "-c", "import duck; print(duck.who)"],
+            capture_output=True,
+            text=True,
+            check=True,
+            user=NOBODY.pw_uid,
+            group=NOBODY.pw_gid,
+            extra_groups=[],
+        )
+        ids = (NOBODY.pw_uid,) * 3, (NOBODY.pw_gid,) * 3, [NOBODY.pw_gid]
+        assert done.stdout.strip() == str(ids)
+
+    workshop.play(scenario)
+    (key,) = workshop.there()
+    for path in [workshop.root / key, *(workshop.root / key).rglob("*")]:
+        state = path.lstat()
+        assert (state.st_uid, state.st_gid) == (0, 0), path
+        assert path.is_symlink() or not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH), path
+
+
+@needs_root
+def test_users_share_neither_environments_nor_caches(open_workshop: Workshop) -> None:
+    workshop = open_workshop
+    wheel(workshop.packages, "duck", "1.0", {"duck.py": ""})
+    mine = workshop.order("duck", "a")
+    others = replace(mine, account=find_account(NOBODY.pw_name))
+
+    async def scenario() -> None:
+        assert await workshop.environments.key_of(mine) != await workshop.environments.key_of(others)
+
+    workshop.play(scenario)
+
+
+@needs_root
+def test_an_interpreter_that_the_user_cannot_reach_is_none(open_workshop: Workshop) -> None:
+    workshop = open_workshop
+    closed = workshop.folder / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "python3.11"
+    program.write_text("#!/bin/sh\nexec " + sys.executable + ' "$@"\n')
+    program.chmod(0o755)
+    workshop.interpreters = [program]
+    order = workshop.order("duck")
+    wheel(workshop.packages, "duck", "1.0", {"duck.py": ""})
+
+    async def scenario() -> None:
+        await workshop.build(order)
+        assert any(str(program) in line for line in workshop.lines)
+        workshop.lines.clear()
+        await workshop.build(replace(order, account=find_account(NOBODY.pw_name)))
+        assert not any(str(program) in line for line in workshop.lines)
+
+    workshop.play(scenario)
+
+
+@needs_root
+def test_sealing_follows_no_link_and_leaves_nothing_strange(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("")
+    os.chown(secret, 1, 1)
+    env = tmp_path / "env"
+    (env / "deep").mkdir(parents=True)
+    (env / "link").symlink_to(secret)
+    (env / "folder").symlink_to(tmp_path)
+    (env / "deep" / "program").write_text("")
+    (env / "deep" / "program").chmod(0o6777)
+    os.mkfifo(env / "pipe")
+    for path in (env, env / "deep", env / "deep" / "program"):
+        os.chown(path, 1, 1)
+    (env / "deep" / "program").chmod(0o6777)
+    seal(env)
+    assert secret.stat().st_uid == 1
+    assert not (env / "pipe").exists()
+    state = (env / "deep" / "program").stat()
+    assert (state.st_uid, stat.S_IMODE(state.st_mode)) == (0, 0o755)
+    assert (env / "link").lstat().st_uid == 0
+
+
+def test_uv_gets_what_it_may_know_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cret")
+    monkeypatch.setenv("UV_PUBLISH_TOKEN", "s3cret")
+    monkeypatch.setenv("UV_INDEX_PRIVATE_PASSWORD", "for uv")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://environment.example")
+    options = UvOptions("https://me:it@settings.example", ("/a", "/b"), Path("/cache"), offline=True)
+    found = environment(options, None)
+    assert "s3cret" not in found.values()
+    assert found["UV_INDEX_PRIVATE_PASSWORD"] == "for uv"
+    assert found["UV_DEFAULT_INDEX"] == "https://me:it@settings.example"
+    assert (found["UV_FIND_LINKS"], found["UV_CACHE_DIR"], found["UV_OFFLINE"]) == ("/a,/b", "/cache", "1")
+    assert environment(UvOptions(), None)["UV_DEFAULT_INDEX"] == "https://environment.example"
