@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from endpointd import __version__, logs
-from endpointd.cli import control_commands, endpoint_commands, secret_commands, token_commands
+from endpointd.cli import control_commands, endpoint_commands, secret_commands, service_commands, token_commands
 from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.options import with_settings
@@ -83,6 +83,7 @@ control_commands.add_to(application)
 endpoint_commands.add_to(application)
 secret_commands.add_to(application)
 token_commands.add_to(application)
+service_commands.add_to(application)
 
 
 @application.command(epilog=_EPILOG)
