@@ -17,6 +17,9 @@ INIT = Path("/lib/systemd/systemd")
 PACKAGES = "/opt/packages"
 """Where the machine finds the packages that the tests run with."""
 
+_REBOOTS = 133
+"""The exit status of systemd-nspawn that asks whoever has started it to do so again."""
+
 _BOOT_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
@@ -64,22 +67,34 @@ class Machine:
         layers = f"lowerdir=/,upperdir={self._folder}/memory/upper,workdir={self._folder}/memory/work"
         _run("mount", "-t", "overlay", "-o", layers, "endpointd-test", str(self.root))
         self._quieten()
-        command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no", "--keep-unit"]
-        command += ["--private-network", "--machine=endpointd-test", "--link-journal=no", "--tmpfs=/tmp"]
-        command += [f"--tmpfs={hidden}", *(f"--bind-ro={here}:{there}" for here, there in binds.items())]
+        self._command = [
+            "systemd-nspawn",
+            "--quiet",
+            f"--directory={self.root}",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+        ]
+        self._command += ["--private-network", "--machine=endpointd-test", "--link-journal=no", "--tmpfs=/tmp"]
+        self._command += [f"--tmpfs={hidden}", *(f"--bind-ro={here}:{there}" for here, there in binds.items())]
+        self._start()
+
+    def reboot(self) -> None:
+        assert self._process is not None
+        self.run("systemctl", "--no-block", "reboot")
+        assert self._process.wait(_STOP_SECONDS) == _REBOOTS
+        self._start()
+
+    def _start(self) -> None:
         with (self._folder / "console").open("wb") as console:
             self._process = subprocess.Popen(
-                command,
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             )
-        self.await_boot()
-
-    def await_boot(self, since: int = 0) -> None:
-        """Until everything has started; `since` is the leader of the machine that was there before."""
-        eventually(lambda: self.leader not in (0, since), _BOOT_SECONDS)
+        eventually(lambda: self.leader != 0, _BOOT_SECONDS)
         eventually(lambda: self._state() in ("running", "degraded"), _BOOT_SECONDS)
         failed = self.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout
         assert not failed, failed

@@ -43,7 +43,9 @@ class Installed:
 def install_wheel(machine: Machine, wheel: Path) -> None:
     target = machine.root / "opt" / wheel.name
     target.write_bytes(wheel.read_bytes())
-    machine.run(f"{HOME}/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", f"/opt/{wheel.name}")
+    machine.run(
+        f"{HOME}/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", f"/opt/{wheel.name}"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Clients that ask until standard input ends, some on connections that they keep and some on new ones each time.
 
-Run by path; prints, as JSON, how many answers were right, and what went wrong how often.
+Run by path; writes, as JSON, how many answers were right, and what went wrong how often.
 """
 
 import json
@@ -18,10 +18,11 @@ def main(url: str, path: str, body: str) -> None:
         return answer.status == 200 and answer.body == body.encode()
 
     with Load(url, path, right, clients=4) as keeping, Load(url, path, right, clients=4, keep=False) as coming:
-        print("began", flush=True)
+        sys.stdout.write("began\n")
+        sys.stdout.flush()
         sys.stdin.read()
     wrong = keeping.wrong + coming.wrong
-    print(json.dumps({"answered": keeping.answered + coming.answered, "wrong": wrong}))
+    json.dump({"answered": keeping.answered + coming.answered, "wrong": wrong}, sys.stdout)
 
 
 if __name__ == "__main__":
