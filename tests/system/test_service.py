@@ -283,7 +283,7 @@ def test_the_end_keeps_to_the_drain_clock(service: Installed, tmp_path: Path) ->
 def test_whoever_connects_to_the_socket_wakes_the_service(service: Installed) -> None:
     service.run("systemctl", "stop", "endpointd.service")
     assert get(service, "/e/greet/") == "200 hello"
-    assert is_ready(service)
+    eventually(lambda: is_ready(service))
 
 
 def test_it_starts_when_the_machine_does(service: Installed) -> None:
