@@ -34,9 +34,8 @@ def test_systemd_finds_no_fault(units: list[Path]) -> None:
 
 @needs_analyze
 def test_the_exposure_is_small(units: list[Path]) -> None:
-    service = units[0]
-    command = ["systemd-analyze", "security", "--no-pager", "--offline=true", service]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    security = ["systemd-analyze", "security", "--no-pager", "--offline=true", str(units[0])]
+    said = subprocess.run(security, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Overall exposure level for endpointd\.service: ([0-9.]+)", said)
     assert found
     assert float(found[1]) <= 3.0, said
