@@ -22,8 +22,6 @@ def take_over() -> list[socket.socket]:
     handed = handed_over(os.environ, os.getpid())
     for variable in VARIABLES:
         os.environ.pop(variable, None)
-    for one in handed:
-        os.set_inheritable(one.fd, False)
     listeners = [_open(one) for one in handed]
     if listeners:
         log.info("sockets.handed_over", addresses=[address_of(listener) for listener in listeners])
@@ -40,6 +38,7 @@ def address_of(listener: socket.socket) -> str:
 
 def _open(handed: Handed) -> socket.socket:
     try:
+        os.set_inheritable(handed.fd, False)
         listener = socket.socket(fileno=handed.fd)
         fits = listener.type == socket.SOCK_STREAM and listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:

@@ -44,12 +44,14 @@ class Manager:
     @contextmanager
     def reloading(self) -> Iterator[None]:
         """The configuration is read again within the block."""
+        if self._is_starting:
+            yield
+            return
         notify(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
         try:
             yield
         finally:
-            if not self._is_starting:
-                notify(READY=1)
+            notify(READY=1)
 
     def stopping(self, seconds: float) -> None:
         """The end has begun, and takes at most so long."""

@@ -46,6 +46,10 @@ def why_not() -> str | None:
     return None
 
 
+class CannotBoot(Exception):
+    """The system that this runs on does not let containers be booted."""
+
+
 class Machine:
     """`boot`, then `run`; `end` in any case."""
 
@@ -59,7 +63,7 @@ class Machine:
 
     def boot(self, binds: Mapping[Path, str], hidden: Path) -> None:
         """Mount and start it; returns when all has started. `binds` are folders of this machine and what they are
-        called there, `hidden` one that is empty there."""
+        called there, `hidden` one that is empty there. Raises `CannotBoot`."""
         # The upper layer of an overlay cannot be an overlay itself, as /tmp is in a container.
         _run("mount", "-t", "tmpfs", "-o", "size=2g", "endpointd-test", str(self._folder / "memory"))
         for name in ("upper", "work"):
@@ -103,7 +107,9 @@ class Machine:
     def leader(self) -> int:
         """The pid, on this machine, of its first process; 0 when there is none."""
         assert self._process is not None
-        assert self._process.poll() is None, (self._folder / "console").read_text(errors="replace")
+        if self._process.poll() is not None:
+            console = (self._folder / "console").read_text(errors="replace").strip()
+            raise CannotBoot(f"systemd-nspawn ended with status {self._process.returncode}: {console}")
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         return int(children[0]) if children else 0
 
@@ -160,4 +166,6 @@ class Machine:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise CannotBoot(f"'{' '.join(command)}' failed: {done.stderr.strip()}")

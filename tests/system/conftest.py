@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from endpointd import __version__
-from support.booted import PACKAGES, Machine, interpreter, why_not
+from support.booted import PACKAGES, CannotBoot, Machine, interpreter, why_not
 from support.wheels import ROOT, build_wheel
 
+NOT_TESTED = "NOT TESTED: endpointd as a service of systemd"
 HOME = "/opt/endpointd"
 NEWER = f"{__version__}.post1"
 
@@ -52,13 +53,16 @@ def install_wheel(machine: Machine, wheel: Path) -> None:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """Skips, and says so plainly, where no machine can be booted."""
     if (reason := why_not()) is not None:
-        pytest.skip(f"NOT TESTED: endpointd as a service of systemd, because {reason}")
+        pytest.skip(f"{NOT_TESTED}, because {reason}")
     wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
     newer = build_wheel(tmp_path_factory.mktemp("newer"), NEWER)
     machine = Machine(tmp_path_factory.mktemp("machine"))
     try:
         # The source tree is out of sight.
-        machine.boot({Path(sysconfig.get_path("purelib")): PACKAGES}, hidden=ROOT)
+        try:
+            machine.boot({Path(sysconfig.get_path("purelib")): PACKAGES}, hidden=ROOT)
+        except CannotBoot as error:
+            pytest.skip(f"{NOT_TESTED}, because {error}")
         machine.run(interpreter(), "-m", "venv", "--without-pip", HOME)
         (site,) = (machine.root / HOME[1:] / "lib").glob("python*/site-packages")
         # What a line names is searched, and not looked through for lines of its own such as an editable project's.

@@ -232,6 +232,18 @@ def test_reload_tells_the_truth(service: Installed) -> None:
 # Ends and beginnings
 
 
+def test_a_configuration_that_cannot_be_used_is_not_tried_again_and_again(service: Installed) -> None:
+    config = service.machine.root / CONFIG[1:]
+    before = config.read_text()
+    config.write_text(f"{before}\nclock_drian = 3\n")
+    assert service.run("systemctl", "restart", "endpointd", check=False).returncode
+    assert (service.show("ActiveState"), service.show("NRestarts")) == ("failed", "0")
+    assert "did you mean clock_drain?" in service.journal()
+    config.write_text(before)
+    service.run("systemctl", "restart", "endpointd")
+    assert get(service, "/e/greet/") == "200 hello"
+
+
 def test_a_restart_under_load_loses_no_connection(service: Installed) -> None:
     pid = service.pid
     with load(service):

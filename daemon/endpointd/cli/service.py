@@ -8,7 +8,7 @@ from endpointd import __version__
 from endpointd.cli.asking import can_ask, confirm
 from endpointd.cli.configuration import load
 from endpointd.cli.output import print_json, stdout
-from endpointd.errors import UsageError
+from endpointd.errors import OperatorError, UsageError
 from endpointd.service.machine import (
     look,
     own_command,
@@ -20,6 +20,7 @@ from endpointd.service.machine import (
 )
 from endpointd.service.plan import Found, Step, installing, removing
 from endpointd.service.units import (
+    ACCOUNT,
     CONFIG,
     CONFIG_DIRECTORY,
     PLUGINS,
@@ -126,8 +127,14 @@ def _differing(files: Sequence[ServiceFile], found: Found) -> list[str]:
 
 
 def _values() -> Values:
-    """As the service's configuration has it, if there is one. Raises `UsageError`: it cannot be used."""
-    if not os.access(CONFIG, os.R_OK):
+    """As the service's configuration has it, if there is one. Raises `OperatorError`: it cannot be used."""
+    if os.path.isdir(CONFIG_DIRECTORY) and not os.access(CONFIG_DIRECTORY, os.X_OK):
+        raise OperatorError(
+            "service_not_readable",
+            f"only root and members of the group {ACCOUNT} may read how the service is configured",
+            "run the command with sudo",
+        )
+    if not os.path.exists(CONFIG):
         return _defaults()
     settings = load({"config": CONFIG}).settings
     grace = max(one.clock_drain + one.clock_kill for one in (settings, *settings.plugin.values()))
