@@ -30,7 +30,7 @@ WORKER_LAYERS = [
 HOST_LAYERS = [
     # What everybody may know.
     "errors reports status",
-    "setting_types settings_file",
+    "activation setting_types settings_file watchdog",
     "settings",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
@@ -87,9 +87,10 @@ HOST_LAYERS = [
     "mounts",
     "plugins",
     "housekeeping live",
+    "listeners manager service.units",
     "admin.*",
-    "operations",
-    "app",
+    "operations service.plan",
+    "app service.machine",
     "cli.*",
     "__main__ testing.*",
 ]
@@ -109,7 +110,8 @@ PURE = {
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
-    " sessions.backends sessions.caller sessions.errors sessions.permissions",
+    " sessions.backends sessions.caller sessions.errors sessions.permissions"
+    " activation watchdog service.units service.plan",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 
@@ -174,7 +176,7 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "environments", "supervisor", "gateway", "sealing", "sessions", "store"}
+NAMESPACES = {"access", "environments", "supervisor", "gateway", "sealing", "service", "sessions", "store"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

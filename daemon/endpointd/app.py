@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,11 +26,12 @@ from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import HttpLimits
-from endpointd.gateway.server import HttpServer, bind, build_server
+from endpointd.gateway.server import HttpServer, build_server
 from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
+from endpointd.listeners import address_of, listen, take_over
 from endpointd.live import Live
-from endpointd.notify import notify
+from endpointd.manager import Manager
 from endpointd.operations import Operations
 from endpointd.pins import Pins
 from endpointd.plugins import Plugins
@@ -56,6 +56,9 @@ GC_THRESHOLD = 10_000
 
 LOOK = 1.0
 """Seconds between two looks after the workers."""
+
+MARGIN = 15.0
+"""Seconds that the end may take besides the clocks of requests and workers: commands, the database, the disk."""
 
 FIXED = (
     "admin_listen",
@@ -117,6 +120,7 @@ class Daemon:
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
         )
+        self._manager = Manager()
         self._base = settings.public_url or ""
         self._declared: FileFollower | None = None
         self._signals = 0
@@ -125,6 +129,8 @@ class Daemon:
 
     async def run(self) -> int:
         settings = self._settings
+        # Before there are children, who must not think that these are for them.
+        self._listeners = take_over()
         _make_state(settings.state)
         _check_user(settings)
         admin = AdminServer(settings)
@@ -154,17 +160,19 @@ class Daemon:
             await asyncio.to_thread(store.close)
 
     async def _run(self) -> int:
-        listener = _listen(self._settings)
+        self._listeners = self._listeners or [listen(self._settings)]
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
-        url = _url(listener)
+        url = address_of(self._listeners[0])
         self._base = self._settings.public_url or url
         self._server = self._build_server()
         self._take_signals()
-        serving = asyncio.create_task(self._serve(listener))
+        serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
         tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
+        # To the very end: while it stops, it is to be known for alive.
+        telling = asyncio.create_task(self._manager.run(self._states))
         try:
             await self._until({stopping, serving}, tasks)
         finally:
@@ -172,6 +180,7 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await self._shut_down(serving)
+            telling.cancel()
         return 0
 
     async def _until(self, ends: set["asyncio.Task[object]"], tasks: list["asyncio.Task[None]"]) -> None:
@@ -219,11 +228,11 @@ class Daemon:
 
     # The run
 
-    async def _serve(self, listener: socket.socket) -> None:
+    async def _serve(self) -> None:
         """Accept clients once it is known which plugins there are: to say earlier that there is no such endpoint would
         be wrong. Until then they wait in the listener's queue."""
         await self._begun.wait()
-        await self._server.serve(sockets=[listener])
+        await self._server.serve(sockets=self._listeners)
 
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""
@@ -259,7 +268,12 @@ class Daemon:
         log.info("ready", url=url, plugins=sum(not one.reasons for one in reports))
         if self._announce is not None:
             self._announce(self._base, reports)
-        notify(READY=1, X_ENDPOINTD_URL=url)
+        self._manager.ready(url)
+
+    def _states(self) -> list[str]:
+        """Those of the plugins, and one for each folder that cannot be one."""
+        running = [str(one.supervisor.life.state) for one in self._plugins.served.values()]
+        return running + ["REFUSED" for entry in self._plugins.entries.values() if entry.plugin is None]
 
     def _reports(self) -> list[PluginReport]:
         served = self._plugins.served
@@ -285,7 +299,10 @@ class Daemon:
     async def _reload(self) -> list[str]:
         """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
         Raises `OperatorError`, and then nothing changes."""
-        settings = self._read_settings()
+        with self._manager.reloading():
+            return self._hold_to(self._read_settings())
+
+    def _hold_to(self, settings: Settings) -> list[str]:
         fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
         if fixed:
             log.warning("configuration.needs_restart", settings=fixed)
@@ -307,7 +324,8 @@ class Daemon:
 
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
         """No new connections; answer what is under way; end the workers."""
-        notify(STOPPING=1)
+        settings = [self._settings, *self._settings.plugin.values()]
+        self._manager.stopping(max(one.clock_drain + one.clock_kill for one in settings) + MARGIN)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
         self._begun.set()
@@ -344,19 +362,3 @@ def _state_error(state: Path, reason: str) -> OperatorError:
     return OperatorError(
         "state_unusable", f"the state directory {state} cannot be used: {reason}", "name another one with --state"
     )
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        return bind(*settings.listen_address)
-    except OSError as error:
-        raise OperatorError(
-            "listen_failed",
-            f"cannot listen on {settings.listen}: {error.strerror or error}",
-            "end what uses the address, or name another one with --listen",
-        ) from error
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

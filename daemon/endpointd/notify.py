@@ -8,11 +8,12 @@ import structlog
 _log = structlog.get_logger()
 
 
-def notify(**fields: str | int) -> bool:
+def notify(complain: bool = True, /, **fields: str | int) -> bool:
     """Send `fields` (READY=1, STATUS="…") as one message to $NOTIFY_SOCKET; True when it was sent.
 
-    Without that variable nobody is listening, and nothing happens. A manager that cannot be reached is logged and
-    otherwise ignored: the daemon serves without it. ValueError: a value has a line break, the protocol's separator.
+    Without that variable nobody is listening, and nothing happens. A manager that cannot be reached is logged, unless
+    `complain` is off, and otherwise ignored: the daemon serves without it. ValueError: a value has a line break, the
+    protocol's separator.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -26,7 +27,8 @@ def notify(**fields: str | int) -> bool:
             channel.setblocking(False)
             channel.sendto(message, target)
     except OSError as error:
-        _log.warning("service manager not reached", socket=address, error=str(error))
+        if complain:
+            _log.warning("service manager not reached", socket=address, error=str(error))
         return False
     return True
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from endpointd.admin import client as client_module
+from endpointd.admin import location
 from endpointd.admin.client import Client
 from endpointd.admin.location import SERVICE, find_state
 from endpointd.errors import OperatorError, UsageError
@@ -52,6 +53,13 @@ def test_what_is_more_plainly_said_wins(here: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_file_without_a_state_says_nothing(here: Path) -> None:
     assert find_state(None, configuration(here, "queue_size = 1")) == SERVICE
+
+
+def test_the_file_of_the_service_is_asked_last(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(location, "SERVICE_CONFIG", configuration(here, 'state = "elsewhere"'))
+    assert find_state(None, None) == here / "elsewhere"
+    configuration(here, "state = nonsense")
+    assert find_state(None, None) == SERVICE
 
 
 def test_a_file_that_cannot_be_read_is_an_error(here: Path) -> None:

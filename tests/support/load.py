@@ -10,15 +10,19 @@ from support.raw_http import Answer, Broken, Client, Malformed, plain
 
 
 class Load:
-    """`clients` keep-alive connections that ask for `path` until the block ends; `right` judges an answer."""
+    """`clients` connections that ask for `path` until the block ends; `right` judges an answer. Without `keep` each
+    request has a connection of its own."""
 
-    def __init__(self, url: str, path: str, right: Callable[[Answer], bool], clients: int = 4) -> None:
+    def __init__(
+        self, url: str, path: str, right: Callable[[Answer], bool], clients: int = 4, *, keep: bool = True
+    ) -> None:
         self.answered = 0
         self.wrong: Counter[str] = Counter()
         """What was wrong, and how often."""
         self._url = url
         self._request = plain(path)
         self._right = right
+        self._keep = keep
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
@@ -48,7 +52,7 @@ class Load:
             client.send(self._request)
             answer = client.read()
             self._note(None if self._right(answer) else f"{answer.status} {answer.body[:200]!r}")
-            if answer.closes:
+            if answer.closes or not self._keep:
                 return
 
     def _note(self, wrong: str | None) -> None:

@@ -1,19 +1,23 @@
 """Which state directory the daemon is looked for in."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from endpointd.admin.sockets import SOCKET
+from endpointd.errors import UsageError
 from endpointd.settings import variable_of
 from endpointd.settings_file import read_settings_file
 
 SERVE_DEFAULT = Path("state")
 SERVICE = Path("/var/lib/endpointd")
+SERVICE_CONFIG = Path("/etc/endpointd/endpointd.toml")
 
 
 def find_state(state: Path | None, config: Path | None) -> Path:
     """`state` if it is given; else what the environment says, else the configuration file that is given or that the
-    environment names; else `./state` where a daemon has been; else the service's. UsageError: the file is unreadable.
+    environment names; else `./state` where a daemon has been; else the service's, whose configuration may say.
+    UsageError: the file is unreadable.
     """
     if state is not None:
         return state
@@ -24,4 +28,11 @@ def find_state(state: Path | None, config: Path | None) -> Path:
     values = read_settings_file(Path(file), frozenset({"state"})) if file else {}
     if "state" in values:
         return Path(str(values["state"]))
-    return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else SERVICE
+    return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else _state_of_service()
+
+
+def _state_of_service() -> Path:
+    """Who may not read the service's file, or nobody may, finds it where it is put by itself."""
+    with suppress(UsageError):
+        return Path(str(read_settings_file(SERVICE_CONFIG, frozenset({"state"})).get("state", SERVICE)))
+    return SERVICE

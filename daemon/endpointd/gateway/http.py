@@ -27,6 +27,10 @@ LINGER = 10.0
 """Seconds that a client may go on sending a body after it was answered. Closing at once would make its system throw the
 answer away; reading for ever would let it hold the connection."""
 
+LAST_CALL = 1.0
+"""Seconds of quiet after which a connection is closed when the server ends. A client that has only just connected, or
+asks again and again, may be sending a request at this very moment, and would lose it."""
+
 log = structlog.get_logger()
 
 
@@ -57,6 +61,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._unbegun: tuple[RequestResponseCycle, Any] | None = None
         """The request whose head has come with what is being read, and its application."""
         self._idle_since: float | None = None
+        self._is_ending = False
+        """Whether the next request is the last one."""
         self._limits = limits
         self._clocks = clocks
         self._clients: list[Client] = []
@@ -99,6 +105,8 @@ class ClientProtocol(HttpToolsProtocol):
         if self._is_stalled(now):
             log.warning("response.aborted", because="clock_client_idle")
             reset(self.transport)
+        elif self._is_ending and self._is_quiet(now):
+            self.transport.close()
         elif limit and self._head_since is not None and not self._clients and now - self._head_since > limit:
             if self._framing:
                 detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
@@ -124,6 +132,21 @@ class ClientProtocol(HttpToolsProtocol):
     def _is_idle_too_long(self, now: float) -> bool:
         limit = self.timeout_keep_alive
         return limit > 0 and self._idle_since is not None and now - self._idle_since > limit
+
+    def shutdown(self) -> None:
+        """Answer what has come and what is on its way, and say with the last answer that the connection ends."""
+        self._is_ending = True
+        if self.cycle is None or self._is_between_requests():
+            self.check(self.loop.time())
+        elif self.cycle.response_complete:
+            # What the client still sends was answered already.
+            self.transport.close()
+        elif not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def _is_quiet(self, now: float) -> bool:
+        since = self._head_since if self._idle_since is None and not self._framing else self._idle_since
+        return not self._clients and since is not None and now - since > LAST_CALL
 
     def give_up(self) -> None:
         """Break off what is still under way."""
@@ -173,6 +196,8 @@ class ClientProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests were sent ahead")
         super().on_headers_complete()
+        if self._is_ending:
+            self.cycle.keep_alive = False
         client = Client(self.transport, self.cycle)
         self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
         self._clients.append(client)

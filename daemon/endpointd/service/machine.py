@@ -1,0 +1,208 @@
+"""How this machine is, as far as the service goes, and doing the steps of a plan. Blocking."""
+
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from endpointd.admin.client import Client
+from endpointd.errors import EndpointdError, OperatorError
+from endpointd.sealing.keyfile import KeyFile
+from endpointd.service.plan import UNITS, Found, MakeKey, Remove, Run, Step, Write
+from endpointd.service.units import ACCOUNT, CONFIG, CONFIG_DIRECTORY, KEY, PLUGINS, RUNTIME, STATE, ServiceFile
+from endpointd.supervisor.users import Account, out_of_reach
+
+_HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+"""What ProtectHome= takes out of the service's sight."""
+
+_COMMAND_SECONDS = 600.0
+
+
+# Before
+
+
+def require_systemd() -> None:
+    """Raises `OperatorError`."""
+    if not Path("/run/systemd/system").is_dir() or shutil.which("systemctl") is None:
+        raise OperatorError(
+            "service_without_systemd",
+            "systemd does not run this machine",
+            "let your service manager run 'endpointd serve'; 'endpointd service show' prints what systemd would do",
+        )
+
+
+def require_root() -> None:
+    """Raises `OperatorError`."""
+    if os.geteuid() != 0:
+        raise OperatorError(
+            "service_not_root", "only root can install a service", "run the command with sudo, or add --dry-run"
+        )
+
+
+def own_command() -> tuple[str, ...]:
+    """How this very `endpointd` is started, whatever PATH says; an upgrade in place keeps it."""
+    script = Path(sys.executable).with_name("endpointd")
+    return (str(script),) if script.exists() else (sys.executable, "-P", "-m", "endpointd")
+
+
+def require_reach() -> None:
+    """The service's user has to be able to run this `endpointd`. Raises `OperatorError`."""
+    paths = [Path(own_command()[0]), Path(sys.executable), Path(__file__)]
+    hidden = next((path for path in paths if any(path.resolve().is_relative_to(one) for one in _HIDDEN)), None)
+    blocked = hidden or out_of_reach(_account(), paths)
+    if blocked is not None:
+        raise OperatorError(
+            "service_out_of_reach",
+            f"the service could not run this endpointd: {blocked} is not to be seen by its user",
+            "install it where everybody may read, with 'pipx install --global endpointd' or in an environment in /opt",
+        )
+
+
+def _account() -> Account:
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        # There will be one, who is nobody of those that there are.
+        return Account(ACCOUNT, -1, -1, (), STATE)
+    return Account(ACCOUNT, entry.pw_uid, entry.pw_gid, (entry.pw_gid,), STATE)
+
+
+# Looking
+
+
+def look(files: Iterable[ServiceFile]) -> Found:
+    """Without root, what may not be read counts as missing."""
+    return Found(
+        texts={file.path: text for file in files if (text := _text(Path(file.path))) is not None},
+        has_account=_has_account(),
+        has_directories=all(os.path.isdir(path) for path in (CONFIG_DIRECTORY, STATE, PLUGINS, RUNTIME)),
+        has_config=os.path.lexists(CONFIG),
+        has_key=os.path.lexists(KEY),
+        needs_reload="yes" in properties("NeedDaemonReload"),
+        is_enabled=all(state == "enabled" for state in properties("UnitFileState")),
+        is_active=all(state in ("active", "reloading") for state in properties("ActiveState")),
+        version=_version(),
+    )
+
+
+def properties(name: str) -> list[str]:
+    """One property of the socket and of the service; empty texts where systemd tells nothing."""
+    values = []
+    for unit in UNITS:
+        command = ["systemctl", "show", "--property", name, "--value", unit]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False)
+        except FileNotFoundError:
+            return ["" for _ in UNITS]
+        values.append(done.stdout.strip())
+    return values
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _has_account() -> bool:
+    try:
+        pwd.getpwnam(ACCOUNT)
+        grp.getgrnam(ACCOUNT)
+    except KeyError:
+        return False
+    return True
+
+
+def _version() -> str | None:
+    with suppress(EndpointdError), Client(Path(STATE)) as client:
+        return str(client.daemon()["version"])
+    return None
+
+
+# Doing
+
+
+def perform(step: Step) -> None:
+    """Raises `OperatorError`. What was done before stays, and doing all again goes on from there."""
+    try:
+        match step:
+            case Write():
+                _write(step)
+            case MakeKey():
+                _make_key(step)
+            case Run():
+                _run(step.command)
+            case Remove():
+                _remove(Path(step.path))
+    except OSError as error:
+        raise OperatorError(
+            "service_step_failed", f"could not {step}: {error.strerror or error}", "remove the cause, and try again"
+        ) from error
+
+
+def _write(step: Write) -> None:
+    path = Path(step.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, new = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(step.text)
+            if step.private:
+                os.fchown(file.fileno(), 0, grp.getgrnam(ACCOUNT).gr_gid)
+            os.fchmod(file.fileno(), 0o640 if step.private else 0o644)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        Path(new).unlink(missing_ok=True)
+        raise
+
+
+def _make_key(step: MakeKey) -> None:
+    """What an earlier daemon without the credential has sealed is to be read by the one with it."""
+    earlier = Path(step.earlier)
+    if earlier.exists():
+        # Nothing but root's, from its first byte on.
+        fd = os.open(step.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(earlier.read_bytes())
+    KeyFile(Path(step.path)).make()
+
+
+def _run(command: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _failed(command, f"it did not end within {_COMMAND_SECONDS:g} s") from None
+    if done.returncode:
+        raise _failed(command, done.stderr.strip() or f"it ended with status {done.returncode}")
+
+
+def _failed(command: Sequence[str], reason: str) -> OperatorError:
+    return OperatorError(
+        "service_command_failed",
+        f"'{' '.join(command)}' failed: {reason}",
+        "see 'systemctl status endpointd' and 'journalctl -u endpointd', and try again",
+    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

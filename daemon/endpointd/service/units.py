@@ -1,0 +1,222 @@
+"""The texts of the files that make endpointd a service. Pure.
+
+Why each line of the unit is there, and why some are not, is in docs/service.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from string import Template
+
+NAME = "endpointd"
+ACCOUNT = "endpointd"
+"""The user and the group that the service runs as. Members of the group may control the daemon and drop plugins in."""
+
+CONFIG_DIRECTORY = "/etc/endpointd"
+CONFIG = f"{CONFIG_DIRECTORY}/endpointd.toml"
+KEY = f"{CONFIG_DIRECTORY}/secret.key"
+STATE = "/var/lib/endpointd"
+PLUGINS = f"{STATE}/plugins"
+RUNTIME = "/run/endpointd"
+SERVICE = f"{NAME}.service"
+SOCKET = f"{NAME}.socket"
+
+STOP_MARGIN = 25
+"""Seconds that systemd waits longer than requests and workers may take to end. The daemon itself asks for more when
+its configuration allows more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What differs from one installation to another. `command` is the absolute path of `endpointd`, with what stands
+    before its first argument; `stop_seconds` is the longest time that its end may take."""
+
+    command: tuple[str, ...]
+    listen: str
+    stop_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFile:
+    """A file of the service: where it is put, what is in it, and what is to be done when that has changed."""
+
+    path: str
+    text: str
+    then: tuple[str, ...]
+
+
+_SERVICE = Template("""\
+# Written by 'endpointd service install'. Changes of your own: systemctl edit $name.service
+[Unit]
+Description=endpointd, which runs endpoint plugins
+Wants=network-online.target
+After=network-online.target $name.socket
+Requires=$name.socket
+# A daemon that ends at once is started again for ever, but not one that a socket's clients wake again and again.
+StartLimitIntervalSec=30
+StartLimitBurst=30
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=$command serve --config $config
+# Unlike a signal, the command waits, and fails when the configuration cannot be used.
+ExecReload=$command reload --config $config
+User=$account
+Group=$account
+UMask=0077
+WorkingDirectory=$state
+StateDirectory=$name
+StateDirectoryMode=0711
+LoadCredential=endpointd-key:$key
+# A daemon that systemd aborts because it hangs leaves in the journal where it hung.
+Environment=PYTHONFAULTHANDLER=1
+LimitCORE=0
+
+# The end
+Restart=on-failure
+RestartSec=1
+# What the configuration says cannot be used, now or in a second.
+RestartPreventExitStatus=2
+# The daemon ends its workers in their own time. What is left when it has ended is killed.
+KillMode=mixed
+TimeoutStopSec=$stop_seconds
+WatchdogSec=30
+TimeoutAbortSec=10
+
+# Workers
+Delegate=cpu memory pids
+OOMPolicy=continue
+TasksMax=8192
+LimitNOFILE=65536
+
+# The sandbox
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+DevicePolicy=closed
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RemoveIPC=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallFilter=@chown
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+Also=$name.socket
+""")
+
+_SOCKET = Template("""\
+# Written by 'endpointd service install'. Changes of your own: systemctl edit $name.socket
+[Unit]
+Description=The addresses on which endpointd takes HTTP connections
+
+[Socket]
+ListenStream=$listen
+# For a proxy on this machine, instead or besides:
+# ListenStream=$runtime/http.sock
+FileDescriptorName=http
+# How many may wait while the daemon is started anew, as far as net.core.somaxconn lets them.
+Backlog=4096
+
+[Install]
+WantedBy=sockets.target
+""")
+
+_SYSUSERS = Template("""\
+# Written by 'endpointd service install'.
+u $account - "endpointd" $state
+""")
+
+_TMPFILES = Template("""\
+# Written by 'endpointd service install'.
+d $config_directory 0750 root $account
+d $state 0711 $account $account
+d $plugins 0770 $account $account
+d $runtime 0755 $account $account
+""")
+
+_CONFIG = Template("""\
+# The configuration of endpointd. All settings: 'endpointd serve --help', or docs/configuration.md.
+# After a change: systemctl reload endpointd. Of settings that need a new start, reload says so.
+
+state = "$state"
+plugins = "$plugins"
+
+# The address is in endpointd.socket. To change it, change it here and run 'endpointd service install' again.
+listen = "$listen"
+
+# Who is in this group may control the daemon with the command endpointd, and so run code as its user.
+admin_group = "$account"
+
+# The base of the URLs that clients use, and who may say who they are, when a proxy stands before the daemon.
+# public_url = "https://hooks.example.com"
+# trusted_proxies = ["127.0.0.1"]
+
+# A file that declares endpoints, applied at the start and whenever it changes.
+# endpoints_file = "endpoints.yaml"
+
+# Bounds for all plugins, and for one.
+# concurrency = 32
+# limit_memory = "512MiB"
+#
+# [plugin."author/name"]
+# clock_first_byte = 300
+""")
+
+
+def service_files(values: Values) -> list[ServiceFile]:
+    """In the order in which they are put in place; each is the same however often it is made."""
+    reload = ("systemctl", "daemon-reload")
+    sysusers, tmpfiles = f"/etc/sysusers.d/{NAME}.conf", f"/etc/tmpfiles.d/{NAME}.conf"
+    return [
+        ServiceFile(sysusers, _fill(_SYSUSERS, values), ("systemd-sysusers", sysusers)),
+        ServiceFile(tmpfiles, _fill(_TMPFILES, values), ("systemd-tmpfiles", "--create", tmpfiles)),
+        ServiceFile(f"/etc/systemd/system/{SOCKET}", _fill(_SOCKET, values), reload),
+        ServiceFile(f"/etc/systemd/system/{SERVICE}", _fill(_SERVICE, values), reload),
+    ]
+
+
+def first_config(values: Values) -> str:
+    """The configuration that a new installation begins with."""
+    return _fill(_CONFIG, values)
+
+
+def _fill(template: Template, values: Values) -> str:
+    return template.substitute(
+        name=NAME,
+        account=ACCOUNT,
+        command=_quoted(values.command),
+        listen=values.listen,
+        stop_seconds=values.stop_seconds,
+        config=CONFIG,
+        config_directory=CONFIG_DIRECTORY,
+        key=KEY,
+        state=STATE,
+        plugins=PLUGINS,
+        runtime=RUNTIME,
+    )
+
+
+def _quoted(words: Iterable[str]) -> str:
+    """A command line as systemd reads it: % begins a specifier, $ a variable, white space ends a word."""
+    return " ".join(f'"{word}"' if any(c in word for c in " \t'") else word for word in map(_escaped, words))
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
