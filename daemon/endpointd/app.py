@@ -18,6 +18,7 @@ from endpointd import staging
 from endpointd.access.tokens import opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
+from endpointd.console.samples import Samples
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
@@ -106,6 +107,7 @@ class Daemon:
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
         )
+        self._samples = Samples()
         self._base = settings.public_url or ""
         self._declared: FileFollower | None = None
         self._signals = 0
@@ -257,7 +259,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK)
-            self._plugins.look(loop.time())
+            now = loop.time()
+            self._plugins.look(now)
+            self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
 
     # The configuration
 
