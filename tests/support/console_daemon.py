@@ -21,8 +21,10 @@ from endpointd.settings import Settings
 
 
 @dataclass
-class Holder:
-    name: str
+class Token:
+    id: str = "1"
+    name: str = "operator"
+    expires_at: float | None = None
 
 
 class OneToken:
@@ -32,10 +34,13 @@ class OneToken:
         self._file = file
         self._secret = secret
 
-    async def check(self, secret: str, client: str) -> Holder:  # noqa: ARG002
+    def list(self) -> list[Token]:
+        return [Token()] if self._file.exists() else []
+
+    def check(self, secret: str, client: str) -> Token:  # noqa: ARG002
         if secret != self._secret or not self._file.exists():
             raise UsageError("token_refused", "there is no such token", "use one that 'endpointd token create' made")
-        return Holder("operator")
+        return Token()
 
 
 def main() -> None:
@@ -44,13 +49,13 @@ def main() -> None:
     daemon = app.Daemon(settings, None, lambda: settings)
 
     class Served(AdminServer):
-        def serve(self, control: Control, base_url: Callable[[], str], endpoints: EndpointControl | None = None) -> None:
+        def serve(
+            self, control: Control, base_url: Callable[[], str], endpoints: EndpointControl | None = None
+        ) -> None:
             super().serve(control, base_url, endpoints)
             self._followers = Followers()
             tokens = OneToken(Path(port_file), token)
-            parts = Parts(
-                control, endpoints, tokens, daemon._samples, self._followers, base_url, base_url, __version__
-            )
+            parts = Parts(control, endpoints, tokens, daemon._samples, self._followers, base_url, base_url, __version__)
             config = uvicorn.Config(build_console(parts), port=0, log_config=None, lifespan="off", ws="none")
             config.load()
             server = uvicorn.Server(config)

@@ -92,7 +92,7 @@ class _Doorway:
         return found
 
     async def show(self, request: Request) -> Response:
-        if await self._door.session_of(request) is not None:
+        if self._door.session_of(request) is not None:
             return RedirectResponse(_wanted(request), 303)
         return await self._pages.page("sign_in.html", refused=None, next=_wanted(request))
 
@@ -153,7 +153,7 @@ class _Errors:
     async def _answer(self, request: Request, status: int, what: str, remedy: str) -> Response:
         if wants_json(request):
             return JSONResponse({"error": f"{what}; {remedy}"}, status)
-        session = await self._door.session_of(request)
+        session = self._door.session_of(request)
         return await self._pages.page(
             "error.html",
             status,

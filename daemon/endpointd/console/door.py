@@ -1,5 +1,6 @@
 """Who may see a page: the session in the cookie, its token, and for what changes something the session's own word."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from endpointd.console.pages import PREFIX
 from endpointd.console.parts import Tokens
 from endpointd.console.requests import comes_from_here, is_by_hand, read_form, wants_json
 from endpointd.console.sessions import Session, Sessions
-from endpointd.errors import OperatorError, UsageError
+from endpointd.errors import UsageError
 
 Form = Mapping[str, str]
 Handler = Callable[[Request, Session, Form], Awaitable[Response]]
@@ -19,16 +20,19 @@ LONGEST_TOKEN = 1000
 
 
 class Door:
-    def __init__(self, sessions: Sessions, tokens: Tokens) -> None:
+    """`now` gives the seconds since the epoch, by which tokens expire."""
+
+    def __init__(self, sessions: Sessions, tokens: Tokens, now: Callable[[], float] = time.time) -> None:
         self._sessions = sessions
         self._tokens = tokens
+        self._now = now
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """`handler` for those who are signed in; the others are sent to sign in. A form is read and found to be one
         of the session's before it is handed on."""
 
         async def answer(request: Request) -> Response:
-            session = await self.session_of(request)
+            session = self.session_of(request)
             if session is None:
                 return _sign_in_first(request)
             if request.method in ("GET", "HEAD"):
@@ -37,17 +41,16 @@ class Door:
 
         return answer
 
-    async def session_of(self, request: Request) -> Session | None:
+    def session_of(self, request: Request) -> Session | None:
         found = self._sessions.find(request.cookies.get(cookie_name(request), ""), by_hand=is_by_hand(request))
-        return found if found is not None and await self.is_valid(found, client_of(request)) else None
+        return found if found is not None and self.is_valid(found) else None
 
-    async def is_valid(self, session: Session, client: str) -> bool:
-        """Whether the session goes on: it has not run out, and its token was not revoked."""
+    def is_valid(self, session: Session) -> bool:
+        """Whether the session goes on: it has not run out, and neither has its token, which nobody has revoked."""
         if not self._sessions.is_open(session):
             return False
-        try:
-            await self._tokens.check(session.secret, client)
-        except OperatorError:
+        token = next((one for one in self._tokens.list() if one.id == session.token), None)
+        if token is None or (token.expires_at is not None and token.expires_at <= self._now()):
             self._sessions.close(session)
             return False
         return True
@@ -67,9 +70,9 @@ class Door:
             raise Forgery
         secret = form.get("token", "").strip()
         if not secret or len(secret) > LONGEST_TOKEN:
-            raise UsageError("token_missing", "a token is needed to sign in", "enter one that 'endpointd token' made")
-        holder = await self._tokens.check(secret, client_of(request))
-        return self._sessions.open(secret, holder.name)
+            raise UsageError("request_invalid", "a token is needed to sign in", "enter one")
+        token = self._tokens.check(secret, _client_of(request))
+        return self._sessions.open(token.id, token.name)
 
     def give(self, response: Response, request: Request, session: Session) -> None:
         """The cookie. It has no age of its own: it goes with the browser, and the session has its clocks here."""
@@ -98,7 +101,7 @@ def cookie_name(request: Request) -> str:
     return f"endpointd-{port if port.isdecimal() else request.url.scheme}"
 
 
-def client_of(request: Request) -> str:
+def _client_of(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 

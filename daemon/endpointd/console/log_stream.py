@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 from starlette.responses import StreamingResponse
 
@@ -16,7 +16,7 @@ BEAT = 15.0
 """Seconds after which a quiet stream says that it is there, and asks whether it may go on."""
 
 
-def log_stream(journal: Journal, followers: Followers, may_go_on: Callable[[], Awaitable[bool]]) -> StreamingResponse:
+def log_stream(journal: Journal, followers: Followers, may_go_on: Callable[[], bool]) -> StreamingResponse:
     """The newest lines and then whatever comes, until the plugin or the daemon ends, or `may_go_on` says no."""
 
     async def events() -> AsyncIterator[bytes]:
@@ -37,7 +37,7 @@ def log_stream(journal: Journal, followers: Followers, may_go_on: Callable[[], A
                     yield _event(entry)
                 if loop.time() - asked >= BEAT:
                     asked = loop.time()
-                    if not await may_go_on():
+                    if not may_go_on():
                         break
         yield b"event: over\ndata: \n\n"
 

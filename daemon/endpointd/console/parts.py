@@ -1,6 +1,6 @@
 """What the console needs of the daemon. Types alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,17 +10,25 @@ from endpointd.console.samples import Samples
 from endpointd.endpoints.service import EndpointControl
 
 
-class Holder(Protocol):
-    """Whose token it is."""
+class Token(Protocol):
+    """`expires_at` is in seconds since the epoch."""
+
+    @property
+    def id(self) -> str: ...
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def expires_at(self) -> float | None: ...
+
 
 class Tokens(Protocol):
-    """Raises `OperatorError` when the secret is no token, or somebody at `client` has tried too often."""
+    def check(self, secret: str, client: str) -> Token:
+        """Raises `OperatorError` when it is no token's secret, or somebody at `client` has tried too often."""
 
-    async def check(self, secret: str, client: str) -> Holder: ...
+    def list(self) -> Sequence[Token]:
+        """All that were not revoked."""
 
 
 @dataclass(frozen=True, slots=True)

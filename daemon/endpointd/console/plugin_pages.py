@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from endpointd.admin.names import id_of
 from endpointd.console.chart import Chart, chart
-from endpointd.console.door import Door, Form, client_of
+from endpointd.console.door import Door, Form
 from endpointd.console.log_stream import TAIL, log_stream
 from endpointd.console.pages import PREFIX, plugin_path
 from endpointd.console.parts import Parts
@@ -82,7 +82,8 @@ class PluginPages:
         ]
 
     async def show_all(self, request: Request, session: Session, _: Form) -> Response:
-        rows = [self._row(status) for status in self._control.statuses()]
+        statuses = sorted(self._control.statuses(), key=lambda status: status.id or status.folder)
+        rows = [self._row(status) for status in statuses]
         return await self._shell.page(request, session, "plugins.html", rows=rows)
 
     def _row(self, status: PluginStatus) -> Row:
@@ -121,8 +122,7 @@ class PluginPages:
 
     async def log(self, request: Request, session: Session, _: Form) -> Response:
         journal = self._control.journal(_id_in(request))
-        client = client_of(request)
-        return log_stream(journal, self._parts.followers, lambda: self._door.is_valid(session, client))
+        return log_stream(journal, self._parts.followers, lambda: self._door.is_valid(session))
 
     async def attempt(self, request: Request, session: Session, form: Form) -> Response:
         status = self._control.status(_id_in(request))

@@ -27,12 +27,12 @@ class Note:
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """`secret` is the token that it was opened with, which is asked about at each request; `csrf` is what a form of
-    this session has in it."""
+    """`token` is the id of the one that it was opened with, and lasts no longer than that does; `name` is what people
+    call it. `csrf` is what a form of this session has in it."""
 
     id: str = field(repr=False)
     csrf: str = field(repr=False)
-    secret: str = field(repr=False)
+    token: str
     name: str
     began: float
     used: float
@@ -58,13 +58,13 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         """The one that was used longest ago is the first."""
 
-    def open(self, secret: str, name: str) -> Session:
+    def open(self, token: str, name: str) -> Session:
         now = self._now()
         for session in [one for one in self._sessions.values() if self._is_over(one)]:
             self.close(session)
         while len(self._sessions) >= MOST:
             del self._sessions[next(iter(self._sessions))]
-        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secret, name, now, now)
+        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), token, name, now, now)
         self._sessions[session.id] = session
         return session
 

@@ -103,7 +103,7 @@ def _filled(variable: Variable, value: str, faults: list[Fault]) -> str:
 
 def _headers(text: str, faults: list[Fault]) -> list[tuple[str, str]]:
     headers = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
         name, colon, value = line.partition(":")

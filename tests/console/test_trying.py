@@ -1,0 +1,91 @@
+"""*Try it*: real requests to the daemon's own listener, and to nothing else."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from support.eventually import eventually
+
+STREAM = "application/x-ndjson"
+SLOW = "/console/plugins/test/slow/try"
+
+
+def events(answer: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@contextmanager
+def trying(operator: Any, path: str, form: dict[str, str]) -> Iterator[Iterator[dict[str, Any]]]:  # noqa: ANN401
+    """The events as they come."""
+    data = {"csrf": operator.csrf, **form}
+    with operator.client.stream("POST", path, data=data, headers={"Accept": STREAM}) as answer:
+        assert answer.status_code == 200
+        yield map(json.loads, answer.iter_lines())
+
+
+def test_an_answer_comes_as_it_is_made(operator: Any) -> None:  # noqa: ANN401
+    with trying(operator, SLOW, {"target": "GET /e/slow/"}) as coming:
+        head = next(coming)
+        assert (head["kind"], head["status"], head["textual"]) == ("head", 200, True)
+        assert ["content-type", "text/event-stream"] in [[name.lower(), value] for name, value in head["headers"]]
+        # The last piece comes half a minute later.
+        assert next(coming)["text"] == "the first piece\n"
+
+
+def test_who_leaves_ends_the_request(operator: Any) -> None:  # noqa: ANN401
+    page = "/console/plugins/test/slow"
+    eventually(lambda: ", 0 under way" in operator.get(page).text)
+    with trying(operator, SLOW, {"target": "GET /e/slow/"}) as coming:
+        next(coming)
+        assert ", 1 under way" in operator.get(page).text
+    eventually(lambda: ", 0 under way" in operator.get(page).text)
+
+
+def test_all_that_is_filled_in_is_sent(operator: Any) -> None:  # noqa: ANN401
+    made = operator.post(
+        "/console/endpoints/new",
+        {
+            "plugin": "test/chat-bridge",
+            "name": "Tried",
+            "enabled": "true",
+            "settings.bot_token.shown": "1",
+            "settings.bot_token": "four",
+        },
+    ).headers["location"]
+    hook = operator.get(made).text.partition('name="target" value="POST /e/')[2].partition("/")[0]
+    form = {
+        "target": f"POST /e/{hook}/channels/<channel>/messages",
+        "path.channel": "a b/c",
+        "query": "x=1&y=ü",
+        "headers": "X-Sender: Ada",
+        "body": "hello",
+    }
+    head, *pieces, end = events(operator.post(f"{made}/try", form, Accept=STREAM))
+    # An encoded slash is a slash for the rules, as it is for any client: this is no channel.
+    assert head["status"] == 404
+    form["path.channel"] = "a b"
+    head, *pieces, end = events(operator.post(f"{made}/try", form, Accept=STREAM))
+    assert head["status"] == 200
+    assert "to a b with Ada: hello\ntoken of 4," in "".join(piece["text"] for piece in pieces)
+    assert ["x-query", "x=1&y=%C3%BC"] in [[name.lower(), value] for name, value in head["headers"]]
+    assert end["kind"] == "end"
+    page = operator.post(f"{made}/try", form)
+    assert "to a b with Ada: hello" in page.text
+    operator.post(f"{made}/delete")
+
+
+def test_a_redirect_is_shown_and_not_followed(operator: Any) -> None:  # noqa: ANN401
+    head, *_ = events(operator.post(SLOW, {"target": "GET /e/slow/away"}, Accept=STREAM))
+    assert head["status"] == 302
+    assert ["location", "http://127.0.0.1:9/elsewhere"] in [[name.lower(), value] for name, value in head["headers"]]
+
+
+def test_nothing_else_can_be_tried(operator: Any) -> None:  # noqa: ANN401
+    for target in ("", "GET http://127.0.0.1:9/", "GET /e/neko/", "POST /e/slow/", "GET /console/plugins"):
+        answer = operator.post(SLOW, {"target": target}, Accept=STREAM)
+        assert answer.status_code == 422, target
+    leaving = {"target": "GET /e/slow/files/<path:rest>", "path.rest": "../../neko/"}
+    (fault,) = events(operator.post(SLOW, leaving, Accept=STREAM))
+    assert fault["kind"] == "fault"
+    assert operator.post(SLOW, leaving).status_code == 422
