@@ -87,6 +87,7 @@ HOST_LAYERS = [
     "console.try_pages",
     "console.endpoint_pages console.plugin_pages",
     "console.app",
+    "console.opening",
     "operations",
     "app",
     "cli.*",

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from endpointd import staging
-from endpointd.access.tokens import opened_tokens
+from endpointd import __version__, staging
+from endpointd.access.tokens import Tokens, opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
+from endpointd.console.opening import console_of
+from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
@@ -109,6 +111,7 @@ class Daemon:
         )
         self._samples = Samples()
         self._base = settings.public_url or ""
+        self._url = ""
         self._declared: FileFollower | None = None
         self._signals = 0
         self._stop = asyncio.Event()
@@ -123,10 +126,16 @@ class Daemon:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
                 async with opened_tokens(store.tokens) as tokens:
-                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens))
+                    console = console_of(self._parts_of_console(endpoints, tokens))
+                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens, console))
                     return await self._run()
         finally:
             await admin.stop()
+
+    def _parts_of_console(self, endpoints: Registry, tokens: Tokens) -> Parts:
+        return Parts(
+            self._operations, endpoints, tokens, self._samples, lambda: self._base, lambda: self._url, __version__
+        )
 
     @asynccontextmanager
     async def _endpoints(self) -> AsyncIterator[tuple[Registry, "EndpointStore"]]:
@@ -148,7 +157,7 @@ class Daemon:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
-        url = _url(listener)
+        url = self._url = _url(listener)
         self._base = self._settings.public_url or url
         self._server = self._build_server()
         self._take_signals()

@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
-from support.console import TOKEN, Console
+from support.console import Console, Operator
 
 PAGES = [
     "/console/plugins",
@@ -43,8 +42,8 @@ def test_who_is_not_signed_in_does_nothing(stranger: httpx.Client, path: str) ->
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/sign-in")
 
 
-def test_the_cookie_is_for_no_script_and_no_other_site(stranger: httpx.Client) -> None:
-    cookie = stranger.post("/console/sign-in", data={"token": TOKEN}).headers["set-cookie"]
+def test_the_cookie_is_for_no_script_and_no_other_site(console: Console, stranger: httpx.Client) -> None:
+    cookie = stranger.post("/console/sign-in", data={"token": console.token}).headers["set-cookie"]
     assert re.fullmatch(r"endpointd-\d+=[\w-]{43}; HttpOnly; Path=/console; SameSite=strict", cookie)
 
 
@@ -55,8 +54,8 @@ def test_a_wrong_token_opens_nothing(stranger: httpx.Client) -> None:
     assert "wrong" not in answer.text
 
 
-def test_signing_in_from_another_site_is_refused(stranger: httpx.Client) -> None:
-    answer = stranger.post("/console/sign-in", data={"token": TOKEN}, headers={"Origin": "http://evil.example"})
+def test_signing_in_from_another_site_is_refused(console: Console, stranger: httpx.Client) -> None:
+    answer = stranger.post("/console/sign-in", data={"token": console.token}, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
@@ -71,13 +70,15 @@ def test_signing_in_from_another_site_is_refused(stranger: httpx.Client) -> None
         ("/console/\nx", "/console/plugins"),
     ],
 )
-def test_signing_in_leads_to_pages_of_the_console_alone(stranger: httpx.Client, wanted: str, to: str) -> None:
-    answer = stranger.post("/console/sign-in", params={"next": wanted}, data={"token": TOKEN})
+def test_signing_in_leads_to_pages_of_the_console_alone(
+    console: Console, stranger: httpx.Client, wanted: str, to: str
+) -> None:
+    answer = stranger.post("/console/sign-in", params={"next": wanted}, data={"token": console.token})
     assert answer.headers["location"] == to
 
 
 @pytest.mark.parametrize("path", DEEDS)
-def test_a_form_without_the_sessions_word_does_nothing(operator: Any, path: str) -> None:  # noqa: ANN401
+def test_a_form_without_the_sessions_word_does_nothing(operator: Operator, path: str) -> None:
     for csrf in ("", "x" * 43):
         assert operator.client.post(path, data={"csrf": csrf}).status_code == 403
     assert operator.client.post(path).status_code == 403
@@ -93,31 +94,44 @@ def test_a_form_without_the_sessions_word_does_nothing(operator: Any, path: str)
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_a_form_of_another_site_does_nothing(operator: Any, headers: dict[str, str]) -> None:  # noqa: ANN401
+def test_a_form_of_another_site_does_nothing(operator: Operator, headers: dict[str, str]) -> None:
     answer = operator.client.post("/console/sign-out", data={"csrf": operator.csrf}, headers=headers)
     assert answer.status_code == 403
     assert operator.get("/console/plugins").status_code == 200
 
 
-def test_one_sessions_word_is_not_anothers(console: Console, operator: Any) -> None:  # noqa: ANN401
+def test_one_sessions_word_is_not_anothers(console: Console, operator: Operator) -> None:
     with httpx.Client(base_url=console.url) as client:
-        client.post("/console/sign-in", data={"token": TOKEN})
+        client.post("/console/sign-in", data={"token": console.token})
         assert client.post("/console/sign-out", data={"csrf": operator.csrf}).status_code == 403
 
 
-def test_who_has_signed_out_is_out(operator: Any) -> None:  # noqa: ANN401
+def test_who_has_signed_out_is_out(operator: Operator) -> None:
     cookies = dict(operator.client.cookies)
     assert operator.post("/console/sign-out").headers["location"] == "/console/sign-in"
     operator.client.cookies.update(cookies)
     assert operator.get("/console/plugins").status_code == 303
 
 
-def test_a_revoked_token_ends_its_sessions(console: Console, operator: Any) -> None:  # noqa: ANN401
-    with console.revoked():
-        assert operator.get("/console/plugins").status_code == 303
-        assert operator.client.post("/console/sign-in", data={"token": TOKEN}).status_code >= 400
-    # It does not come back with the token.
-    assert operator.get("/console/plugins").status_code == 303
+def test_a_revoked_token_ends_its_sessions(console: Console, stranger: httpx.Client) -> None:
+    token_id, secret = console.new_token("short-lived")
+    Operator(stranger, secret)
+    assert stranger.get("/console/plugins").status_code == 200
+    console.revoke(token_id)
+    assert stranger.get("/console/plugins").status_code == 303
+    assert stranger.post("/console/sign-in", data={"token": secret}).status_code == 401
+
+
+def test_failures_of_others_at_the_same_address_end_no_session(console: Console) -> None:
+    def at_that_address() -> httpx.Client:
+        transport = httpx.HTTPTransport(local_address="127.0.0.7")
+        return httpx.Client(base_url=console.url.replace("localhost", "127.0.0.1"), transport=transport)
+
+    with at_that_address() as client, at_that_address() as guesser:
+        operator = Operator(client, console.token)
+        statuses = [guesser.post("/console/sign-in", data={"token": "guess"}).status_code for _ in range(15)]
+        assert (statuses[0], statuses[-1]) == (401, 429)
+        assert operator.get("/console/plugins").status_code == 200
 
 
 def test_scripts_are_told_that_the_session_is_over(stranger: httpx.Client) -> None:
@@ -127,7 +141,7 @@ def test_scripts_are_told_that_the_session_is_over(stranger: httpx.Client) -> No
     assert answer.status_code == 401
 
 
-def every_kind_of_answer(operator: Any) -> Iterator[httpx.Response]:  # noqa: ANN401
+def every_kind_of_answer(operator: Operator) -> Iterator[httpx.Response]:
     with httpx.Client(base_url=operator.client.base_url) as nobody:
         yield nobody.get("/")
         yield nobody.get("/console/sign-in")
@@ -139,7 +153,7 @@ def every_kind_of_answer(operator: Any) -> Iterator[httpx.Response]:  # noqa: AN
     yield operator.client.post("/console/sign-out", content=b"x" * (1024 * 1024 + 1))
 
 
-def test_browsers_are_told_to_be_strict_in_every_answer(operator: Any) -> None:  # noqa: ANN401
+def test_browsers_are_told_to_be_strict_in_every_answer(operator: Operator) -> None:
     for answer in every_kind_of_answer(operator):
         policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
         assert policy["default-src"] == "'none'"
@@ -151,7 +165,7 @@ def test_browsers_are_told_to_be_strict_in_every_answer(operator: Any) -> None: 
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_pages_have_no_script_and_no_style_in_them(operator: Any) -> None:  # noqa: ANN401
+def test_pages_have_no_script_and_no_style_in_them(operator: Operator) -> None:
     for path in PAGES[:2] + PAGES[3:6]:
         text = operator.get(path).text
         assert not re.search(r"<style|style=|\son\w+=|javascript:|<script(?![^>]*src=)", text), path
@@ -170,7 +184,7 @@ def test_static_files_are_kept_by_browsers_and_are_no_way_out(stranger: httpx.Cl
         assert stranger.get(f"/console/static/x/{name}").status_code == 404
 
 
-def test_a_form_may_be_neither_endless_nor_malformed(operator: Any) -> None:  # noqa: ANN401
+def test_a_form_may_be_neither_endless_nor_malformed(operator: Operator) -> None:
     large = operator.client.post("/console/endpoints/new", content=b"x=" + b"y" * (1024 * 1024 + 1))
     assert large.status_code == 422
     for body in (b"csrf=%ff", b"\xff", b"&".join(b"a=%d" % number for number in range(2000))):

@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
+
+from support.console import Operator
 from support.eventually import eventually
 
 STREAM = "application/x-ndjson"
 SLOW = "/console/plugins/test/slow/try"
 
 
-def events(answer: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def events(answer: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
 @contextmanager
-def trying(operator: Any, path: str, form: dict[str, str]) -> Iterator[Iterator[dict[str, Any]]]:  # noqa: ANN401
+def trying(operator: Operator, path: str, form: dict[str, str]) -> Iterator[Iterator[dict[str, Any]]]:
     """The events as they come."""
     data = {"csrf": operator.csrf, **form}
     with operator.client.stream("POST", path, data=data, headers={"Accept": STREAM}) as answer:
@@ -24,7 +27,7 @@ def trying(operator: Any, path: str, form: dict[str, str]) -> Iterator[Iterator[
         yield map(json.loads, answer.iter_lines())
 
 
-def test_an_answer_comes_as_it_is_made(operator: Any) -> None:  # noqa: ANN401
+def test_an_answer_comes_as_it_is_made(operator: Operator) -> None:
     with trying(operator, SLOW, {"target": "GET /e/slow/"}) as coming:
         head = next(coming)
         assert (head["kind"], head["status"], head["textual"]) == ("head", 200, True)
@@ -33,7 +36,7 @@ def test_an_answer_comes_as_it_is_made(operator: Any) -> None:  # noqa: ANN401
         assert next(coming)["text"] == "the first piece\n"
 
 
-def test_who_leaves_ends_the_request(operator: Any) -> None:  # noqa: ANN401
+def test_who_leaves_ends_the_request(operator: Operator) -> None:
     page = "/console/plugins/test/slow"
     eventually(lambda: ", 0 under way" in operator.get(page).text)
     with trying(operator, SLOW, {"target": "GET /e/slow/"}) as coming:
@@ -42,7 +45,7 @@ def test_who_leaves_ends_the_request(operator: Any) -> None:  # noqa: ANN401
     eventually(lambda: ", 0 under way" in operator.get(page).text)
 
 
-def test_all_that_is_filled_in_is_sent(operator: Any) -> None:  # noqa: ANN401
+def test_all_that_is_filled_in_is_sent(operator: Operator) -> None:
     made = operator.post(
         "/console/endpoints/new",
         {
@@ -75,13 +78,13 @@ def test_all_that_is_filled_in_is_sent(operator: Any) -> None:  # noqa: ANN401
     operator.post(f"{made}/delete")
 
 
-def test_a_redirect_is_shown_and_not_followed(operator: Any) -> None:  # noqa: ANN401
+def test_a_redirect_is_shown_and_not_followed(operator: Operator) -> None:
     head, *_ = events(operator.post(SLOW, {"target": "GET /e/slow/away"}, Accept=STREAM))
     assert head["status"] == 302
     assert ["location", "http://127.0.0.1:9/elsewhere"] in [[name.lower(), value] for name, value in head["headers"]]
 
 
-def test_nothing_else_can_be_tried(operator: Any) -> None:  # noqa: ANN401
+def test_nothing_else_can_be_tried(operator: Operator) -> None:
     for target in ("", "GET http://127.0.0.1:9/", "GET /e/neko/", "POST /e/slow/", "GET /console/plugins"):
         answer = operator.post(SLOW, {"target": target}, Accept=STREAM)
         assert answer.status_code == 422, target

@@ -1,20 +1,19 @@
 """The console of a real daemon, and plugins to look at in it."""
 
 import contextlib
-import os
+import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from endpointd.testing.lines import Lines
-from support.eventually import eventually
+import httpx
+
+from endpointd.admin.sockets import SOCKET
+from endpointd.testing import DaemonStarter, RunningDaemon
 from support.plugins import write_plugin
 
-TOKEN = "a-token-that-nobody-guesses"
 ROOT = Path(__file__).parents[2]
 
 BRIDGE = """
@@ -129,58 +128,66 @@ def furnish(plugins: Path) -> None:
 
 @dataclass
 class Console:
-    """`url` is the console's, without a slash at its end; `gateway` where plugins answer."""
+    """`url` is the console's, without a slash at its end; `gateway` where plugins answer; `token` opens the door."""
 
     url: str
     gateway: str
-    plugins: Path
-    _port_file: Path
-    _lines: Lines
+    daemon: RunningDaemon
+    state: Path
+    token: str = ""
 
-    def log(self) -> str:
-        return "\n".join(self._lines.all())
+    def new_token(self, name: str) -> tuple[str, str]:
+        """Its id and its secret."""
+        with self._local() as api:
+            made = api.post("/api/v1/tokens", json={"name": name}).raise_for_status().json()
+        return made["token"]["id"], made["secret"]
 
-    @contextlib.contextmanager
-    def revoked(self) -> Iterator[None]:
-        """Within it there is no such token."""
-        hidden = self._port_file.rename(self._port_file.with_suffix(".hidden"))
-        try:
-            yield
-        finally:
-            hidden.rename(self._port_file)
+    def revoke(self, token_id: str) -> None:
+        with self._local() as api:
+            api.delete(f"/api/v1/tokens/{token_id}").raise_for_status()
+
+    def declare(self, *endpoints: dict[str, object]) -> None:
+        """Let a file declare these endpoints."""
+        with self._local() as api:
+            api.post("/api/v1/endpoints/apply", json={"endpoints": endpoints}).raise_for_status()
+
+    def _local(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.state / SOCKET))
+        return httpx.Client(transport=transport, base_url="http://endpointd", timeout=20)
 
 
 @contextlib.contextmanager
 def running_console(root: Path, **settings: object) -> Iterator[Console]:
     """A daemon of its own, on the plugins in `root`/plugins."""
-    from endpointd.testing.daemon import LogReader
-
-    (root / "state").mkdir(exist_ok=True)
-    port_file = root / "port"
-    given = {"plugins": root / "plugins", "state": root / "state", "listen": "127.0.0.1:0", "log_format": "json"}
-    flags = [f"{name}={value}" for name, value in {**given, "restart_limit": 1, **settings}.items()]
-    process = subprocess.Popen(
-        [sys.executable, "-P", Path(__file__).with_name("console_daemon.py"), port_file, TOKEN, *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ENDPOINTD_")},
-    )
-    assert process.stdout is not None
-    reader = LogReader(process.stdout)
+    starter = DaemonStarter(lambda name: root / name)
+    given = {"state": root / "state", "admin_listen": "127.0.0.1:0", "restart_limit": 1, **settings}
     try:
-        ready = reader.lines.wait_for("] ready ", 30)
-        eventually(port_file.exists)
-        gateway = re.search(r"url=(http://[\w.:]+)", ready)
-        assert gateway, ready
-        url = f"http://localhost:{port_file.read_text()}"
-        yield Console(url, gateway[1], root / "plugins", port_file, reader.lines)
+        daemon = starter(root / "plugins", **given)
+        url = json.loads(daemon.wait_for_log("admin.listening"))["url"]
+        console = Console(url.replace("127.0.0.1", "localhost"), daemon.url, daemon, root / "state")
+        console.token = console.new_token("operator")[1]
+        yield console
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        finally:
-            process.kill()
-            process.wait()
-        assert reader.join(5)
-    assert process.returncode == 0, "\n".join(reader.lines.all())
+        starter.stop_all()
+
+
+class Operator:
+    """Somebody who has signed in."""
+
+    def __init__(self, client: httpx.Client, token: str) -> None:
+        self.client = client
+        answer = client.post("/console/sign-in", data={"token": token})
+        assert answer.status_code == 303, answer.text
+        self.csrf = self._find_csrf()
+
+    def _find_csrf(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.get("/console/plugins").text)
+        assert found
+        return found[1]
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def post(self, path: str, form: dict[str, str] | None = None, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, data={"csrf": self.csrf, **(form or {})}, headers=named)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from endpointd.admin.followers import Followers
 from endpointd.admin.problems import problem_of
 from endpointd.console.door import Door, Forgery
 from endpointd.console.endpoint_pages import EndpointPages
@@ -34,8 +35,8 @@ HEADERS = {
 }
 
 
-def build_console(parts: Parts, now: Callable[[], float] = monotonic) -> ASGIApp:
-    """`now` gives the seconds by which sessions are over."""
+def build_console(parts: Parts, followers: Followers, now: Callable[[], float] = monotonic) -> ASGIApp:
+    """`followers` are those that are to end with the daemon; `now` gives the seconds by which sessions are over."""
     pages = Pages(parts.version)
     door = Door(Sessions(now), parts.tokens)
     shell = Shell(pages)
@@ -48,7 +49,7 @@ def build_console(parts: Parts, now: Callable[[], float] = monotonic) -> ASGIApp
         Route(f"{PREFIX}/sign-in", doorway.show),
         Route(f"{PREFIX}/sign-in", doorway.sign_in, methods=["POST"]),
         Route(f"{PREFIX}/sign-out", doorway.sign_out, methods=["POST"]),
-        *PluginPages(parts, shell, door).routes(),
+        *PluginPages(parts, shell, door, followers).routes(),
         *EndpointPages(parts, shell, door).routes(),
     ]
     errors = _Errors(door, pages)

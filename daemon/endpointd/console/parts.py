@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from endpointd.admin.control import Control
-from endpointd.admin.followers import Followers
 from endpointd.console.samples import Samples
 from endpointd.endpoints.service import EndpointControl
 
@@ -34,13 +33,12 @@ class Tokens(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`base` gives what the plugins' URLs begin with, `gateway` the address at which the daemon itself listens for
-    requests to plugins; `followers` are those that are to end with the daemon."""
+    requests to plugins."""
 
     control: Control
     endpoints: EndpointControl
     tokens: Tokens
     samples: Samples
-    followers: Followers
     base: Callable[[], str]
     gateway: Callable[[], str]
     version: str

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from endpointd.admin.followers import Followers
 from endpointd.admin.names import id_of
 from endpointd.console.chart import Chart, chart
 from endpointd.console.door import Door, Form
@@ -61,11 +62,12 @@ class Charts:
 
 
 class PluginPages:
-    def __init__(self, parts: Parts, shell: Shell, door: Door) -> None:
+    def __init__(self, parts: Parts, shell: Shell, door: Door, followers: Followers) -> None:
         self._parts = parts
         self._control = parts.control
         self._shell = shell
         self._door = door
+        self._followers = followers
 
     def routes(self) -> list[Route]:
         plugin = f"{PREFIX}/plugins/{{author}}/{{name}}"
@@ -122,7 +124,7 @@ class PluginPages:
 
     async def log(self, request: Request, session: Session, _: Form) -> Response:
         journal = self._control.journal(_id_in(request))
-        return log_stream(journal, self._parts.followers, lambda: self._door.is_valid(session))
+        return log_stream(journal, self._followers, lambda: self._door.is_valid(session))
 
     async def attempt(self, request: Request, session: Session, form: Form) -> Response:
         status = self._control.status(_id_in(request))
