@@ -14,8 +14,8 @@ from support.console import Console, furnish, running_console
 
 expect.set_options(timeout=10_000)
 
-EXPECTED = ("status of 4", "net::ERR_ABORTED")
-"""What browsers note of answers that are refused on purpose."""
+EXPECTED = ("status of 4", "net::ERR_ABORTED", "net::ERR_INTERNET_DISCONNECTED")
+"""What browsers note of answers that are refused on purpose, and of connections that tests break."""
 
 
 @pytest.fixture(scope="module")

@@ -108,3 +108,12 @@ def test_one_can_go_by_keyboard_alone(visit: Visit) -> None:
     expect(page.get_by_role("link", name="endpointd/neko")).to_be_focused()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
+
+
+def test_a_page_says_when_the_daemon_does_not_answer(visit: Visit) -> None:
+    page = visit()
+    page.context.set_offline(True)
+    told = page.locator("#told")
+    expect(told).to_have_text("The daemon does not answer; what is shown may be old.")
+    page.context.set_offline(False)
+    expect(told).to_have_text("The daemon answers again.")

@@ -84,6 +84,25 @@ def test_a_redirect_is_shown_and_not_followed(operator: Operator) -> None:
     assert ["location", "http://127.0.0.1:9/elsewhere"] in [[name.lower(), value] for name, value in head["headers"]]
 
 
+def test_an_answer_is_shown_up_to_a_bound(operator: Operator) -> None:
+    head, *pieces, last = events(operator.post(SLOW, {"target": "GET /e/slow/large"}, Accept=STREAM))
+    assert head["status"] == 200
+    assert 0 < sum(piece["bytes"] for piece in pieces) <= 1024 * 1024
+    assert (last["kind"], "the first 1024 KiB" in last["text"]) == ("fault", True)
+    page = operator.post(SLOW, {"target": "GET /e/slow/large"}).text
+    assert len(page) < 80 * 1024
+    assert "only the first 64 Ki characters" in page
+
+
+def test_what_is_no_text_is_counted(operator: Operator) -> None:
+    target = "GET /e/neko/cat/<int(min=64, max=640):width>.gif"
+    form = {"target": target, "path.width": "64"}
+    head, *pieces, end = events(operator.post("/console/plugins/endpointd/neko/try", form, Accept=STREAM))
+    assert (head["status"], head["textual"]) == (200, False)
+    assert {piece["text"] for piece in pieces} == {""}
+    assert end["bytes"] == sum(piece["bytes"] for piece in pieces) > 100
+
+
 def test_nothing_else_can_be_tried(operator: Operator) -> None:
     for target in ("", "GET http://127.0.0.1:9/", "GET /e/neko/", "POST /e/slow/", "GET /console/plugins"):
         answer = operator.post(SLOW, {"target": target}, Accept=STREAM)

@@ -60,6 +60,15 @@ class Leads(Endpoint):
         return redirect("http://127.0.0.1:9/elsewhere")
 """
 
+LARGE = """
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+class Large(Endpoint):
+    def _invoke(self, r, values, settings):
+        return Response(("x" * 65536 for _ in range(64)), content_type="text/plain")
+"""
+
 CRASHES = """
 print("reading the stock list")
 raise RuntimeError("the warehouse at db.internal:5432 does not answer")
@@ -117,8 +126,13 @@ def furnish(plugins: Path) -> None:
     write_plugin(
         plugins,
         "slow",
-        {"slow.py": SLOW, "leads.py": LEADS_AWAY},
-        [("GET", "/", "slow.py"), ("GET", "/away", "leads.py"), ("GET", "/files/<path:rest>", "slow.py")],
+        {"slow.py": SLOW, "leads.py": LEADS_AWAY, "large.py": LARGE},
+        [
+            ("GET", "/", "slow.py"),
+            ("GET", "/away", "leads.py"),
+            ("GET", "/large", "large.py"),
+            ("GET", "/files/<path:rest>", "slow.py"),
+        ],
     )
     write_plugin(plugins, "stock", {"stock.py": CRASHES}, [("GET", "/", "stock.py")])
     shutil.copytree(ROOT / "plugins" / "neko", plugins / "neko", ignore=shutil.ignore_patterns("tests", "__pycache__"))

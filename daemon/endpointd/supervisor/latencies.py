@@ -8,6 +8,8 @@ _SPLIT = 4
 """Classes from one power of two to the next; the lowest begins at 2^-18 s (4 µs), the highest at some hours."""
 
 _LOWEST = -18
+_TWICE = 2 * _SPLIT
+_OFFSET = (_LOWEST + 1) * _SPLIT + _SPLIT
 
 
 class Latencies:
@@ -26,10 +28,14 @@ class Latencies:
 
 def place_of(seconds: float) -> int:
     """The class of a latency."""
-    # A number is mantissa times 2^exponent, the mantissa at least a half.
+    if seconds <= 0:
+        return 0
+    # A number is mantissa times 2^exponent, the mantissa at least a half: _SPLIT of its classes are below that.
     mantissa, exponent = frexp(seconds)
-    place = (exponent - 1 - _LOWEST) * _SPLIT + int((mantissa - 0.5) * 2 * _SPLIT)
-    return 0 if place < 0 or seconds <= 0 else min(place, PLACES - 1)
+    place = exponent * _SPLIT + int(mantissa * _TWICE) - _OFFSET
+    if place < 0:
+        return 0
+    return place if place < PLACES else PLACES - 1
 
 
 def middle_of(place: int) -> float:

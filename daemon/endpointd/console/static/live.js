@@ -1,3 +1,4 @@
+import { tell } from "./tell.js";
 import { localTimes } from "./times.js";
 
 const EVERY = 2000;
@@ -14,6 +15,8 @@ export function keepLive() {
 }
 
 let running = false;
+/** Looks in a row that found nobody. */
+let misses = 0;
 
 /** Look now. */
 export async function refresh() {
@@ -21,12 +24,15 @@ export async function refresh() {
   running = true;
   try {
     const answer = await fetch(location.href, { headers: { "X-Console-Live": "1" }, signal: AbortSignal.timeout(10_000) });
-    if (answer.status === 401) return location.reload();
-    if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    document.body.toggleAttribute("data-stale", !answer.ok);
+    // The session is over, or the plugin is gone: the page itself says so.
+    if (answer.status === 401 || answer.status === 404) return location.reload();
+    if (!answer.ok) throw new Error(answer.statusText);
+    replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (misses > 1) tell("The daemon answers again.", "good", 4);
+    misses = 0;
   } catch {
-    // The daemon may be on its way down or up; the next look tells.
-    document.body.toggleAttribute("data-stale", true);
+    misses += 1;
+    if (misses === 2) tell("The daemon does not answer; what is shown may be old.", "bad");
   } finally {
     running = false;
   }

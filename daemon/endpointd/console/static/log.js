@@ -44,7 +44,7 @@ export function followLog() {
 /** @param {{at: number, stream: string, text: string, level: string | null, lost: number}} entry */
 function lines(entry) {
   const line = document.createElement("div");
-  line.className = `line ${entry.stream} ${(entry.level ?? "").toLowerCase()}`;
+  line.className = `line from-${entry.stream} ${(entry.level ?? "").toLowerCase()}`;
   const time = document.createElement("time");
   const at = new Date(entry.at * 1000);
   time.dateTime = time.title = at.toISOString();
