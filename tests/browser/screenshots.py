@@ -89,6 +89,8 @@ def take(console: Console, endpoint: str, chromium: Browser, folder: Path) -> No
     with visiting(console, chromium, DESK, "dark") as page:
         page.goto("/console/plugins/test/chat-bridge")
         expect(page.locator("[data-log-state]")).to_have_text("as it is written")
+        # The newest lines come in several pieces.
+        page.wait_for_timeout(1500)
         page.screenshot(path=folder / "plugin.png")
     with visiting(console, chromium, PHONE, "dark") as page:
         page.screenshot(path=folder / "phone.png")

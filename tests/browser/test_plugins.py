@@ -35,6 +35,8 @@ def test_what_goes_wrong_is_said_with_its_reason(visit: Visit) -> None:
     expect(told).to_have_class("told bad")
     expect(told).to_contain_text("test/stock")
     expect(page.locator(".badge.fatal")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(told).to_be_hidden()
 
 
 def test_figures_and_charts_move_while_somebody_looks(console: Console, visit: Visit) -> None:

@@ -5,6 +5,7 @@ import { watchForms } from "./forms.js";
 import { keepLive } from "./live.js";
 import { followLog } from "./log.js";
 import { chooseTheme } from "./theme-choice.js";
+import { watchTold } from "./tell.js";
 import { localTimes } from "./times.js";
 import { watchTries } from "./try.js";
 
@@ -13,6 +14,7 @@ chooseTheme();
 keepLive();
 localTimes(document);
 watchActions();
+watchTold();
 watchCopying();
 watchForms();
 watchTries();

@@ -1,5 +1,12 @@
 let timer = 0;
 
+/** Let what was said be put away, by a click or by Escape. */
+export function watchTold() {
+  const silence = () => (document.querySelector("#told").textContent = "");
+  document.querySelector("#told").addEventListener("click", silence);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && silence());
+}
+
 /**
  * Say something at the edge of the page, and to screen readers.
  * @param {string} text
