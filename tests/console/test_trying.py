@@ -92,6 +92,9 @@ def test_an_answer_is_shown_up_to_a_bound(operator: Operator) -> None:
     page = operator.post(SLOW, {"target": "GET /e/slow/large"}).text
     assert len(page) < 80 * 1024
     assert "only the first 64 Ki characters" in page
+    # What streams is in the figures too.
+    page = "/console/plugins/test/slow"
+    eventually(lambda: " ms <small>median" in operator.get(page, X_Console_Live="1").text)
 
 
 def test_what_is_no_text_is_counted(operator: Operator) -> None:

@@ -9,12 +9,11 @@ _TOP = 4
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`line` and `area` are the paths, `top` what the upper edge stands for, `seconds` how long it is."""
+    """`line` and `area` are the paths, `top` what the upper edge stands for."""
 
     line: str
     area: str
     top: float
-    seconds: int
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -38,7 +37,6 @@ def chart(values: Sequence[float | None], most: int, step: int, least_top: float
         " ".join(f"M{' L'.join(line)}" for line in drawn),
         " ".join(f"M{_x(line[0])},{HEIGHT} L{' L'.join(line)} L{_x(line[-1])},{HEIGHT} Z" for line in drawn),
         top,
-        most,
     )
 
 

@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from endpointd.console.door import Door, Form
 from endpointd.console.fields import MODEL_TYPES, Field, fields, read
-from endpointd.console.fields import PREFIX as SETTING
 from endpointd.console.language import languages_of
 from endpointd.console.pages import PREFIX
 from endpointd.console.parts import Parts
@@ -183,7 +182,6 @@ class EndpointPages:
         shown: Sequence[Field],
         faults: Sequence[Fault] = (),
     ) -> Response:
-        known = {*_OWN, *(field.name for field in shown)}
         return await self._shell.page(
             request,
             session,
@@ -196,10 +194,8 @@ class EndpointPages:
             faults=faults,
             by_key={key: [fault for fault in faults if fault.key == key] for key in _OWN},
             labels={field.name: str(field.label) for field in shown} | {"name": "Name", "hook_id": "Hook ID"},
-            other=[fault for fault in faults if fault.key not in known],
             base=self._parts.base(),
             model_types=MODEL_TYPES,
-            prefix=SETTING,
         )
 
 
