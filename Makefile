@@ -9,9 +9,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 # The project is installed editable, so only a change of its definition asks for another installation.
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+BROWSER := $(VENV)/.browser-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench soak docs clean
+.PHONY: help run test bench soak docs screenshots clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -19,7 +20,7 @@ help: ## show this list
 run: $(RUNTIME) ## serve plugins/ on http://127.0.0.1:8080 (further options: make run ARGS="--development")
 	@exec $(BIN)/endpointd serve --plugins plugins --state state $(ARGS)
 
-test: $(DEVELOPMENT) ## run every check: ruff, mypy, pytest
+test: $(DEVELOPMENT) $(BROWSER) ## run every check: ruff, mypy, pytest
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -34,6 +35,9 @@ soak: $(DEVELOPMENT) ## serve under load and disturbances, and count what is los
 
 docs: $(RUNTIME) ## rewrite the tables of docs/configuration.md from the declaration of the settings
 	$(BIN)/python -m endpointd.cli.reference docs/configuration.md
+
+screenshots: $(DEVELOPMENT) $(BROWSER) ## take the pictures of docs/console.md again
+	PYTHONPATH=tests $(BIN)/python tests/browser/screenshots.py docs/images
 
 clean: ## remove what the other targets made, except state/
 	rm -rf $(VENV) bench/.venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -50,4 +54,10 @@ $(RUNTIME): pyproject.toml | $(BIN)/python
 
 $(DEVELOPMENT): pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[dev]'
+	@# For Python 3.11 it asks for a greenlet that is too old for Playwright; it never imports one.
+	$(PIP) --no-deps 'httpbin>=0.10.2'
 	@touch $(RUNTIME) $@
+
+$(BROWSER): .ci/browser $(DEVELOPMENT)
+	.ci/browser $(BIN)/python
+	@touch $@

@@ -34,7 +34,7 @@ HOST_LAYERS = [
     "settings",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
-    " supervisor.pings supervisor.recycling gateway.heads gateway.problems",
+    " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
     "environments.additions environments.projects sessions.backends sessions.permissions",
@@ -89,6 +89,13 @@ HOST_LAYERS = [
     "housekeeping live",
     "listeners manager service.units",
     "admin.*",
+    "console.chart console.figures console.language console.requests console.samples console.sessions",
+    "console.fields console.pages console.parts console.targets",
+    "console.door console.log_stream console.shell console.trying",
+    "console.try_pages",
+    "console.endpoint_pages console.plugin_pages",
+    "console.app",
+    "console.opening",
     "operations service.plan",
     "app service.machine",
     "cli.*",
@@ -111,7 +118,8 @@ PURE = {
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
     " sessions.backends sessions.caller sessions.errors sessions.permissions"
-    " activation watchdog service.units service.plan",
+    " activation watchdog service.units service.plan"
+    " supervisor.latencies console.chart console.figures console.language console.fields console.targets",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 
@@ -176,7 +184,7 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "environments", "supervisor", "gateway", "sealing", "service", "sessions", "store"}
+NAMESPACES = {"access", "console", "environments", "supervisor", "gateway", "sealing", "service", "sessions", "store"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from endpointd import staging
-from endpointd.access.tokens import opened_tokens
+from endpointd import __version__, staging
+from endpointd.access.tokens import Tokens, opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
+from endpointd.console.opening import console_of
+from endpointd.console.parts import Parts
+from endpointd.console.samples import Samples
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
@@ -121,7 +124,9 @@ class Daemon:
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
         )
         self._manager = Manager()
+        self._samples = Samples()
         self._base = settings.public_url or ""
+        self._url = ""
         self._declared: FileFollower | None = None
         self._signals = 0
         self._stop = asyncio.Event()
@@ -138,11 +143,24 @@ class Daemon:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
                 async with opened_tokens(store.tokens) as tokens:
-                    housekeeping = Housekeeping(self._plugins, self._rollbacks, self._environments)
-                    admin.serve(Services(self._operations, lambda: self._base, endpoints, keys, tokens, housekeeping))
+                    services = Services(
+                        self._operations,
+                        lambda: self._base,
+                        endpoints,
+                        keys,
+                        tokens,
+                        environments=Housekeeping(self._plugins, self._rollbacks, self._environments),
+                        console=console_of(self._parts_of_console(endpoints, tokens)),
+                    )
+                    admin.serve(services)
                     return await self._run()
         finally:
             await admin.stop()
+
+    def _parts_of_console(self, endpoints: Registry, tokens: Tokens) -> Parts:
+        return Parts(
+            self._operations, endpoints, tokens, self._samples, lambda: self._base, lambda: self._url, __version__
+        )
 
     @asynccontextmanager
     async def _endpoints(self) -> AsyncIterator[tuple[Registry, "EndpointStore"]]:
@@ -164,7 +182,7 @@ class Daemon:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
-        url = address_of(self._listeners[0])
+        url = self._url = address_of(self._listeners[0])
         self._base = self._settings.public_url or url
         self._server = self._build_server()
         self._take_signals()
@@ -286,7 +304,9 @@ class Daemon:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK)
-            self._plugins.look(loop.time())
+            now = loop.time()
+            self._plugins.look(now)
+            self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
 
     # The configuration
 

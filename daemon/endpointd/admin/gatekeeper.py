@@ -19,14 +19,14 @@ class Gatekeeper:
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenControl, open: Sequence[str] = ()) -> None:  # noqa: A002
-        if any(_is_within(API, path) or _is_within(path, API) for path in open):
+        if any(is_within(API, path) or is_within(path, API) for path in open):
             raise ValueError("the API is never open")
         self._app = app
         self._tokens = tokens
         self._open = tuple(open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not any(_is_within(scope["path"], path) for path in self._open):
+        if not any(is_within(scope["path"], path) for path in self._open):
             try:
                 self._tokens.check(_secret(scope), _client(scope))
             except (AccessRefused, TooManyFailures) as error:
@@ -35,7 +35,8 @@ class Gatekeeper:
         await self._app(scope, receive, send)
 
 
-def _is_within(path: str, folder: str) -> bool:
+def is_within(path: str, folder: str) -> bool:
+    """Whether it is `folder`, or below it; nothing but itself is below "/"."""
     return path == folder or (folder != "/" and path.startswith(folder.rstrip("/") + "/"))
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -83,7 +84,8 @@ class AdminServer:
         # Not `serve`, whose loop wakes the daemon ten times a second to look after dates and signals.
         await server.startup(sockets=[self._listener])
         if self._network is not None and services.tokens is not None:
-            await self._network.serve(app, services.tokens)
+            network_app = await asyncio.to_thread(_with_console, app, services, self._followers)
+            await self._network.serve(network_app, services.tokens, services.console.paths if services.console else ())
         return server
 
 
@@ -94,6 +96,14 @@ def _build(
     from endpointd.admin.uploads import Uploads
 
     return build_api(services, describe, Uploads(state), followers, __version__)  # type: ignore[return-value]
+
+
+def _with_console(app: Any, services: Services, followers: Followers) -> Any:  # noqa: ANN401 - ASGI
+    """What is there for browsers besides."""
+    from endpointd.admin.beside import Beside
+
+    console = services.console
+    return app if console is None else Beside(console.build(followers), console.paths, app)
 
 
 class _Describer:

@@ -2,16 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from endpointd.access.service import TokenControl
 from endpointd.admin.control import Control, EnvironmentControl
+from endpointd.admin.followers import Followers
 from endpointd.endpoints.secret_keys import KeyControl
 from endpointd.endpoints.service import EndpointControl
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    """Pages for browsers, at `paths`, with a door of their own. `build` imports them, which takes its time."""
+
+    build: Callable[[Followers], Any]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """`base_url` gives what the plugins' URLs begin with. What is None is no part of the API."""
+    """`base_url` gives what the plugins' URLs begin with. What is None is no part of the administration; the console is
+    for the network alone."""
 
     control: Control
     base_url: Callable[[], str]
@@ -19,3 +30,4 @@ class Services:
     keys: KeyControl | None = None
     tokens: TokenControl | None = None
     environments: EnvironmentControl | None = None
+    console: Console | None = None

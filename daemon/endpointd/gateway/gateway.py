@@ -186,6 +186,8 @@ class Gateway:
 
     def end(self, call: Call, exchange: Exchange, relay: Relay, pump: asyncio.Task[None] | None = None) -> None:
         relay.end()
+        if relay.latency is not None:
+            call.mount.supervisor.latencies.add(relay.latency)
         call.client.on_gone = None
         if pump is not None and not pump.done():
             pump.cancel()

@@ -57,6 +57,7 @@ class Relay:
         "_since",
         "_unsent",
         "_version",
+        "latency",
     )
 
     def __init__(
@@ -88,6 +89,8 @@ class Relay:
         """Bytes that the client had still to take at the last look."""
         self._head_sent = False
         self._answered = False
+        self.latency: float | None = None
+        """Seconds from the beginning to the head of the answer; None when no answer has begun."""
 
     @property
     def answered(self) -> bool:
@@ -184,6 +187,8 @@ class Relay:
         except BrokenAnswer:
             return False
         self._head_sent = self._answered = self._client.answer(first.status, head, first.body)
+        if self._answered:
+            self.latency = self._loop.time() - self._began
         return self._answered
 
     async def run(self, send: Send) -> None:
@@ -226,6 +231,7 @@ class Relay:
             self._client.end_by_closing()
         self._head_sent = True
         self._watch("clock_client_idle", self._limits.client_idle)
+        self.latency = self._since - self._began
         await send({"type": "http.response.start", "status": status, "headers": _dated(head)})
 
     async def _send_body(self, send: Send, head: ResponseHead, piece: Answer) -> None:

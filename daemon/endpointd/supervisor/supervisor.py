@@ -18,6 +18,7 @@ from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.backoff import delay
 from endpointd.supervisor.crew import Crew, Part
 from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News
 from endpointd.supervisor.provision import Provider
@@ -70,6 +71,8 @@ class Supervisor:
         self.crew = Crew()
         self.admission: Admission[Worker] = Admission(rules.queue_size, rules.queue)
         self.journal = Journal(now=time)
+        self.latencies = Latencies()
+        """From handing a request to a worker to the head of its answer, of all that were answered."""
         self.changed_at = time()
         """When the operators' state changed, in seconds since the epoch."""
         self._rules = rules
@@ -96,6 +99,12 @@ class Supervisor:
     def worker(self) -> Worker | None:
         """The present worker."""
         return self.crew.present.worker if self.crew.present is not None else None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the present worker."""
+        worker = self.worker
+        return None if worker is None else worker.pid
 
     @property
     def is_settled(self) -> bool:

@@ -44,6 +44,14 @@ def usage_of(pid: int) -> Usage | None:
     return Usage(memory, cpu) if memory else None
 
 
+def resident(pid: int) -> int | None:
+    """The memory alone, as `usage_of` gives it."""
+    try:
+        return parse_memory(_read(f"/proc/{pid}/statm"), _PAGE) or None
+    except OSError:
+        return None
+
+
 def oom_kills() -> int | None:
     """How often the system has killed for want of memory; None when it does not say."""
     try:

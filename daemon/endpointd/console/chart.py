@@ -1,0 +1,53 @@
+"""Small charts of the last minutes as paths of an SVG. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 600, 96
+_TOP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`line` and `area` are the paths, `top` what the upper edge stands for."""
+
+    line: str
+    area: str
+    top: float
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def chart(values: Sequence[float | None], most: int, step: int, least_top: float) -> Chart:
+    """Of one value a second, the newest at the right edge of `most` of them. `step` of them are one point: their
+    mean. A missing value leaves a gap. The upper edge is at least `least_top`."""
+    points = _means(values, step)
+    top = max([least_top, *(value for _, value in points if value is not None)])
+    width = WIDTH / max(1, most - step)
+    first = most - len(values)
+    lines: list[list[str]] = [[]]
+    for place, value in points:
+        if value is None:
+            lines.append([])
+            continue
+        x = (first + place) * width
+        lines[-1].append(f"{x:.1f},{HEIGHT - 1 - value / top * (HEIGHT - 1 - _TOP):.1f}")
+    drawn = [line for line in lines if line]
+    return Chart(
+        " ".join(f"M{' L'.join(line)}" for line in drawn),
+        " ".join(f"M{_x(line[0])},{HEIGHT} L{' L'.join(line)} L{_x(line[-1])},{HEIGHT} Z" for line in drawn),
+        top,
+    )
+
+
+def _means(values: Sequence[float | None], step: int) -> list[tuple[int, float | None]]:
+    """Counted from the newest, so that each step is whole but the oldest."""
+    points: list[tuple[int, float | None]] = []
+    for end in range(len(values), 0, -step):
+        known = [value for value in values[max(0, end - step) : end] if value is not None]
+        points.append((max(0, end - step), sum(known) / len(known) if known else None))
+    return points[::-1]
+
+
+def _x(point: str) -> str:
+    return point.partition(",")[0]

@@ -1,0 +1,113 @@
+"""Who may see a page: the session in the cookie, its token, and for what changes something the session's own word."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from endpointd.console.pages import PREFIX
+from endpointd.console.parts import Tokens
+from endpointd.console.requests import comes_from_here, is_by_hand, read_form, wants_json
+from endpointd.console.sessions import Session, Sessions
+from endpointd.errors import UsageError
+
+Form = Mapping[str, str]
+Handler = Callable[[Request, Session, Form], Awaitable[Response]]
+
+LONGEST_TOKEN = 1000
+
+
+class Door:
+    """`now` gives the seconds since the epoch, by which tokens expire."""
+
+    def __init__(self, sessions: Sessions, tokens: Tokens, now: Callable[[], float] = time.time) -> None:
+        self._sessions = sessions
+        self._tokens = tokens
+        self._now = now
+
+    def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """`handler` for those who are signed in; the others are sent to sign in. A form is read and found to be one
+        of the session's before it is handed on."""
+
+        async def answer(request: Request) -> Response:
+            session = self.session_of(request)
+            if session is None:
+                return _sign_in_first(request)
+            if request.method in ("GET", "HEAD"):
+                return await handler(request, session, {})
+            return await handler(request, session, await self._checked_form(request, session))
+
+        return answer
+
+    def session_of(self, request: Request) -> Session | None:
+        found = self._sessions.find(request.cookies.get(cookie_name(request), ""), by_hand=is_by_hand(request))
+        return found if found is not None and self.is_valid(found) else None
+
+    def is_valid(self, session: Session) -> bool:
+        """Whether the session goes on: it has not run out, and neither has its token, which nobody has revoked."""
+        if not self._sessions.is_open(session):
+            return False
+        token = next((one for one in self._tokens.list() if one.id == session.token), None)
+        if token is None or (token.expires_at is not None and token.expires_at <= self._now()):
+            self._sessions.close(session)
+            return False
+        return True
+
+    async def _checked_form(self, request: Request, session: Session) -> Form:
+        form = await read_form(request)
+        if not comes_from_here(request) or not session.owns(form.get("csrf", "")):
+            raise Forgery
+        return form
+
+    # Coming and going
+
+    async def sign_in(self, request: Request) -> Session:
+        """Raises `OperatorError`."""
+        form = await read_form(request)
+        if not comes_from_here(request):
+            raise Forgery
+        secret = form.get("token", "").strip()
+        if not secret or len(secret) > LONGEST_TOKEN:
+            raise UsageError("request_invalid", "a token is needed to sign in", "enter one")
+        token = self._tokens.check(secret, _client_of(request))
+        return self._sessions.open(token.id, token.name)
+
+    def give(self, response: Response, request: Request, session: Session) -> None:
+        """The cookie. It has no age of its own: it goes with the browser, and the session has its clocks here."""
+        response.set_cookie(
+            cookie_name(request),
+            session.id,
+            path=PREFIX,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+
+    def sign_out(self, response: Response, request: Request, session: Session) -> None:
+        self._sessions.close(session)
+        response.delete_cookie(cookie_name(request), path=PREFIX, httponly=True, samesite="strict")
+
+
+class Forgery(Exception):
+    """Something that was sent was not sent by one of this session's pages."""
+
+
+def cookie_name(request: Request) -> str:
+    """With the port, because browsers keep one cookie for all ports of a host, and several daemons may be seen through
+    one (`ssh -L`)."""
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"endpointd-{port if port.isdecimal() else request.url.scheme}"
+
+
+def _client_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _sign_in_first(request: Request) -> Response:
+    if wants_json(request) or not is_by_hand(request):
+        return JSONResponse({"error": "the session is over; sign in again"}, 401)
+    wanted = request.url.path if request.method in ("GET", "HEAD") else PREFIX
+    query = f"?next={quote(wanted)}" if wanted not in (PREFIX, f"{PREFIX}/") else ""
+    return RedirectResponse(f"{PREFIX}/sign-in{query}", 303)

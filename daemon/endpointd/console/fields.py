@@ -1,0 +1,227 @@
+"""A plugin's settings as the fields of a form: drawn from what is declared, read from what was submitted. Pure.
+
+A secret that is stored or was entered is in no field that is drawn.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from endpointd.console.language import Text, pick
+from endpointd.endpoints.views import SettingView
+from endpointd.manifest.values import Fault
+from endpointd.sealing.masking import MASK
+
+PREFIX = "settings."
+
+MODEL_TYPES = ("llm", "text-embedding", "rerank", "tts", "speech2text", "moderation")
+_MODEL_KEYS = ("provider", "model", "model_type")
+
+_KINDS = {
+    "text-input": "text",
+    "secret-input": "secret",
+    "select": "select",
+    "boolean": "boolean",
+    "app-selector": "app",
+    "model-selector": "model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: Text
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`name` is the name of its first input, `value` what that shows; `parts` are the values of further inputs.
+
+    `kind` is "text", "lines", "secret", "select", "boolean", "app", "model" or "json". `stored` tells that there is a
+    secret, which is not shown.
+    """
+
+    setting: str
+    name: str
+    kind: str
+    required: bool
+    label: Text
+    help: Text | None
+    placeholder: Text | None
+    url: str | None
+    value: str = ""
+    parts: Mapping[str, str] | None = None
+    choices: tuple[Choice, ...] = ()
+    stored: bool = False
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"field-{self.name}"
+
+
+def fields(
+    settings: Sequence[SettingView],
+    values: Mapping[str, Any] | None,
+    languages: Sequence[str],
+    submitted: Mapping[str, str] | None = None,
+    faults: Iterable[Fault] = (),
+) -> list[Field]:
+    """`values` are those that an endpoint has, None for one that is to be made; `submitted` is what somebody has
+    entered, and was refused for `faults`."""
+    found = list(faults)
+    return [_field(one, values, languages, submitted, found) for one in settings]
+
+
+def _field(
+    setting: SettingView,
+    values: Mapping[str, Any] | None,
+    languages: Sequence[str],
+    submitted: Mapping[str, str] | None,
+    faults: Sequence[Fault],
+) -> Field:
+    name = PREFIX + setting.name
+    kind = _KINDS.get(setting.type, "json")
+    # A value that is not there is filled with the default in any case.
+    current = values.get(setting.name) if values is not None else None
+    shown = setting.default if current is None else current
+    value, parts = _entered(kind, name, submitted) if submitted is not None else _shown(kind, shown)
+    if kind == "text" and "\n" in value:
+        kind = "lines"
+    return Field(
+        setting.name,
+        name,
+        kind,
+        setting.required,
+        pick(setting.label, languages) or Text(setting.name, ""),
+        pick(setting.help, languages),
+        pick(setting.placeholder, languages),
+        _safe(setting.url),
+        value,
+        parts,
+        tuple(
+            Choice(one.value, pick(one.label, languages) or Text(one.value, ""), one.value == value)
+            for one in setting.options
+        ),
+        stored=kind == "secret" and current == MASK,
+        faults=tuple(fault for fault in faults if fault.key == name),
+    )
+
+
+def _safe(url: str | None) -> str | None:
+    """A link that leads to a web page. Others could run a script, or are no links at all."""
+    return url if url is not None and url.startswith(("https://", "http://")) else None
+
+
+def _shown(kind: str, value: Any) -> tuple[str, dict[str, str] | None]:  # noqa: ANN401 - whatever JSON holds
+    if kind == "secret":
+        return "", None
+    if kind == "boolean":
+        return ("true" if value is True else ""), None
+    if kind == "app":
+        return str(value.get("app_id", "") if isinstance(value, Mapping) else value or ""), None
+    if kind == "model":
+        return _model(value if isinstance(value, Mapping) else {})
+    if kind == "json":
+        return "" if value is None else json.dumps(value, ensure_ascii=False, indent=2), None
+    return "" if value is None else str(value), None
+
+
+def _model(value: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    more = {key: one for key, one in value.items() if key not in _MODEL_KEYS}
+    parts = {key: str(value.get(key, "") or "") for key in _MODEL_KEYS}
+    parts["more"] = json.dumps(more, ensure_ascii=False, indent=2) if more else ""
+    return parts["provider"], parts
+
+
+def _entered(kind: str, name: str, submitted: Mapping[str, str]) -> tuple[str, dict[str, str] | None]:
+    if kind == "secret":
+        return "", None
+    if kind == "model":
+        parts = {part: submitted.get(f"{name}.{part}", "") for part in (*_MODEL_KEYS, "more")}
+        return parts["provider"], parts
+    return submitted.get(name, ""), None
+
+
+# What was submitted
+
+
+def read(
+    settings: Sequence[SettingView], values: Mapping[str, Any] | None, submitted: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Fault, ...]]:
+    """The values to give to the endpoint, null for none, and what cannot be read. `values` as in `fields`.
+
+    A secret is there when somebody has entered one, or wants it removed, and else stays as it is. Fields that were not
+    submitted at all are left out, so that a form that is older than the plugin removes nothing.
+    """
+    given: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for setting in settings:
+        name = PREFIX + setting.name
+        if f"{name}.shown" not in submitted:
+            continue
+        current = values.get(setting.name) if values is not None else None
+        try:
+            value = _value(setting, name, current, submitted)
+        except ValueError as error:
+            faults.append(Fault(name, "value_not_json", str(error), 'write JSON, such as {"key": "value"}'))
+            continue
+        if value is not _KEEP:
+            given[setting.name] = value
+    return given, tuple(faults)
+
+
+_KEEP = object()
+
+
+def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str, str]) -> Any:  # noqa: ANN401
+    """Raises `ValueError`."""
+    # Browsers write line breaks as network protocols do.
+    text = submitted.get(name, "").replace("\r\n", "\n")
+    match _KINDS.get(setting.type, "json"):
+        case "secret":
+            if text:
+                return text
+            return None if submitted.get(f"{name}.remove") else _KEEP if current == MASK else None
+        case "boolean":
+            return text == "true"
+        case "text":
+            # Without its default there is no other way to say that a text is empty.
+            return text if text or (setting.default not in (None, "") and not setting.required) else None
+        case "select":
+            return text or None
+        case "app":
+            return _app(text, current)
+        case "model":
+            return _read_model(name, submitted)
+        case _:
+            return _json(text)
+
+
+def _app(text: str, current: Any) -> Any:  # noqa: ANN401
+    """What else is stored with the app stays."""
+    if not text.strip():
+        return None
+    return {**(current if isinstance(current, Mapping) else {}), "app_id": text.strip()}
+
+
+def _read_model(name: str, submitted: Mapping[str, str]) -> Any:  # noqa: ANN401
+    parts = {key: submitted.get(f"{name}.{key}", "").strip() for key in _MODEL_KEYS}
+    more = _json(submitted.get(f"{name}.more", ""))
+    if not parts["provider"] and not parts["model"] and not more:
+        return None
+    if more is not None and not isinstance(more, dict):
+        raise ValueError("the further keys are no JSON object")
+    return {**{key: value for key, value in parts.items() if value}, **(more or {})}
+
+
+def _json(text: str) -> Any:  # noqa: ANN401
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise ValueError(f"this is not JSON{where}") from None

@@ -1,0 +1,48 @@
+"""A plugin's log as a browser follows it: server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from starlette.responses import StreamingResponse
+
+from endpointd.admin.followers import Followers
+from endpointd.journal import Entry, Journal
+
+TAIL = 200
+"""Lines that are shown at first."""
+
+BEAT = 15.0
+"""Seconds after which a quiet stream says that it is there, and asks whether it may go on."""
+
+
+def log_stream(journal: Journal, followers: Followers, may_go_on: Callable[[], bool]) -> StreamingResponse:
+    """The newest lines and then whatever comes, until the plugin or the daemon ends, or `may_go_on` says no."""
+
+    async def events() -> AsyncIterator[bytes]:
+        # Whoever comes again has all of it again: the page begins anew with each stream.
+        yield b"event: begin\ndata: \n\n"
+        with followers.joined(journal.follow(TAIL)) as follower:
+            loop = asyncio.get_running_loop()
+            asked = loop.time()
+            while True:
+                try:
+                    async with asyncio.timeout(BEAT):
+                        entry = await anext(follower, None)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                else:
+                    if entry is None:
+                        break
+                    yield _event(entry)
+                if loop.time() - asked >= BEAT:
+                    asked = loop.time()
+                    if not may_go_on():
+                        break
+        yield b"event: over\ndata: \n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+def _event(entry: Entry) -> bytes:
+    return b"data: " + json.dumps(entry.as_dict()).encode() + b"\n\n"

@@ -1,0 +1,92 @@
+"""Who is signed in to the console. In memory alone: when the daemon ends, so does every session."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+IDLE = 60 * 60.0
+"""Seconds without a request by hand after which a session is over."""
+
+LONGEST = 12 * 60 * 60.0
+"""Seconds after which it is over in any case."""
+
+MOST = 256
+"""Sessions at once; the one that was used longest ago makes room for one more."""
+
+NOTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a page says once about what was done: `tone` is "good" or "bad"."""
+
+    tone: str
+    text: str
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """`token` is the id of the one that it was opened with, and lasts no longer than that does; `name` is what people
+    call it. `csrf` is what a form of this session has in it."""
+
+    id: str = field(repr=False)
+    csrf: str = field(repr=False)
+    token: str
+    name: str
+    began: float
+    used: float
+    notes: list[Note] = field(default_factory=list)
+
+    def owns(self, csrf: str) -> bool:
+        return hmac.compare_digest(csrf.encode(), self.csrf.encode())
+
+    def note(self, tone: str, text: str) -> None:
+        """Say it on the next page."""
+        self.notes = [*self.notes, Note(tone, text)][-NOTES:]
+
+    def take_notes(self) -> list[Note]:
+        notes, self.notes = self.notes, []
+        return notes
+
+
+class Sessions:
+    """`now` gives the seconds of the monotonic clock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._sessions: dict[str, Session] = {}
+        """The one that was used longest ago is the first."""
+
+    def open(self, token: str, name: str) -> Session:
+        now = self._now()
+        for session in [one for one in self._sessions.values() if self._is_over(one)]:
+            self.close(session)
+        while len(self._sessions) >= MOST:
+            del self._sessions[next(iter(self._sessions))]
+        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32), token, name, now, now)
+        self._sessions[session.id] = session
+        return session
+
+    def find(self, id: str, *, by_hand: bool) -> Session | None:  # noqa: A002 - what it is
+        """The session, when there is one. What a page asks for by itself (`by_hand` is false) does not keep it."""
+        session = self._sessions.get(id)
+        if session is None:
+            return None
+        if self._is_over(session):
+            self.close(session)
+            return None
+        if by_hand:
+            session.used = self._now()
+            self._sessions[id] = self._sessions.pop(id)
+        return session
+
+    def is_open(self, session: Session) -> bool:
+        return self._sessions.get(session.id) is session and not self._is_over(session)
+
+    def close(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+
+    def _is_over(self, session: Session) -> bool:
+        now = self._now()
+        return now - session.used > IDLE or now - session.began > LONGEST

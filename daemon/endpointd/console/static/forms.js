@@ -1,0 +1,43 @@
+/** Help with secrets: show what is entered, and keep line breaks of what is pasted. */
+export function watchForms() {
+  for (const field of document.querySelectorAll('[data-field="secret"]')) addShow(field);
+  document.addEventListener("paste", keepLines);
+}
+
+/** @param {HTMLElement} field */
+function addShow(field) {
+  const label = document.createElement("label");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  label.className = "check";
+  label.dataset.show = "";
+  label.append(box, " Show what is entered");
+  box.addEventListener("change", () => {
+    const input = field.querySelector("[name^='settings.']:not([type=hidden], [type=checkbox])");
+    if (input instanceof HTMLTextAreaElement) input.classList.toggle("secret", !box.checked);
+    else input.type = box.checked ? "text" : "password";
+  });
+  const input = field.querySelector("input[type=password]");
+  input.after(label);
+}
+
+/**
+ * An input of one line would throw line breaks away, which a key in PEM's form has.
+ * @param {ClipboardEvent} event
+ */
+function keepLines(event) {
+  const input = event.target;
+  const text = event.clipboardData?.getData("text") ?? "";
+  if (!(input instanceof HTMLInputElement) || !input.name.startsWith("settings.") || !text.trimEnd().includes("\n")) return;
+  event.preventDefault();
+  const area = document.createElement("textarea");
+  for (const name of ["id", "name", "required", "aria-describedby", "aria-invalid"]) {
+    if (input.hasAttribute(name)) area.setAttribute(name, input.getAttribute(name));
+  }
+  area.rows = 6;
+  area.spellcheck = false;
+  area.classList.toggle("secret", input.type === "password");
+  area.value = text;
+  input.replaceWith(area);
+  area.focus();
+}

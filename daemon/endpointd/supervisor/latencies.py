@@ -1,0 +1,56 @@
+"""How long a plugin takes to begin its answers: counted in classes, at the price of an index a request. Pure."""
+
+from collections.abc import Mapping
+from math import frexp
+
+PLACES = 128
+_SPLIT = 4
+"""Classes from one power of two to the next; the lowest begins at 2^-18 s (4 µs), the highest at some hours."""
+
+_LOWEST = -18
+_TWICE = 2 * _SPLIT
+_OFFSET = (_LOWEST + 1) * _SPLIT + _SPLIT
+
+
+class Latencies:
+    """`total` is how many there were, `counts` how many of each class."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.counts = [0] * PLACES
+
+    def add(self, seconds: float) -> None:
+        self.total += 1
+        self.counts[place_of(seconds)] += 1
+
+
+def place_of(seconds: float) -> int:
+    """The class of a latency."""
+    if seconds <= 0:
+        return 0
+    # A number is mantissa times 2^exponent, the mantissa at least a half: _SPLIT of its classes are below that.
+    mantissa, exponent = frexp(seconds)
+    place = exponent * _SPLIT + int(mantissa * _TWICE) - _OFFSET
+    if place < 0:
+        return 0
+    return place if place < PLACES else PLACES - 1
+
+
+def middle_of(place: int) -> float:
+    """What stands for all latencies of a class: at most an eighth beside any of them."""
+    return float(2.0 ** (place // _SPLIT + _LOWEST) * (1 + (place % _SPLIT + 0.5) / _SPLIT))
+
+
+def quantile(counts: Mapping[int, int], part: float) -> float | None:
+    """The latency below which `part` of them are; None when there are none."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    seen = 0
+    for place in sorted(counts):
+        seen += counts[place]
+        if seen >= part * total:
+            return middle_of(place)
+    raise AssertionError

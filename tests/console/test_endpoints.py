@@ -1,0 +1,141 @@
+"""Endpoints through the console's forms, without scripts: made, faulty, changed, declared, removed."""
+
+import re
+
+import pytest
+
+from support.console import Console, Operator
+from support.raw_http import ask
+
+SECRET = "xoxb-the-secret-of-the-bot"
+BRIDGE = "test/chat-bridge"
+
+
+def form(**changes: str) -> dict[str, str]:
+    """A form of the bridge as a browser sends it."""
+    shown = {f"settings.{name}.shown": "1" for name in ("bot_token", "signing_secret", "greeting", "region", "again")}
+    filled = {"plugin": BRIDGE, "name": "Support", "hook_id": "", "enabled": "true", "settings.region": "eu"}
+    given = {
+        f"settings.{name}" if name in ("bot_token", "greeting", "region") else name: changes[name] for name in changes
+    }
+    return {**shown, **filled, **given}
+
+
+@pytest.fixture
+def made(operator: Operator) -> str:
+    """The page of an endpoint of the bridge, with a secret."""
+    answer = operator.post("/console/endpoints/new", form(bot_token=SECRET))
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def hook_of(operator: Operator, page: str) -> str:
+    found = re.search(r"/e/(\w+)/channels", operator.get(page).text)
+    assert found
+    return found[1]
+
+
+def says(console: Console, hook: str) -> str:
+    answer = ask(console.gateway, f"/e/{hook}/channels/general/messages", method="POST", body=b"hello")
+    return answer.body.decode()
+
+
+def test_an_endpoint_that_is_made_answers(console: Console, operator: Operator, made: str) -> None:
+    assert f"token of {len(SECRET)}, region eu, again False" in says(console, hook_of(operator, made))
+
+
+def test_no_page_shows_a_secret(operator: Operator, made: str) -> None:
+    for page in (made, f"{made}/edit", f"{made}/delete", "/console/endpoints", f"/console/plugins/{BRIDGE}"):
+        assert SECRET not in operator.get(page).text
+    refused = operator.post(f"{made}/edit", form(bot_token=SECRET, name=""))
+    assert refused.status_code == 422
+    assert SECRET not in refused.text
+    refused = operator.post("/console/endpoints/new", form(bot_token=SECRET, region="nowhere"))
+    assert refused.status_code == 422
+    assert SECRET not in refused.text
+
+
+def test_what_is_wrong_is_told_beside_the_fields(operator: Operator) -> None:
+    answer = operator.post(
+        "/console/endpoints/new", form(name="", region="mars", hook_id="no such/hook", greeting="Hi")
+    )
+    assert answer.status_code == 422
+    for field in ("name", "hook_id", "settings.bot_token", "settings.region"):
+        assert re.search(
+            rf'id="field-{field}"[^>]*aria-describedby="field-{field}-faults[^>]*aria-invalid="true"', answer.text
+        )
+        assert f'<a href="#field-{field}">' in answer.text
+        assert f'id="field-{field}-faults"' in answer.text
+    # What was right stays.
+    assert 'value="Hi"' in answer.text
+    assert operator.get("/console/endpoints").text.count("no such/hook") == 0
+
+
+def test_an_edit_keeps_the_secret_that_nobody_touches(console: Console, operator: Operator, made: str) -> None:
+    changed = operator.post(f"{made}/edit", form(name="Other", region="us", **{"settings.again": "true"}))
+    assert changed.status_code == 303
+    said = says(console, hook_of(operator, made))
+    assert f"token of {len(SECRET)}, region us, again True" in said
+
+
+def test_another_secret_takes_its_place(console: Console, operator: Operator, made: str) -> None:
+    operator.post(f"{made}/edit", form(bot_token="short"))
+    assert "token of 5," in says(console, hook_of(operator, made))
+
+
+def test_a_required_secret_cannot_be_removed(operator: Operator, made: str) -> None:
+    refused = operator.post(f"{made}/edit", form(**{"settings.bot_token.remove": "1"}))
+    assert refused.status_code == 422
+
+
+def test_it_is_switched_off_and_on(console: Console, operator: Operator, made: str) -> None:
+    hook = hook_of(operator, made)
+    assert operator.post(f"{made}/disable").headers["location"] == made
+    assert "endpoint_disabled" in says(console, hook)
+    assert "is switched off" in operator.get(made).text
+    operator.post(f"{made}/enable")
+    assert "token of" in says(console, hook)
+
+
+def test_it_is_deleted_after_a_question(console: Console, operator: Operator, made: str) -> None:
+    hook = hook_of(operator, made)
+    assert operator.get(f"{made}/delete").status_code == 200
+    assert "token of" in says(console, hook)
+    assert operator.post(f"{made}/delete").headers["location"] == "/console/endpoints"
+    assert "endpoint_unknown" in says(console, hook)
+    assert operator.get(made).status_code == 404
+
+
+def test_labels_are_in_the_browsers_language_and_else_in_english(operator: Operator) -> None:
+    path = f"/console/endpoints/new?plugin={BRIDGE}"
+    chinese = operator.get(path, Accept_Language="zh-CN,zh;q=0.9,en;q=0.8").text
+    assert '<span lang="zh-Hans">机器人令牌</span>' in chinese
+    assert 'placeholder="机器人先说的话"' in chinese
+    assert '<option value="us" lang="zh-Hans">美国</option>' in chinese
+    # What the plugin has not said in it.
+    assert '<span lang="en">Signing secret</span>' in chinese
+    portuguese = operator.get(path, Accept_Language="pt-PT").text
+    assert "Token do bot" in portuguese
+    assert "Criado nas configurações do espaço." in portuguese
+    assert "Bot token" in operator.get(path, Accept_Language="de").text
+
+
+def test_texts_of_plugins_and_people_are_text(operator: Operator) -> None:
+    answer = operator.post("/console/endpoints/new", form(bot_token="x", name="<b>&\"'</b>", greeting='"><script>'))
+    page = operator.get(answer.headers["location"]).text
+    assert "<b>" not in page.replace("<b>operator", "")
+    assert "<script>" not in page
+    assert "&lt;b&gt;&amp;&#34;&#39;&lt;/b&gt;" in page
+    operator.post(f"{answer.headers['location']}/delete")
+
+
+@pytest.mark.parametrize("path", ["/console/endpoints/none", "/console/endpoints/none/edit", "/console/plugins/a/b"])
+def test_what_is_not_there_is_told_so(operator: Operator, path: str) -> None:
+    answer = operator.get(path)
+    assert answer.status_code == 404
+    assert "there is no" in answer.text.lower()
+
+
+def test_a_plugin_that_is_not_there_has_no_form(operator: Operator) -> None:
+    assert operator.get("/console/endpoints/new?plugin=<script>").status_code == 404
+    assert operator.post("/console/endpoints/new", {"plugin": "no/body", "name": "x"}).status_code == 404
