@@ -32,6 +32,7 @@ HOST_LAYERS = [
     "errors reports status",
     "activation setting_types settings_file watchdog",
     "settings",
+    "reloading",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems",
@@ -96,7 +97,7 @@ HOST_LAYERS = [
     "console.endpoint_pages console.plugin_pages",
     "console.app",
     "console.opening",
-    "operations service.plan",
+    "operations premises service.plan",
     "app service.machine",
     "cli.*",
     "__main__ testing.*",
@@ -107,7 +108,7 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts",
-    "endpointd": "errors reports status setting_types settings_file settings manifest.* supervisor.state"
+    "endpointd": "errors reports status setting_types settings_file settings reloading manifest.* supervisor.state"
     " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"

@@ -2,12 +2,10 @@
 
 import asyncio
 import gc
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -38,7 +36,9 @@ from endpointd.manager import Manager
 from endpointd.operations import Operations
 from endpointd.pins import Pins
 from endpointd.plugins import Plugins
+from endpointd.premises import check_user, make_state
 from endpointd.releases import Releases
+from endpointd.reloading import settled
 from endpointd.reporting import report
 from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
@@ -49,7 +49,6 @@ from endpointd.storage import key_rotation, open_store, open_values
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.reaper import reaper
-from endpointd.supervisor.users import find_account
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
@@ -62,25 +61,6 @@ LOOK = 1.0
 
 MARGIN = 15.0
 """Seconds that the end may take besides the clocks of requests and workers: commands, the database, the disk."""
-
-FIXED = (
-    "admin_listen",
-    "builds_at_once",
-    "config",
-    "database",
-    "development",
-    "endpoints_file",
-    "environments",
-    "listen",
-    "log_format",
-    "plugins",
-    "public_url",
-    "secret_key",
-    "state",
-    "trusted_proxies",
-    "watch",
-)
-"""Settings that only a new start can change."""
 
 log = structlog.get_logger()
 
@@ -136,8 +116,8 @@ class Daemon:
         settings = self._settings
         # Before there are children, who must not think that these are for them.
         self._listeners = take_over()
-        _make_state(settings.state)
-        _check_user(settings)
+        make_state(settings.state)
+        check_user(settings)
         admin = AdminServer(settings)
         try:
             async with self._endpoints() as (endpoints, store):
@@ -322,11 +302,10 @@ class Daemon:
         with self._manager.reloading():
             return self._hold_to(self._read_settings())
 
-    def _hold_to(self, settings: Settings) -> list[str]:
-        fixed = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
+    def _hold_to(self, read: Settings) -> list[str]:
+        settings, fixed = settled(self._settings, read)
         if fixed:
             log.warning("configuration.needs_restart", settings=fixed)
-        settings = settings.model_copy(update={name: getattr(self._settings, name) for name in fixed})
         self._settings = settings
         self._plugins.apply(settings)
         log.info("configuration.reloaded")
@@ -358,27 +337,3 @@ class Daemon:
             await reaper.stop()
             await cgroups.stop()
             log.info("stopped")
-
-
-def _check_user(settings: Settings) -> None:
-    """Raises `OperatorError` when there is no such user as plugins are to run as."""
-    find_account(settings.user, settings.group)
-    if os.geteuid() == 0 and settings.user is None:
-        log.warning("plugins.run_as_root", remedy="name another user for them with the setting user")
-
-
-def _make_state(state: Path) -> None:
-    try:
-        # Workers of another user run what is in it, and what is secret in it has a mode of its own.
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        writable = os.access(state, os.W_OK | os.X_OK)
-    except OSError as error:
-        raise _state_error(state, error.strerror or str(error)) from error
-    if not writable:
-        raise _state_error(state, "it may not be written to")
-
-
-def _state_error(state: Path, reason: str) -> OperatorError:
-    return OperatorError(
-        "state_unusable", f"the state directory {state} cannot be used: {reason}", "name another one with --state"
-    )

@@ -1,0 +1,28 @@
+"""Which settings hold when the configuration has been read again. Pure."""
+
+from endpointd.settings import Settings
+
+FIXED = (
+    "admin_listen",
+    "builds_at_once",
+    "config",
+    "database",
+    "development",
+    "endpoints_file",
+    "environments",
+    "listen",
+    "log_format",
+    "plugins",
+    "public_url",
+    "secret_key",
+    "state",
+    "trusted_proxies",
+    "watch",
+)
+"""Settings that only a new start can change."""
+
+
+def settled(present: Settings, read: Settings) -> tuple[Settings, list[str]]:
+    """The settings that hold from now on, and the names of those that were read and cannot."""
+    fixed = [name for name in FIXED if getattr(read, name) != getattr(present, name)]
+    return read.model_copy(update={name: getattr(present, name) for name in fixed}), fixed
