@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from support.wheels import wheel, wheelhouse
+from support.wheels import no_index, wheel, wheelhouse
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -138,7 +138,11 @@ def test_what_a_plugin_asks_for_is_installed_to_load_it(run: Run, plugin: Path, 
     wheel(packages, "duck", "1.0", {"duck.py": "says = 'quack'"})
     (plugin / "requirements.txt").write_text("duck==1.0\n")
     (plugin / "endpoints" / "hello.py").write_text("import duck\n" + SOURCE)
-    around = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(packages), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    around = {
+        "UV_DEFAULT_INDEX": no_index(tmp_path / "index"),
+        "UV_FIND_LINKS": str(packages),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
     first, again = (run("check", plugin, "--json", **around) for _ in range(2))
     assert json.loads(first.stdout)["ok"], first.stdout
     assert " + duck==1.0" in first.stderr.splitlines()
@@ -148,7 +152,9 @@ def test_what_a_plugin_asks_for_is_installed_to_load_it(run: Run, plugin: Path, 
 
 def test_what_cannot_be_installed_is_an_error(run: Run, plugin: Path, tmp_path: Path) -> None:
     (plugin / "requirements.txt").write_text("no-such-duck==1.0\n")
-    outcome = run("check", plugin, UV_NO_INDEX="1", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    outcome = run(
+        "check", plugin, UV_DEFAULT_INDEX=no_index(tmp_path / "index"), XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
     assert outcome.returncode == 1
     assert "its environment could not be built: No solution found" in outcome.stdout
     assert "[environment_failed]" in outcome.stdout

@@ -16,7 +16,7 @@ from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import Account
 from endpointd.supervisor.worker import WorkerOrder
 from support.plugins import write_plugin
-from support.wheels import wheelhouse
+from support.wheels import no_index, wheelhouse
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -89,7 +89,7 @@ def shared_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workshop(
     tmp_path: Path, shared_packages: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Workshop:
-    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", no_index(tmp_path / "index"))
     packages = tmp_path / "packages"
     packages.mkdir()
     for made in shared_packages.iterdir():

@@ -23,7 +23,7 @@ from live.conftest import Served, Shop
 from support.eventually import eventually
 from support.load import Load
 from support.raw_http import Answer, ask
-from support.wheels import source_distribution, wheel, wheelhouse
+from support.wheels import no_index, source_distribution, wheel, wheelhouse
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 SAYS = """
@@ -120,7 +120,7 @@ def pond(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Pond:
-    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", no_index(tmp_path / "index"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "uv-cache"))
     return Pond(shop, wheelhouse(tmp_path / "packages"), serve)
 
@@ -293,18 +293,18 @@ def test_a_plugin_may_pin_an_msgpack_that_is_of_no_use_to_the_worker(pond: Pond)
 
 
 @pytest.fixture
-def pypi(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real packages."""
-    monkeypatch.delenv("UV_NO_INDEX", raising=False)
+def pypi(pond: Pond, monkeypatch: pytest.MonkeyPatch) -> Pond:
+    """With the real packages."""
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
     try:
         with socket.create_connection(("pypi.org", 443), timeout=5):
             pass
     except OSError:
         pytest.skip("PyPI cannot be reached: which real versions workers run with is NOT TESTED")
+    return pond
 
 
-@pytest.mark.usefixtures("pypi")
-def test_workers_run_with_every_werkzeug_and_msgpack_that_the_documents_promise(pond: Pond) -> None:
+def test_workers_run_with_every_werkzeug_and_msgpack_that_the_documents_promise(pypi: Pond) -> None:
     pins = {
         "oldest": "werkzeug==2.1.2\nmsgpack==1.0.5",
         "older": "werkzeug==2.3.8\nmsgpack==1.0.8",
@@ -314,10 +314,10 @@ def test_workers_run_with_every_werkzeug_and_msgpack_that_the_documents_promise(
     }
     expected = {}
     for name, lines in pins.items():
-        pond.put(name, lines)
-        (pond.shop.plugins / name / "says.py").write_text(VERSIONS)
+        pypi.put(name, lines)
+        (pypi.shop.plugins / name / "says.py").write_text(VERSIONS)
         expected[name] = [line.partition("==")[2] for line in lines.split("\n")]
-    served = pond.serve(uv_find_links=None)
+    served = pypi.serve(uv_find_links=None)
     for name, versions in expected.items():
         becomes(served, "RUNNING", name)
         answer = ask(served.url, f"/e/{name}/")
@@ -460,7 +460,7 @@ def test_what_cannot_be_built_before_is_told_and_the_others_are(pond: Pond) -> N
 def test_a_cache_that_is_carried_over_will_do(
     pond: Pond, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_locked: bool
 ) -> None:
-    monkeypatch.delenv("UV_NO_INDEX")
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
     pond.duck("1.0")
     pond.put("duck", "duck==1.0")
     folder = pond.shop.plugins / "duck"
@@ -481,7 +481,7 @@ def test_a_cache_that_is_carried_over_will_do(
 def test_wheels_that_are_carried_over_will_do(pond: Pond, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pond.duck("1.0")
     pond.put("duck", "duck==1.0")
-    monkeypatch.delenv("UV_NO_INDEX")
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
     folder, state = pond.shop.plugins / "duck", pond.state
     done = run("env", "build", "--offline", "--uv-find-links", pond.packages, "--state", state, folder)

@@ -80,6 +80,12 @@ def repacked(folder: Path, name: str) -> Path:
     return target
 
 
+def no_index(folder: Path) -> str:
+    """The URL of an index without a package, made in `folder`: nothing is to come from the network."""
+    folder.mkdir()
+    return folder.as_uri()
+
+
 def wheelhouse(folder: Path) -> Path:
     """A folder with what the builder adds for workers."""
     folder.mkdir()
