@@ -14,7 +14,7 @@ from pathlib import Path
 from support.eventually import eventually
 
 INIT = Path("/lib/systemd/systemd")
-PACKAGES = "/opt/packages"
+PACKAGES = "/opt/endpointd-packages"
 """Where the machine finds the packages that the tests run with."""
 
 _REBOOTS = 133

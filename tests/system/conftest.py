@@ -1,17 +1,19 @@
 """One machine with a real systemd for all tests here, and endpointd in it, installed from its wheel."""
 
+import shutil
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uv
 
 from endpointd import __version__
 from support.booted import PACKAGES, CannotBoot, Machine, interpreter, why_not
 from support.own_wheel import ROOT, build_wheel
 
 NOT_TESTED = "NOT TESTED: endpointd as a service of systemd"
-HOME = "/opt/endpointd"
+HOME = "/opt/endpointd-tested"
 NEWER = f"{__version__}.post1"
 
 
@@ -67,6 +69,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
         (site,) = (machine.root / HOME[1:] / "lib").glob("python*/site-packages")
         # What a line names is searched, and not looked through for lines of its own such as an editable project's.
         (site / "dependencies.pth").write_text(f"{PACKAGES}\n")
+        # A program, which the packages that are shared do not bring along.
+        shutil.copy(uv.find_uv_bin(), site.parents[2] / "bin" / "uv")
         install_wheel(machine, wheel)
         yield Installed(machine, newer)
     finally:

@@ -16,6 +16,7 @@ from endpointd import __version__
 from endpointd.service.units import CONFIG, KEY, PLUGINS, STATE
 from support.eventually import eventually
 from support.plugins import write_plugin
+from support.wheels import source_distribution, wheel, wheelhouse
 
 from .conftest import HOME, NEWER, Installed
 
@@ -70,6 +71,18 @@ class Slow(Endpoint):
         return Response(ticks())
 """
 
+BUILT = """\
+import goose
+import swan
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+
+class Built(Endpoint):
+    def _invoke(self, r, values, settings):
+        return Response(f"{goose.says} {swan.made}")
+"""
+
 
 @pytest.fixture(scope="module")
 def service(machine: Installed, tmp_path_factory: pytest.TempPathFactory) -> Installed:
@@ -80,8 +93,12 @@ def service(machine: Installed, tmp_path_factory: pytest.TempPathFactory) -> Ins
     return machine
 
 
-def drop_in(machine: Installed, folder: Path, name: str, source: str) -> None:
-    plugin = write_plugin(folder, name, {"it.py": source}, [("GET", "/", "it.py")])
+def drop_in(machine: Installed, folder: Path, name: str, source: str, requirements: str = "") -> None:
+    files = {"it.py": source, "requirements.txt": requirements}
+    plugin = write_plugin(folder, name, files, [("GET", "/", "it.py")])
+    # The machine has one interpreter, whichever the tests have.
+    manifest = plugin / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("'3.12'", f"'{sys.version_info.major}.{sys.version_info.minor}'"))
     archive = subprocess.run(["tar", "-c", "-C", str(plugin.parent), name], check=True, capture_output=True).stdout
     target = machine.machine.root / "opt" / f"{name}.tar"
     target.write_bytes(archive)
@@ -200,6 +217,21 @@ def test_what_a_plugin_may_and_may_not(service: Installed, tmp_path: Path) -> No
     )
     assert not (service.machine.root / "tmp/mine").exists()
     service.endpointd("uninstall", "look", "--yes")
+
+
+def test_a_plugin_with_requirements_is_built_and_runs(service: Installed, tmp_path: Path) -> None:
+    packages = service.machine.root / "opt" / "geese"
+    wheelhouse(packages)
+    wheel(packages, "goose", "1.0", {"goose.py": "says = 'honk'"})
+    source_distribution(packages, "swan", "1.0", "import ctypes, subprocess; subprocess.run(['true'], check=True)")
+    config = service.machine.root / CONFIG[1:]
+    before = config.read_text()
+    config.write_text(before + '\noffline = true\nuv_find_links = ["/opt/geese"]\n')
+    service.run("systemctl", "restart", "endpointd")
+    drop_in(service, tmp_path, "built", BUILT, "goose\nswan\n")
+    eventually(lambda: get(service, "/e/built/") == "200 honk True", BACK_SECONDS)
+    service.endpointd("uninstall", "built", "--yes")
+    config.write_text(before)
 
 
 def test_the_key_is_a_credential(service: Installed) -> None:
