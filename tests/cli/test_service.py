@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
+from endpointd.errors import OperatorError
 from endpointd.service.machine import own_command, require_reach
 
 HAS_SYSTEMD = Path("/run/systemd/system").is_dir()
@@ -51,7 +52,7 @@ def test_what_the_service_could_not_run_is_refused(monkeypatch: pytest.MonkeyPat
     closed.mkdir(mode=0o700)
     (closed / "python").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(closed / "python"))
-    with pytest.raises(Exception, match="service_out_of_reach"):
+    with pytest.raises(OperatorError, match="service_out_of_reach"):
         require_reach()
 
 
