@@ -71,6 +71,8 @@ OPERATIONS = [
     ("POST", ENDPOINT + "/enable"),
     ("POST", ENDPOINT + "/disable"),
     ("DELETE", ENDPOINT),
+    ("GET", "/api/v1/environments"),
+    ("POST", "/api/v1/environments/prune"),
     ("POST", "/api/v1/secrets/rotate"),
     ("GET", "/api/v1/tokens"),
     ("POST", "/api/v1/tokens"),
