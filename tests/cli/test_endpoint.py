@@ -130,6 +130,9 @@ def test_one_is_switched_off_and_on_and_deleted(shell: Shell, made: Any) -> None
     assert shell.told(made["hook_id"]) == "endpoint_disabled"
     assert shell.lines("endpoint", "enable", "One") == ["test/teller:One is enabled"]
     assert shell.told(made["hook_id"])["token"] == SECRET
+    (off,) = shell.document("endpoint", "disable", made["id"])
+    (on,) = shell.document("endpoint", "enable", made["id"])
+    assert (off["id"], off["enabled"], on["enabled"]) == (made["id"], False, True)
     assert "--yes" in shell.refused("endpoint", "delete", "One")
     assert shell.lines("endpoint", "delete", "--yes", "One") == ["test/teller:One is deleted"]
     assert shell.told(made["hook_id"]) == "endpoint_unknown"

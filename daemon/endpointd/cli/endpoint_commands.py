@@ -109,22 +109,22 @@ def update(
 
 
 @application.command()
-def enable(words: Words, state: State = None, config: Config = None) -> None:
+def enable(words: Words, state: State = None, config: Config = None, json: Json = False) -> None:
     """Let endpoints answer again."""
-    _switch(words, state, config, enabled=True)
+    _switch(words, state, config, enabled=True, json=json)
 
 
 @application.command()
-def disable(words: Words, state: State = None, config: Config = None) -> None:
+def disable(words: Words, state: State = None, config: Config = None, json: Json = False) -> None:
     """Let endpoints answer nobody (404), and keep them."""
-    _switch(words, state, config, enabled=False)
+    _switch(words, state, config, enabled=False, json=json)
 
 
-def _switch(words: list[str], state: Path | None, config: Path | None, *, enabled: bool) -> None:
+def _switch(words: list[str], state: Path | None, config: Path | None, *, enabled: bool, json: bool) -> None:
     from endpointd.cli import control, endpoints
 
     with control.connected(state, config) as client:
-        endpoints.switch(client, words, enabled=enabled)
+        endpoints.switch(client, words, enabled=enabled, json=json)
 
 
 @application.command()
@@ -133,12 +133,13 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     state: State = None,
     config: Config = None,
+    json: Json = False,
 ) -> None:
     """Remove endpoints with their settings, for good."""
     from endpointd.cli import control, endpoints
 
     with control.connected(state, config) as client:
-        endpoints.delete(client, words, confirmed=yes)
+        endpoints.delete(client, words, confirmed=yes, json=json)
 
 
 @application.command()

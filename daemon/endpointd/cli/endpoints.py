@@ -98,15 +98,21 @@ def update(client: Client, word: str, given: Assignments, *, name: str | None, h
     _show(client, client.change_endpoint(document["id"], change), json=json)
 
 
-def switch(client: Client, words: Sequence[str], *, enabled: bool) -> None:
+def switch(client: Client, words: Sequence[str], *, enabled: bool, json: bool) -> None:
     # All are found before the first is changed.
-    for document in [_document(client, word) for word in words]:
-        view = read_endpoint(client.switch_endpoint(document["id"], enabled=enabled))
+    found = [_document(client, word) for word in words]
+    changed = [client.switch_endpoint(document["id"], enabled=enabled) for document in found]
+    if json:
+        print_json(changed)
+        return
+    for view in map(read_endpoint, changed):
         stdout().print(f"{_called(view)} is {'enabled' if enabled else 'disabled'}", soft_wrap=True)
 
 
-def delete(client: Client, words: Sequence[str], *, confirmed: bool) -> None:
-    views = [read_endpoint(_document(client, word)) for word in words]
+def delete(client: Client, words: Sequence[str], *, confirmed: bool, json: bool) -> None:
+    """With `json` it prints what there was."""
+    documents = [_document(client, word) for word in words]
+    views = [read_endpoint(document) for document in documents]
     names = ", ".join(map(_called, views))
     if not confirmed:
         if not can_ask():
@@ -114,7 +120,10 @@ def delete(client: Client, words: Sequence[str], *, confirmed: bool) -> None:
         confirm(f"Delete {names} with its settings and secrets?")
     for view in views:
         client.delete_endpoint(view.id)
-        stdout().print(f"{_called(view)} is deleted", soft_wrap=True)
+        if not json:
+            stdout().print(f"{_called(view)} is deleted", soft_wrap=True)
+    if json:
+        print_json(documents)
 
 
 # What they have in common
