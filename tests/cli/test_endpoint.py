@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from endpointd.sealing.keyfile import KeyFile
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.plugins import write_plugin
 from support.raw_http import ask
@@ -258,6 +259,21 @@ def test_no_key_and_no_database_is_made_where_there_is_none(run: Run, quiet: Qui
     (quiet.state / "secret.key").unlink()
     assert "secret_key_missing" in run("secrets", "rotate", "--state", quiet.state).stderr
     assert not (quiet.state / "secret.key").exists()
+
+
+def test_a_new_key_is_put_before_the_old_ones(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    old = KeyFile(path).make()
+    outcome = run("secrets", "new-key", path)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    new = KeyFile(path).read()
+    assert new is not None
+    assert new.first != old.first
+    assert new.ids == {new.first, old.first}
+    assert path.stat().st_mode & 0o777 == 0o600
+    refused = run("secrets", "new-key", tmp_path / "absent")
+    assert "secret_key_missing" in refused.stderr
+    assert not (tmp_path / "absent").exists()
 
 
 class Terminal:

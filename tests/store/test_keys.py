@@ -202,3 +202,20 @@ def test_the_new_key_may_be_put_first_by_hand(filled: Place, tmp_path: Path) -> 
     with opened(filled, file_of(NEW)) as store:
         assert store.all() == RECORDS
     assert os.listdir(tmp_path)
+
+
+def test_a_key_that_systemd_gives_seals_everything_when_it_stands_first(filled: Place, tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    KeyFile(path).make()
+    with KeyFile(path).changing():
+        KeyFile(path)._replace([NEW, OLD])
+    given = KeyFile(path, is_credential=True)
+    before = path.read_bytes()
+    with opened(filled, given) as store:
+        assert rotate_keys(store, given) == 3
+        assert store.all() == RECORDS
+        assert keys_of(filled) == {NEW.id}
+        # There is nothing to do any more, and no key of its own to make.
+        with refused("secret_key_fixed"):
+            rotate_keys(store, given)
+    assert path.read_bytes() == before

@@ -11,6 +11,7 @@ from endpointd.cli.configuration import load
 from endpointd.cli.control import connected
 from endpointd.endpoints.secret_keys import Rotated
 from endpointd.errors import OperatorError
+from endpointd.sealing.keyfile import KeyFile
 from endpointd.settings import Settings
 from endpointd.storage import DATABASE, key_file, key_rotation, open_store
 
@@ -27,6 +28,16 @@ def rotate_secrets(state: Path | None, config: Path | None) -> Any:  # noqa: ANN
         if not _has_database(settings):
             raise
     return _rotate_here(settings).as_dict()
+
+
+def add_key(path: Path) -> None:
+    """Put a new key first in a file of keys that only its owner may change. Raises `OperatorError`."""
+    file = KeyFile(path)
+    if file.read() is None:
+        raise OperatorError("secret_key_missing", f"there is no key file {path}", "name the one that is in use")
+    _expect_owner(path)
+    with file.changing():
+        file.add()
 
 
 def _settings(state: Path | None, config: Path | None) -> Settings:

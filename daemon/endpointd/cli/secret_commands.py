@@ -1,15 +1,13 @@
 """The commands `endpointd secrets …`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from endpointd.cli.control_commands import CONTROL_PANEL, Config, Json, State
 
 application = typer.Typer(help="The key that endpoints' secrets are sealed with.", no_args_is_help=True)
-
-
-@application.callback()
-def _before_any_command() -> None:
-    """There will be more than one."""
 
 
 @application.command()
@@ -32,6 +30,22 @@ def rotate(state: State = None, config: Config = None, json: Json = False) -> No
     )
     for line in lines:
         stdout().print(line, soft_wrap=True)
+
+
+@application.command("new-key")
+def new_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file with the keys, as root has it for systemd.")],
+) -> None:
+    """Put a new key first in a key file that systemd gives to the daemon.
+
+    Start the daemon again then, and let 'rotate' seal all secrets with it.
+    """
+    from endpointd.cli.output import stdout
+    from endpointd.cli.rotating import add_key
+
+    add_key(file)
+    stdout().print(f"A new key is in {file}, before the old ones, which are still needed.", soft_wrap=True)
+    stdout().print("Next: 'systemctl restart endpointd', then 'endpointd secrets rotate'.", soft_wrap=True)
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -42,7 +42,8 @@ class KeyFile:
 
     def __init__(self, path: Path, is_credential: bool = False) -> None:
         self.path = path
-        self._is_credential = is_credential
+        self.is_credential = is_credential
+        """Whether it is systemd's copy, which cannot be changed."""
 
     def read(self) -> Keyring | None:
         """Its keys; None when there is no file."""
@@ -69,11 +70,12 @@ class KeyFile:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Nobody else changes the keys within the block."""
-        if self._is_credential:
+        if self.is_credential:
             raise OperatorError(
                 "secret_key_fixed",
                 f"{self.path} is a credential that systemd gives, which the daemon cannot change",
-                "change the keys in the file that the credential is made of, the new one first",
+                "put a new key into the file that it is made of ('endpointd secrets new-key FILE'), start the daemon"
+                " again, and then rotate",
             )
         with self._explained():
             fd = os.open(self.path.resolve().parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
@@ -141,7 +143,7 @@ class KeyFile:
         if not stat.S_ISREG(found.st_mode):
             raise self._unreadable("it is no file")
         # systemd lets the service's user in by an access list, which shows as a right of the group.
-        open_to = stat.S_IRWXO if self._is_credential else stat.S_IRWXG | stat.S_IRWXO
+        open_to = stat.S_IRWXO if self.is_credential else stat.S_IRWXG | stat.S_IRWXO
         if found.st_mode & open_to:
             raise OperatorError(
                 "secret_key_open",

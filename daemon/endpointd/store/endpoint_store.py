@@ -15,7 +15,7 @@ from endpointd.store.documents import damaged, keep, settings_of
 from endpointd.store.engines import Database, connect_to_file, connect_to_server, locate, prepare_file
 from endpointd.store.errors import EndpointExists, EndpointUnknown, HookIdTaken
 from endpointd.store.inspection import inspect_file
-from endpointd.store.key_table import admit, expect_all, forget_others, hold, register
+from endpointd.store.key_table import admit, expect_all, forget_others, hold, register, uses_others
 from endpointd.store.migrating import migrate
 from endpointd.store.records import EndpointRecord
 from endpointd.store.schema import HISTORY, History, endpoints
@@ -100,6 +100,11 @@ class EndpointStore:
             for record in records:
                 with _refusing(record):
                     connection.execute(insert(endpoints).values(_row(record, self._keys)))
+
+    def uses_other_keys(self) -> bool:
+        """Whether something is sealed with another key than the first."""
+        with self._database.reading() as connection:
+            return uses_others(connection, self._keys)
 
     def rotate(self, keys: Keyring) -> int:
         """Seal every secret with the first of `keys`, all in one transaction; how many endpoints have secrets.

@@ -72,6 +72,11 @@ def _known(connection: Connection, keys: Keyring | KeyFile) -> Keyring | None:
     return ring
 
 
+def uses_others(connection: Connection, ring: Keyring) -> bool:
+    """Whether something is sealed with another key than the first."""
+    return bool(_used(connection).keys() - {ring.first})
+
+
 def _used(connection: Connection) -> dict[str, str]:
     """The keys that something is sealed with, and their proofs."""
     using = select(endpoints.c.key).where(endpoints.c.key.is_not(None))
