@@ -365,6 +365,7 @@ def test_help_lists_the_commands_each_in_a_line_with_serve_first(run: Run) -> No
         "reload",
         "endpoint",
         "secrets",
+        "token",
         "env",
     ]
     assert all(text.endswith(".") for name, text in rows if name.strip() in control)
