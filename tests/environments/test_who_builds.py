@@ -16,7 +16,7 @@ from endpointd.environments.sealing import seal
 from endpointd.environments.uv import UvOptions, environment
 from endpointd.supervisor.users import find_account
 from environments.conftest import Workshop
-from support.wheels import source_distribution, wheel
+from support.wheels import no_index, source_distribution, wheel
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user: NOT TESTED")
 NOBODY = pwd.getpwuid(65534)
@@ -29,11 +29,12 @@ return make(folder, found)
 
 
 @pytest.fixture
-def open_workshop(workshop: Workshop, shared_packages: Path) -> Iterator[Workshop]:
+def open_workshop(workshop: Workshop, shared_packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """One that everybody may enter."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o711)
+        monkeypatch.setenv("UV_DEFAULT_INDEX", no_index(folder / "index"))
         workshop.root = folder / "environments"
         workshop.cache = folder / "cache"
         workshop.packages = folder / "packages"
