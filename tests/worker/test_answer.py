@@ -1,5 +1,6 @@
 """What a plugin returns, as its client gets it; and what is closed, whatever happens."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -182,7 +183,10 @@ def test_an_exception_is_logged_and_told_to_nobody_else(
     assert worker.host.ask(source=1).body == b"plain"
 
 
-def test_a_traceback_that_cannot_travel_is_cut(start_threads: StartThreads) -> None:
+def test_a_traceback_that_cannot_travel_is_cut(start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nor could it from one process of the tests to the other.
+    monkeypatch.setattr(logging.getLogger("endpointd"), "disabled", True)
+
     def fail(_: Request) -> Response:
         raise ValueError("\udc80" + "x" * 2_000_000)
 
