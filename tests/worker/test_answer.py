@@ -1,6 +1,5 @@
 """What a plugin returns, as its client gets it; and what is closed, whatever happens."""
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.messages import Failed
 from endpointd_worker.answer import MAX_HEAD
+from endpointd_worker.logs import own_log
 from support.thread_worker import Chunks, Logged, StartThreads, answering, plain
 
 # Kinds of answers
@@ -185,7 +185,7 @@ def test_an_exception_is_logged_and_told_to_nobody_else(
 
 def test_a_traceback_that_cannot_travel_is_cut(start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nor could it from one process of the tests to the other.
-    monkeypatch.setattr(logging.getLogger("endpointd"), "disabled", True)
+    monkeypatch.setattr(own_log, "disabled", True)
 
     def fail(_: Request) -> Response:
         raise ValueError("\udc80" + "x" * 2_000_000)
