@@ -175,8 +175,10 @@ def test_a_pipe_that_nobody_writes_to_is_a_fault_and_not_waited_for(place: Place
     os.mkfifo(pipe)
 
     def put() -> None:
-        pipe.unlink()
-        pipe.write_text(ONE if which == "file" else "secret")
+        # In one step: a look in between would find nothing, and tell that.
+        new = pipe.with_name("new")
+        new.write_text(ONE if which == "file" else "secret")
+        new.replace(pipe)
 
     async def scenario() -> None:
         await place.looks()

@@ -58,9 +58,15 @@ def test_answers_are_the_same(daemon: RunningDaemon, general: RunningDaemon, tar
     body = b"0123456789" if method == "POST" else None
     kept = plain(target, method=method, body=body)
     last = plain(target, "Connection: close", method=method, body=body)
-    answers = all_that_comes(daemon.url, kept, kept, last)
-    assert answers.count(b"HTTP/1.1 ") >= 1
-    assert answers == all_that_comes(general.url, kept, kept, last)
+    # On a busy machine a quick answer can be a slow one, whose head leaves alone; what is wrong with the rest of it is
+    # then told otherwise. Three times in a row that does not happen.
+    for _ in range(3):
+        answers = all_that_comes(daemon.url, kept, kept, last)
+        assert answers.count(b"HTTP/1.1 ") >= 1
+        others = all_that_comes(general.url, kept, kept, last)
+        if answers == others:
+            break
+    assert answers == others
 
 
 @pytest.mark.parametrize("name", ["iterator", "class", "empty-pieces", "wrapped", "large", "from-app"])
