@@ -11,8 +11,10 @@ import pytest
 
 from endpointd import __version__
 from endpointd.admin import uploads
-from endpointd.admin.documents import read_daemon, read_entry, read_plugin
+from endpointd.admin.documents import DaemonStatus, read
 from endpointd.errors import OperatorError, UsageError
+from endpointd.journal import Entry
+from endpointd.status import PluginStatus
 from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
 
 TAR = {"Content-Type": "application/x-tar"}
@@ -28,7 +30,7 @@ def plain(value: object) -> object:
 def test_every_folder_is_told_of_in_full(http: httpx.Client) -> None:
     found = http.get("/api/v1/plugins").json()
     assert found == [plain(status.as_dict()) for status in (NEKO, BROKEN, REFUSED)]
-    assert [read_plugin(document) for document in found] == [NEKO, BROKEN, REFUSED]
+    assert [read(PluginStatus, document) for document in found] == [NEKO, BROKEN, REFUSED]
 
 
 def test_one_plugin_is_told_of_by_author_and_name(http: httpx.Client, control: FakeControl) -> None:
@@ -39,7 +41,7 @@ def test_one_plugin_is_told_of_by_author_and_name(http: httpx.Client, control: F
 
 def test_the_daemon_tells_of_itself(http: httpx.Client, host: AdminHost) -> None:
     answer = http.get("/api/v1/daemon")
-    daemon = read_daemon(answer.json())
+    daemon = read(DaemonStatus, answer.json())
     assert (daemon.version, daemon.pid, daemon.base_url) == (__version__, os.getpid(), "http://127.0.0.1:8080")
     assert daemon.state_directory == str(host.state)
     assert daemon.plugins == {"RUNNING": 1, "FATAL": 1, "REFUSED": 1}
@@ -228,7 +230,7 @@ def test_the_newest_lines_are_a_json_object_each(http: httpx.Client, control: Fa
         journal.append("output", f"line {number}")
     answer = http.get("/api/v1/plugins/acme/neko/log", params={"lines": 2})
     assert answer.headers["Content-Type"].partition(";")[0] == "application/x-ndjson"
-    entries = [read_entry(json.loads(line)) for line in answer.text.splitlines()]
+    entries = [read(Entry, json.loads(line)) for line in answer.text.splitlines()]
     assert entries == journal.tail(2)
 
 

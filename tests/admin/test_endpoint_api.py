@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from endpointd.admin import bodies
-from endpointd.admin.documents import read_applied, read_endpoint, read_setting
+from endpointd.admin.documents import read
 from endpointd.admin.problems import error_of
 from endpointd.endpoints.errors import EndpointInvalid
+from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.manifest.findings import one_line
 from support import teller
 from support.fake_control import NEKO, AdminHost, FakeControl
@@ -84,7 +85,7 @@ def faults(answer: httpx.Response) -> list[str]:
 
 def test_an_endpoint_is_made_shown_changed_switched_and_deleted(http: httpx.Client, office: Office) -> None:
     made = create(http, hook_id="here")
-    assert read_endpoint(made) == office.registry.get(made["id"])
+    assert read(EndpointView, made) == office.registry.get(made["id"])
     assert made["settings"] == dict.fromkeys(SETTINGS) | {"token": "********"}
     assert http.get(f"{URL}/{made['id']}").json() == made
     assert http.get(URL).json() == [made]
@@ -111,7 +112,7 @@ def test_what_is_null_or_absent_in_a_change_stays(http: httpx.Client) -> None:
 
 def test_a_plugin_tells_what_its_endpoints_can_be_given(http: httpx.Client, office: Office) -> None:
     found = http.get("/api/v1/plugins/test/teller/settings").json()
-    assert [read_setting(one) for one in found] == office.registry.settings(TELLER)
+    assert [read(SettingView, one) for one in found] == office.registry.settings(TELLER)
     assert found[-1]["default"] == "********"
 
 
@@ -121,7 +122,7 @@ def test_a_file_is_applied_and_owns_what_it_declares(http: httpx.Client, office:
     assert (told["dry_run"], [one["id"] for one in told["create"]], len(office.kept)) == (True, [None, None], 1)
     told = apply(http, declared("A", "a"), declared("B")).json()
     ids = [one["id"] for one in told["create"]]
-    assert read_applied(told).create[0].hook_id == "a"
+    assert read(AppliedView, told).create[0].hook_id == "a"
     assert [http.get(f"{URL}/{one}").json()["origin"] for one in (mine["id"], *ids)] == ["operator", "file", "file"]
     for answer in (
         http.patch(f"{URL}/{ids[0]}", json={"name": "Other"}),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from uv import find_uv_bin
@@ -270,17 +271,23 @@ def test_a_build_that_takes_too_long_is_ended_with_all_that_it_started(workshop:
     assert not is_alive(int((workshop.folder / "pid").read_text()))
 
 
-def test_who_waits_for_a_place_is_not_timed(workshop: Workshop) -> None:
+def test_who_waits_for_a_place_is_not_timed(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = workshop.folder / "gate"
     source_distribution(workshop.packages, "duck", "1.0", WAITS.format(gate=gate))
     wheel(workshop.packages, "goose", "1.0", {"goose.py": ""})
-    slow, quick = workshop.order("duck", "slow", clock=0.0), workshop.order("goose", "quick", clock=3.0)
+    slow, quick = workshop.order("duck", "slow", clock=0.0), workshop.order("goose", "quick", clock=30.0)
 
     async def scenario() -> None:
         first = asyncio.create_task(workshop.build(slow))
         await until(workshop.folder / "begun")
         second = asyncio.create_task(workshop.build(quick))
-        await asyncio.sleep(3.5)
+        await asyncio.to_thread(eventually, lambda: any("waits" in line for line in workshop.lines))
+        # A clock that ran meanwhile would have run out now.
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "time", lambda: monotonic() + 40)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not second.done()
         gate.touch()
         await asyncio.gather(first, second)
 

@@ -51,7 +51,8 @@ def attempt(path):
 class Look(Endpoint):
     def _invoke(self, r, values, settings):
         read_only = bool(os.statvfs("/usr").f_flag & os.ST_RDONLY)
-        names = {"uid": os.getuid(), "read only": read_only, "root": os.path.isdir("/root/.ssh"),
+        homes = os.stat(os.path.expanduser("~root")).st_mode & 0o777
+        names = {"uid": os.getuid(), "read only": read_only, "homes": homes,
                  "key": attempt("/etc/endpointd/secret.key"), "tmp": attempt("/tmp/mine"),
                  "credentials": os.environ.get("CREDENTIALS_DIRECTORY"), "sockets": os.environ.get("LISTEN_FDS")}
         return Response(repr(names))
@@ -212,7 +213,7 @@ def test_what_a_plugin_may_and_may_not(service: Installed, tmp_path: Path) -> No
     eventually(lambda: get(service, "/e/look/").startswith("200"), BACK_SECONDS)
     uid = service.run("id", "-u", "endpointd").stdout.strip()
     assert get(service, "/e/look/") == (
-        f"200 {{'uid': {uid}, 'read only': True, 'root': False, 'key': 'PermissionError', 'tmp': 'open', "
+        f"200 {{'uid': {uid}, 'read only': True, 'homes': 0, 'key': 'PermissionError', 'tmp': 'open', "
         "'credentials': None, 'sockets': None}"
     )
     assert not (service.machine.root / "tmp/mine").exists()

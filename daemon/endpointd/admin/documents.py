@@ -2,14 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from endpointd.access.views import TokenView
-from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
-from endpointd.journal import Entry
-from endpointd.status import EnvironmentStatus, PluginStatus
+T = TypeVar("T")
 
 VERSION_HEADER = "Endpointd-Version"
 """In every answer: the daemon's version, by which a client of another one knows what is amiss."""
@@ -67,53 +64,12 @@ class ProblemDocument(BaseModel):
 
 
 @cache
-def _reader(kind: type[Any]) -> TypeAdapter[Any]:
+def _reader(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any class of documents
     return TypeAdapter(kind)
 
 
-def read_plugin(document: object) -> PluginStatus:
-    """Keys that this version does not know are left out. Raises `ValueError`."""
-    status: PluginStatus = _reader(PluginStatus).validate_python(document)
-    return status
-
-
-def read_environment(document: object) -> EnvironmentStatus:
-    """As `read_plugin`."""
-    status: EnvironmentStatus = _reader(EnvironmentStatus).validate_python(document)
-    return status
-
-
-def read_daemon(document: object) -> DaemonStatus:
-    """As `read_plugin`."""
-    status: DaemonStatus = _reader(DaemonStatus).validate_python(document)
-    return status
-
-
-def read_entry(document: object) -> Entry:
-    """As `read_plugin`."""
-    entry: Entry = _reader(Entry).validate_python(document)
-    return entry
-
-
-def read_endpoint(document: object) -> EndpointView:
-    """As `read_plugin`."""
-    view: EndpointView = _reader(EndpointView).validate_python(document)
-    return view
-
-
-def read_token(document: object) -> TokenView:
-    """As `read_plugin`."""
-    view: TokenView = _reader(TokenView).validate_python(document)
-    return view
-
-
-def read_setting(document: object) -> SettingView:
-    """As `read_plugin`."""
-    view: SettingView = _reader(SettingView).validate_python(document)
-    return view
-
-
-def read_applied(document: object) -> AppliedView:
-    """As `read_plugin`."""
-    view: AppliedView = _reader(AppliedView).validate_python(document)
-    return view
+def read(kind: type[T], document: object) -> T:
+    """One of the API's documents, as it was before it was written. Keys that this version does not know are left out.
+    Raises `ValueError`."""
+    found: T = _reader(cast("Any", kind)).validate_python(document)
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from endpointd.admin.client import Client
-from endpointd.admin.documents import read_applied
+from endpointd.admin.documents import read
 from endpointd.cli.humane import plural
 from endpointd.cli.output import print_json, stdout
 from endpointd.endpoints.declaration import load
@@ -28,7 +28,7 @@ def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None
     if json:
         print_json(document)
         return
-    for line in _lines(read_applied(document)):
+    for line in _lines(read(AppliedView, document)):
         stdout().print(line, soft_wrap=True)
 
 

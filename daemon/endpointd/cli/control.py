@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from endpointd.admin.client import Client
-from endpointd.admin.documents import read_daemon, read_plugin
+from endpointd.admin.documents import DaemonStatus, read
 from endpointd.admin.location import find_state
 from endpointd.admin.names import resolve, resolve_served
 from endpointd.cli.describing import print_plugin
@@ -44,7 +44,7 @@ def list_plugins(client: Client, *, json: bool) -> None:
     if json:
         print_json(documents)
     else:
-        print_list([read_plugin(document) for document in documents], time.time())
+        print_list([read(PluginStatus, document) for document in documents], time.time())
 
 
 def show_all(client: Client, *, json: bool) -> None:
@@ -52,13 +52,15 @@ def show_all(client: Client, *, json: bool) -> None:
     if json:
         print_json({"daemon": daemon, "plugins": documents})
     else:
-        print_overview(read_daemon(daemon), [read_plugin(document) for document in documents], time.time())
+        print_overview(
+            read(DaemonStatus, daemon), [read(PluginStatus, document) for document in documents], time.time()
+        )
 
 
 def show_one(client: Client, name: str, *, json: bool) -> int:
     """The exit status."""
     documents = client.plugins()
-    statuses = [read_plugin(document) for document in documents]
+    statuses = [read(PluginStatus, document) for document in documents]
     status = resolve(name, statuses)
     if json:
         print_json(documents[statuses.index(status)])
@@ -145,7 +147,7 @@ def _confirm(plugin_id: str) -> None:
 
 
 def _find(client: Client, name: str) -> str:
-    return resolve_served(name, [read_plugin(document) for document in client.plugins()])
+    return resolve_served(name, [read(PluginStatus, document) for document in client.plugins()])
 
 
 def _waiting(what: str, act: Callable[[], object]) -> object:
@@ -156,7 +158,7 @@ def _waiting(what: str, act: Callable[[], object]) -> object:
 
 def _report(document: object, expected: str) -> None:
     """Say what state the plugin has now. Raises `OperatorError` when that is not what was asked for."""
-    status = read_plugin(document)
+    status = read(PluginStatus, document)
     if status.state != expected:
         raise _not_done(status)
     version = f" {status.version}" if status.version else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from endpointd.admin.client import Client
-from endpointd.admin.documents import read_endpoint, read_plugin, read_setting
+from endpointd.admin.documents import read
 from endpointd.admin.names import resolve_served
 from endpointd.cli.asking import ask_name, ask_settings, can_ask, confirm, show_faults
 from endpointd.cli.endpoint_names import find_endpoint
@@ -18,6 +18,7 @@ from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
 from endpointd.endpoints.values import LARGEST
 from endpointd.endpoints.views import EndpointView, SettingView
 from endpointd.errors import UsageError
+from endpointd.status import PluginStatus
 
 _NAME = "name"
 _SETTINGS = "settings."
@@ -31,7 +32,7 @@ def list_endpoints(client: Client, plugin: str | None, *, json: bool) -> None:
     if json:
         print_json(documents)
     else:
-        print_endpoints([read_endpoint(document) for document in documents])
+        print_endpoints([read(EndpointView, document) for document in documents])
 
 
 def show_endpoint(client: Client, word: str, *, json: bool) -> None:
@@ -44,7 +45,7 @@ def show_urls(client: Client, word: str, *, json: bool) -> None:
     if json:
         print_json(document["urls"])
     else:
-        print_urls(read_endpoint(document))
+        print_urls(read(EndpointView, document))
 
 
 # Changing
@@ -105,14 +106,14 @@ def switch(client: Client, words: Sequence[str], *, enabled: bool, json: bool) -
     if json:
         print_json(changed)
         return
-    for view in map(read_endpoint, changed):
+    for view in [read(EndpointView, document) for document in changed]:
         stdout().print(f"{_called(view)} is {'enabled' if enabled else 'disabled'}", soft_wrap=True)
 
 
 def delete(client: Client, words: Sequence[str], *, confirmed: bool, json: bool) -> None:
     """With `json` it prints what there was."""
     documents = [_document(client, word) for word in words]
-    views = [read_endpoint(document) for document in documents]
+    views = [read(EndpointView, document) for document in documents]
     names = ", ".join(map(_called, views))
     if not confirmed:
         if not can_ask():
@@ -133,8 +134,8 @@ def _show(client: Client, document: Any, *, json: bool) -> None:  # noqa: ANN401
     if json:
         print_json(document)
         return
-    view = read_endpoint(document)
-    plugins = [read_plugin(one).id for one in client.plugins()]
+    view = read(EndpointView, document)
+    plugins = [read(PluginStatus, one).id for one in client.plugins()]
     print_endpoint(view, _settings(client, view.plugin) if view.plugin in plugins else [])
 
 
@@ -144,16 +145,16 @@ def _called(view: EndpointView) -> str:
 
 def _document(client: Client, word: str) -> Any:  # noqa: ANN401
     documents = client.endpoints()
-    views = [read_endpoint(document) for document in documents]
+    views = [read(EndpointView, document) for document in documents]
     return documents[views.index(find_endpoint(word, views))]
 
 
 def _plugin_id(client: Client, name: str) -> str:
-    return resolve_served(name, [read_plugin(document) for document in client.plugins()])
+    return resolve_served(name, [read(PluginStatus, document) for document in client.plugins()])
 
 
 def _settings(client: Client, plugin_id: str) -> list[SettingView]:
-    return [read_setting(document) for document in client.settings(plugin_id)]
+    return [read(SettingView, document) for document in client.settings(plugin_id)]
 
 
 def _is_missing(setting: SettingView, settings: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from endpointd.admin.client import Client
-from endpointd.admin.documents import read_environment
+from endpointd.admin.documents import read
 from endpointd.cli.humane import duration, plural, size
 from endpointd.cli.output import plain_table, print_json, stdout
 from endpointd.manifest.findings import one_line
@@ -16,7 +16,7 @@ def list_environments(client: Client, *, json: bool) -> None:
     if json:
         print_json(documents)
         return
-    found = [read_environment(document) for document in documents]
+    found = [read(EnvironmentStatus, document) for document in documents]
     if found:
         _print(found)
     stdout().print(f"{plural(len(found), 'environment')}, {size(sum(one.bytes for one in found))}", soft_wrap=True)
@@ -27,7 +27,7 @@ def prune_environments(client: Client, *, dry_run: bool, json: bool) -> None:
     if json:
         print_json(documents)
         return
-    gone = [read_environment(document) for document in documents]
+    gone = [read(EnvironmentStatus, document) for document in documents]
     if gone:
         _print(gone)
     what = f"{plural(len(gone), 'environment')}, {size(sum(one.bytes for one in gone))}"

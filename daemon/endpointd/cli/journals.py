@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from endpointd.admin.documents import read_entry
+from endpointd.admin.documents import read
 from endpointd.cli.output import stdout
 from endpointd.journal import Entry
 from endpointd.manifest.findings import one_line
@@ -26,7 +26,7 @@ def print_entries(lines: Iterable[str]) -> None:
     """As `print_ndjson`, for people."""
     console = stdout()
     for line in lines:
-        for text in _texts(read_entry(json.loads(line))):
+        for text in _texts(read(Entry, json.loads(line))):
             console.print(text, soft_wrap=True)
         sys.stdout.flush()
 

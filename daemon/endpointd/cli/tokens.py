@@ -5,7 +5,7 @@ import time
 from endpointd.access.errors import TokenMissing
 from endpointd.access.views import TokenView
 from endpointd.admin.client import Client
-from endpointd.admin.documents import read_token
+from endpointd.admin.documents import read
 from endpointd.cli.humane import duration, moment
 from endpointd.cli.output import plain_table, print_json, stderr, stdout
 from endpointd.manifest.findings import one_line
@@ -16,7 +16,7 @@ def create(client: Client, name: str, days: int | None, *, json: bool) -> None:
     if json:
         print_json(document)
         return
-    view = read_token(document["token"])
+    view = read(TokenView, document["token"])
     until = "until it is revoked" if view.expires_at is None else f"until {moment(view.expires_at)}"
     stderr().print(one_line(f"This is the token {view.name}, good {until}. It is not shown again:"), soft_wrap=True)
     stdout().print(one_line(document["secret"]), soft_wrap=True)
@@ -31,14 +31,14 @@ def list_tokens(client: Client, *, json: bool) -> None:
         stdout().print("there are no tokens; 'endpointd token create NAME' makes one", soft_wrap=True)
         return
     now = time.time()
-    views = [read_token(document) for document in documents]
+    views = [read(TokenView, document) for document in documents]
     rows = [(one_line(view.name), moment(view.created_at), _rest(view, now), one_line(view.id)) for view in views]
     stdout().print(plain_table(("name", "made", "expires", "id"), rows))
 
 
 def revoke(client: Client, name: str) -> None:
     """Raises `TokenMissing`."""
-    views = [read_token(document) for document in client.tokens()]
+    views = [read(TokenView, document) for document in client.tokens()]
     # Names are unique; an id is taken for one only where no name is it.
     found = [view for view in views if view.name == name] or [view for view in views if view.id == name]
     if not found:

@@ -1,7 +1,7 @@
 """An app's answer: events as they come, or one `dict`."""
 
 from collections.abc import Generator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from dify_plugin.invocations.base import Invocation
 
@@ -18,3 +18,29 @@ class AppInvocation(Invocation):
 
     def _stream(self, request: Mapping[str, object]) -> Generator[dict[str, Any], None, None]:
         yield from self.items("app", request)
+
+
+class InputsInvocation(AppInvocation):
+    """For apps that are given inputs, and no conversation."""
+
+    @overload
+    def invoke(
+        self, app_id: str, inputs: Mapping[str, Any], response_mode: Literal["streaming"], user: str | None = None
+    ) -> Generator[dict[str, Any], None, None]: ...
+    @overload
+    def invoke(
+        self,
+        app_id: str,
+        inputs: Mapping[str, Any],
+        response_mode: Literal["blocking"] = "blocking",
+        user: str | None = None,
+    ) -> dict[str, Any]: ...
+    def invoke(
+        self,
+        app_id: str,
+        inputs: Mapping[str, Any],
+        response_mode: ResponseMode = "blocking",
+        user: str | None = None,
+    ) -> Any:
+        """The app's events (streaming), or its whole answer (blocking)."""
+        return self.ask({"app_id": app_id, "inputs": inputs, "user": user}, response_mode)
