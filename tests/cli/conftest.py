@@ -3,9 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Protocol
 
 import pytest
+
+from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
 
 _TIMEOUT_SECONDS = 60
 
@@ -32,3 +37,26 @@ def run() -> Run:
         )
 
     return run_endpointd
+
+
+@pytest.fixture
+def control() -> FakeControl:
+    return FakeControl(NEKO, BROKEN, REFUSED)
+
+
+@pytest.fixture
+def host(tmp_path: Path, control: FakeControl) -> Iterator[AdminHost]:
+    state = tmp_path / "state"
+    state.mkdir()
+    with AdminHost(state, control) as host:
+        yield host
+
+
+@pytest.fixture
+def ask(run: Run, host: AdminHost) -> Run:
+    """Runs a command against the daemon."""
+
+    def run_against(*arguments: object, **variables: str) -> CompletedProcess[str]:
+        return run(*arguments, ENDPOINTD_STATE=str(host.state), **variables)
+
+    return run_against

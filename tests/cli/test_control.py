@@ -5,46 +5,18 @@ import json
 import os
 import pty
 import re
-import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
-from endpointd.cli import humane
+from cli.conftest import Run
 from endpointd.errors import OperatorError, UsageError
 from endpointd.status import InterfaceStatus
 from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
-
-Run = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def control() -> FakeControl:
-    return FakeControl(NEKO, BROKEN, REFUSED)
-
-
-@pytest.fixture
-def host(tmp_path: Path, control: FakeControl) -> Iterator[AdminHost]:
-    state = tmp_path / "state"
-    state.mkdir()
-    with AdminHost(state, control) as host:
-        yield host
-
-
-@pytest.fixture
-def ask(run: Run, host: AdminHost) -> Run:
-    """Runs a command against the daemon."""
-
-    def run_against(*arguments: object, **variables: str) -> CompletedProcess[str]:
-        return run(*arguments, ENDPOINTD_STATE=str(host.state), **variables)
-
-    return run_against
 
 
 def plain(value: object) -> object:
@@ -241,91 +213,6 @@ def test_only_a_folder_can_be_installed(ask: Run, control: FakeControl, tmp_path
     assert "is not a directory" in outcome.stderr
 
 
-# The log
-
-
-def test_the_newest_lines_are_shown_with_time_and_kind(ask: Run, control: FakeControl) -> None:
-    journal = control.journals["acme/neko"]
-    for number in range(3):
-        journal.append("output", f"line {number}")
-    journal.append("log", "it\tfailed\nTraceback\x1b[2J", level="ERROR", request="r-7")
-    outcome = ask("logs", "neko", "-n", 2)
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    line, record, rest = outcome.stdout.splitlines()
-    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:\d\d\.250 output   line 2", line)
-    assert re.fullmatch(r"2023-11-1\d \d\d:\d\d:\d\d\.250 error    it\\tfailed \[r-7\]", record)
-    assert rest == "  Traceback\\x1b[2J"
-
-
-def test_lines_for_programs_are_a_json_object_each(ask: Run, control: FakeControl) -> None:
-    journal = control.journals["acme/neko"]
-    journal.append("event", "STARTING")
-    journal.append("output", "[bold]no markup[/bold] :smile:")
-    told = [json.loads(line) for line in ask("logs", "neko", "--json").stdout.splitlines()]
-    assert told == [entry.as_dict() for entry in journal.tail(10)]
-    assert ask("logs", "neko").stdout.splitlines()[1].endswith("[bold]no markup[/bold] :smile:")
-
-
-class Following:
-    """`endpointd logs -f` under way, of a plugin that has said one line."""
-
-    def __init__(self, host: AdminHost) -> None:
-        self.journal = host.control.journals["acme/neko"]
-        self.host = host
-        self.say("first")
-        command = [sys.executable, "-P", "-m", "endpointd", "logs", "neko", "-f", "--state", str(host.state)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def say(self, text: str) -> None:
-        self.host.do(lambda: self.journal.append("output", text))
-
-    def read(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-    def end(self) -> tuple[int, str]:
-        """The exit status, and what was written to stderr."""
-        assert self.process.stderr is not None
-        error = self.process.stderr.read()
-        return self.process.wait(20), error
-
-
-@pytest.fixture
-def following(host: AdminHost) -> Iterator[Following]:
-    follows = Following(host)
-    with follows.process:
-        yield follows
-        follows.process.kill()
-
-
-def test_following_shows_what_comes_as_it_comes(following: Following) -> None:
-    assert following.read().endswith("first\n")
-    following.say("second")
-    assert following.read().endswith("second\n")
-
-
-def test_an_interrupt_ends_silently_with_130(following: Following) -> None:
-    following.read()
-    following.process.send_signal(signal.SIGINT)
-    assert following.end() == (130, "")
-
-
-def test_a_reader_that_has_enough_is_no_failure_with_a_traceback(following: Following) -> None:
-    following.read()
-    assert following.process.stdout is not None
-    following.process.stdout.close()
-    while following.process.poll() is None:
-        following.say("more")
-    assert following.end() == (1, "")
-
-
-def test_following_ends_with_the_daemon(following: Following, host: AdminHost) -> None:
-    following.read()
-    host.stop()
-    assert following.read() == ""
-    assert following.end() == (0, "")
-
-
 # Nobody there
 
 
@@ -371,40 +258,11 @@ def test_help_lists_the_commands_each_in_a_line_with_serve_first(run: Run) -> No
     assert all(text.endswith(".") for name, text in rows if name.strip() in control)
 
 
-# Numbers
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-5, "0 s"),
-        (0.9, "0 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
-        (61, "1 min 1 s"),
-        (3600, "1 h"),
-        (7325, "2 h 2 min"),
-        (86_400 * 3 + 3600 * 4, "3 d 4 h"),
-        (86_400 * 400, "400 d"),
-    ],
-)
-def test_durations_are_human(seconds: float, text: str) -> None:
-    assert humane.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (35_862_000, "34.2 MiB"), (5 * 1024**4, "5120.0 GiB")],
-)
-def test_sizes_are_human(count: int, text: str) -> None:
-    assert humane.size(count) == text
-
-
 def test_the_configuration_is_read_again_and_what_waits_is_named(ask: Run, control: FakeControl) -> None:
     outcome = ask("reload")
     assert (outcome.returncode, outcome.stdout) == (0, "The configuration was read again.\n")
     assert outcome.stderr == "Only a new start changes: listen\n"
-    control.failure = OperatorError("settings_invalid", "limit_body is nonsense", "mend it")
+    control.failure = UsageError("settings_invalid", "limit_body is nonsense", "mend it")
     outcome = ask("reload")
-    assert outcome.returncode == 1
+    assert outcome.returncode == 2
     assert "limit_body is nonsense" in outcome.stderr

@@ -22,8 +22,8 @@ def test_a_file_owns_what_it_declares_and_nothing_else(office: Office) -> None:
         assert office.registry.get(by_name["A"].id).origin == "file"
         for attempt in (
             office.registry.update(by_name["A"].id, {}, name="Other"),
-            office.registry.enable(by_name["A"].id),
-            office.registry.disable(by_name["A"].id),
+            office.registry.update(by_name["A"].id, {}, enabled=True),
+            office.registry.update(by_name["A"].id, {}, enabled=False),
             office.registry.delete(by_name["A"].id),
         ):
             with pytest.raises(EndpointDeclared, match="apply it again"):
