@@ -22,7 +22,7 @@ def declared(*names: str) -> list[Declared]:
 CHANGES: dict[str, Change] = {
     "create": lambda office, _: office.registry.create(TELLER, "New", {"token": SECRET}, hook_id="new"),
     "update": lambda office, one: office.registry.update(one, {"greeting": "Hi"}, hook_id="moved"),
-    "disable": lambda office, one: office.registry.disable(one),
+    "disable": lambda office, one: office.registry.update(one, {}, enabled=False),
     "delete": lambda office, one: office.registry.delete(one),
     "apply": lambda office, _: office.registry.apply(declared("B", "C")),
 }
@@ -98,10 +98,10 @@ def test_a_defect_of_the_store_is_no_different(office: Office) -> None:
         before = office.kept
         office.store.fails, office.store.error = "before", ZeroDivisionError("a defect")
         with pytest.raises(ZeroDivisionError):
-            await office.registry.disable(one)
+            await office.registry.update(one, {}, enabled=False)
         assert office.kept == before
         office.store.fails = None
-        await office.registry.disable(one)
+        await office.registry.update(one, {}, enabled=False)
 
     asyncio.run(story())
 
@@ -111,7 +111,7 @@ def test_what_somebody_else_has_changed_in_the_store_is_found_when_it_refuses(of
         one = await begin(office)
         office.store.real.remove(one)
         with pytest.raises(OperatorError, match="no endpoint"):
-            await office.registry.disable(one)
+            await office.registry.update(one, {}, enabled=False)
         assert [record.id for record in office.kept].count(one) == 0
         other = office.kept[0]
         office.store.real.remove(other.id)
@@ -154,7 +154,7 @@ def test_a_failure_of_which_nobody_can_be_told_is_no_noise(office: Office) -> No
         one = await begin(office)
         office.store.entered.clear()
         office.store.gate, office.store.fails = threading.Event(), "before"
-        asked = asyncio.ensure_future(office.registry.disable(one))
+        asked = asyncio.ensure_future(office.registry.update(one, {}, enabled=False))
         await asyncio.to_thread(office.store.entered.wait, 20)
         asked.cancel()
         office.store.gate.set()
@@ -216,7 +216,7 @@ def test_changes_of_one_endpoint_that_meet_do_not_undo_each_other(office: Office
             office.change(one, settings={"greeting": "Hi"}),
             office.change(one, settings={"region": "eu"}),
             office.change(one, name="Renamed"),
-            office.registry.disable(one),
+            office.registry.update(one, {}, enabled=False),
             office.create("Two", hook_id="two"),
             office.registry.apply(declared("A")),
         )

@@ -2,51 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from endpointd.endpoints.declared import Declared
-from endpointd.endpoints.errors import EndpointDeclared, EndpointInvalid, EndpointMissing
+from endpointd.endpoints.errors import EndpointInvalid, EndpointMissing
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.manifest.values import Fault
-from endpointd_wire.frames import unpack_value
+from endpoints.conftest import answered, given, refused
 from support import teller
 from support.teller import BASE, MODEL, SECRET, SETTINGS, TELLER, TOKEN, Office
-
-
-@contextmanager
-def refused(*keys: str) -> Iterator[list[Fault]]:
-    """Exactly these are at fault, in this order; nothing says the secret."""
-    found: list[Fault] = []
-    with pytest.raises(EndpointInvalid) as caught:
-        yield found
-    found.extend(caught.value.faults)
-    assert [fault.key for fault in found] == list(keys)
-    assert SECRET not in f"{caught.value}{caught.value!r}{caught.value.args}"
-
-
-def given(office: Office, hook_id: str) -> Any:  # noqa: ANN401
-    """The settings that the plugin is given at a hook id; None when nothing is mounted there."""
-    plugin = office.shelf.plugin(TELLER)
-    assert plugin is not None
-    mounted = {one.hook_id: one for one in office.book.endpoints_of(plugin)}
-    return unpack_value(mounted[hook_id].settings) if hook_id in mounted else None
-
-
-def answered(office: Office, hook_id: str) -> tuple[int, str] | None:
-    """What is said at a hook id where nothing is mounted."""
-    record = office.book.at(hook_id)
-    problem = office.book.refusal(hook_id, office.shelf.plugin(record.plugin) if record else None)
-    return None if problem is None else (problem.status, problem.code)
-
-
-def declared(name: str, hook_id: str | None = None, settings: Mapping[str, Any] | None = None) -> Declared:
-    return Declared(TELLER, name, hook_id, settings={"token": SECRET} if settings is None else settings)
-
 
 # Making
 
@@ -221,9 +186,9 @@ def test_one_that_is_switched_off_or_deleted_answers_404(office: Office) -> None
     async def story() -> None:
         one, two = await office.create(hook_id="one"), await office.create("Two", hook_id="two")
         assert (answered(office, "one"), answered(office, "never")) == (None, None)
-        assert not (await office.registry.disable(one)).enabled
+        assert not (await office.registry.update(one, {}, enabled=False)).enabled
         assert (given(office, "one"), answered(office, "one")) == (None, (404, "endpoint_disabled"))
-        assert (await office.registry.enable(one)).enabled
+        assert (await office.registry.update(one, {}, enabled=True)).enabled
         assert (given(office, "one")["token"], answered(office, "one")) == (SECRET, None)
         await office.registry.delete(one)
         assert (given(office, "one"), answered(office, "one")) == (None, None)
@@ -259,7 +224,7 @@ def test_an_endpoint_says_what_a_new_version_misses_and_others_go_on(office: Off
         # It can be renamed, switched off and on only when it is whole, mended, and deleted.
         await office.change(one, name="Renamed", enabled=False)
         with refused("settings.zone"):
-            await office.registry.enable(one)
+            await office.registry.update(one, {}, enabled=True)
         await office.change(one, settings={"zone": "z"}, enabled=True)
         # The value of a setting that is gone is kept for a version that has it again, and is not given to this one.
         assert given(office, "one") == {"token": SECRET, "zone": "z"}
@@ -293,15 +258,15 @@ def test_an_endpoint_outlives_the_removal_of_its_plugin(office: Office) -> None:
         assert [fault.code for fault in view.faults] == ["plugin_unknown"]
         assert answered(office, "one") == (404, "plugin_unknown")
         await office.change(one, name="Renamed", hook_id="moved")
-        await office.registry.disable(one)
+        await office.registry.update(one, {}, enabled=False)
         with pytest.raises(PluginUnknown):
-            await office.registry.enable(one)
+            await office.registry.update(one, {}, enabled=True)
         with pytest.raises(PluginUnknown):
             await office.change(one, settings={"token": "another"})
         with pytest.raises(PluginUnknown):
             office.registry.settings(TELLER)
         office.shelf.put(plugin)
-        await office.registry.enable(one)
+        await office.registry.update(one, {}, enabled=True)
         assert given(office, "moved")["token"] == SECRET
 
     asyncio.run(story())
@@ -336,159 +301,6 @@ def test_what_is_stored_is_there_after_a_new_start(office: Office, tmp_path: Pat
     asyncio.run(story())
     database = b"".join(file.read_bytes() for file in tmp_path.glob("endpointd.db*"))
     assert SECRET.encode() not in database
-
-
-# Declaring
-
-
-def test_a_file_owns_what_it_declares_and_nothing_else(office: Office) -> None:
-    async def story() -> None:
-        mine = await office.create("Mine", hook_id="mine")
-        made = await office.registry.apply([declared("A", "a"), declared("B")])
-        assert [(one.id is not None, one.name) for one in made.create] == [(True, "A"), (True, "B")]
-        by_name = {record.name: record for record in office.kept}
-        assert [(one.id, one.hook_id) for one in made.create] == [
-            (by_name[name].id, by_name[name].hook_id) for name in ("A", "B")
-        ]
-        assert office.registry.get(by_name["A"].id).origin == "file"
-        for attempt in (
-            office.registry.update(by_name["A"].id, {}, name="Other"),
-            office.registry.enable(by_name["A"].id),
-            office.registry.disable(by_name["A"].id),
-            office.registry.delete(by_name["A"].id),
-        ):
-            with pytest.raises(EndpointDeclared, match="apply it again"):
-                await attempt
-        changed = await office.registry.apply(
-            [declared("B", settings={"token": SECRET, "loud": True}), declared("Renamed", "a")]
-        )
-        assert [(one.name, one.changes) for one in changed.update] == [("B", ("settings.loud",)), ("A", ("name",))]
-        assert {record.id for record in office.kept} == {mine, by_name["A"].id, by_name["B"].id}
-        assert given(office, by_name["B"].hook_id)["loud"] is True
-        gone = await office.registry.apply([])
-        assert [one.name for one in gone.delete] == ["Renamed", "B"]
-        assert [record.id for record in office.kept] == [mine]
-
-    asyncio.run(story())
-
-
-def test_applying_a_file_twice_changes_nothing(office: Office) -> None:
-    wanted = [
-        declared("A", "a", {"token": SECRET, "tools": [{"b": 1, "a": 1.0}], "loud": None}),
-        declared("B", None, {"token": "other", "model": MODEL}),
-    ]
-
-    async def story() -> None:
-        await office.registry.apply(wanted)
-        before, changes = office.kept, office.store.changes
-        office.shelf.remounted.clear()
-        again = await office.registry.apply(wanted)
-        assert (again.create, again.update, again.delete, len(again.unchanged)) == ((), (), (), 2)
-        assert (office.kept, office.store.changes, office.shelf.remounted) == (before, changes, [])
-        # Not even while the plugin is away.
-        del office.shelf.plugins[TELLER]
-        assert len((await office.registry.apply(wanted)).unchanged) == 2
-
-    asyncio.run(story())
-
-
-def test_a_dry_run_tells_and_does_nothing(office: Office) -> None:
-    async def story() -> None:
-        await office.registry.apply([declared("A"), declared("B")])
-        before = office.kept
-        told = await office.registry.apply(
-            [declared("A", settings={"token": "another"}), declared("C", "c")], dry_run=True
-        )
-        assert told.dry_run
-        assert [(one.id, one.hook_id, one.name) for one in told.create] == [(None, "c", "C")]
-        assert [(one.name, one.changes) for one in told.update] == [("A", ("settings.token",))]
-        assert [one.name for one in told.delete] == ["B"]
-        assert office.kept == before
-        with refused("endpoints[0].settings.token"):
-            await office.registry.apply([declared("A", settings={})], dry_run=True)
-
-    asyncio.run(story())
-
-
-def test_a_fault_in_a_file_changes_nothing(office: Office) -> None:
-    async def story() -> None:
-        await office.create("Mine", hook_id="mine")
-        await office.registry.apply([declared("A", "a"), declared("B", "b")])
-        before = office.kept
-        wanted = [
-            declared("A", "a", {"token": "changed"}),
-            declared("New", "mine"),
-            Declared("test/telle", "X"),
-            declared("", "NO", {"tokn": SECRET, "second": "********"}),
-            declared("A", "c"),
-            declared("Other", "a"),
-        ]
-        with refused(
-            "endpoints[4].name",
-            "endpoints[1].hook_id",
-            "endpoints[2].plugin",
-            "endpoints[3].name",
-            "endpoints[3].hook_id",
-            "endpoints[3].settings.second",
-            "endpoints[3].settings.token",
-            "endpoints[3].settings.tokn",
-            "endpoints[5].hook_id",
-        ):
-            await office.registry.apply(wanted)
-        assert office.kept == before
-
-    asyncio.run(story())
-
-
-def test_a_mask_in_a_file_is_no_secret(office: Office) -> None:
-    async def story() -> None:
-        await office.registry.apply([declared("A")])
-        with refused("endpoints[0].settings.token"):
-            await office.registry.apply([declared("A", settings={"token": "********"})])
-        assert office.kept[0].settings["token"] == SECRET
-
-    asyncio.run(story())
-
-
-def test_endpoints_of_a_file_can_exchange_their_hook_ids(office: Office) -> None:
-    async def story() -> None:
-        await office.registry.apply([declared("A", "a"), declared("B", "b"), declared("C", "c")])
-        ids = {record.name: record.id for record in office.kept}
-        await office.registry.apply([declared("A", "b"), declared("B", "a"), declared("C", "d"), declared("D", "c")])
-        assert {record.name: record.hook_id for record in office.kept} == {"A": "b", "B": "a", "C": "d", "D": "c"}
-        assert {record.name: record.id for record in office.kept if record.name != "D"} == ids
-        assert {hook: office.book.at(hook) is not None for hook in "abcd"} == dict.fromkeys("abcd", True)
-        # One that is deleted leaves its hook id to another one.
-        await office.registry.apply([declared("E", "a")])
-        assert [record.hook_id for record in office.kept] == ["a"]
-
-    asyncio.run(story())
-
-
-def test_the_hook_id_of_a_plugin_that_answers_by_itself_is_not_to_be_declared(office: Office) -> None:
-    office.shelf.names["duck"] = "test/duck"
-
-    async def story() -> None:
-        with refused("endpoints[0].hook_id"):
-            await office.registry.apply([declared("A", "duck")])
-
-    asyncio.run(story())
-
-
-def test_a_large_file_is_applied_in_one_step(office: Office) -> None:
-    wanted = [declared(f"Number {number}", f"hook-{number}") for number in range(1000)]
-
-    async def story() -> None:
-        await office.registry.apply(wanted)
-        assert office.store.changes == 1
-        assert office.shelf.remounted == [TELLER]
-        # All move on by one.
-        moved = [declared(f"Number {number}", f"hook-{number + 1}") for number in range(1000)]
-        assert len((await office.registry.apply(moved)).update) == 1000
-        assert office.store.changes == 2
-        assert len(office.kept) == 1000
-
-    asyncio.run(story())
 
 
 def test_errors_are_for_operators() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -14,6 +15,7 @@ from endpointd.access.failures import Failures, client_of
 from endpointd.access.limits import LONGEST_DAYS, MOST
 from endpointd.access.secret import hash_of, is_same, is_secret, new_secret
 from endpointd.access.views import TokenView
+from endpointd.changes import Changes
 from endpointd.errors import OperatorError
 from endpointd.store.naming import new_id
 from endpointd.store.token_records import TokenRecord, is_token_name
@@ -47,20 +49,16 @@ class Tokens:
         self._now = now
         self._failures = Failures(passed)
         self._records: dict[str, TokenRecord] = {}
-        self._changing = asyncio.Lock()
-        self._doing: set[asyncio.Task[Any]] = set()
-        self._in_doubt = False
-        """Whether the store has refused something, and may hold something else than is known here."""
+        self._changes = Changes(self.load)
 
     async def load(self) -> None:
         """Read what is stored. Raises `OperatorError`."""
         self._records = {record.id: record for record in await asyncio.to_thread(self._store.all)}
-        self._in_doubt = False
+        self._changes.in_doubt = False
 
     async def stop(self) -> None:
         """Returns when every change that was begun has its end."""
-        while self._doing:
-            await asyncio.wait(self._doing)
+        await self._changes.over()
 
     # Who comes in
 
@@ -73,10 +71,17 @@ class Tokens:
         if record is None:
             self._note(client, "token_invalid")
             raise invalid()
-        if record.expires_at is not None and record.expires_at <= self._now():
+        if self._has_expired(record):
             self._note(client, "token_expired")
             raise expired()
         return _view(record)
+
+    def is_good(self, token_id: str) -> bool:
+        record = self._records.get(token_id)
+        return record is not None and not self._has_expired(record)
+
+    def _has_expired(self, record: TokenRecord) -> bool:
+        return record.expires_at is not None and record.expires_at <= self._now()
 
     def _find(self, secret: str) -> TokenRecord | None:
         if not is_secret(secret):
@@ -108,44 +113,23 @@ class Tokens:
                 raise OperatorError("token_too_many", f"there are {MOST} tokens already", "revoke those not in use")
             secret, now = new_secret(), self._now()
             record = TokenRecord(new_id(), name, hash_of(secret), now, None if days is None else now + days * _DAY)
-            await self._in_store(self._store.add, record)
+            await self._changes.in_store(partial(self._store.add, record))
             self._records[record.id] = record
             log.info("token.created", token=record.id, name=name)
             return _view(record), secret
 
-        return await self._change(work)
+        return await self._changes.do(work)
 
     async def revoke(self, token_id: str) -> None:
         async def work() -> None:
             record = self._records.get(token_id)
             if record is None:
                 raise TokenMissing(token_id)
-            await self._in_store(self._store.remove, token_id)
+            await self._changes.in_store(partial(self._store.remove, token_id))
             del self._records[token_id]
             log.info("token.revoked", token=token_id, name=record.name)
 
-        await self._change(work)
-
-    async def _change(self, work: Callable[[], Awaitable[T]]) -> T:
-        """One after the other, and each to its end, also when who has asked for it is gone."""
-
-        async def alone() -> T:
-            async with self._changing:
-                if self._in_doubt:
-                    await self.load()
-                return await work()
-
-        task = asyncio.create_task(alone())
-        self._doing.add(task)
-        task.add_done_callback(self._doing.discard)
-        return await asyncio.shield(task)
-
-    async def _in_store(self, act: Callable[[Any], None], subject: object) -> None:
-        try:
-            await asyncio.to_thread(act, subject)
-        except BaseException:
-            self._in_doubt = True
-            raise
+        await self._changes.do(work)
 
 
 @asynccontextmanager

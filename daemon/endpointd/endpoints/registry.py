@@ -7,7 +7,7 @@ differ.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from endpointd.changes import Changes
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.drafts import Drafts, faults_of_names, is_as_before, needs_plugin
@@ -55,27 +56,23 @@ class Registry:
         self._now = now
         self._file = file
         self._drafts = Drafts(self._book, served.automatic, now)
-        self._changing = asyncio.Lock()
-        self._doing: set[asyncio.Task[Any]] = set()
-        self._in_doubt = False
-        """Whether the store has refused something: another process may have changed it, or a connection may have broken
-        before it said whether a change was made."""
+        self._changes = Changes(self.load)
 
     async def load(self) -> None:
         """Read what is stored. Raises `OperatorError`."""
         for plugin_id in self._book.renew(await asyncio.to_thread(self._store.all)):
             self._served.remount(plugin_id)
-        self._in_doubt = False
+        self._changes.in_doubt = False
 
     async def stop(self) -> None:
         """Returns when every change that was begun has its end."""
-        while self._doing:
-            await asyncio.wait(self._doing)
+        await self._changes.over()
 
     # Telling
 
     def list(self, plugin_id: str | None = None) -> Sequence[EndpointView]:
-        return [self._view(record) for record in self._book.all() if plugin_id in (None, record.plugin)]
+        records = self._book.all() if plugin_id is None else self._book.of(plugin_id)
+        return [self._view(record) for record in records]
 
     def get(self, endpoint_id: str) -> EndpointView:
         return self._view(self._book.get(endpoint_id))
@@ -112,7 +109,7 @@ class Registry:
             await self._put(record)
             return self._view(record)
 
-        return await self._change(work)
+        return await self._changes.do(work)
 
     async def update(
         self,
@@ -139,14 +136,7 @@ class Registry:
                 await self._put(record)
             return self._view(self._book.get(endpoint_id))
 
-        return await self._change(work)
-
-    async def enable(self, endpoint_id: str) -> EndpointView:
-        """Raises `EndpointInvalid` when its settings do not suit the plugin."""
-        return await self.update(endpoint_id, {}, enabled=True)
-
-    async def disable(self, endpoint_id: str) -> EndpointView:
-        return await self.update(endpoint_id, {}, enabled=False)
+        return await self._changes.do(work)
 
     async def delete(self, endpoint_id: str) -> None:
         """Raises `EndpointDeclared`."""
@@ -155,7 +145,7 @@ class Registry:
             record = self._owned(endpoint_id)
             await self._commit((record,), (), lambda: self._store.remove(record.id))
 
-        await self._change(work)
+        await self._changes.do(work)
 
     async def apply(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
         """As `declare`. Raises `OperatorError` when the daemon follows a file of its own, which would undo it."""
@@ -179,11 +169,11 @@ class Registry:
             await self._commit(steps.delete, put, lambda: self._store.change(removed, put))
             return steps.shown(dry_run=False, made=records)
 
-        return await self._change(work)
+        return await self._changes.do(work)
 
     async def alone(self, act: Callable[[], T]) -> T:
         """Do something that blocks, in a thread, while nothing is changed here."""
-        return await self._change(partial(asyncio.to_thread, act))
+        return await self._changes.do(partial(asyncio.to_thread, act))
 
     async def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Mapping[int, EndpointRecord]:
         """The records that a plan leads to, by their places in the file; each is checked against all that there will
@@ -216,28 +206,6 @@ class Registry:
             raise EndpointDeclared(record.name)
         return record
 
-    async def _change(self, work: Callable[[], Awaitable[T]]) -> T:
-        """One after the other, and each to its end."""
-
-        async def alone() -> T:
-            async with self._changing:
-                if self._in_doubt:
-                    await self.load()
-                return await work()
-
-        task = asyncio.create_task(alone())
-        self._doing.add(task)
-        task.add_done_callback(self._ended)
-        # Unlike awaiting the task itself, this leaves it alone when the caller is gone.
-        await asyncio.wait([task])
-        return task.result()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._doing.discard(task)
-        if not task.cancelled():
-            # Nobody may be left to be told of an error, and asyncio would complain.
-            task.exception()
-
     async def _put(self, record: EndpointRecord) -> None:
         store = self._store.replace if self._book.has(record.id) else self._store.add
         await self._commit((), (record,), lambda: store(record))
@@ -264,15 +232,11 @@ class Registry:
     async def _store_in_thread(self, act: Callable[[], None], is_done: Callable[[], bool]) -> None:
         """An error may leave open whether the change was made. What the store holds then tells."""
         try:
-            await asyncio.to_thread(act)
+            await self._changes.in_store(act)
         except Exception as error:
             code, reason = getattr(error, "code", type(error).__name__), getattr(error, "message", "")
             log.warning("endpoint.not_stored", code=code, reason=reason)
-            self._in_doubt = True
             with suppress(OperatorError):
                 await self.load()
-            if self._in_doubt or not is_done():
+            if self._changes.in_doubt or not is_done():
                 raise
-        except BaseException:
-            self._in_doubt = True
-            raise

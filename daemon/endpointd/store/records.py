@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from endpointd.errors import UsageError
-from endpointd.sealing.masking import mask
 
 _HOOK_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -42,10 +41,6 @@ class EndpointRecord:
             raise ValueError("origin or plugin of an endpoint is none")
         check_hook_id(self.hook_id)
         check_name(self.name)
-
-    def masked(self) -> dict[str, object]:
-        """The settings as they may be shown."""
-        return mask(self.settings, self.secrets)
 
 
 def check_hook_id(hook_id: str) -> None:
