@@ -29,7 +29,7 @@ WORKER_LAYERS = [
 
 HOST_LAYERS = [
     # What everybody may know.
-    "errors reports status",
+    "errors humane reports status",
     "activation setting_types settings_file watchdog",
     "settings",
     "reloading",
@@ -51,6 +51,7 @@ HOST_LAYERS = [
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "endpoints.declaration endpoints.drafts",
+    "changes",
     "access.tokens endpoints.following endpoints.registry",
     "digest sealing.keyfile store.documents store.engines store.migrations.*",
     "sessions.storage",
@@ -108,13 +109,13 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts",
-    "endpointd": "errors reports status setting_types settings_file settings reloading manifest.* supervisor.state"
-    " supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
+    "endpointd": "errors humane reports status setting_types settings_file settings reloading manifest.*"
+    " supervisor.state supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
     " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
-    " admin.problems cli.endpoint_names cli.humane cli.typed_values"
+    " admin.problems cli.endpoint_names cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"

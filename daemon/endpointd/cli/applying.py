@@ -9,11 +9,11 @@ from rich.text import Text
 
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
-from endpointd.cli.humane import plural
 from endpointd.cli.output import print_json, stdout
 from endpointd.endpoints.declaration import load
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import AppliedView, PlannedView
+from endpointd.humane import plural
 from endpointd.manifest.findings import one_line
 
 

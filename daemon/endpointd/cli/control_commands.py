@@ -124,7 +124,7 @@ def uninstall(
 def reload(state: State = None, config: Config = None) -> None:
     """Let the daemon read its configuration again, as SIGHUP does.
 
-    When it cannot be used, nothing changes, and the exit status is 1.
+    When it cannot be used, nothing changes, and the exit status is 2.
     """
     from endpointd.cli import control
 

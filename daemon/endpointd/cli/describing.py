@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from endpointd.cli.humane import duration, moment, size
 from endpointd.cli.listing import state_text
 from endpointd.cli.output import stdout
+from endpointd.humane import duration, moment, size
 from endpointd.manifest.findings import one_line
 from endpointd.status import FailureStatus, PluginStatus, WorkerStatus
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from endpointd.cli.humane import moment
 from endpointd.cli.output import plain_table, stdout
 from endpointd.endpoints.views import EndpointView, SettingView
+from endpointd.humane import moment
 from endpointd.manifest.findings import one_line
 
 _WIDTH = 10

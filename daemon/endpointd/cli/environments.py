@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
-from endpointd.cli.humane import duration, plural, size
 from endpointd.cli.output import plain_table, print_json, stdout
+from endpointd.humane import duration, plural, size
 from endpointd.manifest.findings import one_line
 from endpointd.status import EnvironmentStatus
 

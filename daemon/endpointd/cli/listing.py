@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from endpointd.admin.documents import DaemonStatus
-from endpointd.cli.humane import duration, moment, plural, size
 from endpointd.cli.output import plain_table, stdout
+from endpointd.humane import duration, moment, plural, size
 from endpointd.manifest.findings import one_line
 from endpointd.status import PluginStatus
 

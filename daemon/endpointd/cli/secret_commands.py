@@ -16,9 +16,9 @@ def rotate(state: State = None, config: Config = None, json: Json = False) -> No
 
     It is done by the daemon, or here when none runs.
     """
-    from endpointd.cli.humane import plural
     from endpointd.cli.output import print_json, stdout
     from endpointd.cli.rotating import rotate_secrets
+    from endpointd.humane import plural
 
     done = rotate_secrets(state, config)
     if json:

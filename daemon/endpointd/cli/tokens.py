@@ -6,8 +6,8 @@ from endpointd.access.errors import TokenMissing
 from endpointd.access.views import TokenView
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
-from endpointd.cli.humane import duration, moment
 from endpointd.cli.output import plain_table, print_json, stderr, stdout
+from endpointd.humane import duration, moment
 from endpointd.manifest.findings import one_line
 
 

@@ -1,6 +1,6 @@
 """Numbers as people read them. Pure."""
 
-_KIB = 1024
+from endpointd import humane
 
 NOTHING = "\N{EN DASH}"
 """For what is not known, or is not there."""
@@ -8,13 +8,7 @@ NOTHING = "\N{EN DASH}"
 
 def size(count: float | None) -> str:
     """Bytes: "34.0 MiB"; a dash for what is not known."""
-    if count is None:
-        return NOTHING
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < _KIB or unit == "GiB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KIB
-    raise AssertionError
+    return NOTHING if count is None else humane.size(int(count))
 
 
 def latency(seconds: float | None) -> str:
@@ -36,16 +30,8 @@ def rate(per_second: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """How long something has lasted, in its two largest units: "3 d 4 h"."""
-    if seconds is None:
-        return NOTHING
-    left = max(0, int(seconds))
-    parts: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
+    """How long something has lasted: "3 d 4 h"; a dash for what is not known."""
+    return NOTHING if seconds is None else humane.duration(seconds)
 
 
 def digest(release: str | None) -> str:

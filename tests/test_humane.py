@@ -5,7 +5,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from endpointd.cli import humane
+from endpointd import humane
 
 Run = Callable[..., CompletedProcess[str]]
 
