@@ -31,6 +31,7 @@ class FakeTokens:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
+        self.are_good = True
 
     async def create(self, name: str, *, days: int | None = None) -> tuple[TokenView, str]:
         raise NotImplementedError
@@ -40,6 +41,9 @@ class FakeTokens:
 
     async def revoke(self, token_id: str) -> None:
         raise NotImplementedError
+
+    def is_good(self, token_id: str) -> bool:
+        return self.are_good and token_id == VIEW.id
 
     def check(self, secret: str, client: str) -> TokenView:
         self.seen.append((secret, client))
@@ -243,6 +247,19 @@ def test_bodies_have_a_bound_and_a_clock(start: Start, monkeypatch: pytest.Monke
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 9\r\n\r\n"
             slow.sendall(head.encode())
             assert b'"code": "request_stalled"' in slow.recv(65536)
+
+
+def test_a_log_that_is_followed_ends_with_its_token(start: Start, tokens: FakeTokens) -> None:
+    control = FakeControl(NEKO)
+    http = start(control)
+    with http.stream("GET", "/api/v1/plugins/acme/neko/log", params={"follow": "true"}, headers=GOOD) as answer:
+        lines = answer.iter_lines()
+        control.journals["acme/neko"].append("output", "before")
+        while json.loads(next(lines))["text"] != "before":
+            pass
+        tokens.are_good = False
+        control.journals["acme/neko"].append("output", "after")
+        assert list(lines) == []
 
 
 def test_who_follows_a_log_can_be_ended_and_may_wait(start: Start) -> None:

@@ -1,48 +1,58 @@
 """What ends by itself: sessions with their tokens, and the streams of those who may not go on."""
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
+from endpointd.access.secret import hash_of, new_secret
+from endpointd.access.tokens import Tokens
 from endpointd.admin.followers import Followers
 from endpointd.console import log_stream as module
 from endpointd.console.door import Door
 from endpointd.console.log_stream import log_stream
 from endpointd.console.sessions import Sessions
 from endpointd.journal import Journal
+from endpointd.store.token_records import TokenRecord
 
 
-@dataclass
-class Token:
-    id: str = "t1"
-    name: str = "console"
-    expires_at: float | None = 2000.0
+class Stored:
+    """Two tokens, one of which expires."""
 
-
-class Tokens:
     def __init__(self) -> None:
-        self.all = [Token()]
+        expiring = TokenRecord("1" * 32, "console", hash_of(new_secret()), 1.0, 2000.0)
+        self.records = [expiring, TokenRecord("2" * 32, "lasting", hash_of(new_secret()), 1.0, None)]
 
-    def check(self, secret: str, client: str) -> Token:
-        raise AssertionError(f"nobody signs in here: {secret} {client}")
+    def all(self) -> list[TokenRecord]:
+        return self.records
 
-    def list(self) -> list[Token]:
-        return self.all
+    def add(self, record: TokenRecord) -> None:
+        raise AssertionError(record)
+
+    def remove(self, id: str) -> None:  # noqa: A002
+        """Only what is in memory counts here."""
 
 
 def test_a_session_ends_with_its_token() -> None:
-    tokens, now = Tokens(), [1999.0]
-    sessions = Sessions(lambda: 0.0)
-    door = Door(sessions, tokens, lambda: now[0])
-    session, other = sessions.open("t1", "console"), sessions.open("t2", "revoked")
-    assert door.is_valid(session)
-    assert not door.is_valid(other)
-    now[0] = 2000.0
-    assert not door.is_valid(session)
-    # Nor does it come back.
-    tokens.all = [Token(expires_at=None)]
-    assert not door.is_valid(session)
+    now = [1999.0]
+
+    async def story() -> None:
+        tokens = Tokens(Stored(), lambda: now[0])
+        await tokens.load()
+        sessions = Sessions(lambda: 0.0)
+        door = Door(sessions, tokens)
+        expiring, lasting = sessions.open("1" * 32, "console"), sessions.open("2" * 32, "lasting")
+        assert door.is_valid(expiring)
+        assert door.is_valid(lasting)
+        assert not door.is_valid(sessions.open("3" * 32, "unknown"))
+        now[0] = 2000.0
+        assert not door.is_valid(expiring)
+        # Nor does it come back.
+        now[0] = 1999.0
+        assert not door.is_valid(expiring)
+        await tokens.revoke("2" * 32)
+        assert not door.is_valid(lasting)
+
+    asyncio.run(story())
 
 
 async def _collect(journal: Journal, followers: Followers, *, may_go_on: bool) -> list[bytes]:

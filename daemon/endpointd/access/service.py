@@ -22,6 +22,9 @@ class TokenControl(Protocol):
     async def revoke(self, token_id: str) -> None:
         """From now on it is no token. Raises `TokenMissing`."""
 
+    def is_good(self, token_id: str) -> bool:
+        """Whether it is still a token: neither revoked nor expired."""
+
     def check(self, secret: str, client: str) -> TokenView:
         """The token that the secret is of. `client` is the address of who shows it, and counts its failures.
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -22,12 +22,13 @@ from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.environment_api import environment_routes
 from endpointd.admin.followers import Followers
 from endpointd.admin.json_response import Json
-from endpointd.admin.names import id_of
-from endpointd.admin.problems import document_of
+from endpointd.admin.parameters import PluginId
+from endpointd.admin.problems import problem_of
+from endpointd.admin.receiving import RequestGone
 from endpointd.admin.secret_api import secret_routes
 from endpointd.admin.services import Services
 from endpointd.admin.token_api import token_routes
-from endpointd.admin.uploads import ARCHIVE, UploadBroken, Uploads
+from endpointd.admin.uploads import ARCHIVE, Uploads
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
 from endpointd.status import PluginStatus
@@ -66,14 +67,6 @@ class _InstallQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     replace: bool = Field(default=False, description="take the place of the plugin when it is installed already")
-
-
-def _plugin_id(author: str, name: str) -> str:
-    """`~` stands for no author."""
-    return id_of(author, name)
-
-
-_Id = Annotated[str, Depends(_plugin_id)]
 
 
 def build_api(
@@ -150,7 +143,7 @@ def _add_reading(api: FastAPI, control: Control) -> None:
         return Json([status.as_dict() for status in control.statuses()])
 
     @api.get(_PLUGIN, response_model=PluginStatus, summary="One plugin")
-    async def plugin(plugin_id: _Id) -> Response:
+    async def plugin(plugin_id: PluginId) -> Response:
         return Json(control.status(plugin_id).as_dict())
 
 
@@ -160,7 +153,7 @@ def _add_log(api: FastAPI, control: Control, followers: Followers) -> None:
     }
 
     @api.get(_PLUGIN + "/log", responses=shown, response_class=StreamingResponse, summary="Its recent lines")
-    async def log(plugin_id: _Id, query: Annotated[_LogQuery, Query()]) -> Response:
+    async def log(plugin_id: PluginId, query: Annotated[_LogQuery, Query()]) -> Response:
         journal = control.journal(plugin_id)
         if not query.follow:
             return Response(b"".join(map(_line, journal.tail(query.lines))), media_type=NDJSON)
@@ -180,7 +173,7 @@ def _line(entry: Entry) -> bytes:
 def _add_actions(api: FastAPI, control: Control) -> None:
     def add(action: str, act: Callable[[str], Awaitable[PluginStatus]], summary: str) -> None:
         @api.post(f"{_PLUGIN}/{action}", response_model=PluginStatus, summary=summary, operation_id=action)
-        async def perform(plugin_id: _Id) -> Response:
+        async def perform(plugin_id: PluginId) -> Response:
             return Json((await act(plugin_id)).as_dict())
 
     add("start", control.start, "Start it; answers when it runs")
@@ -190,7 +183,7 @@ def _add_actions(api: FastAPI, control: Control) -> None:
     )
 
     @api.post(f"{_PLUGIN}/rollback", response_model=PluginStatus, summary="Run an older release")
-    async def rollback(plugin_id: _Id, wanted: Rollback) -> Response:
+    async def rollback(plugin_id: PluginId, wanted: Rollback) -> Response:
         return Json((await control.rollback(plugin_id, wanted.release)).as_dict())
 
 
@@ -210,7 +203,7 @@ def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
         return Json(status.as_dict(), status_code=201)
 
     @api.delete(_PLUGIN, status_code=204, response_class=Response, summary="Stop it and remove its folder")
-    async def uninstall(plugin_id: _Id) -> Response:
+    async def uninstall(plugin_id: PluginId) -> Response:
         await control.uninstall(plugin_id)
         return Response(status_code=204)
 
@@ -235,8 +228,8 @@ def _add_errors(api: FastAPI) -> None:
         remedy = "compare with /api/v1/openapi.json; the client may be of another version"
         return _answer(OperatorError("api_unknown", what, remedy), error.status_code, error.headers)
 
-    @api.exception_handler(UploadBroken)
-    async def broken(_: Request, __: UploadBroken) -> Response:
+    @api.exception_handler(RequestGone)
+    async def broken(_: Request, __: RequestGone) -> Response:
         # Nobody reads this.
         return Response(status_code=400)
 
@@ -255,5 +248,5 @@ def _told(error: RequestValidationError) -> str:
 
 
 def _answer(error: OperatorError, status: int | None = None, headers: Any = None) -> Response:  # noqa: ANN401
-    status, document = document_of(error, status)
-    return Response(document, status, headers, media_type="application/problem+json")
+    problem = problem_of(error, status)
+    return Response(problem.document(""), problem.status, headers, media_type="application/problem+json")

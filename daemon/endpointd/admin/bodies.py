@@ -1,15 +1,14 @@
 """JSON in the bodies of calls: held to a size and a clock, and refused when it is none, whatever it is instead."""
 
-import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from endpointd.admin.uploads import UploadBroken
+from endpointd.admin.receiving import BodyTooLarge, received
 from endpointd.errors import OperatorError, UsageError
 
 MOST = 4 * 1024 * 1024
@@ -41,24 +40,16 @@ class _Body(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             try:
-                async with asyncio.timeout(PATIENCE):
-                    self._body = await self._received()
+                self._body = await received(self, MOST, PATIENCE)
             except TimeoutError:
                 what = f"the body was not whole after {PATIENCE:g} seconds"
                 raise OperatorError("request_stalled", what, "send it again") from None
-            except ClientDisconnect:
-                raise UploadBroken from None
-        return self._body
-
-    async def _received(self) -> bytes:
-        pieces, size = [], 0
-        async for piece in self.stream():
-            size += len(piece)
-            if size > MOST:
+            except BodyTooLarge:
                 what = f"the body has more than {MOST} bytes"
-                raise UsageError("request_too_large", what, "declare fewer endpoints, or give them smaller settings")
-            pieces.append(piece)
-        return b"".join(pieces)
+                raise UsageError(
+                    "request_too_large", what, "declare fewer endpoints, or give them smaller settings"
+                ) from None
+        return self._body
 
     async def json(self) -> Any:  # noqa: ANN401
         try:

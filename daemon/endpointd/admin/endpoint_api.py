@@ -6,13 +6,13 @@ A request's values are in no answer, not even in one that says what is wrong wit
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.json_response import Json
-from endpointd.admin.names import id_of
+from endpointd.admin.parameters import PluginId
 from endpointd.endpoints.declared import MOST, Declared
 from endpointd.endpoints.service import EndpointControl
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
@@ -69,11 +69,6 @@ class _ApplyQuery(BaseModel):
     dry_run: bool = Field(default=False, description="only tell what would change")
 
 
-def _plugin_id(author: str, name: str) -> str:
-    """`~` stands for no author."""
-    return id_of(author, name)
-
-
 def endpoint_routes(endpoints: EndpointControl) -> APIRouter:
     router = APIRouter(route_class=BoundedRoute)
     _add_reading(router, endpoints)
@@ -96,7 +91,7 @@ def _add_reading(router: APIRouter, endpoints: EndpointControl) -> None:
         response_model=list[SettingView],
         summary="The settings that endpoints of this plugin have",
     )
-    async def plugin_settings(plugin_id: Annotated[str, Depends(_plugin_id)]) -> Response:
+    async def plugin_settings(plugin_id: PluginId) -> Response:
         return _many(endpoints.settings(plugin_id))
 
 

@@ -1,8 +1,9 @@
 """Lets nobody through to an application who shows no token. For listeners that strangers can reach."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpointd.access.errors import AccessRefused, TooManyFailures, missing
 from endpointd.access.service import TokenControl
@@ -26,13 +27,28 @@ class Gatekeeper:
         self._open = tuple(open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not any(is_within(scope["path"], path) for path in self._open):
-            try:
-                self._tokens.check(_secret(scope), _client(scope))
-            except (AccessRefused, TooManyFailures) as error:
-                await _refuse(error, send)
-                return
-        await self._app(scope, receive, send)
+        if any(is_within(scope["path"], path) for path in self._open):
+            await self._app(scope, receive, send)
+            return
+        try:
+            token = self._tokens.check(_secret(scope), _client(scope))
+        except (AccessRefused, TooManyFailures) as error:
+            await _refuse(error, send)
+            return
+
+        async def send_while_good(message: Message) -> None:
+            """What goes on for long, such as a log that is followed, ends with its token."""
+            if message["type"] == "http.response.body" and not self._tokens.is_good(token.id):
+                await send({"type": "http.response.body", "body": b""})
+                raise _Over
+            await send(message)
+
+        with suppress(_Over):
+            await self._app(scope, receive, send_while_good)
+
+
+class _Over(Exception):
+    """The token was revoked, or has expired, in the middle of an answer."""
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from endpointd.admin.sockets import SOCKET
 from endpointd.errors import UsageError
+from endpointd.service.units import CONFIG, STATE
 from endpointd.settings import variable_of
 from endpointd.settings_file import read_settings_file
 
 SERVE_DEFAULT = Path("state")
-SERVICE = Path("/var/lib/endpointd")
-SERVICE_CONFIG = Path("/etc/endpointd/endpointd.toml")
+SERVICE = Path(STATE)
+SERVICE_CONFIG = Path(CONFIG)
 
 
 def find_state(state: Path | None, config: Path | None) -> Path:

@@ -17,6 +17,7 @@ from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 from endpointd.gateway.server import HttpServer, bind
+from endpointd.listeners import address_of
 from endpointd.setting_types import split_listen
 from endpointd.settings import Settings
 
@@ -81,8 +82,7 @@ class NetworkServer:
         )
 
     def _tell(self) -> None:
-        host, port = self._listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        url, host = address_of(self._listener), self._listener.getsockname()[0]
         log.info("admin.listening", url=url)
         if not ip_address(host.partition("%")[0]).is_loopback:
             log.warning(

@@ -1,6 +1,5 @@
 """Errors as the API answers them, and as its client raises them again. Pure."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -28,20 +27,12 @@ _WRONGLY_ASKED = 400
 
 
 def problem_of(error: OperatorError, status: int | None = None) -> Problem:
-    """`status` is the HTTP status, where the error does not tell it."""
+    """`status` is the HTTP status, where the error does not tell it. What is wrong with several things has a list of
+    `faults` besides."""
     if status is None:
         status = _STATUS.get(error.code, _WRONGLY_ASKED if isinstance(error, UsageError) else _REFUSED)
-    return Problem(status, error.code, error.message, extra={"remedy": error.remedy})
-
-
-def document_of(error: OperatorError, status: int | None = None) -> tuple[int, bytes]:
-    """The status and the body of the answer. What is wrong with several things has a list of `faults` besides."""
-    problem = problem_of(error, status)
-    document = problem.document("")
-    if isinstance(error, EndpointInvalid):
-        faults = [asdict(fault) for fault in error.faults]
-        document = json.dumps({**json.loads(document), "faults": faults}).encode() + b"\n"
-    return problem.status, document
+    faults = {"faults": [asdict(fault) for fault in error.faults]} if isinstance(error, EndpointInvalid) else {}
+    return Problem(status, error.code, error.message, extra={"remedy": error.remedy, **faults})
 
 
 def error_of(document: Any) -> OperatorError | None:  # noqa: ANN401 - whatever JSON holds

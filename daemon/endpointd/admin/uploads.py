@@ -9,6 +9,7 @@ from typing import IO, BinaryIO, cast
 
 from starlette.requests import ClientDisconnect, Request
 
+from endpointd.admin.receiving import RequestGone
 from endpointd.errors import OperatorError, UsageError
 
 ARCHIVE = "application/x-tar"
@@ -17,10 +18,6 @@ IDLE = 30.0
 """Seconds that a client may pause while it sends."""
 
 _IN_MEMORY = 1024 * 1024
-
-
-class UploadBroken(Exception):
-    """The client has gone before its archive was whole."""
 
 
 class Uploads:
@@ -33,7 +30,7 @@ class Uploads:
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[BinaryIO]:
-        """The whole body, at its beginning. Raises `OperatorError`, `UploadBroken`."""
+        """The whole body, at its beginning. Raises `OperatorError`, `RequestGone`."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != ARCHIVE:
             raise UsageError("archive_type", f"the body is {kind or 'of no type'}", f"send a tar archive as {ARCHIVE}")
@@ -42,7 +39,7 @@ class Uploads:
             try:
                 await self._receive(request, cast("IO[bytes]", spool))
             except ClientDisconnect:
-                raise UploadBroken from None
+                raise RequestGone from None
             spool.seek(0)
             yield cast("BinaryIO", spool)
 

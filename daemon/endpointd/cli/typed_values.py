@@ -71,13 +71,17 @@ def typed_value(setting: SettingView, text: str) -> object:
             raise ValueError("give true or false")
         return text.lower() in _TRUE
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         if setting.type == "any":
             return text
         if setting.type == "app-selector":
             return {"app_id": text}
         raise ValueError("""give JSON such as '{"provider": "…", "model": "…", "model_type": "llm"}'""") from None
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number that JSON has")
 
 
 def shown_secrets(given: Assignments, settings: Iterable[SettingView]) -> list[str]:

@@ -12,12 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpointd.admin.followers import Followers
 from endpointd.admin.problems import problem_of
+from endpointd.admin.receiving import RequestGone
 from endpointd.console.door import Door, Forgery
 from endpointd.console.endpoint_pages import EndpointPages
 from endpointd.console.pages import PREFIX, Pages
 from endpointd.console.parts import Parts
 from endpointd.console.plugin_pages import PluginPages
-from endpointd.console.requests import RequestGone, wants_json
+from endpointd.console.requests import wants_json
 from endpointd.console.sessions import Sessions
 from endpointd.console.shell import Shell
 from endpointd.errors import OperatorError

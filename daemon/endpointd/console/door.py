@@ -1,14 +1,13 @@
 """Who may see a page: the session in the cookie, its token, and for what changes something the session's own word."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from endpointd.access.service import TokenControl
 from endpointd.console.pages import PREFIX
-from endpointd.console.parts import Tokens
 from endpointd.console.requests import comes_from_here, is_by_hand, read_form, wants_json
 from endpointd.console.sessions import Session, Sessions
 from endpointd.errors import UsageError
@@ -20,12 +19,9 @@ LONGEST_TOKEN = 1000
 
 
 class Door:
-    """`now` gives the seconds since the epoch, by which tokens expire."""
-
-    def __init__(self, sessions: Sessions, tokens: Tokens, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, sessions: Sessions, tokens: TokenControl) -> None:
         self._sessions = sessions
         self._tokens = tokens
-        self._now = now
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """`handler` for those who are signed in; the others are sent to sign in. A form is read and found to be one
@@ -49,8 +45,7 @@ class Door:
         """Whether the session goes on: it has not run out, and neither has its token, which nobody has revoked."""
         if not self._sessions.is_open(session):
             return False
-        token = next((one for one in self._tokens.list() if one.id == session.token), None)
-        if token is None or (token.expires_at is not None and token.expires_at <= self._now()):
+        if not self._tokens.is_good(session.token):
             self._sessions.close(session)
             return False
         return True

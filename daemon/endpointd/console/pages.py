@@ -28,6 +28,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._environment.globals.update(
             home=PREFIX,
@@ -47,8 +48,11 @@ class Pages:
         )
 
     async def page(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
-        found = self._environment.get_template(template)
-        return HTMLResponse(await asyncio.to_thread(found.render, **values), status)
+        # To find a template is to compile it, the first time.
+        return HTMLResponse(await asyncio.to_thread(self._render, template, values), status)
+
+    def _render(self, template: str, values: Mapping[str, Any]) -> str:
+        return self._environment.get_template(template).render(**values)
 
     def static(self, digest: str, name: str) -> Response | None:
         data = self._files.get(name)

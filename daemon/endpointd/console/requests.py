@@ -1,11 +1,11 @@
 """What browsers send: forms, held to a size and a clock, and where they come from."""
 
-import asyncio
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from endpointd.admin.receiving import BodyTooLarge, received
 from endpointd.errors import UsageError
 
 LARGEST = 1024 * 1024
@@ -19,10 +19,6 @@ LIVE = "x-console-live"
 """In requests that a page makes by itself."""
 
 FORM = "application/x-www-form-urlencoded"
-
-
-class RequestGone(Exception):
-    """The browser has gone before its form was whole."""
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -41,18 +37,12 @@ async def read_form(request: Request) -> Mapping[str, str]:
 
 
 async def _read_body(request: Request) -> bytes:
-    body = bytearray()
     try:
-        async with asyncio.timeout(SLOWEST):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST:
-                    raise UsageError("request_invalid", f"the form has more than {LARGEST} bytes", "enter less")
+        return await received(request, LARGEST, SLOWEST)
+    except BodyTooLarge:
+        raise UsageError("request_invalid", f"the form has more than {LARGEST} bytes", "enter less") from None
     except TimeoutError:
         raise UsageError("request_invalid", f"the form took more than {SLOWEST:g} s", "send it again") from None
-    except ClientDisconnect:
-        raise RequestGone from None
-    return bytes(body)
 
 
 def is_by_hand(request: Request) -> bool:
@@ -69,4 +59,4 @@ def comes_from_here(request: Request) -> bool:
     if site is not None and site != "same-origin":
         return False
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")

@@ -47,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that can be sent: `path` and `query` are encoded."""
+    """A request that can be sent; `path` is encoded, and has the query behind it."""
 
     method: str
     path: bytes

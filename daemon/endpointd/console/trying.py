@@ -33,13 +33,12 @@ async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> 
     """What happens, in the order in which it does: a "head", "data" with text or a number of bytes, and at last "end"
     or "fault". `gateway` is where the daemon listens, `base` what its clients know it as."""
     began = time.monotonic()
-    request = _request(gateway, base, attempt, version)
     timeout = httpx.Timeout(_CONNECT, read=LONGEST)
     try:
         async with asyncio.timeout(LONGEST):
             # Nothing of the environment's, such as a proxy; and no certificates, which take long to read.
             async with httpx.AsyncClient(trust_env=False, verify=False, timeout=timeout) as client:
-                answer = await client.send(request, stream=True)
+                answer = await client.send(_request(gateway, base, attempt, version), stream=True)
                 try:
                     yield _head(answer, began)
                     async for event in _body(answer, began):
@@ -48,6 +47,8 @@ async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> 
                     await answer.aclose()
     except TimeoutError:
         yield {"kind": "fault", "text": f"stopped: the answer took more than {LONGEST:g} s"}
+    except httpx.InvalidURL as error:
+        yield {"kind": "fault", "text": f"nothing was sent: {error}"}
     except httpx.HTTPError as error:
         yield {"kind": "fault", "text": f"the connection broke before the answer was whole: {error}"}
 

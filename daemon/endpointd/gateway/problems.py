@@ -21,7 +21,7 @@ class Problem(Exception):
     detail: str
     plugin: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     def document(self, request_id: str) -> bytes:
         return (

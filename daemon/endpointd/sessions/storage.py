@@ -180,21 +180,22 @@ async def _permit(turns: _Turns, *, large: bool) -> AsyncIterator[None]:
 
 
 async def _receive(call: SessionCall, size: int) -> list[bytes]:
-    pieces: list[bytes] = []
-    received = 0
+    value = bytearray()
     try:
         async with asyncio.timeout(ARRIVAL) as clock:
             async for piece in call.rest():
+                # What is empty is no sign that the rest is on its way; what is small is not to be kept as it came.
+                if not piece:
+                    continue
                 clock.reschedule(asyncio.get_running_loop().time() + ARRIVAL)
-                received += len(piece)
-                if received > size:
+                value += piece
+                if len(value) > size:
                     break
-                pieces.append(piece)
     except TimeoutError:
         raise CallRefused("timeout", f"the rest of the value has not come for {ARRIVAL:g} s") from None
-    if received != size:
+    if len(value) != size:
         raise CallRefused("invalid", f"the value has not the {size} bytes that were announced")
-    return pieces
+    return [bytes(value)]
 
 
 async def _reply(call: SessionCall, key: bytes, found: Value | None) -> None:
