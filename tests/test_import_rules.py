@@ -41,6 +41,10 @@ HOST_LAYERS = [
     "environments.additions environments.projects sessions.backends sessions.permissions",
     "environments.needs",
     "environments.interpreters",
+    "packages.checksum packages.errors packages.limits",
+    "packages.names packages.seal",
+    "packages.trust",
+    "ignoring",
     "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
     " access.secret access.views filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values",
@@ -50,6 +54,9 @@ HOST_LAYERS = [
     "sessions.calls",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
+    "packages.archive packages.keys packages.writing",
+    "packages.making packages.receiving packages.signing",
+    "packages.opening",
     "endpoints.declaration endpoints.drafts",
     "changes",
     "access.tokens endpoints.following endpoints.registry",
@@ -121,6 +128,7 @@ PURE = {
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
     " sessions.backends sessions.caller sessions.errors sessions.permissions"
     " activation watchdog service.units service.plan"
+    " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
     " supervisor.latencies console.chart console.figures console.language console.fields console.targets",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
@@ -186,7 +194,8 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "console", "environments", "supervisor", "gateway", "sealing", "service", "sessions", "store"}
+NAMESPACES = {"access", "console", "environments", "gateway", "packages", "sealing", "service", "sessions", "store"}
+NAMESPACES |= {"supervisor"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

@@ -200,6 +200,12 @@ Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
 EndpointsFile = Annotated[Path | None, Form("YAML", "the path of a YAML file")]
 KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
+KeyFiles = Annotated[
+    tuple[Path, ...],
+    NoDecode,
+    BeforeValidator(_split_list),
+    Form("PATHS", "paths such as /etc/endpointd/acme.public.pem (in the file: a list of strings)"),
+]
 Database = Annotated[
     DatabaseUrl | None,
     NoDecode,
@@ -281,6 +287,9 @@ SizeBound = Annotated[
     ByteSize,
     BeforeValidator(_refuse_boolean),
     Form("SIZE", "a size such as 536870912 or 512MiB; 0 means no bound"),
+]
+SignaturePolicy = Annotated[
+    Literal["off", "warn", "require"], BeforeValidator(_lower), Form("off|warn|require", "off, warn or require")
 ]
 WatchMode = Annotated[
     Literal["auto", "poll", "off"], BeforeValidator(_lower), Form("auto|poll|off", "auto, poll or off")

@@ -36,6 +36,7 @@ from endpointd.setting_types import (
     IndexUrl,
     Interpreters,
     KeyFilePath,
+    KeyFiles,
     Listen,
     LogFormatValue,
     LogLevelValue,
@@ -56,8 +57,10 @@ from endpointd.settings_file import read_settings_file
 
 ENVIRONMENT_PREFIX = "ENDPOINTD_"
 _PATHS = frozenset(
-    {"endpoints_file", "environments", "plugins", "python_interpreters", "secret_key", "state", "uv_cache"}
+    {"endpoints_file", "environments", "package_keys", "plugins", "python_interpreters", "secret_key", "state"}
+    | {"uv_cache"}
 )
+"""What is relative to the configuration file, where it is named there."""
 _KIB = 1024
 _MIB = 1024 * _KIB
 
@@ -134,10 +137,6 @@ class PluginLimits(SharedLimits):
     )
 
 
-_PATHS = frozenset({"plugins", "state", "secret_key", "endpoints_file"})
-"""What is relative to the configuration file, where it is named there."""
-
-
 class ConfigFileSource(TomlConfigSettingsSource):
     """The values of the file that a flag or the environment names; both have been read before it."""
 
@@ -208,6 +207,7 @@ class Settings(SharedLimits, BaseSettings):
         " directory",
     )
     builds_at_once: Count = Field(default=2, description="environments that may be built at the same time")
+    package_keys: KeyFiles = Field(default=(), description="public keys of those whose packages are trusted")
     starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
     auto_endpoints: Flag = Field(
         default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
@@ -224,6 +224,9 @@ class Settings(SharedLimits, BaseSettings):
         default=ByteSize(64 * _KIB), description="largest request head, all headers together; else 431"
     )
     limit_uri: Size = Field(default=ByteSize(16 * _KIB), description="longest request target; else 414")
+    limit_package: Size = Field(
+        default=ByteSize(50 * _MIB), description="largest package, as a file and unpacked; a larger one is refused"
+    )
     limit_storage: Size = Field(
         default=ByteSize(100 * _MIB),
         description="most bytes that one plugin may store, whatever its manifest asks for",
@@ -278,14 +281,14 @@ def group_of(name: str) -> str:
         return "Limits"
     if name in ("builds_at_once", "environments", "offline"):
         return "Environments"
-    headings = {"uv": "Environments", "python": "Environments"}
+    headings = {"uv": "Environments", "python": "Environments", "package": "Packages"}
     headings |= {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
     return headings.get(name.partition("_")[0], "Service")
 
 
 def single_settings() -> Iterator[tuple[str, FieldInfo]]:
     """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
-    headings = ["Service", "Environments", "Log", "Limits", "Clocks", "Restarts"]
+    headings = ["Service", "Environments", "Packages", "Log", "Limits", "Clocks", "Restarts"]
     # The class's own fields come after the inherited ones, though they are what an operator looks for first.
     own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
     for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):

@@ -74,6 +74,8 @@ EVERY_FLAG = {
     "uv_cache": "u",
     "builds_at_once": 31,
     "clock_build": 32,
+    "package_keys": "x.pem",
+    "limit_package": 33,
 }
 
 
@@ -112,7 +114,8 @@ def test_every_setting_is_an_option(run: Run, tmp_path: Path) -> None:
     assert sorted(flags) == sorted(name for name, _ in single_settings())
     shown = json.loads(run("config", "--json", *as_arguments(flags)).stdout)
     effective = {name: one["value"] for name, one in shown["settings"].items()}
-    lists = {"trusted_proxies": ["10.0.0.0/8"], "python_interpreters": ["p/python3"], "uv_find_links": ["w"]}
+    lists = {"package_keys": ["x.pem"]}
+    lists |= {"trusted_proxies": ["10.0.0.0/8"], "python_interpreters": ["p/python3"], "uv_find_links": ["w"]}
     assert effective == flags | lists
     assert {one["source"] for one in shown["settings"].values()} == {flag_of(name) for name in flags}
 

@@ -7,7 +7,14 @@ import structlog
 import typer
 
 from endpointd import __version__, logs
-from endpointd.cli import control_commands, endpoint_commands, secret_commands, service_commands, token_commands
+from endpointd.cli import (
+    control_commands,
+    endpoint_commands,
+    package_commands,
+    secret_commands,
+    service_commands,
+    token_commands,
+)
 from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.environment_commands import environments
@@ -86,6 +93,7 @@ secret_commands.add_to(application)
 token_commands.add_to(application)
 application.add_typer(environments, name="env", rich_help_panel=control_commands.CONTROL_PANEL)
 service_commands.add_to(application)
+package_commands.add_to(application)
 
 
 @application.command(epilog=_EPILOG)

@@ -1,0 +1,95 @@
+"""The commands about packages. They need no daemon; `install` is among those that ask one."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from endpointd.cli.configuration import load
+from endpointd.packages.limits import PackageLimits
+from endpointd.settings import Settings
+
+PANEL = "Packages"
+
+PackageFile: TypeAlias = Annotated[Path, typer.Argument(metavar="FILE", help="The package, NAME.difypkg.")]
+Output: TypeAlias = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it is written.")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The daemon's configuration file.")
+]
+
+
+class Category(StrEnum):
+    """What Dify knows."""
+
+    LANGGENIUS = "langgenius"
+    PARTNER = "partner"
+    COMMUNITY = "community"
+
+
+def package(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The plugin's folder.")],
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Make a package of a plugin's folder: NAME-VERSION.difypkg, if it is not named.
+
+    The same files make the same package. What .difyignore names, or where there is none .gitignore, is left out.
+    """
+    from endpointd.cli import packaging
+
+    packaging.package(folder, output, PackageLimits(_settings().limit_package), json=json)
+
+
+def keygen(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="Makes NAME.private.pem and NAME.public.pem.")],
+) -> None:
+    """Make two keys: a secret one to sign packages with, and a public one for those who trust them."""
+    from endpointd.cli import packaging
+
+    packaging.keygen(name)
+
+
+def sign(
+    file: PackageFile,
+    key: Annotated[Path, typer.Option("--key", "-k", metavar="KEY", help="The secret key, NAME.private.pem.")],
+    category: Annotated[
+        Category, typer.Option("--category", "-c", help="What Dify is told of who has made it.")
+    ] = Category.COMMUNITY,
+    output: Output = None,
+) -> None:
+    """Sign a package: NAME.signed.difypkg, if it is not named. A signature that it has already is replaced."""
+    from endpointd.cli import packaging
+
+    packaging.sign(file, key, category, output, PackageLimits(_settings().limit_package))
+
+
+def verify(
+    file: PackageFile,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", "-k", metavar="KEY", help="A public key to trust (default: those of package_keys)."),
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Tell what is in a package and who has signed it.
+
+    The exit status is 0 when it is whole and one of the keys has signed it, and 1 otherwise.
+    """
+    from endpointd.cli import packaging
+
+    settings = _settings(config)
+    keys = key or settings.package_keys
+    raise typer.Exit(packaging.verify(file, keys, PackageLimits(settings.limit_package), json=json))
+
+
+def _settings(config: Path | None = None) -> Settings:
+    return load({} if config is None else {"config": config}).settings
+
+
+def add_to(application: typer.Typer) -> None:
+    """In the order in which `--help` is to list them."""
+    for command in (package, keygen, sign, verify):
+        application.command(rich_help_panel=PANEL)(command)

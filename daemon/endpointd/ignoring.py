@@ -1,0 +1,53 @@
+"""`.difyignore`: which files of a folder its author does not count among the plugin's. Pure.
+
+The patterns are those of `.gitignore`, with `!` to take something in again. As there, the last pattern that fits
+decides, and what lies in a folder that is left out stays out.
+"""
+
+import re
+from collections.abc import Iterable
+
+from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".difyignore"
+MAX_IGNORE = 64 * 1024
+"""Bytes of the file that count. It has some lines."""
+
+_END = "ps_d"
+"""In the library's expressions the group for the "/" behind a folder's name that fits."""
+
+
+class Ignoring:
+    """What `lines` say; one that is no pattern says nothing, as in git."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self._patterns = [pattern for line in lines for pattern in _patterns_of(line)]
+
+    @classmethod
+    def of(cls, text: bytes, before: Iterable[str] = ()) -> "Ignoring":
+        """`before` are patterns that come before the file's own."""
+        return cls([*before, *text[:MAX_IGNORE].decode(errors="replace").splitlines()])
+
+    def leaves_out(self, path: str, *, is_folder: bool) -> bool:
+        """`path` is relative to the plugin's folder, and no folder that it lies in is left out."""
+        name = f"{path}/" if is_folder else path
+        decisive = (is_out for expression, is_out in reversed(self._patterns) if _fits(expression, name))
+        return next(decisive, False)
+
+
+def _patterns_of(line: str) -> list[tuple[re.Pattern[str], bool]]:
+    """Whether what fits is out. The library's own judgement of a whole path takes a pattern for its parents for one
+    for itself, which is what negations are lost by; here each folder is asked for by itself."""
+    try:
+        patterns = GitIgnoreSpec.from_lines([line]).patterns
+    except ValueError:
+        return []
+    return [(one.regex, one.include) for one in patterns if one.regex is not None and one.include is not None]
+
+
+def _fits(expression: re.Pattern[str], name: str) -> bool:
+    """Whether the name itself fits, and not only a folder that it lies in, or for a folder what lies in it."""
+    if _END not in expression.groupindex:
+        found = expression.search(name)
+        return found is not None and not (name.endswith("/") and found.end() == len(name))
+    return any(found[_END] is None or found.end(_END) == len(name) for found in expression.finditer(name))

@@ -1,0 +1,1 @@
+"""Packages (`.difypkg`): plugins as one file, made, signed, checked and unpacked."""

@@ -1,0 +1,145 @@
+"""A package made of a plugin's folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from endpointd.folder import PluginFolder
+from endpointd.ignoring import IGNORE_FILE, MAX_IGNORE, Ignoring
+from endpointd.manifest.files import FileProblem, Kind, normal_path
+from endpointd.manifest.findings import Finding
+from endpointd.manifest.model import Plugin
+from endpointd.manifest.reading import read_plugin
+from endpointd.packages.checksum import checksum_of
+from endpointd.packages.errors import PackageError, too_large
+from endpointd.packages.limits import PackageLimits
+from endpointd.packages.names import check_names
+from endpointd.packages.seal import VERIFICATION
+from endpointd.packages.writing import Writer
+from endpointd.tree import FolderChanged, Item, pieces, survey
+from endpointd.tree import Kind as ItemKind
+
+ALWAYS = (".env", "*.difypkg", f"/{VERIFICATION}")
+"""What is in no package unless the ignore file says so (`!.env`): what is secret, packages, the mark of a signature."""
+
+GIT_IGNORE = ".gitignore"
+"""What counts where there is no ignore file, as in Dify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """`left_out` are files and folders that the ignore file names, `size` the bytes of all contents."""
+
+    plugin: Plugin
+    checksum: str
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    size: int
+    warnings: tuple[Finding, ...]
+
+
+def make_package(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
+    """Write the plugin in `folder` to `out`. Raises `OperatorError`, and then what was written is to be thrown away."""
+    try:
+        return _make(folder, out, limits)
+    except FolderChanged as error:
+        raise PackageError(
+            "folder_changing", f"{folder} was changed while it was read", "try again when it is at rest"
+        ) from error
+
+
+def _make(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
+    items, left_out = _chosen(folder)
+    _check(items, limits)
+    names = frozenset(item.path for item in items)
+    reading = read_plugin(_Included(folder, names))
+    if reading.plugin is None:
+        errors = "; ".join(str(finding) for finding in reading.errors)
+        raise PackageError("plugin_invalid", f"{folder} cannot be served: {errors}", "see 'endpointd check'")
+    writer = Writer(out)
+    for item in items:
+        writer.add(item.path, _content(folder, item))
+    writer.finish()
+    if out.tell() > limits.size:
+        raise too_large(f"more than {limits.size} bytes")
+    size = sum(item.state.st_size for item in items)
+    files = tuple(item.path for item in items)
+    return Made(reading.plugin, checksum_of(writer.digests), files, tuple(left_out), size, reading.warnings)
+
+
+def _content(folder: Path, item: Item) -> Iterator[bytes]:
+    """All of it, or `FolderChanged`."""
+    size = 0
+    for piece in pieces(folder, item):
+        size += len(piece)
+        yield piece
+    if size != item.state.st_size:
+        raise FolderChanged(str(folder))
+
+
+def _chosen(folder: Path) -> tuple[list[Item], list[str]]:
+    """The files that belong into the package, and what was left out."""
+    ignoring = _ignoring(folder)
+    chosen: list[Item] = []
+    left_out: list[str] = []
+    closed: set[str] = set()
+    for item in survey(folder):
+        is_folder = item.kind is ItemKind.DIRECTORY
+        if item.path.rpartition("/")[0] in closed:
+            closed.add(item.path)
+        elif ignoring.leaves_out(item.path, is_folder=is_folder):
+            closed.add(item.path)
+            left_out.append(item.path)
+        elif item.kind is ItemKind.LINK:
+            message = f"{item.path!r} is a symbolic link, and packages have none"
+            raise PackageError("package_link", message, "put the file itself there, or name it in .difyignore")
+        elif not is_folder:
+            chosen.append(item)
+    return chosen, left_out
+
+
+def _ignoring(folder: Path) -> Ignoring:
+    files = PluginFolder(folder, MAX_IGNORE)
+    for name in (IGNORE_FILE, GIT_IGNORE):
+        if files.kind(name) is not None:
+            try:
+                return Ignoring.of(files.read(name), ALWAYS)
+            except FileProblem as error:
+                raise PackageError(error.code, str(error), error.remedy) from error
+    return Ignoring(ALWAYS)
+
+
+def _check(items: list[Item], limits: PackageLimits) -> None:
+    check_names(item.path for item in items)
+    if len(items) > limits.files:
+        raise too_large(f"more than {limits.files} files")
+    if sum(item.state.st_size for item in items) > limits.size:
+        raise too_large(f"files of more than {limits.size} bytes")
+
+
+class _Included:
+    """The plugin's files as far as they are in the package."""
+
+    def __init__(self, folder: Path, names: frozenset[str]) -> None:
+        self._files = PluginFolder(folder)
+        self._names = names
+
+    def read(self, path: str) -> bytes:
+        self._expect(path)
+        return self._files.read(path)
+
+    def check(self, path: str) -> None:
+        self._expect(path)
+        self._files.check(path)
+
+    def kind(self, path: str) -> Kind | None:
+        kind = self._files.kind(path)
+        return None if kind is Kind.FILE and normal_path(path) not in self._names else kind
+
+    def _expect(self, path: str) -> None:
+        """Raises `FileProblem` for what is there and left out."""
+        self._files.check(path)
+        if normal_path(path) not in self._names:
+            message = f"{path!r} is not in the package, because the ignore file leaves it out"
+            raise FileProblem("file_ignored", message, "take it in again with a line that begins with '!'")

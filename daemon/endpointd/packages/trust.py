@@ -1,0 +1,59 @@
+"""Whether a package's signature is one to rely on, and what follows when it is not. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+from endpointd.packages.errors import PackageError
+from endpointd.packages.seal import Seal, Statement, has_names_as_signed, signed_text
+
+Policy: TypeAlias = Literal["off", "warn", "require"]
+Signer: TypeAlias = Callable[[bytes, bytes], str | None]
+"""Who of those that are trusted has signed a text, for a signature; None for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """`signer` is the trusted key's file, None when the signature is by none of them, or there is none. `signed_at` is
+    in seconds since the epoch. `category` and `covers_names` are only known of a trusted one."""
+
+    is_signed: bool
+    signer: str | None = None
+    signed_at: int | None = None
+    category: str | None = None
+    covers_names: bool = False
+    fault: PackageError | None = None
+    """Why it is not to be trusted."""
+
+    def as_dict(self) -> dict[str, object]:
+        told = {name: value for name, value in asdict(self).items() if name != "fault"}
+        return told | {"problem": None if self.fault is None else self.fault.message}
+
+
+def judge(seal: Seal | None, statement: Statement, digests: Sequence[tuple[str, bytes]], signer: Signer) -> Trust:
+    """`digests` are of all files, in the order of the archive; the last one of them makes the `statement`."""
+    if seal is None:
+        return Trust(is_signed=False, fault=_untrusted("it is not signed", "sign it with 'endpointd sign'"))
+    known = signer(signed_text(digests, seal.time), seal.signature)
+    if known is None:
+        why = "none of the trusted keys has made its signature: it was changed, or somebody else has signed it"
+        fault = _untrusted(why, "get it anew; or trust the public key of who has signed it (package_keys)")
+        return Trust(is_signed=True, signed_at=seal.time, fault=fault)
+    names = has_names_as_signed(statement, digests)
+    if names is False:
+        fault = _untrusted("its files have other names than when it was signed", "do not use it; get it anew")
+        return Trust(is_signed=True, signed_at=seal.time, fault=fault)
+    return Trust(True, known, seal.time, statement.category, bool(names))
+
+
+def enforce(policy: Policy, trust: Trust) -> list[str]:
+    """What to warn of. Raises `PackageError` when such a package is not to be installed."""
+    if trust.fault is None or policy == "off":
+        return []
+    if policy == "require":
+        raise trust.fault
+    return [f"{trust.fault.message}; {trust.fault.remedy}"]
+
+
+def _untrusted(why: str, remedy: str) -> PackageError:
+    return PackageError("package_untrusted", f"the package is not to be trusted: {why}", remedy)
