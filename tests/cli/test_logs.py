@@ -43,7 +43,10 @@ class Following:
         self.host = host
         self.say("first")
         command = [sys.executable, "-P", "-m", "endpointd", "logs", "neko", "-f", "--state", str(host.state)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Who runs the tests in the background of a shell has them ignore what a terminal's user can interrupt.
+        self.process = subprocess.Popen(
+            ["env", "--default-signal=INT", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def say(self, text: str) -> None:
         self.host.do(lambda: self.journal.append("output", text))

@@ -65,6 +65,14 @@ def test_files_are_read_and_what_is_to_be_removed_is_null() -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", '{"provider": NaN}', "[" * 100_000])
+def test_what_json_has_not_is_told_and_not_sent(text: str) -> None:
+    assert read(f"any={text}") == {"any": text}
+    with pytest.raises(EndpointInvalid) as caught:
+        read(f"model={text}")
+    assert [(fault.key, fault.code) for fault in caught.value.faults] == [("settings.model", "value_type")]
+
+
 def test_all_that_does_not_fit_is_told_at_once_without_a_value() -> None:
     with pytest.raises(EndpointInvalid) as caught:
         read("loud=maybe-secret", "model=gpt-secret", "tokn=secret")

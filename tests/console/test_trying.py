@@ -106,6 +106,14 @@ def test_what_is_no_text_is_counted(operator: Operator) -> None:
     assert end["bytes"] == sum(piece["bytes"] for piece in pieces) > 100
 
 
+def test_what_is_too_long_to_be_sent_is_told(operator: Operator) -> None:
+    form = {"target": "GET /e/slow/", "query": "x" * 70_000}
+    (fault,) = events(operator.post(SLOW, form, Accept=STREAM))
+    assert fault["kind"] == "fault"
+    assert "nothing was sent" in fault["text"]
+    assert "nothing was sent" in operator.post(SLOW, form).text
+
+
 def test_nothing_else_can_be_tried(operator: Operator) -> None:
     for target in ("", "GET http://127.0.0.1:9/", "GET /e/neko/", "POST /e/slow/", "GET /console/plugins"):
         answer = operator.post(SLOW, {"target": target}, Accept=STREAM)

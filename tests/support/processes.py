@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,7 +58,9 @@ def children(pid: int) -> list[int]:
     """Its children, zombies among them."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
+        # A thread that ends meanwhile has left its children to another one.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
 
