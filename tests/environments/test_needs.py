@@ -63,10 +63,11 @@ def needs_of(content: str | None = "c", **files: str) -> Needs:
         ({"pyproject.toml": project(rest='requires-python = ">=3.13"')}, Source.PROJECT),
         ({"pyproject.toml": project(rest='dynamic = ["dependencies"]')}, Source.PROJECT),
         ({"uv.lock": lock()}, None),
-        ({"requirements.txt": "dify_plugin>=0.7,<1\n-i https://example.org/simple"}, None),
+        ({"requirements.txt": "-i https://example.org/simple\n-c more.txt", "more.txt": "six<2"}, None),
+        ({"requirements.txt": "dify_plugin>=0.7,<1"}, Source.REQUIREMENTS),
         ({"requirements.txt": "Dify.Plugin==0.9.0 --hash=sha256:00\nsix"}, Source.REQUIREMENTS),
         ({"requirements.txt": "dify_plugin @ https://example.org/dify_plugin.whl"}, Source.REQUIREMENTS),
-        ({"requirements.txt": "six", "pyproject.toml": project(rest='dependencies = ["dify-plugin"]')}, None),
+        ({"requirements.txt": "six", "pyproject.toml": project(rest='dependencies = ["dify-plugin"]')}, Source.PROJECT),
         ({"pyproject.toml": project(rest='dependencies = ["dify_plugin", "six"]'), "uv.lock": lock()}, Source.LOCK),
         (
             {

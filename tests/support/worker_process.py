@@ -42,12 +42,14 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def worker_process(folder: Path, *, own_session: bool = False) -> Iterator[WorkerProcess]:
+def worker_process(
+    folder: Path, *, own_session: bool = False, interpreter: str = sys.executable
+) -> Iterator[WorkerProcess]:
     """Start a worker as the host does; killed at the end if it is still there."""
     ours, theirs = socket.socketpair()
     with ours:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", str(BOOTSTRAP)],
+            [interpreter, "-I", "-X", "utf8", str(BOOTSTRAP)],
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             stderr=subprocess.PIPE,

@@ -10,6 +10,10 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from endpointd_worker.ways import Way
 
 PRIVATE = "endpointd-private"
 """Folder of an environment for packages that are ours alone (`endpointd.environments.additions`)."""
@@ -25,16 +29,33 @@ def _load_package(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-def main() -> int:
+def main() -> None:
     # Held, because modules that nobody holds are emptied.
     hidden = _load_wire()
     _load_package("endpointd_worker")
     _confine()
+    way = _find_way()
     from endpointd_worker.serve import serve
 
-    status = serve()
+    status = serve(way)
     hidden.clear()
-    return status
+    way.exit(status)
+
+
+def _find_way() -> "Way":
+    """Whether the plugin's code runs in threads, or in greenlets, is settled before anything is imported that might
+    make a thread or a lock."""
+    # Before the standard library changes.
+    importlib.import_module("endpointd_worker.native")
+    from endpointd_worker.cooperative.patching import patch_if_wanted
+
+    if patch_if_wanted():
+        from endpointd_worker.cooperative.way import IN_GREENLETS
+
+        return IN_GREENLETS
+    from endpointd_worker.ways import IN_THREADS
+
+    return IN_THREADS
 
 
 def _load_wire() -> dict[str, ModuleType]:
@@ -63,4 +84,4 @@ def _confine() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -26,7 +26,9 @@ from endpointd_wire.messages import (
     Refused,
     Reply,
 )
+from endpointd_worker.native import RLock
 from endpointd_worker.streams import Stream
+from endpointd_worker.waits import Condition
 
 T = TypeVar("T")
 
@@ -45,11 +47,12 @@ class CallRefused(Exception):
 class CallLink(Protocol):
     """What calls need of the link."""
 
-    lock: threading.RLock
+    lock: RLock
     connection: Connection
 
     @property
     def is_over(self) -> bool: ...
+    def condition(self) -> Condition: ...
     def send_locked(self, message: Message) -> None: ...
 
 
@@ -64,8 +67,8 @@ class Waiter(Protocol):
 class OtherThread:
     """A thread that answers no request."""
 
-    def __init__(self, lock: threading.RLock) -> None:
-        self._condition = threading.Condition(lock)
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
 
     def wait(self, timeout: float) -> None:
         self._condition.wait(timeout)
@@ -199,7 +202,7 @@ class CallDesk:
         """
         packed = pack_value(arguments)
         stream = here.stream
-        call = OpenCall(self, stream if stream is not None else OtherThread(self.link.lock))
+        call = OpenCall(self, stream if stream is not None else OtherThread(self.link.condition()))
         if stream is not None:
             stream.calls.append(call)
         try:

@@ -9,14 +9,15 @@ the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or wh
 import contextlib
 import socket
 import sys
-from threading import Event, RLock
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Message, Ping, Pong, Request
 from endpointd_wire.states import CALL_MESSAGES, Phase
 from endpointd_worker.calls import CallDesk
+from endpointd_worker.native import RLock
 from endpointd_worker.streams import Stream
+from endpointd_worker.waits import OF_THREADS, Condition, Waits
 
 MAX_BUFFERS = 1024
 """How many buffers one system call takes (IOV_MAX)."""
@@ -32,16 +33,17 @@ class HostGone(Exception):
 
 
 class Link:
-    def __init__(self, wire: socket.socket) -> None:
+    def __init__(self, wire: socket.socket, waits: Waits = OF_THREADS) -> None:
         self.lock = RLock()
         """Reentrant: the garbage collector may run a plugin's finalizer wherever it is held, and that may `log`."""
         self.connection = Connection(Role.WORKER)
         self.calls = CallDesk(self)
         self.deferring = False
-        self.idle = Event()
+        self.idle = waits.flag()
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
         stream or call is open."""
         self._wire = wire
+        self._make_condition = waits.condition
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
         self._spared: list[Stream] = []
@@ -61,6 +63,10 @@ class Link:
     def is_over(self) -> bool:
         """Whether nothing may be begun any more."""
         return self._gone or self.idle.is_set()
+
+    def condition(self) -> Condition:
+        """What a thread waits on, with the lock."""
+        return self._make_condition(self.lock)
 
     # Sending
 

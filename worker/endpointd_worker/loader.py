@@ -150,7 +150,7 @@ def _describe(error: BaseException) -> str:
 
 def _remedy_for_missing(error: ModuleNotFoundError) -> str:
     if error.name is not None and error.name.startswith("dify_plugin."):
-        return "import what the built-in dify_plugin offers (Endpoint)"
+        return "import what the built-in dify_plugin offers, or name dify_plugin in requirements.txt to have Dify's own"
     return f"name what has {error.name!r} in requirements.txt or pyproject.toml, or correct the import"
 
 

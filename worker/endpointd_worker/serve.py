@@ -4,12 +4,11 @@ import gc
 import importlib
 import os
 import platform
-import select
 import signal
-import socket
 import sys
-import threading
+from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -19,9 +18,10 @@ from endpointd_wire.messages import Drained, Hello, Load, LoadFailed, Ready
 from endpointd_worker import logs
 from endpointd_worker.invoke import Invoker
 from endpointd_worker.link import HostGone, Link
-from endpointd_worker.loader import load_classes, prepare_path
-from endpointd_worker.pool import Pool
+from endpointd_worker.loader import SDK, load_classes, prepare_path
+from endpointd_worker.native import poll, socket, start_new_thread
 from endpointd_worker.stdio import NotAWorker, claim_wire
+from endpointd_worker.ways import Way
 
 GC_THRESHOLD = 10_000
 """New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
@@ -32,18 +32,18 @@ To try a plugin, run: endpointd check FOLDER
 """
 
 
-def serve() -> int:
+def serve(way: Way) -> int:
     """Run the worker on fd 0 until it is told to end; returns the exit status."""
     try:
         wire = claim_wire()
     except NotAWorker:
         sys.stderr.write(BY_HAND)
         return 2
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, partial(_terminate, way))
     # Control-C in a terminal is meant for the host, which then ends its workers in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_outlive_nobody, args=(wire,), daemon=True, name="endpointd-guard").start()
-    link = Link(wire)
+    start_new_thread(_outlive_nobody, (wire,))
+    link = Link(wire, way.waits)
     os.register_at_fork(after_in_child=link.leave)
     try:
         invoker = _load(link)
@@ -51,7 +51,7 @@ def serve() -> int:
         return 0
     if invoker is None:
         return 1
-    Pool(link, invoker.run, _lost).start()
+    way.start_pool(link, invoker.run, _lost)
     link.idle.wait()
     if link.is_lost:
         _end_with_children()
@@ -71,26 +71,36 @@ def _load(link: Link) -> Invoker | None:
     if problems:
         link.send(LoadFailed(problems))
         return None
-    runtime = importlib.import_module("dify_plugin.core.runtime")
+    open_session = _session_opener(link)
     # What was imported stays for good: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
-    open_session = partial(runtime.Session, call=link.calls.call)
     return Invoker(classes, open_session, development=order.development)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + signal.SIGTERM)
+def _session_opener(link: Link) -> Callable[[str, str], object]:
+    """What makes a session of the ids of a request and of its endpoint."""
+    runtime = importlib.import_module("dify_plugin.core.runtime")
+    # One that a plugin brings along need not be Dify's, nor have what Dify's has.
+    if Path(str(runtime.__file__)).is_relative_to(SDK) or find_spec("dify_plugin.core.server") is None:
+        return partial(runtime.Session, call=link.calls.call)
+    official = importlib.import_module("endpointd_worker.official.session")
+    opener: Callable[[str, str], object] = official.SessionOpener(link.calls.call).open
+    return opener
 
 
-def _outlive_nobody(wire: socket.socket) -> None:
+def _terminate(way: Way, _signal: int, _frame: FrameType | None) -> None:
+    way.exit(128 + signal.SIGTERM)
+
+
+def _outlive_nobody(wire: socket) -> None:
     """End when the host does, though nobody reads the wire: while the plugin is imported, say."""
-    poll = select.poll()
+    watch = poll()
     # A hang-up is reported without being asked for, and nothing else is of interest.
-    poll.register(wire, 0)
-    poll.poll()
+    watch.register(wire, 0)
+    watch.poll()
     _end_with_children()
 
 

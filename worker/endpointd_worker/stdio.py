@@ -5,20 +5,21 @@ The wire is close-on-exec, and closed in a fork too: a child of the plugin must 
 """
 
 import os
-import socket
 import stat
 import sys
+
+from endpointd_worker.native import socket
 
 
 class NotAWorker(Exception):
     """The process was started by hand: its standard input is not a wire."""
 
 
-def claim_wire() -> socket.socket:
+def claim_wire() -> socket:
     """The wire, as a blocking socket of its own. Raises `NotAWorker` when fd 0 is not a socket."""
     if not stat.S_ISSOCK(os.fstat(0).st_mode):
         raise NotAWorker
-    wire = socket.socket(fileno=os.dup(0))
+    wire = socket(fileno=os.dup(0))
     wire.setblocking(True)
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)

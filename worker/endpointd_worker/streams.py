@@ -4,7 +4,6 @@ A stream belongs to the thread that runs it. All its state is guarded by the lin
 waits: for the next piece of the body, or for credit to send more.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -13,6 +12,8 @@ from endpointd_wire.connection import Connection
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
+from endpointd_worker.native import RLock
+from endpointd_worker.waits import Condition
 
 FLUSH_SIZE = 64 * 1024
 """Output is not held back for company beyond this."""
@@ -25,9 +26,10 @@ class Cancelled(Exception):
 class StreamLink(Protocol):
     """What a stream needs of the link."""
 
-    lock: threading.RLock
+    lock: RLock
     connection: Connection
 
+    def condition(self) -> Condition: ...
     def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
     def flush_locked(self) -> None: ...
     def send_locked(self, message: Message) -> None: ...
@@ -48,7 +50,7 @@ class Stream:
         """Whether its thread goes on with another stream at once, so that the end of this answer may wait for the next
         one."""
         self._link = link
-        self._waiter: threading.Condition | None = None
+        self._waiter: Condition | None = None
         self._pieces: deque[bytes] = deque()
         if request.body:
             self._pieces.append(request.body)
@@ -126,7 +128,7 @@ class Stream:
             # It may have changed without the lock.
             return
         if self._waiter is None:
-            self._waiter = threading.Condition(self._link.lock)
+            self._waiter = self._link.condition()
         self._waiter.wait(timeout)
 
     # The answer

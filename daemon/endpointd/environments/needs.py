@@ -1,7 +1,7 @@
 """What a plugin needs of its environment, as its folder declares it. Pure.
 
 A `pyproject.toml` that names dependencies goes before a `requirements.txt`, and the `uv.lock` beside it says exactly
-which. A plugin with neither, or one that asks for the SDK alone, runs on the host's own interpreter and packages.
+which. A plugin with neither, or one that asks for nothing, runs on the host's own interpreter and packages.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def _read(files: PluginFiles, runner: str | None, content: str | None, host_vers
     if files.kind(PROJECT) is Kind.FILE:
         project = read_project(_text(files, PROJECT))
         fits_host = _allows(project.requires_python, host_version)
-        if project.counts or not has_requirements:
+        if project.asks or not has_requirements:
             return None if fits_host and not project.asks else _of_project(files, project, runner, content)
     if not has_requirements:
         return None
@@ -74,7 +74,7 @@ def _read(files: PluginFiles, runner: str | None, content: str | None, host_vers
 
 
 def _of_project(files: PluginFiles, project: Project, runner: str | None, content: str | None) -> Needs:
-    if files.kind(LOCK) is Kind.FILE and project.counts:
+    if files.kind(LOCK) is Kind.FILE and project.asks:
         lock, is_local = read_lock(_text(files, LOCK))
         is_local |= project.is_local
         digest = _digest(Source.LOCK, lock, project.normal, *_content(is_local, content))

@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from endpointd.environments.requirements import RequirementsProblem, names_sdk
+from endpointd.environments.requirements import RequirementsProblem
 from endpointd.manifest.findings import shown
 
 PROJECT = "pyproject.toml"
@@ -21,12 +21,10 @@ LOCK = "uv.lock"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`asks` tells whether it asks for anything but the SDK, `counts` whether it names dependencies at all, `is_local`
-    whether some of them, or their list, come from other files of
-    the folder; `normal` is a text that is the same for equal demands."""
+    """`asks` tells whether it names dependencies, `is_local` whether some of them, or their list, come from other files
+    of the folder; `normal` is a text that is the same for equal demands."""
 
     asks: bool
-    counts: bool
     requires_python: str | None
     is_local: bool
     normal: str
@@ -47,8 +45,7 @@ def read_project(text: str) -> Project:
     uv = tool.get("uv", {}) if isinstance(tool, dict) else {}
     is_local = is_dynamic or _has_local_source(uv) or any(_is_local(demand) for demand in dependencies)
     normal = _normal({"dependencies": dependencies, "requires": requires, "uv": uv})
-    asks = is_dynamic or not all(names_sdk(demand) for demand in dependencies)
-    return Project(asks, bool(dependencies) or is_dynamic, requires, is_local, normal)
+    return Project(bool(dependencies) or is_dynamic, requires, is_local, normal)
 
 
 def read_lock(text: str) -> tuple[str, bool]:

@@ -9,14 +9,9 @@ from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from endpointd.manifest.files import FileProblem, PluginFiles
 from endpointd.manifest.findings import shown
-
-SDK = "dify-plugin"
-"""The package that every plugin names for Dify's sake. The worker has one of its own, so that who asks for nothing else
-needs no environment."""
 
 MAX_FILES = 50
 """Requirements files of one plugin, all that include each other together."""
@@ -52,7 +47,7 @@ class Requirements:
     files: list[str] = field(default_factory=list)
     is_local: bool = False
     asks: bool = False
-    """Whether they ask for anything but the SDK."""
+    """Whether they ask for anything: constraints and options do not."""
 
 
 def read_requirements(files: PluginFiles, path: str) -> Requirements:
@@ -60,15 +55,6 @@ def read_requirements(files: PluginFiles, path: str) -> Requirements:
     found = Requirements()
     _read(files, path, "", found)
     return found
-
-
-def names_sdk(demand: str) -> bool:
-    """Whether this is a requirement of the SDK, in any version from an index."""
-    try:
-        requirement = Requirement(_OPTIONS.sub("", demand))
-    except InvalidRequirement:
-        return False
-    return canonicalize_name(requirement.name) == SDK and requirement.url is None
 
 
 def _read(files: PluginFiles, path: str, prefix: str, found: Requirements) -> None:
@@ -85,7 +71,7 @@ def _read(files: PluginFiles, path: str, prefix: str, found: Requirements) -> No
             continue
         _check(line, path, number, found)
         found.lines.append(prefix + line)
-        found.asks |= not prefix and not line.startswith("-") and not names_sdk(line)
+        found.asks |= not prefix and not line.startswith("-")
 
 
 def _read_included(files: PluginFiles, path: str, number: int, inner: str, prefix: str, found: Requirements) -> None:

@@ -1,0 +1,80 @@
+"""Waits, streams, computes and goes on in the background, as the path says."""
+
+import multiprocessing
+import os
+import subprocess
+import threading
+import time
+
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+gate = threading.Event()
+beats = []
+
+
+def _beat():
+    while True:
+        beats.append(time.monotonic())
+        time.sleep(0.005)
+
+
+threading.Thread(target=_beat, daemon=True, name="scheduler").start()
+
+
+def _endless():
+    try:
+        number = 0
+        while True:
+            yield f"{number}\n"
+            number += 1
+            time.sleep(0.001)
+    finally:
+        print("the generator was closed", flush=True)
+
+
+def _compute(folder):
+    """Without a moment for anybody else, until a file is there."""
+    while not os.path.exists(folder):
+        pass
+    return "computed"
+
+
+def _child():
+    print("a child was here", flush=True)
+
+
+def _fork():
+    child = multiprocessing.get_context("fork").Process(target=_child)
+    child.start()
+    child.join()
+    return str(child.exitcode)
+
+
+class Waits(Endpoint):
+    def _invoke(self, r, values, settings):
+        match r.path:
+            case "/wait":
+                gate.wait()
+                return Response("waited")
+            case "/open":
+                gate.set()
+                return Response("opened")
+            case "/endless":
+                return Response(_endless())
+            case "/large":
+                return Response(b"x" * 65536 for _ in range(64))
+            case "/compute":
+                return Response(_compute(r.args["until"]))
+            case "/beats":
+                seen = len(beats)
+                while len(beats) < seen + 3:
+                    time.sleep(0.001)
+                return Response("beating")
+            case "/body":
+                return Response(str(len(r.get_data())))
+            case "/subprocess":
+                return Response(subprocess.run(["echo", "said"], stdout=subprocess.PIPE, check=True).stdout)
+            case "/fork":
+                return Response(_fork())
+        return Response("plain")

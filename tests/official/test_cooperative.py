@@ -1,0 +1,124 @@
+"""A worker whose threads are greenlets keeps what workers promise: it streams, holds its limits, hears of cancelled
+requests, answers pings, and ends in good order."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from endpointd_wire.flow import WINDOW
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.messages import Cancel, Closed, Credit, Data, Drain, Drained, End, Message, Ping, Pong, Response
+from official.conftest import StartOfficial
+from support.host_end import WAIT_SECONDS
+from support.sdks import FOR_311, NEWEST, OLD
+from support.worker_process import WorkerProcess
+
+
+@pytest.fixture(scope="module", params=[FOR_311, NEWEST])
+def worker(request: pytest.FixtureRequest, start_official: StartOfficial) -> WorkerProcess:
+    return start_official(request.param, "waits.py")
+
+
+def until_over(worker: WorkerProcess, streams: set[int], *, credit: bool = True) -> dict[int, bytes]:
+    """The bodies of these answers, which may come in any order."""
+    bodies = dict.fromkeys(streams, b"")
+    left = set(streams)
+    while left:
+        message = worker.host.hear_any()
+        assert isinstance(message, Response | Data | Closed), message
+        if not isinstance(message, Closed):
+            bodies[message.stream] += message.body
+        if isinstance(message, Closed) or message.end == End.STREAM:
+            left.remove(message.stream)
+        elif credit and message.body:
+            worker.host.say(Credit(message.stream, len(message.body)))
+    return bodies
+
+
+def test_requests_run_side_by_side(worker: WorkerProcess) -> None:
+    waiting = {worker.host.request(path=b"/wait") for _ in range(7)}
+    opening = worker.host.request(path=b"/open")
+    bodies = until_over(worker, waiting | {opening})
+    assert bodies == {**dict.fromkeys(waiting, b"waited"), opening: b"opened"}
+
+
+def test_an_endless_answer_is_closed_when_nobody_wants_it(worker: WorkerProcess) -> None:
+    stream = worker.host.request(path=b"/endless")
+    assert worker.host.hear_body(4).startswith(b"0\n1\n")
+    worker.host.say(Cancel(stream, "the client has gone"))
+    message: Message = worker.host.hear_any()
+    while isinstance(message, Data):
+        message = worker.host.hear_any()
+    assert message == Closed(stream)
+
+
+def test_an_answer_waits_for_credit_and_holds_nobody_up(worker: WorkerProcess) -> None:
+    stream = worker.host.request(path=b"/large")
+    got = len(worker.host.hear_body(WINDOW - MAX_PIECE))
+    plain = worker.host.request()
+    while not isinstance(message := worker.host.hear_any(), Response) or message.stream != plain:
+        assert isinstance(message, Data | Response)
+        got += len(message.body)
+    assert got <= WINDOW
+    if message.end != End.STREAM:
+        until_over(worker, {plain})
+    worker.host.say(Credit(stream, got))
+    assert got + len(until_over(worker, {stream})[stream]) == 64 * 65536
+
+
+def test_a_body_comes_in_pieces(worker: WorkerProcess) -> None:
+    stream = worker.host.request(method="POST", path=b"/body", end=End.MORE, body=b"x" * 1000)
+    assert until_over(worker, {worker.host.request()}) is not None
+    worker.host.say(Data(stream, End.MORE, b"x" * 1000), Data(stream, End.BODY, b"x"))
+    assert until_over(worker, {stream})[stream] == b"2001"
+
+
+def test_who_computes_still_answers_pings(worker: WorkerProcess, tmp_path: Path) -> None:
+    until = tmp_path / "stop"
+    stream = worker.host.request(path=b"/compute", query=f"until={until}".encode())
+    for number in range(3):
+        worker.host.say(Ping(number))
+        assert worker.host.hear(Pong) == Pong(number)
+    until.touch()
+    assert until_over(worker, {stream})[stream] == b"computed"
+
+
+def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:
+    assert worker.host.ask(path=b"/beats").body == b"beating"
+
+
+def test_children_have_nothing_to_do_with_the_wire(worker: WorkerProcess) -> None:
+    assert worker.host.ask(path=b"/subprocess").body == b"said\n"
+    assert worker.host.ask(path=b"/fork").body == b"0"
+    assert worker.host.ask().body == b"plain"
+
+
+def test_it_ends_when_its_last_answer_has_ended(start_official: StartOfficial) -> None:
+    worker = start_official(OLD, "waits.py")
+    stream = worker.host.request(path=b"/wait")
+    opening = worker.host.request(path=b"/open")
+    worker.host.say(Drain())
+    # Credit that it had not read would make the end of the wire another one.
+    assert until_over(worker, {stream, opening}, credit=False) == {stream: b"waited", opening: b"opened"}
+    assert worker.host.hear_end() == [Drained()]
+    assert worker.wait() == (0, "")
+
+
+def test_it_ends_on_sigterm(start_official: StartOfficial) -> None:
+    worker = start_official(NEWEST, "waits.py")
+    assert until_over(worker, {worker.host.request()}, credit=False)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.host.hear_end() == []
+    assert worker.wait() == (128 + signal.SIGTERM, "")
+
+
+def test_it_ends_with_its_host_though_it_computes(start_official: StartOfficial, tmp_path: Path) -> None:
+    worker = start_official(FOR_311, "waits.py")
+    worker.host.request(path=b"/compute", query=f"until={tmp_path / 'never'}".encode())
+    worker.host.say(Ping(1))
+    worker.host.hear(Pong)
+    worker.host.wire.close()
+    assert worker.process.wait(WAIT_SECONDS) is not None
+    assert not os.path.exists(f"/proc/{worker.process.pid}/exe")

@@ -1,0 +1,112 @@
+"""Sessions of Dify's SDK that speak with our host."""
+
+import importlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from endpointd_worker.logs import HostHandler
+from endpointd_worker.official.exchange import Caller, Exchange
+
+MAX_THREADS = 1000
+"""Of the executor that a session has; as many as the original's has (`MAX_WORKER`), which are greenlets."""
+
+
+class SessionOpener:
+    """`call` asks the host. To be made when the plugin is imported."""
+
+    def __init__(self, call: Caller) -> None:
+        self._call = call
+        runtime = importlib.import_module("dify_plugin.core.runtime")
+        reading = importlib.import_module("dify_plugin.core.server.__base.request_reader")
+        writing = importlib.import_module("dify_plugin.core.server.__base.response_writer")
+        entities = importlib.import_module("dify_plugin.core.entities.plugin.io")
+        self._session: Callable[..., object] = runtime.Session
+        self._local = importlib.import_module("dify_plugin.config.config").InstallMethod.Local
+        self._reader = _reader_class(reading.RequestReader)
+        self._writer = _writer_class(writing.ResponseWriter)
+        self._event = partial(_make_event, entities)
+        # Threads are made when something is submitted, and not before.
+        self._executor = ThreadPoolExecutor(MAX_THREADS)
+        _give_files_whole(call)
+        _keep_log_single()
+
+    def open(self, request_id: str, endpoint_id: str) -> object:
+        exchange = Exchange(request_id, self._call, self._event)
+        return self._session(
+            session_id=request_id,
+            executor=self._executor,
+            reader=self._reader(exchange),
+            writer=self._writer(exchange),
+            install_method=self._local,
+            endpoint_id=endpoint_id,
+        )
+
+
+def _make_event(entities: Any, session_id: str, data: dict[str, Any]) -> object:  # noqa: ANN401 - a module of the SDK's
+    event: object = entities.PluginInStreamBase(
+        session_id=session_id, event=entities.PluginInStreamEvent.BackwardInvocationResponse, data=data
+    )
+    return event
+
+
+def _reader_class(base: Any) -> Callable[[Exchange], object]:  # noqa: ANN401 - a class of the SDK's
+    class Reader(base):  # type: ignore[misc]
+        """Reads replies only: requests come another way."""
+
+        def __init__(self, exchange: Exchange) -> None:
+            super().__init__()
+            self.read = exchange.read
+
+        def _read_stream(self) -> object:
+            return iter(())
+
+    return Reader
+
+
+def _writer_class(base: Any) -> Callable[[Exchange], object]:  # noqa: ANN401 - a class of the SDK's
+    class Writer(base):  # type: ignore[misc]
+        def __init__(self, exchange: Exchange) -> None:
+            super().__init__()
+            self._exchange = exchange
+
+        def write(self, data: str) -> None:
+            self._exchange.write(data)
+
+        def done(self) -> None:
+            """Each line is whole when it is written."""
+
+    return Writer
+
+
+def _give_files_whole(call: Caller) -> None:
+    """Upload files in one step. The SDK asks for a URL, and sends the file there itself; not every backend has one."""
+    files = importlib.import_module("dify_plugin.invocations.file")
+
+    def upload(_: object, filename: str, content: bytes, mimetype: str) -> object:
+        for reply in call("upload_file", {"filename": filename, "mimetype": mimetype}, bytes(content)):
+            response: object = files.UploadFileResponse(**reply)
+            return response
+        raise RuntimeError(f"the upload of {filename} was not answered")
+
+    files.File.upload = upload
+
+
+def _keep_log_single() -> None:
+    """Plugins attach the SDK's handler to their loggers. It writes JSON to stdout, and the daemon has the record
+    already, from the handler of the root logger; so it passes on only what does not go there."""
+    formatting = importlib.import_module("dify_plugin.config.logger_format")
+    handler: logging.Handler = formatting.plugin_logger_handler
+    handler.emit = _emit_where_root_is_not_told  # type: ignore[method-assign]
+
+
+def _emit_where_root_is_not_told(record: logging.LogRecord) -> None:
+    logger: logging.Logger | None = logging.getLogger(record.name)
+    while logger is not None and logger.propagate:
+        logger = logger.parent
+    if logger is not None:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, HostHandler):
+                handler.handle(record)

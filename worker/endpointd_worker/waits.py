@@ -1,0 +1,33 @@
+"""How the plugin's threads wait, while they let go of the link's lock: as threads of the system's, or in another way
+where the plugin's threads are none (`cooperative.waits`)."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Condition(Protocol):
+    """As `threading.Condition`, of which it has these two. `wait` may return early."""
+
+    def wait(self, timeout: float | None = None) -> object: ...
+    def notify_all(self) -> None: ...
+
+
+class Flag(Protocol):
+    """As `threading.Event`."""
+
+    def is_set(self) -> bool: ...
+    def set(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Makes what threads wait on."""
+
+    condition: Callable[[threading.RLock], Condition]
+    flag: Callable[[], Flag]
+
+
+OF_THREADS = Waits(threading.Condition, threading.Event)
