@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from endpointd.errors import OperatorError, PluginUnknown
+from endpointd.errors import OperatorError, PluginUnknown, UsageError
 from endpointd.supervisor.state import State
 from support.parts import FakeWorker, Parts, WillingWorker, play, settle, willing_workers
 
@@ -116,6 +116,9 @@ def test_a_rollback_to_what_does_not_run_leaves_what_was_wanted_before(tmp_path:
         parts.write("broken")
         await parts.look()
         broken = parts.plugins.find(DUCK).wanted.digest
+        assert broken is not None
+        # It ran once, when what it needs was there.
+        await parts.rollbacks.in_service(DUCK, [broken])
         parts.write("two")
         await parts.look()
         with pytest.raises(OperatorError, match="goes on answering"):
@@ -124,6 +127,23 @@ def test_a_rollback_to_what_does_not_run_leaves_what_was_wanted_before(tmp_path:
         made = len(FakeWorker.made)
         await parts.operations.restart(DUCK)
         assert (parts.runs(), len(FakeWorker.made)) == ("two", made + 1)
+
+    play(tmp_path, scenario)
+
+
+def test_what_never_ran_is_nothing_to_go_back_to(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        one = parts.plugins.find(DUCK).wanted.digest
+        parts.write("broken")
+        await parts.look()
+        broken = parts.plugins.find(DUCK).wanted.digest
+        parts.write("two")
+        await parts.look()
+        assert parts.operations.status(DUCK).previous_releases == (one,)
+        with pytest.raises(UsageError, match="no release"):
+            await parts.operations.rollback(DUCK, broken)
 
     play(tmp_path, scenario)
 

@@ -262,7 +262,8 @@ class Daemon:
             elif one.reasons:
                 log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
             elif self._announce is None:
-                log.info("plugin.served", plugin=one.plugin, urls=[location for _, location in one.interfaces])
+                urls = list(dict.fromkeys(location for _, location in one.interfaces))
+                log.info("plugin.served", plugin=one.plugin, urls=urls)
         log.info("ready", url=url, plugins=sum(not one.reasons for one in reports))
         if self._announce is not None:
             self._announce(self._base, reports)

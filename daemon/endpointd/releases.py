@@ -69,6 +69,10 @@ class Releases:
         """All releases of the plugin, the one that was last put in service first. Those that never were come last."""
         return sorted(self._all(plugin_id), key=_served, reverse=True)
 
+    def proved(self, plugin_id: str) -> list[Release]:
+        """Those of the plugin that were in service, the latest first."""
+        return [release for release in self.previous(plugin_id) if _served(release)]
+
     def prune(self, plugin_id: str, keep: int, in_use: Collection[str]) -> None:
         """Remove all releases but those with a digest in `in_use` and the `keep` latest of the others. Raises
         `ReleaseError`."""

@@ -56,10 +56,10 @@ class Rollbacks:
         self._pins.set(plugin_id, pin)
 
     def previous(self, plugin_id: str, serving: str | None) -> list[Release]:
-        """What can be gone back to, the latest first."""
+        """What can be gone back to, the latest first: what has never served may be broken."""
         if self._releases is None:
             return []
-        return [release for release in self._releases.previous(plugin_id) if release.digest != serving]
+        return [release for release in self._releases.proved(plugin_id) if release.digest != serving]
 
     def target(self, plugin_id: str, serving: str | None, wanted: str | None) -> Release:
         """The release that `wanted` names by its digest or the beginning of it, or the latest one. Raises
@@ -92,10 +92,13 @@ class Rollbacks:
     def entries(self, plugin_id: str, folder: str) -> list[Entry]:
         """All releases of the plugin in `folder` as what may serve. Blocking."""
         found = []
-        for release in self.previous(plugin_id, None):
+        for release in self._all(plugin_id):
             with suppress(FolderChanged):
                 found.append(self._intake.retake(folder, plugin_id, release.path, release.digest))
         return found
 
     def _find(self, plugin_id: str, digest: str) -> Release | None:
-        return next((one for one in self.previous(plugin_id, None) if one.digest == digest), None)
+        return next((one for one in self._all(plugin_id) if one.digest == digest), None)
+
+    def _all(self, plugin_id: str) -> list[Release]:
+        return [] if self._releases is None else self._releases.previous(plugin_id)
