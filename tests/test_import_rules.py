@@ -37,15 +37,18 @@ HOST_LAYERS = [
     # What everybody may know.
     "errors humane reports status",
     "activation setting_types settings_file watchdog",
+    "backend_settings",
     "settings",
     "reloading",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
-    " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems",
+    " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems backends.framing"
+    " backends.sse",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
-    "environments.additions environments.projects sessions.backends sessions.permissions",
-    "environments.needs",
+    "environments.additions environments.projects sessions.backends sessions.permissions backends.prompts"
+    " backends.results",
+    "backends.choosing environments.needs",
     "environments.interpreters",
     "packages.checksum packages.errors packages.limits",
     "packages.names packages.seal",
@@ -57,7 +60,11 @@ HOST_LAYERS = [
     "endpoints.book endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
-    "sessions.calls",
+    "backends.files backends.payloads backends.secrets sessions.calls",
+    "backends.http",
+    "backends.dify_api backends.dify_inner backends.openai",
+    "backends.lines",
+    "backends.switchboard",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "packages.archive packages.keys packages.writing",
@@ -122,7 +129,8 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts official.translation",
-    "endpointd": "errors humane reports status setting_types settings_file settings reloading manifest.*"
+    "endpointd": "errors humane reports status setting_types backend_settings settings_file settings reloading"
+    " manifest.*"
     " supervisor.state supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
@@ -133,6 +141,7 @@ PURE = {
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
     " sessions.backends sessions.caller sessions.errors sessions.permissions"
+    " backends.choosing backends.framing backends.prompts backends.results backends.sse"
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
     " supervisor.latencies console.chart console.figures console.language console.fields console.targets",
@@ -202,8 +211,8 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "console", "environments", "gateway", "packages", "sealing", "service", "sessions", "store"}
-NAMESPACES |= {"supervisor"}
+NAMESPACES = {"access", "backends", "console", "environments", "gateway", "packages", "sealing", "service", "sessions"}
+NAMESPACES |= {"store", "supervisor"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

@@ -15,6 +15,7 @@ from endpointd import __version__, staging
 from endpointd.access.tokens import Tokens, opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
+from endpointd.backends.switchboard import Switchboard
 from endpointd.console.opening import console_of
 from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
@@ -91,13 +92,14 @@ class Daemon:
         self._book = Book()
         self._environments = environments_of(lambda: self._settings)
         self._storage = Storage(partial(open_values, settings), lambda: self._settings.limit_storage)
+        self._switchboard = Switchboard()
         self._plugins = Plugins(
             settings,
             self._rollbacks.choose,
             self._rollbacks.in_service,
             self._book,
             self._environments,
-            Sessions(self._storage, {}).answer,
+            Sessions(self._storage, self._switchboard.find).answer,
         )
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
@@ -111,6 +113,7 @@ class Daemon:
         self._signals = 0
         self._stop = asyncio.Event()
         self._begun = asyncio.Event()
+        self._reloading = asyncio.Lock()
 
     async def run(self) -> int:
         settings = self._settings
@@ -118,6 +121,7 @@ class Daemon:
         self._listeners = take_over()
         make_state(settings.state)
         check_user(settings)
+        await self._switchboard.change(settings)
         admin = AdminServer(settings)
         try:
             async with self._endpoints() as (endpoints, store):
@@ -154,6 +158,7 @@ class Daemon:
             yield registry, store
         finally:
             await registry.stop()
+            await self._switchboard.close()
             await self._storage.close()
             await asyncio.to_thread(store.close)
 
@@ -300,17 +305,19 @@ class Daemon:
     async def _reload(self) -> list[str]:
         """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
         Raises `OperatorError`, and then nothing changes."""
-        with self._manager.reloading():
-            return self._hold_to(self._read_settings())
+        async with self._reloading:
+            with self._manager.reloading():
+                settings, fixed = settled(self._settings, self._read_settings())
+                await self._switchboard.change(settings)
+                self._hold_to(settings, fixed)
+            return fixed
 
-    def _hold_to(self, read: Settings) -> list[str]:
-        settings, fixed = settled(self._settings, read)
+    def _hold_to(self, settings: Settings, fixed: list[str]) -> None:
         if fixed:
             log.warning("configuration.needs_restart", settings=fixed)
         self._settings = settings
         self._plugins.apply(settings)
         log.info("configuration.reloaded")
-        return fixed
 
     # The end
 

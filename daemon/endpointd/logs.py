@@ -13,8 +13,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from endpointd.setting_types import LogFormat, LogLevel
 
 _LEADING_KEYS = ("timestamp", "level", "event")
-_TALKATIVE = ("alembic",)
-"""Libraries whose steps are no news to an operator."""
+_TALKATIVE = ("alembic", "httpcore", "httpx")
+"""Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}

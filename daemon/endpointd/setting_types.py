@@ -98,7 +98,7 @@ def _check_public_url(text: str | None) -> str | None:
     return text.rstrip("/")
 
 
-def _refuse_boolean(value: object) -> object:
+def refuse_boolean(value: object) -> object:
     """In TOML `true` is plainly not a number, where pydantic would read it as 1."""
     if isinstance(value, bool):
         raise ValueError("a boolean is not a number")
@@ -198,6 +198,8 @@ def _check_sources(value: object) -> object:
 Flag = Annotated[bool, Form("true|false", "true or false")]
 Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
+OptionalFile = Annotated[Path | None, Form("FILE", "the path of a file")]
+Name = Annotated[str | None, Field(min_length=1), Form("NAME", "the name of a backend, or none")]
 EndpointsFile = Annotated[Path | None, Form("YAML", "the path of a YAML file")]
 KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
 KeyFiles = Annotated[
@@ -263,29 +265,29 @@ LogLevelValue = Annotated[
 ]
 Size = Annotated[
     ByteSize,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Field(ge=1),
     Form("SIZE", "a size of at least one byte, such as 65536, 64KiB or 100MiB"),
 ]
 # A worker runs each request in a thread of its own, so this is also a bound on threads.
 Concurrency = Annotated[
-    int, BeforeValidator(_refuse_boolean), Field(ge=1, le=1024), Form("N", "a whole number from 1 to 1024")
+    int, BeforeValidator(refuse_boolean), Field(ge=1, le=1024), Form("N", "a whole number from 1 to 1024")
 ]
 QueueSize = Annotated[
-    int, BeforeValidator(_refuse_boolean), Field(ge=0, le=65_536), Form("N", "a whole number from 0 to 65536")
+    int, BeforeValidator(refuse_boolean), Field(ge=0, le=65_536), Form("N", "a whole number from 0 to 65536")
 ]
 Count = Annotated[
-    int, BeforeValidator(_refuse_boolean), Field(ge=1, le=1_000_000), Form("N", "a whole number from 1 to 1000000")
+    int, BeforeValidator(refuse_boolean), Field(ge=1, le=1_000_000), Form("N", "a whole number from 1 to 1000000")
 ]
 Bound = Annotated[
     int,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Field(ge=0, le=1_000_000_000),
     Form("N", "a whole number from 0 to 1000000000; 0 means no bound"),
 ]
 SizeBound = Annotated[
     ByteSize,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Form("SIZE", "a size such as 536870912 or 512MiB; 0 means no bound"),
 ]
 SignaturePolicy = Annotated[
@@ -296,25 +298,23 @@ WatchMode = Annotated[
 ]
 Connections = Annotated[
     int,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Field(ge=1, le=1_000_000),
     Form("N", "a whole number from 1 to 1000000"),
 ]
 Clock = Annotated[
     float,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Field(ge=0, le=_A_YEAR, allow_inf_nan=False),
     Form("SECONDS", "a number of seconds up to a year; 0 turns the clock off"),
 ]
 Grace = Annotated[
     float,
-    BeforeValidator(_refuse_boolean),
+    BeforeValidator(refuse_boolean),
     Field(ge=0, le=_A_YEAR, allow_inf_nan=False),
     Form("SECONDS", "a number of seconds up to a year; 0 means at once"),
 ]
-Niceness = Annotated[
-    int, BeforeValidator(_refuse_boolean), Field(ge=0, le=19), Form("N", "a whole number from 0 to 19")
-]
+Niceness = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=0, le=19), Form("N", "a whole number from 0 to 19")]
 UserName = Annotated[
     str | None,
     BeforeValidator(_number_as_text),

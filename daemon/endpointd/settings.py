@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from endpointd.backend_settings import BackendTables, Calls
 from endpointd.setting_types import (
     Bound,
     Clock,
@@ -61,6 +62,10 @@ _PATHS = frozenset(
     | {"uv_cache"}
 )
 """What is relative to the configuration file, where it is named there."""
+
+TABLES = ("backend", "calls", "plugin")
+"""What neither a flag nor a variable can hold."""
+
 _KIB = 1024
 _MIB = 1024 * _KIB
 
@@ -134,6 +139,9 @@ class PluginLimits(SharedLimits):
 
     env: EnvironmentVariables = Field(
         default_factory=dict, repr=False, description="environment variables for the plugin's worker"
+    )
+    calls: Annotated[Calls, Form("TABLE", 'a table such as { llm = "NAME" }')] = Field(
+        default_factory=Calls, description="backends for this plugin, which win over those of `[calls]`"
     )
 
 
@@ -234,6 +242,18 @@ class Settings(SharedLimits, BaseSettings):
     limit_connections: Connections = Field(default=10_000, description="client connections open at once")
     clock_header: Clock = Field(default=10, description="longest time a client may take to send a request's head")
     clock_keep_alive: Clock = Field(default=15, description="how long a connection without a request stays open")
+    backend: Annotated[
+        BackendTables,
+        NoDecode,
+        BeforeValidator(refuse_text),
+        Form("TABLES", "tables such as [backend.NAME], in the configuration file only"),
+    ] = Field(default_factory=dict, description="what answers session calls of plugins")
+    calls: Annotated[
+        Calls,
+        NoDecode,
+        BeforeValidator(refuse_text),
+        Form("TABLE", "a table [calls], in the configuration file only"),
+    ] = Field(default_factory=Calls, description="which backend answers which calls")
     plugin: Annotated[
         dict[str, PluginLimits],
         NoDecode,
@@ -292,5 +312,5 @@ def single_settings() -> Iterator[tuple[str, FieldInfo]]:
     # The class's own fields come after the inherited ones, though they are what an operator looks for first.
     own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
     for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):
-        if name != "plugin":
+        if name not in TABLES:
             yield name, field

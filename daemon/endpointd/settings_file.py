@@ -5,6 +5,8 @@ from pathlib import Path
 
 from endpointd.errors import UsageError
 
+_FILES = ("ca_file", "file")
+
 
 def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str, object]:
     """The file's top-level table. Relative `folder_settings` are taken from the file's own folder.
@@ -31,7 +33,10 @@ def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str,
         ) from error
     if "config" in values:
         raise UsageError("config_nested", f"{path}: a configuration file cannot name another", "remove 'config'")
-    return {name: _beside(path, value) if name in folder_settings else value for name, value in values.items()}
+    found = {name: _beside(path, value) if name in folder_settings else value for name, value in values.items()}
+    if isinstance(found.get("backend"), dict):
+        found["backend"] = _files_beside(path, found["backend"])
+    return found
 
 
 def _beside(path: Path, value: object) -> object:
@@ -39,3 +44,13 @@ def _beside(path: Path, value: object) -> object:
     if isinstance(value, list):
         return [_beside(path, one) for one in value]
     return path.absolute().parent / value if isinstance(value, str) else value
+
+
+def _files_beside(path: Path, value: object) -> object:
+    """The tables of backends with the files that they name, at whatever depth."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: str(_beside(path, one)) if name in _FILES and isinstance(one, str) else _files_beside(path, one)
+        for name, one in value.items()
+    }

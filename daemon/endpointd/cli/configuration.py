@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from endpointd.backends.choosing import faults
+from endpointd.cli.table_faults import explained
 from endpointd.errors import UsageError
 from endpointd.setting_types import form_of
 from endpointd.settings import ENVIRONMENT_PREFIX, PluginLimits, Settings, flag_of, variable_of
@@ -57,6 +59,9 @@ def load(flags: Mapping[str, object]) -> Configuration:
         name: sources.origin_of(name) if name in settings.model_fields_set else "default"
         for name in Settings.model_fields
     }
+    problems = list(faults(settings))
+    if problems:
+        raise SettingsError(problems)
     return Configuration(settings, origins, tuple(_misspelt(variables)), dict(flags))
 
 
@@ -73,11 +78,15 @@ class _Sources:
         return variable_of(name) if variable_of(name) in self.variables else self.file
 
 
+_DEPTHS = {"plugin": 4, "backend": 6, "calls": 2}
+"""How many parts of a place name one value."""
+
+
 def _first_each(error: ValidationError) -> Iterable[ErrorDetails]:
     """One fault a value: a list's second bad item, or a union's second branch, adds nothing."""
     seen = set()
     for detail in error.errors(include_url=False):
-        where = detail["loc"][:3] if detail["loc"][0] == "plugin" else detail["loc"][:1]
+        where = detail["loc"][: _DEPTHS.get(str(detail["loc"][0]), 1)]
         if where not in seen:
             seen.add(where)
             yield detail
@@ -86,6 +95,8 @@ def _first_each(error: ValidationError) -> Iterable[ErrorDetails]:
 def _explain(detail: ErrorDetails, sources: _Sources) -> UsageError:
     path = [str(part) for part in detail["loc"]]
     origin = sources.origin_of(path[0])
+    if path[0] in ("backend", "calls") or path[2:3] == ["calls"]:
+        return explained(detail, path, origin)
     key = _key(path)
     if detail["type"] == "extra_forbidden":
         return UsageError("setting_unknown", f"{origin}: there is no setting {key}", _suggestion(path))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from endpointd.backend_settings import BACKENDS, App, BackendSettings, Calls
 from endpointd.setting_types import form_of, written
 from endpointd.settings import PluginLimits, SharedLimits, group_of, single_settings
 
@@ -20,13 +21,22 @@ def updated(document: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the document needs the lines {BEGIN!r} and {END!r}")
-    sections = [*_sections(), _plugin_section()]
+    sections = [*_sections(), *_backend_sections(), _plugin_section()]
     return "\n".join([before + BEGIN, "", *sections, END + after])
 
 
 def _sections() -> Iterable[str]:
     for heading, fields in groupby(single_settings(), key=lambda item: group_of(item[0])):
         yield _section(heading, fields)
+
+
+def _backend_sections() -> Iterable[str]:
+    yield _section("In the table of any backend", BackendSettings.model_fields.items())
+    for name, kind in BACKENDS.items():
+        own = [item for item in kind.model_fields.items() if item[0] not in ("type", *BackendSettings.model_fields)]
+        yield _section(f'Besides, with `type = "{name}"`', own)
+    yield _section("In the table of an app of `dify-api`", App.model_fields.items())
+    yield _section("In the table `calls`", Calls.model_fields.items())
 
 
 def _plugin_section() -> str:
@@ -43,8 +53,9 @@ def _section(heading: str, fields: Iterable[tuple[str, FieldInfo]]) -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    default = written(field.default) if field.default_factory is None else ""
-    cells = [f"`{name}`", f"`{default}`" if default else "none", form_of(field).accepts, field.description or ""]
+    default = written(field.default) if field.default_factory is None and not field.is_required() else ""
+    none = "required" if field.is_required() else "none"
+    cells = [f"`{name}`", f"`{default}`" if default else none, form_of(field).accepts, field.description or ""]
     return f"| {' | '.join(cells)} |"
 
 

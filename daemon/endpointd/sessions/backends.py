@@ -1,7 +1,7 @@
 """What answers the calls that the daemon cannot answer itself: models, apps, tools, files."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any, Protocol, TypeAlias
 
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
@@ -21,17 +21,12 @@ class Backend(Protocol):
         ...
 
 
-Backends = Mapping[str, Backend]
-"""By the kind of call."""
+Find: TypeAlias = Callable[[Caller, str], Backend]
+"""Who answers calls of the kind for the plugin. Raises `CallRefused`: nobody does."""
 
 
-def find(backends: Backends, kind: str) -> Backend:
-    """Raises `CallRefused`: none is configured."""
-    backend = backends.get(kind)
-    if backend is None:
-        raise CallRefused(
-            "unconfigured",
-            f"nothing answers calls of the kind {kind}: this version of endpointd answers storage by itself and has no"
-            " backend for others; in tests give load_plugin a FakeSession with answers",
-        )
-    return backend
+def nobody(caller: Caller, kind: str) -> Backend:
+    """A `Find` where there is no backend at all."""
+    raise CallRefused(
+        "unconfigured", f"nothing answers calls of the kind {kind} for {caller.plugin}: there is no backend here"
+    )

@@ -69,6 +69,7 @@ class SessionCall:
         """The beginning of the rest, which came in a piece with the end of the arguments."""
         self._consumed = 0
         self._news: asyncio.Future[None] | None = None
+        self._is_cancelled = False
 
     # For whoever answers
 
@@ -101,8 +102,8 @@ class SessionCall:
             yield piece
 
     async def reply(self, item: object) -> None:
-        """Send an item, when the plugin has taken enough of those before."""
-        packed = pack_value(item)
+        """Send an item, when the plugin has taken enough of those before. Raises `CallRefused`: it cannot be sent."""
+        packed = _packed(item)
         for start in range(0, len(packed), MAX_PIECE):
             piece = packed[start : start + MAX_PIECE]
             while self._is_open and self._wire.connection.calls.window(self._id) < len(piece):
@@ -131,6 +132,12 @@ class SessionCall:
         await self._news
 
     # For the desk
+
+    def cancel(self, task: "asyncio.Task[None]") -> None:
+        """Once: whoever answers is then putting away what it has open, and a second time would keep it from that."""
+        if not self._is_cancelled:
+            self._is_cancelled = True
+            task.cancel()
 
     def hear(self, message: Argument | CallCredit) -> None:
         if isinstance(message, Argument):
@@ -161,7 +168,7 @@ class CallDesk:
         elif message.call in self._calls:
             call, task = self._calls[message.call]
             if isinstance(message, Abandon):
-                task.cancel()
+                call.cancel(task)
             elif isinstance(message, Argument | CallCredit):
                 call.hear(message)
 
@@ -169,12 +176,12 @@ class CallDesk:
         """Nobody wants the answer to this request any more."""
         for call, task in list(self._calls.values()):
             if call.within == stream:
-                task.cancel()
+                call.cancel(task)
 
     def close(self) -> None:
         """The worker is gone."""
-        for _, task in list(self._calls.values()):
-            task.cancel()
+        for call, task in list(self._calls.values()):
+            call.cancel(task)
 
     async def _answer(self, number: int, call: SessionCall) -> None:
         end: Message
@@ -193,6 +200,13 @@ class CallDesk:
         if task.cancelled():
             # Here, because one that is cancelled before it has begun never knows; nothing is sent to who abandoned it.
             self._wire.send(Refused(number, "cancelled", "the request that made this call was cancelled"))
+
+
+def _packed(item: object) -> bytes:
+    try:
+        return pack_value(item)
+    except (OverflowError, RecursionError, UnicodeEncodeError, ValueError) as error:
+        raise CallRefused("failed", f"what was answered cannot be given to a plugin: {error}") from None
 
 
 def _sendable(text: str) -> str:

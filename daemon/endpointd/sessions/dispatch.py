@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeAlias
 
-from endpointd.sessions import backends, permissions
-from endpointd.sessions.backends import Backends
+from endpointd.sessions import permissions
+from endpointd.sessions.backends import Find
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.calls import SessionCall
 from endpointd.sessions.errors import CallRefused
 from endpointd.sessions.storage import Storage
 
-SILENCE = 240.0
+SILENCE = 245.0
 """Seconds that a backend may take for the next item: less than the plugin's own patience, so that the plugin is told
-what was too slow."""
+what was too slow; more than a backend's own clocks, which say more."""
 
 AnswerCall: TypeAlias = Callable[[Caller, SessionCall], Awaitable[None]]
 
@@ -22,9 +22,9 @@ AnswerCall: TypeAlias = Callable[[Caller, SessionCall], Awaitable[None]]
 class Sessions:
     """Answers the calls of all plugins."""
 
-    def __init__(self, storage: Storage, backends: Backends) -> None:
+    def __init__(self, storage: Storage, find: Find) -> None:
         self._storage = storage
-        self._backends = backends
+        self._find = find
 
     async def answer(self, caller: Caller, call: SessionCall) -> None:
         """Raises `CallRefused`."""
@@ -32,7 +32,7 @@ class Sessions:
         if call.kind == "storage":
             await self._storage.answer(caller, call)
             return
-        backend = backends.find(self._backends, call.kind)
+        backend = self._find(caller, call.kind)
         arguments = await call.arguments()
         async with aclosing(backend.answer(caller, call.kind, arguments, call.rest())) as items:
             await self._relay(call, items)

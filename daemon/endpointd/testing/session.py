@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from endpointd.sessions.backends import Backend
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.dispatch import Sessions
 from endpointd.sessions.errors import CallRefused
@@ -59,7 +60,13 @@ class FakeSession:
     def serve(self) -> tuple[Sessions, Storage]:
         """What answers the calls of one worker; the storage is to be closed in the end."""
         storage = Storage(lambda: self._values, lambda: UNLIMITED)
-        return Sessions(storage, _Everything(self)), storage
+        return Sessions(storage, self._find), storage
+
+    def _find(self, caller: Caller, kind: str) -> Backend:
+        if kind in self.answers:
+            return self
+        text = f"nothing answers calls of the kind {kind} for {caller.plugin}"
+        raise CallRefused("unconfigured", f"{text}: give load_plugin a FakeSession with answers to {kind!r}")
 
     # As a backend of every kind that has an answer
 
@@ -81,24 +88,6 @@ class FakeSession:
             return
         for item in answer if isinstance(answer, list) else [answer]:
             yield _item(kind, item, arguments)
-
-
-class _Everything(Mapping[str, FakeSession]):
-    """The session as the backend of each kind that it has an answer for at the moment."""
-
-    def __init__(self, session: FakeSession) -> None:
-        self._session = session
-
-    def __getitem__(self, kind: str) -> FakeSession:
-        if kind not in self._session.answers:
-            raise KeyError(kind)
-        return self._session
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._session.answers)
-
-    def __len__(self) -> int:
-        return len(self._session.answers)
 
 
 def _call(function: Callable[[dict[str, Any]], Answer], made: SessionCallMade) -> Answer:

@@ -1,0 +1,242 @@
+"""HTTP with one backend: its clocks and limits, and what is said when it fails.
+
+What is said reaches the plugin and the log. No secret is in it, whatever the backend has put into its own words.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx
+
+from endpointd.backend_settings import BackendSettings
+from endpointd.backends import payloads
+from endpointd.sessions.errors import CallRefused
+
+MAX_ANSWER = 30 * 1024 * 1024
+"""Bytes of an answer that is taken as a whole, as in the original daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""
+
+MAX_FAULT = 64 * 1024
+"""Bytes of an error's answer that are read."""
+
+MAX_WORDS = 500
+"""Characters of what a backend says about its error."""
+
+_MASK = "********"
+_UNACCEPTED = (401, 403)
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "endpointd"}
+"""A compressed answer would have no bound before it is unpacked."""
+
+Content = bytes | AsyncIterator[bytes] | None
+
+
+class Http:
+    """The connections to a backend. `secrets` are left out of everything that is said."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: BackendSettings,
+        secrets: Sequence[str],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.limit_file = int(settings.limit_file)
+        self._settings = settings
+        # The longest first: one may be a part of another.
+        self._secrets = sorted(secrets, key=len, reverse=True)
+        idle = settings.clock_idle
+        self._client = httpx.AsyncClient(
+            headers=_HEADERS,
+            timeout=httpx.Timeout(connect=settings.clock_connect, read=idle, write=idle, pool=idle),
+            limits=httpx.Limits(
+                max_connections=settings.concurrency, max_keepalive_connections=16, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+            transport=transport,
+            verify=_trusted(settings),
+        )
+
+        self._later: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it when nobody waits for it any more. It has a clock of its own."""
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def close(self) -> None:
+        if self._later:
+            await asyncio.wait(self._later)
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
+    ) -> AsyncIterator["Answer"]:
+        """The head of the answer has come; what is left of it when the context ends is not wanted.
+
+        `url` is absolute, or a path below the backend's own. Raises `CallRefused`, also for a status that is not `ok`.
+        """
+        total = self._settings.clock_total
+        deadline = asyncio.get_running_loop().time() + total if total else None
+        target = url if "://" in url else f"{self._settings.url}/{url}"
+        async with self.clocked(deadline):
+            request = self._client.build_request(method, target, headers=headers, content=content)
+            response = await self._client.send(request, stream=True)
+        answer = Answer(self, response, deadline)
+        try:
+            if response.status_code not in ok:
+                raise await self._refusal(answer)
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise self.failed("sent a compressed answer, which it was not asked for")
+            yield answer
+        finally:
+            await response.aclose()
+
+    async def ask_whole(
+        self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
+    ) -> Any:  # noqa: ANN401 - whatever the backend says
+        """The JSON of the answer."""
+        async with self.ask(method, url, headers, content, ok=ok) as answer:
+            return await self.json(await answer.whole())
+
+    async def json(self, data: bytes) -> Any:  # noqa: ANN401
+        try:
+            return await payloads.read(data)
+        except payloads.Unreadable as error:
+            raise self.failed(f"sent what is not JSON: {error}") from None
+
+    # What is said
+
+    def failed(self, text: str) -> CallRefused:
+        return CallRefused("failed", self._without_secrets(f"the backend {self.name!r} {text}"))
+
+    def _too_slow(self, text: str) -> CallRefused:
+        return CallRefused("timeout", f"the backend {self.name!r} {text}")
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        return text
+
+    async def _refusal(self, answer: "Answer") -> CallRefused:
+        """For an answer whose status is an error's."""
+        status = answer.status
+        if status in _UNACCEPTED:
+            # What it says then may have parts of the key in it.
+            return self.failed(f"does not accept the key that is configured for it (HTTP {status})")
+        if 300 <= status < 400:
+            return self.failed(f"sends to another place (HTTP {status}); correct its url")
+        words = self._without_secrets(await answer.words())
+        return self.failed(f"answered with HTTP {status}" + (f": {words}" if words else ""))
+
+    @asynccontextmanager
+    async def clocked(self, deadline: float | None) -> AsyncIterator[None]:
+        """Around one wait of a call that has this much time in all. Raises `CallRefused`."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                with self._explained():
+                    yield
+        except TimeoutError:
+            raise self._too_slow(
+                f"has taken more than {self._settings.clock_total:g} s for a call (clock_total)"
+            ) from None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        settings = self._settings
+        try:
+            yield
+        except httpx.ConnectTimeout:
+            raise self._too_slow(f"was not connected with in {settings.clock_connect:g} s (clock_connect)") from None
+        except httpx.PoolTimeout:
+            raise self._too_slow(
+                f"has had {settings.concurrency} other calls to answer for {settings.clock_idle:g} s (concurrency)"
+            ) from None
+        except httpx.TimeoutException:
+            raise self._too_slow(f"has sent nothing for {settings.clock_idle:g} s (clock_idle)") from None
+        except httpx.ConnectError as error:
+            raise self.failed(f"cannot be reached: {_reason(error)}") from None
+        except httpx.HTTPError as error:
+            raise self.failed(f"broke off: {_reason(error)}") from None
+        except httpx.InvalidURL:
+            raise self.failed("named a URL that is none") from None
+
+
+class Answer:
+    """An answer whose head has come."""
+
+    def __init__(self, http: Http, response: httpx.Response, deadline: float | None) -> None:
+        self._http = http
+        self._response = response
+        self._deadline = deadline
+
+    @property
+    def status(self) -> int:
+        return self._response.status_code
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters."""
+        text: str = self._response.headers.get("content-type", "")
+        return text.partition(";")[0].strip().lower()
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes. Raises `CallRefused`."""
+        async with aclosing(self._response.aiter_raw()) as raw:  # type: ignore[type-var]
+            while True:
+                async with self._http.clocked(self._deadline):
+                    piece = await anext(raw, None)
+                if piece is None:
+                    return
+                if piece:
+                    yield piece
+
+    async def whole(self) -> bytes:
+        """The body. Raises `CallRefused`: it is too large."""
+        data = bytearray()
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                data += piece
+                if len(data) > MAX_ANSWER:
+                    raise self._http.failed(f"sent more than {MAX_ANSWER} bytes at once")
+        return bytes(data)
+
+    async def words(self) -> str:
+        """What it says about an error, as far as it can be understood."""
+        data = bytearray()
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                data += piece
+                if len(data) > MAX_FAULT:
+                    break
+        try:
+            return words_of(await payloads.read(bytes(data)))[:MAX_WORDS]
+        except payloads.Unreadable:
+            is_text = self.content_type == "text/plain"
+            return " ".join(data.decode(errors="replace").split())[:MAX_WORDS] if is_text else ""
+
+
+def words_of(fault: object) -> str:
+    """The message of an error as Dify, OpenAI and their likes write it."""
+    if isinstance(fault, str):
+        return " ".join(fault.split())
+    if isinstance(fault, Mapping):
+        for name in ("message", "error", "detail"):
+            if fault.get(name):
+                return words_of(fault[name])
+    return ""
+
+
+def _trusted(settings: BackendSettings) -> ssl.SSLContext | bool:
+    """Raises OSError (ssl.SSLError is one): the file cannot be used."""
+    if settings.ca_file is None:
+        return True
+    return ssl.create_default_context(cafile=str(settings.ca_file))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

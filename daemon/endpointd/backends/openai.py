@@ -1,0 +1,193 @@
+"""Any server with the API of OpenAI, for calls of models."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from endpointd.backend_settings import OpenAi
+from endpointd.backends import payloads, prompts, results
+from endpointd.backends.files import Form, received
+from endpointd.backends.http import Answer, Http, words_of
+from endpointd.backends.sse import EventReader, EventTooLarge
+from endpointd.sessions.caller import Caller
+from endpointd.sessions.errors import CallRefused
+
+LAST = b"[DONE]"
+"""The data of the event that ends a stream."""
+
+
+class OpenAiBackend:
+    """Answers the calls of models that such a server has something for."""
+
+    def __init__(self, http: Http, settings: OpenAi, key: str | None) -> None:
+        self._http = http
+        self._models = settings.models
+        self._summary_model = settings.summary_model
+        self._authorization = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._headers = {**self._authorization, "Content-Type": "application/json"}
+
+    async def answer(
+        self,
+        caller: Caller,  # noqa: ARG002 - a backend's signature
+        kind: str,
+        arguments: Mapping[str, Any],
+        body: AsyncIterator[bytes],
+    ) -> AsyncGenerator[object, None]:
+        began = asyncio.get_running_loop().time()
+        if kind in ("llm", "llm_structured_output"):
+            items = self._chat(kind, arguments, began)
+        elif kind == "tts":
+            items = self._speak(arguments)
+        else:
+            yield await self._single(kind, arguments, body, began)
+            return
+        async with aclosing(items):
+            async for item in items:
+                yield item
+
+    async def _single(
+        self, kind: str, arguments: Mapping[str, Any], body: AsyncIterator[bytes], began: float
+    ) -> object:
+        if kind == "text_embedding":
+            return await self._embed(arguments, began)
+        if kind == "rerank":
+            return await self._rerank(arguments)
+        if kind == "speech2text":
+            return await self._hear(arguments, body)
+        if kind == "moderation":
+            found = await self._post("moderations", {"model": self._model(arguments), "input": arguments.get("text")})
+            with self._understood():
+                return {"result": results.is_flagged(found)}
+        return await self._summarize(arguments)
+
+    # Large language models
+
+    async def _chat(self, kind: str, arguments: Mapping[str, Any], began: float) -> AsyncGenerator[object, None]:
+        model = self._model(arguments)
+        is_structured = kind == "llm_structured_output"
+        request = (prompts.structured if is_structured else prompts.chat)(arguments, model)
+        if not request.get("stream"):
+            found = await self._post("chat/completions", request)
+            with self._understood():
+                chunk = results.whole(found, model, _since(began))
+                text = chunk["delta"]["message"]["content"]
+                yield results.with_output(chunk, text) if is_structured else chunk
+            return
+        stream = results.ChatStream(model, kept=is_structured)
+        content = await payloads.written(request)
+        async with (
+            self._http.ask("POST", "chat/completions", self._headers, content) as answer,
+            aclosing(self._events(answer)) as events,
+        ):
+            async for event in events:
+                with self._understood():
+                    chunk_or_none = stream.chunk(event, _since(began))
+                if chunk_or_none is not None:
+                    yield chunk_or_none
+        for last in self._last(stream, is_structured):
+            yield last
+
+    def _last(self, stream: results.ChatStream, is_structured: bool) -> Iterator[object]:
+        """What can be said when the server has said all."""
+        rest = stream.rest()
+        if rest is not None:
+            yield rest
+        if is_structured:
+            with self._understood():
+                empty = results.ChatStream(stream.model).chunk({"choices": [{}]}, 0)
+                yield results.with_output(empty or {}, "".join(stream.parts))
+
+    async def _events(self, answer: Answer) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Raises `CallRefused`: the server tells of an error, or ends before the answer does."""
+        reader = EventReader()
+        async with aclosing(answer.pieces()) as pieces:
+            try:
+                async for piece in pieces:
+                    for event in reader.receive(piece):
+                        if event.data.strip() == LAST:
+                            return
+                        if event.data:
+                            yield self._checked(await self._http.json(event.data))
+            except EventTooLarge:
+                raise self._http.failed("sent an event that is too large") from None
+        raise self._http.failed("ended its answer before it was whole")
+
+    def _checked(self, event: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the server says
+        if not isinstance(event, Mapping):
+            raise self._http.failed("sent an event that is no JSON object")
+        if event.get("error"):
+            raise self._http.failed(f"says: {words_of(event['error']) or 'error'}")
+        return event
+
+    async def _summarize(self, arguments: Mapping[str, Any]) -> object:
+        if self._summary_model is None:
+            text = f"the backend {self._http.name!r} has no model for summaries"
+            raise CallRefused("unconfigured", f"{text}; write summary_model into [backend.{self._http.name}]")
+        found = await self._post("chat/completions", prompts.summary(arguments, self._summary_model))
+        with self._understood():
+            return {"summary": str(found["choices"][0]["message"]["content"])}
+
+    # Other models
+
+    async def _embed(self, arguments: Mapping[str, Any], began: float) -> object:
+        model = self._model(arguments)
+        request = {"model": model, "input": arguments.get("texts"), "encoding_format": "float"}
+        found = await self._post("embeddings", request)
+        with self._understood():
+            return results.embeddings(found, model, _since(began))
+
+    async def _rerank(self, arguments: Mapping[str, Any]) -> object:
+        model, docs = self._model(arguments), arguments.get("docs")
+        if not isinstance(docs, list):
+            raise CallRefused("invalid", "docs is no list")
+        request = {"model": model, "query": arguments.get("query"), "documents": docs}
+        if arguments.get("top_n") is not None:
+            request["top_n"] = arguments["top_n"]
+        found = await self._post("rerank", request)
+        with self._understood():
+            return results.reranked(found, model, docs, arguments.get("score_threshold"))
+
+    async def _speak(self, arguments: Mapping[str, Any]) -> AsyncGenerator[object, None]:
+        request = {"model": self._model(arguments), "input": arguments.get("content_text")}
+        if arguments.get("voice"):
+            request["voice"] = arguments["voice"]
+        content = await payloads.written(request)
+        async with (
+            self._http.ask("POST", "audio/speech", self._headers, content) as answer,
+            aclosing(answer.pieces()) as pieces,
+        ):
+            async for piece in pieces:
+                yield {"result": piece}
+
+    async def _hear(self, arguments: Mapping[str, Any], body: AsyncIterator[bytes]) -> object:
+        async with received(body, self._http.limit_file) as file:
+            # The server looks at the end of the name to know what it is; plugins do not tell.
+            form = Form({"model": self._model(arguments)}, "file", "speech.mp3", "audio/mpeg", file)
+            headers = self._authorization | form.headers
+            found = await self._http.ask_whole("POST", "audio/transcriptions", headers, form.content())
+        with self._understood():
+            return {"result": str(found["text"])}
+
+    # What all have
+
+    def _model(self, arguments: Mapping[str, Any]) -> str:
+        asked = arguments.get("model")
+        if not isinstance(asked, str) or not asked:
+            raise CallRefused("invalid", "the call names no model")
+        return self._models.get(asked, asked)
+
+    async def _post(self, place: str, request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the server says
+        return await self._http.ask_whole("POST", place, self._headers, await payloads.written(request))
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise self._http.failed(f"sent an answer that is not as OpenAI's: {what}") from None
+
+
+def _since(began: float) -> float:
+    return round(asyncio.get_running_loop().time() - began, 3)

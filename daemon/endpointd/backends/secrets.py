@@ -1,0 +1,60 @@
+"""Fetching the secrets of backends from where the configuration says that they are. Blocking."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from endpointd.backend_settings import BackendTables, SecretPlace, secrets_of
+from endpointd.endpoints.resolving import Unavailable, text_of_file
+from endpointd.errors import UsageError
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""The variable in which systemd says where a service's credentials are."""
+
+LONGEST = 8 * 1024
+"""Characters of a key; it goes into a header."""
+
+
+def fetched(backends: BackendTables, environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """By the backend's name, and by the key in its table. Raises `UsageError`, which names all that are not there."""
+    found: dict[str, dict[str, str]] = {}
+    faults: list[UsageError] = []
+    for name, backend in backends.items():
+        found[name] = {}
+        for key, place in secrets_of(backend).items():
+            try:
+                found[name][key] = _fetch(place, environment)
+            except Unavailable as absent:
+                _, message, remedy = absent.finding
+                faults.append(UsageError("backend_secret", f"backend.{name}.{key} = {place}: {message}", remedy))
+    if faults:
+        remedies = dict.fromkeys(fault.remedy for fault in faults)
+        raise UsageError("backend_secret", "; ".join(fault.message for fault in faults), "; ".join(remedies))
+    return found
+
+
+def _fetch(place: SecretPlace, environment: Mapping[str, str]) -> str:
+    """Raises `Unavailable`."""
+    if place.kind == "env":
+        value = environment.get(place.name)
+        if value is None:
+            raise Unavailable("", "there is no such environment variable", "set it where the daemon starts")
+    elif place.kind == "file":
+        value = text_of_file(Path(), place.name)
+    else:
+        value = _credential(place.name, environment)
+    value = value.strip()
+    if not value:
+        raise Unavailable("", "it is empty", "write the secret there")
+    if len(value) > LONGEST or not value.isascii() or not value.isprintable() or " " in value:
+        raise Unavailable("", "what is there cannot be a key", "write the key there, and nothing else")
+    return value
+
+
+def _credential(name: str, environment: Mapping[str, str]) -> str:
+    folder = environment.get(CREDENTIALS)
+    if not folder:
+        remedy = f"add LoadCredential={name}:PATH to the service, or name a file"
+        raise Unavailable("", "systemd has given this process no credentials", remedy)
+    if "/" in name:
+        raise Unavailable("", "the name of a credential has no '/' in it", "give its name, or name a file")
+    return text_of_file(Path(folder), name)

@@ -1,0 +1,73 @@
+"""The backends of the moment: found for each call, exchanged when the configuration changes.
+
+A call that is under way keeps its backend; one that is of no more use is closed after its last call.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from endpointd.backend_settings import Backend as BackendSettings
+from endpointd.backends.choosing import choose, faults
+from endpointd.backends.secrets import fetched
+from endpointd.sessions.backends import Backend
+from endpointd.sessions.caller import Caller
+from endpointd.settings import Settings
+
+if TYPE_CHECKING:
+    from endpointd.backends.lines import Line
+
+LONGEST_END = 15.0
+"""Seconds that the end of all backends may take."""
+
+
+class Switchboard:
+    """Before the first `change` there is no backend."""
+
+    def __init__(self) -> None:
+        self._settings = Settings.model_construct()
+        self._lines: dict[str, Line] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def find(self, caller: Caller, kind: str) -> Backend:
+        """Raises `CallRefused`: none is there for it."""
+        return self._lines[choose(self._settings, caller.plugin, kind)]
+
+    async def change(self, settings: Settings) -> None:
+        """From now on these are asked. Raises `UsageError`, and then nothing changes."""
+        for fault in faults(settings):
+            raise fault
+        secrets = await asyncio.to_thread(fetched, settings.backend, os.environ)
+        lines = {}
+        for name, backend in settings.backend.items():
+            present = self._lines.get(name)
+            if present is not None and present.is_for(backend, secrets[name]):
+                lines[name] = present
+            else:
+                lines[name] = await asyncio.to_thread(_connect, name, backend, secrets[name])
+        before, self._lines, self._settings = self._lines, lines, settings
+        for name, line in before.items():
+            if lines.get(name) is not line:
+                self._retire(line)
+
+    def _retire(self, line: "Line") -> None:
+        task = asyncio.create_task(line.close_when_idle())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """No call is under way any more."""
+        for line in self._lines.values():
+            self._retire(line)
+        self._lines = {}
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=LONGEST_END)
+
+
+def _connect(name: str, settings: BackendSettings, secrets: Mapping[str, str]) -> "Line":
+    """Blocking. Raises `UsageError`."""
+    # A daemon without backends does without the package for HTTP.
+    from endpointd.backends.lines import line_of
+
+    return line_of(name, settings, secrets)
