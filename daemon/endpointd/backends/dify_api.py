@@ -155,7 +155,7 @@ class DifyApiBackend:
                 await self._http.ask_whole("POST", place, self._headers[app_id], await payloads.written({"user": user}))
         except (CallRefused, TimeoutError) as error:
             # It goes on for nobody, and ends by itself.
-            log.debug("backend.not_stopped", backend=self._http.name, reason=str(error))
+            log.info("backend.not_stopped", backend=self._http.name, reason=str(error))
 
     # Files
 
