@@ -68,6 +68,82 @@ def test_what_is_installed_while_the_plugin_is_being_stopped_is_started_when_tha
     play(tmp_path, scenario)
 
 
+async def refused(parts: Parts, text: str) -> None:
+    with pytest.raises(OperatorError, match="could not be installed"):
+        await parts.operations.install(parts.archive(text), replace=True)
+    assert [one.name for one in parts.directory.iterdir()] == (["duck"] if parts.plugins.served else [])
+
+
+def test_a_plugin_that_does_not_run_is_not_installed(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        await refused(parts, "broken")
+        assert (dict(parts.plugins.served), dict(parts.plugins.entries)) == ({}, {})
+        assert not list((tmp_path / "state" / "releases").iterdir())
+        await parts.operations.install(parts.archive("two"), replace=False)
+        assert parts.runs() == "two"
+
+    play(tmp_path, scenario)
+
+
+def test_a_version_that_does_not_run_leaves_the_one_before_and_its_worker(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        worker = parts.plugins.find(DUCK).supervisor.worker
+        await refused(parts, "broken")
+        assert (parts.directory / "duck" / "says.py").read_text() == "one"
+        assert (state(parts), parts.plugins.find(DUCK).supervisor.worker) == (State.RUNNING, worker)
+        await parts.operations.restart(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
+def test_a_plugin_that_was_stopped_is_stopped_again_when_its_new_version_does_not_run(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        await parts.operations.stop(DUCK)
+        await refused(parts, "broken")
+        assert state(parts) is State.STOPPED
+        await parts.operations.start(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
+def test_a_release_that_was_gone_back_to_holds_when_a_new_version_does_not_run(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        for text in ("one", "two"):
+            parts.write(text)
+            await parts.look()
+        await parts.operations.rollback(DUCK, None)
+        pin = parts.pins.get(DUCK)
+        await refused(parts, "broken")
+        assert (parts.runs(), parts.pins.get(DUCK)) == ("one", pin)
+        await parts.operations.restart(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
+def test_two_installations_of_one_plugin_come_one_after_the_other(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        install = parts.operations.install
+        outcomes = await asyncio.gather(
+            install(parts.archive("broken"), replace=True),
+            install(parts.archive("two"), replace=True),
+            return_exceptions=True,
+        )
+        assert [isinstance(one, OperatorError) for one in outcomes] == [True, False]
+        assert (parts.runs(), (parts.directory / "duck" / "says.py").read_text()) == ("two", "two")
+        assert [one.name for one in parts.directory.iterdir()] == ["duck"]
+
+    play(tmp_path, scenario)
+
+
 def test_what_comes_back_while_it_is_uninstalled_keeps_its_release(tmp_path: Path) -> None:
     async def scenario(parts: Parts) -> None:
         parts.write("one")

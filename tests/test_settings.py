@@ -34,6 +34,7 @@ VALUES = {
     "N": ("11", "12", "13"),
     "SECONDS": ("1.5", "2", "3.25"),
     "true|false": ("true", "false", "true"),
+    "off|warn|require": ('"off"', '"require"', '"warn"'),
     "auto|poll|off": ('"poll"', '"off"', '"poll"'),
     "NAME": ('"alice"', '"1001"', '"bob"'),
 }

@@ -1,20 +1,19 @@
-"""Archives, honest and hostile, and the exchange of a folder."""
+"""Archives, honest and hostile."""
 
 import errno
 import io
 import os
-import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import endpointd.staging
 from endpointd.digest import content_digest
-from endpointd.disk import exchange
 from endpointd.leftout import is_plugin_folder
 from endpointd.releases import FolderChanged, ReleaseError
-from endpointd.staging import StagingError, clean, pack, put, unpack
+from endpointd.staging import StagingError, clean, pack, stage, unpack_archive
 
 
 @pytest.fixture
@@ -59,6 +58,10 @@ def archive(*members: tuple[str, bytes, str]) -> io.BytesIO:
                 member.linkname = text
             tar.addfile(member, io.BytesIO(text.encode()))
     return io.BytesIO(out.getvalue())
+
+
+def unpack(source: io.BytesIO, plugins: Path) -> Path:
+    return stage(plugins, partial(unpack_archive, source))[0]
 
 
 def refusal(source: io.BytesIO, plugins: Path) -> StagingError:
@@ -198,65 +201,12 @@ def test_a_full_disk(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(archive(("a", tarfile.REGTYPE, "x")), plugins).code == "archive_disk_full"
 
 
-# In its place
-
-
-def staged_with(text: str, plugins: Path) -> Path:
-    return unpack(archive(("version", tarfile.REGTYPE, text)), plugins)
-
-
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_a_folder_takes_the_place_of_another(
-    can_exchange: bool, plugins: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not can_exchange:
-        monkeypatch.setattr("endpointd.staging.exchange", lambda *_: False)
-    for version in ("1", "2"):
-        put(staged_with(version, plugins), plugins / "duck")
-
-        assert (plugins / "duck" / "version").read_text() == version
-        assert os.listdir(plugins) == ["duck"]
-
-
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_a_link_is_replaced_and_not_what_it_leads_to(
-    can_exchange: bool, plugins: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not can_exchange:
-        monkeypatch.setattr("endpointd.staging.exchange", lambda *_: False)
-    (plugins / "duck").symlink_to(folder)
-
-    put(staged_with("2", plugins), plugins / "duck")
-
-    assert not (plugins / "duck").is_symlink()
-    assert (folder / "manifest.yaml").exists()
-    assert os.listdir(plugins) == ["duck"]
-
-
-def test_the_exchange_is_one_call(plugins: Path) -> None:
-    (plugins / "one").mkdir()
-    (plugins / "other").touch()
-
-    assert exchange(plugins / "one", plugins / "other")
-    assert (plugins / "other").is_dir()
-    with pytest.raises(FileNotFoundError):
-        exchange(plugins / "one", plugins / "none")
-
-
-def test_a_failure_leaves_the_old_folder(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(staged_with("1", plugins), plugins / "duck")
-    staged = staged_with("2", plugins)
-    shutil.rmtree(staged)
-    monkeypatch.setattr("endpointd.staging.exchange", lambda *_: False)
-
-    with pytest.raises(StagingError):
-        put(staged, plugins / "duck")
-    assert (plugins / "duck" / "version").read_text() == "1"
+# The end
 
 
 def test_what_a_killed_daemon_has_left_is_removed(plugins: Path, folder: Path) -> None:
-    put(staged_with("1", plugins), plugins / "duck")
-    staged_with("2", plugins)
+    (plugins / "duck").mkdir()
+    unpack(archive(("version", tarfile.REGTYPE, "2")), plugins)
     (plugins / ".staging-link").symlink_to(folder)
 
     clean(plugins)

@@ -36,6 +36,7 @@ from endpointd.live import Live
 from endpointd.manager import Manager
 from endpointd.operations import Operations
 from endpointd.pins import Pins
+from endpointd.placing import recover
 from endpointd.plugins import Plugins
 from endpointd.premises import check_user, make_state
 from endpointd.releases import Releases
@@ -135,6 +136,7 @@ class Daemon:
                         tokens,
                         environments=Housekeeping(self._plugins, self._rollbacks, self._environments),
                         console=console_of(self._parts_of_console(endpoints, tokens)),
+                        limit_package=lambda: self._settings.limit_package,
                     )
                     admin.serve(services)
                     return await self._run()
@@ -202,6 +204,9 @@ class Daemon:
         if self._releases is not None:
             self._releases.clean()
         self._environments.clean()
+        undone = list(recover(self._settings.plugins))
+        if undone:
+            log.warning("installations.undone", folders=undone)
         staging.clean(self._settings.plugins)
 
     def _take_signals(self) -> None:

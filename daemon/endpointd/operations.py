@@ -1,25 +1,20 @@
 """What an operator can do to the plugins of a running daemon: the implementation of `admin.control.Control`."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from endpointd import staging
-from endpointd.errors import OperatorError, UsageError
-from endpointd.folder import PluginFolder
+from endpointd.arrivals import from_archive, from_package
+from endpointd.errors import OperatorError
+from endpointd.installations import Installations
 from endpointd.journal import Journal
 from endpointd.live import Live
-from endpointd.manifest.findings import Severity
-from endpointd.manifest.model import Plugin
-from endpointd.manifest.reading import read_plugin
 from endpointd.plugins import Plugins
 from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
-from endpointd.status import PluginStatus
+from endpointd.status import InstalledStatus, PluginStatus
 from endpointd.supervisor.state import State
-from endpointd.supervisor.supervisor import Supervisor
 
 
 class Operations:
@@ -34,13 +29,11 @@ class Operations:
         base: Callable[[], str],
         reload: Callable[[], Awaitable[list[str]]],
     ) -> None:
-        self._directory = directory
         self._plugins = plugins
-        self._live = live
         self._rollbacks = rollbacks
         self._base = base
         self._reload = reload
-        self._installing = asyncio.Lock()
+        self._installations = Installations(directory, plugins, live, rollbacks, self._run)
 
     # Telling
 
@@ -76,14 +69,14 @@ class Operations:
 
     async def start(self, plugin_id: str) -> PluginStatus:
         """Raises `OperatorError` when it does not run then."""
-        await self._start(self._plugins.find(plugin_id).supervisor)
-        return await self._outcome(plugin_id, "started")
+        return await self._run(plugin_id, "started")
 
-    @staticmethod
-    async def _start(supervisor: Supervisor) -> None:
+    async def _run(self, plugin_id: str, done: str) -> PluginStatus:
+        supervisor = self._plugins.find(plugin_id).supervisor
         # Who is just being stopped is started when that is done.
         await supervisor.settled(built=False)
         supervisor.start()
+        return await self._outcome(plugin_id, done)
 
     async def stop(self, plugin_id: str) -> PluginStatus:
         """Returns when the last request was answered, or its time has run out, and no process is left."""
@@ -136,86 +129,20 @@ class Operations:
 
     # The folder
 
-    async def install(self, archive: BinaryIO, *, replace: bool) -> PluginStatus:
+    async def install(self, archive: BinaryIO, *, replace: bool) -> InstalledStatus:
         """Put the folder in `archive` (a tar stream) into the plugins directory and serve it. Raises `OperatorError`
-        when it is refused, and then nothing has changed; or when it does not run."""
-        async with self._installing:
-            staged = await asyncio.to_thread(staging.unpack, archive, self._directory)
-            try:
-                plugin = await asyncio.to_thread(_read_staged, staged)
-                folder = self._folder_for(plugin, replace)
-                await asyncio.to_thread(staging.put, staged, self._directory / folder)
-            finally:
-                await asyncio.to_thread(shutil.rmtree, staged, ignore_errors=True)
-            await self._live.refresh([folder])
-        served = self._plugins.served.get(plugin.id)
-        entry = self._plugins.entries.get(folder)
-        if served is None or entry is None or entry.plugin is None:
-            errors = [str(one) for one in entry.findings if one.severity is Severity.ERROR] if entry is not None else []
-            why = "; ".join([f"{plugin.id} is in the folder {folder!r}, but not served", *errors])
-            raise OperatorError("plugin_refused", why, "see 'endpointd list'")
-        await self._start(served.supervisor)
-        return await self._outcome(plugin.id, "installed")
+        when it is refused or does not run, and then everything is as it was."""
+        return await self._installations.install(from_archive, archive, replace=replace)
 
-    def _folder_for(self, plugin: Plugin, replace: bool) -> str:
-        served = self._plugins.served.get(plugin.id)
-        if served is not None:
-            if not replace:
-                raise UsageError(
-                    "plugin_exists",
-                    f"{plugin.id} {served.serving.plugin.version} is installed in the folder {served.entry.folder!r}",
-                    "install it with --replace to put this one in its place",
-                )
-            return served.entry.folder
-        for folder in (plugin.name, plugin.id.replace("/", "--")):
-            if not (self._directory / folder).exists():
-                return folder
-        raise UsageError(
-            "folder_exists",
-            f"the folders {plugin.name!r} and {plugin.id.replace('/', '--')!r} hold something else already",
-            "remove one of them, or copy the plugin there by hand",
-        )
+    async def install_package(self, package: BinaryIO, *, replace: bool) -> InstalledStatus:
+        """The same, of a package."""
+        return await self._installations.install(from_package, package, replace=replace)
 
     async def uninstall(self, plugin_id: str) -> None:
         """Remove the plugin's folder and its releases. Returns when its worker has ended. Another folder that holds the
         same plugin is served from then on. Raises `OperatorError` when the folder cannot be removed."""
-        served = self._plugins.find(plugin_id)
-        folder = self._directory / served.entry.folder
-        async with self._installing:
-            try:
-                await asyncio.to_thread(_remove_folder, folder)
-            except OSError as error:
-                message = f"the folder {str(folder)!r} of {plugin_id} cannot be removed: {error.strerror}"
-                raise OperatorError("folder_unremovable", message, "remove it by hand") from error
-            await self._live.refresh([folder.name])
-        if self._plugins.served.get(plugin_id) is not served:
-            await served.supervisor.close()
-        async with self._plugins.taking:
-            # It may have come back meanwhile, and runs what is to be removed here.
-            if plugin_id not in self._plugins.served:
-                await asyncio.to_thread(self._rollbacks.forget, plugin_id)
+        await self._installations.uninstall(plugin_id)
 
     async def reload_configuration(self) -> list[str]:
         """Hold the plugins to what the configuration says now. Raises `OperatorError`, and then nothing has changed."""
         return await self._reload()
-
-
-def _read_staged(staged: Path) -> Plugin:
-    reading = read_plugin(PluginFolder(staged))
-    if reading.plugin is None:
-        errors = [str(finding) for finding in reading.findings if finding.severity is Severity.ERROR]
-        raise OperatorError(
-            "plugin_invalid", "the plugin cannot be served: " + "; ".join(errors), "mend it, and install it again"
-        )
-    return reading.plugin
-
-
-def _remove_folder(folder: Path) -> None:
-    """Out of sight in one step, so that nobody ever sees half of it."""
-    if folder.is_symlink():
-        folder.unlink()
-        return
-    hidden = folder.with_name(f"{staging.PREFIX}removed-{folder.name}")
-    shutil.rmtree(hidden, ignore_errors=True)
-    folder.rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)

@@ -44,6 +44,10 @@ class Rollbacks:
     def is_pinned(self, plugin_id: str) -> bool:
         return self._pins.get(plugin_id) is not None
 
+    def pinned(self, plugin_id: str) -> Pin | None:
+        """What holds, for `restore`."""
+        return self._pins.get(plugin_id)
+
     def pin(self, entry: Entry, release: Release) -> Pin | None:
         """Let `release` serve in the place of the entry's content; returns what held before, for `restore`."""
         assert entry.digest is not None

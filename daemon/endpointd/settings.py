@@ -47,6 +47,7 @@ from endpointd.setting_types import (
     OptionalListen,
     PublicUrl,
     QueueSize,
+    SignaturePolicy,
     Size,
     SizeBound,
     UserName,
@@ -215,6 +216,11 @@ class Settings(SharedLimits, BaseSettings):
         " directory",
     )
     builds_at_once: Count = Field(default=2, description="environments that may be built at the same time")
+    package_signatures: SignaturePolicy = Field(
+        default="warn",
+        description="what becomes of a package that no trusted key has signed: with require it is refused, and so is"
+        " what is no package; with warn it is installed and told of; with off nobody asks",
+    )
     package_keys: KeyFiles = Field(default=(), description="public keys of those whose packages are trusted")
     starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
     auto_endpoints: Flag = Field(

@@ -1,5 +1,4 @@
-"""Installing a plugin from an archive: unpacked beside the plugins, under a name that is never served, and then put in
-its place at once.
+"""Plugins on their way in: unpacked beside the others, under a name that is never served.
 
 An archive is an uncompressed tar with the plugin's files at its top, as `pack` writes it. It is unpacked by hand: links
 are made last and only if they stay inside by their text, so that nothing is ever written through one.
@@ -11,15 +10,17 @@ import shutil
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from endpointd.disk import exchange, write_out
+from endpointd.disk import write_out
 from endpointd.errors import OperatorError
 from endpointd.leftout import is_left_out
 from endpointd.tree import MAX_BYTES, MAX_FILES, FolderChanged, Item, Kind, link_text, pieces, stays_inside, survey
+
+T = TypeVar("T")
 
 PREFIX = ".staging-"
 
@@ -81,22 +82,23 @@ class _Content:
 # The daemon's side
 
 
-def unpack(archive: BinaryIO, plugins: Path) -> Path:
-    """The new hidden folder in `plugins` that holds what is in the archive. Raises `StagingError`; nothing is left
-    behind then. The caller removes it, or puts it in its place."""
-    with _explained(plugins):
+def stage(plugins: Path, fill: Callable[[Path], T]) -> tuple[Path, T]:
+    """A new hidden folder in `plugins` that was given to `fill`, and is on the disk; and what that has returned. Raises
+    what it raises, and `StagingError`; nothing is left behind then. The caller removes it, or puts it in its place."""
+    with explained(plugins):
         staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=plugins))
         try:
             staged.chmod(0o755)
-            _unpack(archive, staged)
+            filled = fill(staged)
             write_out(staged)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
-    return staged
+    return staged, filled
 
 
-def _unpack(archive: BinaryIO, staged: Path) -> None:
+def unpack_archive(archive: BinaryIO, staged: Path) -> None:
+    """Put what is in the archive into the folder, which is empty. Raises `StagingError`, `OSError`."""
     source = _Source(archive)
     links: dict[str, str] = {}
     try:
@@ -180,33 +182,6 @@ class _Source:
         return self._tail == bytes(_END)
 
 
-def put(staged: Path, target: Path) -> None:
-    """Let `staged` be `target`, in the place of what is there. At no time is there half a folder. Raises
-    `StagingError`; both are as they were then."""
-    with _explained(target.parent):
-        if not os.path.lexists(target):
-            staged.rename(target)
-            return
-        if exchange(staged, target):
-            _remove(staged)
-        else:
-            _replace(staged, target)
-
-
-def _replace(staged: Path, target: Path) -> None:
-    """In two steps, between which `target` is away."""
-    aside = Path(tempfile.mkdtemp(prefix=PREFIX, dir=target.parent))
-    try:
-        target.rename(aside / "old")
-        try:
-            staged.rename(target)
-        except OSError:
-            (aside / "old").rename(target)
-            raise
-    finally:
-        _remove(aside)
-
-
 def _remove(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -232,7 +207,7 @@ def _unsafe(path: str, why: str) -> StagingError:
 
 
 @contextmanager
-def _explained(plugins: Path) -> Iterator[None]:
+def explained(plugins: Path) -> Iterator[None]:
     """Turn what the operating system says about the plugins directory into a `StagingError`."""
     try:
         yield

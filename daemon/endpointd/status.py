@@ -3,7 +3,7 @@
 Pure. `as_dict` is the JSON form of all of it; a key that is there once stays.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -91,3 +91,20 @@ class PluginStatus:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledStatus(PluginStatus):
+    """The plugin that was installed. `package` is the identifier of its package (author, name, version, checksum),
+    `signer` the trusted key that has signed it; `warnings` are for people."""
+
+    package: str | None = None
+    signer: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, status: PluginStatus, package: str | None, signer: str | None, warnings: tuple[str, ...]
+    ) -> "InstalledStatus":
+        known = {field.name: getattr(status, field.name) for field in fields(status)}
+        return cls(**known, package=package, signer=signer, warnings=warnings)

@@ -3,8 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -105,11 +106,24 @@ def test_an_archive_arrives_whole(http: httpx.Client, control: FakeControl, size
     assert control.calls == [("install", "acme/neko", replacing)]
 
 
+def test_a_package_arrives_whole(http: httpx.Client, control: FakeControl) -> None:
+    control.warnings = ("nobody vouches for it",)
+    answer = http.post("/api/v1/plugins", content=b"PK", headers={"Content-Type": "application/zip"})
+    document = answer.json()
+    assert (answer.status_code, document["id"], control.archive) == (201, "acme/neko", b"PK")
+    assert (document["package"], document["warnings"]) == ("acme/neko:1.2.0@0123", ["nobody vouches for it"])
+    assert control.calls == [("install package", "acme/neko", False)]
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Archives may have 1000 bytes, and no pause at all."""
     ordinary = uploads.Uploads.__init__
-    monkeypatch.setattr(uploads.Uploads, "__init__", lambda self, directory: ordinary(self, directory, 1000, 0.05))
+
+    def init(self: uploads.Uploads, directory: Path, limit_package: Callable[[], int]) -> None:
+        ordinary(self, directory, limit_package, 1000, 0.05)
+
+    monkeypatch.setattr(uploads.Uploads, "__init__", init)
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -75,6 +75,7 @@ EVERY_FLAG = {
     "builds_at_once": 31,
     "clock_build": 32,
     "package_keys": "x.pem",
+    "package_signatures": "require",
     "limit_package": 33,
 }
 

@@ -1,5 +1,6 @@
 """The commands that control a daemon, as processes, against the real API before plugins that are fakes."""
 
+import contextlib
 import io
 import json
 import os
@@ -207,10 +208,42 @@ def test_a_folder_is_sent_as_an_archive(
     assert contents == {"manifest.yaml": b"name: neko\n", "endpoints/neko.py": b"nyan = 1\n"}
 
 
-def test_only_a_folder_can_be_installed(ask: Run, control: FakeControl, tmp_path: Path) -> None:
+def test_a_package_is_sent_as_it_is_and_its_warnings_are_told(ask: Run, control: FakeControl, tmp_path: Path) -> None:
+    package = tmp_path / "neko.difypkg"
+    package.write_bytes(b"PK and more")
+    control.warnings = ("nobody vouches for it",)
+    outcome = ask("install", package, "--replace")
+    assert (outcome.returncode, outcome.stderr) == (0, "endpointd: warning: nobody vouches for it\n")
+    assert outcome.stdout.startswith("acme/neko 1.2.0 is RUNNING")
+    assert (control.calls, control.archive) == ([("install package", "acme/neko", True)], b"PK and more")
+    document = json.loads(ask("install", package, "--json").stdout)
+    assert (document["package"], document["warnings"]) == ("acme/neko:1.2.0@0123", ["nobody vouches for it"])
+
+
+def test_on_a_terminal_a_long_upload_tells_how_far_it_is(host: AdminHost, control: FakeControl, tmp_path: Path) -> None:
+    package = tmp_path / "large.difypkg"
+    package.write_bytes(bytes(8 * 1024 * 1024))
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-P", "-m", "endpointd", "install", str(package), "--state", str(host.state)]
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(command, stderr=follower, stdout=subprocess.DEVNULL, env=environment) as done:
+        os.close(follower)
+        seen = b""
+        # A terminal whose other side is gone is read with an error.
+        with contextlib.suppress(OSError):
+            while piece := os.read(leader, 65536):
+                seen += piece
+        os.close(leader)
+    assert done.returncode == 0
+    assert "sending" in seen.decode()
+    assert "8.4 MB" in seen.decode()
+    assert len(control.archive) == 8 * 1024 * 1024
+
+
+def test_only_what_is_there_can_be_installed(ask: Run, control: FakeControl, tmp_path: Path) -> None:
     outcome = ask("install", tmp_path / "none")
     assert (outcome.returncode, control.calls) == (2, [])
-    assert "is not a directory" in outcome.stderr
+    assert "[package_unreadable]" in outcome.stderr
 
 
 # Nobody there
@@ -254,6 +287,10 @@ def test_help_lists_the_commands_each_in_a_line_with_serve_first(run: Run) -> No
         "secrets",
         "token",
         "env",
+        "package",
+        "keygen",
+        "sign",
+        "verify",
     ]
     assert all(text.endswith(".") for name, text in rows if name.strip() in control)
 

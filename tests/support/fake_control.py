@@ -20,7 +20,7 @@ from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
 from endpointd.settings import Settings
-from endpointd.status import FailureStatus, InterfaceStatus, PluginStatus, WorkerStatus
+from endpointd.status import FailureStatus, InstalledStatus, InterfaceStatus, PluginStatus, WorkerStatus
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ class FakeControl:
         self.gate: asyncio.Event | None = None
         self.journals = {plugin_id: Journal(now=count(1_700_000_000.25).__next__) for plugin_id in self.plugins}
         self.archive = b""
+        self.warnings: tuple[str, ...] = ()
+        """Of what is installed."""
 
     def statuses(self) -> list[PluginStatus]:
         return list(self.plugins.values())
@@ -94,9 +96,14 @@ class FakeControl:
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
         return await self._become("rollback", plugin_id, release or "sha-old", release=release or "sha-old")
 
-    async def install(self, archive: BinaryIO, *, replace: bool) -> PluginStatus:
+    async def install(self, archive: BinaryIO, *, replace: bool) -> InstalledStatus:
         self.archive = archive.read()
-        return await self._become("install", "acme/neko", replace)
+        return InstalledStatus.of(await self._become("install", "acme/neko", replace), None, None, ())
+
+    async def install_package(self, package: BinaryIO, *, replace: bool) -> InstalledStatus:
+        self.archive = package.read()
+        status = await self._become("install package", "acme/neko", replace)
+        return InstalledStatus.of(status, "acme/neko:1.2.0@0123", None, self.warnings)
 
     async def uninstall(self, plugin_id: str) -> None:
         await self._become("uninstall", plugin_id)

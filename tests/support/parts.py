@@ -3,6 +3,7 @@
 import asyncio
 import io
 import tarfile
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,8 @@ class Parts:
         return (worker.order.folder / "says.py").read_text()
 
     def archive(self, text: str) -> io.BytesIO:
-        made = write_plugin(self.directory.parent / "bench", "duck", {"says.py": text}, [("GET", "/", "says.py")])
+        bench = Path(tempfile.mkdtemp(dir=self.directory.parent))
+        made = write_plugin(bench, "duck", {"says.py": text}, [("GET", "/", "says.py")])
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w") as tar:
             tar.add(made, ".")

@@ -17,7 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.control import Control
 from endpointd.admin.description import mend_description
-from endpointd.admin.documents import VERSION_HEADER, DaemonStatus, ProblemDocument, Reloaded, Rollback
+from endpointd.admin.documents import (
+    ARCHIVE,
+    PACKAGE,
+    VERSION_HEADER,
+    DaemonStatus,
+    ProblemDocument,
+    Reloaded,
+    Rollback,
+)
 from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.environment_api import environment_routes
 from endpointd.admin.followers import Followers
@@ -28,10 +36,10 @@ from endpointd.admin.receiving import RequestGone
 from endpointd.admin.secret_api import secret_routes
 from endpointd.admin.services import Services
 from endpointd.admin.token_api import token_routes
-from endpointd.admin.uploads import ARCHIVE, Uploads
+from endpointd.admin.uploads import Uploads
 from endpointd.errors import OperatorError, UsageError
 from endpointd.journal import MAX_LINES, Entry
-from endpointd.status import PluginStatus
+from endpointd.status import InstalledStatus, PluginStatus
 
 MOST_TOLD = 50
 """Of the things that are wrong with the form of one request."""
@@ -188,18 +196,20 @@ def _add_actions(api: FastAPI, control: Control) -> None:
 
 
 def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
-    body = {"requestBody": {"required": True, "content": {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}}
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (PACKAGE, ARCHIVE)}
+    body = {"requestBody": {"required": True, "content": content}}
 
     @api.post(
         _PLUGINS,
         status_code=201,
-        response_model=PluginStatus,
+        response_model=InstalledStatus,
         openapi_extra=body,
-        summary="Install the plugin folder in a tar archive; answers when it runs",
+        summary="Install a package, or the folder in a tar archive; answers when it runs, and else nothing has changed",
     )
     async def install(request: Request, query: Annotated[_InstallQuery, Query()]) -> Response:
-        async with uploads.received(request) as archive:
-            status = await control.install(archive, replace=query.replace)
+        async with uploads.received(request) as (kind, file):
+            install = control.install_package if kind == PACKAGE else control.install
+            status = await install(file, replace=query.replace)
         return Json(status.as_dict(), status_code=201)
 
     @api.delete(_PLUGIN, status_code=204, response_class=Response, summary="Stop it and remove its folder")

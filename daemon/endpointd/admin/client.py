@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 import httpx
 
 from endpointd import __version__
-from endpointd.admin.documents import VERSION_HEADER
+from endpointd.admin.documents import ARCHIVE, VERSION_HEADER
 from endpointd.admin.names import path_of
 from endpointd.admin.problems import error_of
 from endpointd.admin.sockets import SOCKET, OpenFolder
@@ -86,14 +86,14 @@ class Client:
     def uninstall(self, plugin_id: str) -> None:
         self._ask("DELETE", f"/api/v1/plugins/{path_of(plugin_id)}", timeout=_patient(ACTION))
 
-    def install(self, archive: IO[bytes], size: int, *, replace: bool) -> Any:  # noqa: ANN401
-        """The tar stream of `size` bytes that follows in `archive`."""
+    def install(self, file: IO[bytes], size: int, kind: str = ARCHIVE, *, replace: bool) -> Any:  # noqa: ANN401
+        """The `size` bytes that follow in `file`, which is an `ARCHIVE` or a `PACKAGE`."""
         return self._ask(
             "POST",
             "/api/v1/plugins",
             params={"replace": json.dumps(replace)},
-            content=iter(lambda: archive.read(_CHUNK), b""),
-            headers={"Content-Type": "application/x-tar", "Content-Length": str(size)},
+            content=iter(lambda: file.read(_CHUNK), b""),
+            headers={"Content-Type": kind, "Content-Length": str(size)},
             timeout=_patient(ACTION),
         )
 

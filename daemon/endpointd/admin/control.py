@@ -3,7 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from endpointd.journal import Journal
-from endpointd.status import EnvironmentStatus, PluginStatus
+from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 
 class Control(Protocol):
@@ -29,8 +29,12 @@ class Control(Protocol):
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
         """None: the release before the present one."""
 
-    async def install(self, archive: BinaryIO, *, replace: bool) -> PluginStatus:
-        """Check the folder in a tar stream, put it in place and load it."""
+    async def install(self, archive: BinaryIO, *, replace: bool) -> InstalledStatus:
+        """Check the folder in a tar stream, put it in place and load it. If it does not run, everything is as it was
+        before."""
+
+    async def install_package(self, package: BinaryIO, *, replace: bool) -> InstalledStatus:
+        """The same, of a package."""
 
     async def uninstall(self, plugin_id: str) -> None: ...
 

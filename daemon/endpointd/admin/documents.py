@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 T = TypeVar("T")
 
+ARCHIVE, PACKAGE = "application/x-tar", "application/zip"
+"""What can be installed: a tar of a folder, or a package (`.difypkg`)."""
+
 VERSION_HEADER = "Endpointd-Version"
 """In every answer: the daemon's version, by which a client of another one knows what is amiss."""
 

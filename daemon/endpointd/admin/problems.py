@@ -17,6 +17,7 @@ _STATUS = {
     "token_expired": 401,
     "access_limited": 429,
     "archive_too_large": 413,
+    "package_too_large": 413,
     "request_too_large": 413,
     "request_stalled": 408,
     "archive_type": 415,

@@ -95,7 +95,7 @@ def _build(
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
-    return build_api(services, describe, Uploads(state), followers, __version__)  # type: ignore[return-value]
+    return build_api(services, describe, Uploads(state, services.limit_package), followers, __version__)  # type: ignore[return-value]
 
 
 def _with_console(app: Any, services: Services, followers: Followers) -> Any:  # noqa: ANN401 - ASGI

@@ -9,6 +9,7 @@ from endpointd.admin.control import Control, EnvironmentControl
 from endpointd.admin.followers import Followers
 from endpointd.endpoints.secret_keys import KeyControl
 from endpointd.endpoints.service import EndpointControl
+from endpointd.packages.limits import DEFAULT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,5 @@ class Services:
     tokens: TokenControl | None = None
     environments: EnvironmentControl | None = None
     console: Console | None = None
+    limit_package: Callable[[], int] = lambda: DEFAULT_SIZE
+    """The bytes that a package may have."""

@@ -1,12 +1,10 @@
 """What the commands do to the plugins of a running daemon, and whether it was done."""
 
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
 
 import typer
 from rich.text import Text
@@ -87,7 +85,7 @@ def act_on_each(client: Client, action: str, names: Sequence[str], expected: str
     for name in names:
         try:
             plugin_id = _find(client, name)
-            _report(_waiting(f"{action} {plugin_id}", lambda: client.act(action, plugin_id)), expected)  # noqa: B023
+            report(waiting(f"{action} {plugin_id}", lambda: client.act(action, plugin_id)), expected)  # noqa: B023
         except OperatorError as error:
             report_error(error)
             failed = max(failed, 2 if isinstance(error, UsageError) else 1)
@@ -96,48 +94,23 @@ def act_on_each(client: Client, action: str, names: Sequence[str], expected: str
 
 def roll_back(client: Client, name: str, release: str | None) -> None:
     plugin_id = _find(client, name)
-    document = _waiting(f"rollback {plugin_id}", lambda: client.act("rollback", plugin_id, {"release": release}))
-    _report(document, RUNNING)
-
-
-def install_folder(client: Client, folder: Path, *, replace: bool) -> None:
-    if not folder.is_dir():
-        raise UsageError(
-            "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
-        )
-    with tempfile.TemporaryFile() as archive:
-        _pack(folder, archive)
-        size = archive.tell()
-        archive.seek(0)
-        document = _waiting(f"install {folder}", lambda: client.install(archive, size, replace=replace))
-    _report(document, RUNNING)
+    document = waiting(f"rollback {plugin_id}", lambda: client.act("rollback", plugin_id, {"release": release}))
+    report(document, RUNNING)
 
 
 def uninstall(client: Client, name: str, *, confirmed: bool) -> None:
     plugin_id = _find(client, name)
     if not confirmed:
         _confirm(plugin_id)
-    _waiting(f"uninstall {plugin_id}", lambda: client.uninstall(plugin_id))
+    waiting(f"uninstall {plugin_id}", lambda: client.uninstall(plugin_id))
     stdout().print(f"{plugin_id} is uninstalled", soft_wrap=True)
 
 
 def reload(client: Client) -> None:
-    waiting = client.reload()["needs_restart"]
+    later = client.reload()["needs_restart"]
     stdout().print("The configuration was read again.")
-    if waiting:
-        stderr().print(one_line(f"Only a new start changes: {', '.join(waiting)}"), soft_wrap=True)
-
-
-def _pack(folder: Path, archive: IO[bytes]) -> None:
-    from endpointd.staging import pack
-    from endpointd.tree import FolderChanged
-
-    try:
-        pack(folder, cast("BinaryIO", archive))
-    except FolderChanged as error:
-        raise OperatorError(
-            "folder_changing", f"{folder} was changed while it was read", "try again when it is at rest"
-        ) from error
+    if later:
+        stderr().print(one_line(f"Only a new start changes: {', '.join(later)}"), soft_wrap=True)
 
 
 def _confirm(plugin_id: str) -> None:
@@ -150,13 +123,13 @@ def _find(client: Client, name: str) -> str:
     return resolve_served(name, [read(PluginStatus, document) for document in client.plugins()])
 
 
-def _waiting(what: str, act: Callable[[], object]) -> object:
+def waiting(what: str, act: Callable[[], object]) -> object:
     """Show on a terminal what is being waited for."""
     with stderr().status(Text(one_line(f"{what} …"))):
         return act()
 
 
-def _report(document: object, expected: str) -> None:
+def report(document: object, expected: str) -> None:
     """Say what state the plugin has now. Raises `OperatorError` when that is not what was asked for."""
     status = read(PluginStatus, document)
     if status.state != expected:

@@ -93,19 +93,23 @@ def rollback(
 
 
 def install(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The plugin's folder.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The plugin's folder, or a package (NAME.difypkg).")],
     replace: Annotated[
         bool,
         typer.Option("--replace/--no-replace", help="Whether it takes the place of one that is installed already."),
     ] = False,
     state: State = None,
     config: Config = None,
+    json: Json = False,
 ) -> None:
-    """Copy a plugin's folder to the daemon, and serve it."""
-    from endpointd.cli import control
+    """Serve a plugin: its folder, or a package.
+
+    When it does not run, nothing has changed, and the exit status is 1.
+    """
+    from endpointd.cli import control, installing
 
     with control.connected(state, config) as client:
-        control.install_folder(client, path, replace=replace)
+        installing.install(client, path, replace=replace, json=json)
 
 
 def uninstall(

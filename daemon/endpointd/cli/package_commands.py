@@ -33,9 +33,10 @@ def package(
     output: Output = None,
     json: Json = False,
 ) -> None:
-    """Make a package of a plugin's folder: NAME-VERSION.difypkg, if it is not named.
+    """Make a package of a plugin's folder.
 
-    The same files make the same package. What .difyignore names, or where there is none .gitignore, is left out.
+    It is NAME-VERSION.difypkg, if it is not named. The same files make the same package.
+    What .difyignore names, or where there is none .gitignore, is left out.
     """
     from endpointd.cli import packaging
 
@@ -45,7 +46,10 @@ def package(
 def keygen(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="Makes NAME.private.pem and NAME.public.pem.")],
 ) -> None:
-    """Make two keys: a secret one to sign packages with, and a public one for those who trust them."""
+    """Make a key to sign packages with, and the public one beside it.
+
+    NAME.private.pem is to be kept secret; NAME.public.pem is for those who are to trust the packages.
+    """
     from endpointd.cli import packaging
 
     packaging.keygen(name)
@@ -59,7 +63,10 @@ def sign(
     ] = Category.COMMUNITY,
     output: Output = None,
 ) -> None:
-    """Sign a package: NAME.signed.difypkg, if it is not named. A signature that it has already is replaced."""
+    """Sign a package.
+
+    The signed one is NAME.signed.difypkg, if it is not named. A signature that is there already is replaced.
+    """
     from endpointd.cli import packaging
 
     packaging.sign(file, key, category, output, PackageLimits(_settings().limit_package))

@@ -1,0 +1,67 @@
+"""What comes to be installed, an archive or a package: unpacked beside the plugins, read, and judged. Blocking."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from endpointd.errors import OperatorError
+from endpointd.folder import PluginFolder
+from endpointd.manifest.model import Plugin
+from endpointd.manifest.reading import read_plugin
+from endpointd.packages.errors import PackageError
+from endpointd.packages.keys import trusted_keys
+from endpointd.packages.limits import PackageLimits
+from endpointd.packages.opening import unpack_package
+from endpointd.packages.trust import enforce
+from endpointd.settings import Settings
+from endpointd.staging import stage, unpack_archive
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`path` is a hidden folder beside the plugins, to be put in its place or removed. Of a package there is an
+    `identifier`, and a `signer` when a trusted key has signed it; `warnings` are for people."""
+
+    path: Path
+    plugin: Plugin
+    identifier: str | None = None
+    signer: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def from_archive(archive: BinaryIO, plugins: Path, settings: Settings) -> Arrival:
+    """A tar, as `staging.pack` writes it. Raises `OperatorError`, and then nothing is left."""
+    if settings.package_signatures == "require":
+        raise PackageError(
+            "package_untrusted",
+            "a folder has no signature, and here (package_signatures) only signed packages are installed",
+            "make a package of it with 'endpointd package', and sign it with 'endpointd sign'",
+        )
+
+    def fill(folder: Path) -> Plugin:
+        unpack_archive(archive, folder)
+        return _plugin_in(folder)
+
+    return Arrival(*stage(plugins, fill))
+
+
+def from_package(file: BinaryIO, plugins: Path, settings: Settings) -> Arrival:
+    """Raises `OperatorError`, and then nothing is left."""
+    keys = [] if settings.package_signatures == "off" else trusted_keys(settings.package_keys)
+    limits = PackageLimits(settings.limit_package)
+
+    def fill(folder: Path) -> Arrival:
+        opened = unpack_package(file, folder, limits, keys)
+        trust = opened.received.trust
+        warnings = enforce(settings.package_signatures, trust)
+        return Arrival(folder, opened.plugin, opened.identifier, trust.signer, tuple(warnings))
+
+    return stage(plugins, fill)[1]
+
+
+def _plugin_in(folder: Path) -> Plugin:
+    reading = read_plugin(PluginFolder(folder))
+    if reading.plugin is None:
+        errors = "; ".join(str(finding) for finding in reading.errors)
+        raise OperatorError("plugin_invalid", f"the plugin cannot be served: {errors}", "mend it, and install it again")
+    return reading.plugin

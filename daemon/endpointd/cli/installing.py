@@ -1,0 +1,94 @@
+"""What `endpointd install` sends to the daemon, and how far it is."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
+
+from endpointd.admin.client import Client
+from endpointd.admin.documents import ARCHIVE, PACKAGE, read
+from endpointd.cli.control import RUNNING, report, waiting
+from endpointd.cli.output import print_json, report_warning, stderr
+from endpointd.errors import OperatorError, UsageError
+from endpointd.manifest.findings import one_line
+from endpointd.status import InstalledStatus
+
+QUICK = 4 * 1024 * 1024
+"""Bytes that are sent before anybody could read how far they are."""
+
+
+def install(client: Client, path: Path, *, replace: bool, json: bool) -> None:
+    """A folder or a package."""
+    with _source(path) as (file, size, kind):
+        document = _send(client, path, file, size, kind, replace=replace)
+    status = read(InstalledStatus, document)
+    for warning in status.warnings:
+        report_warning(one_line(warning))
+    if json:
+        print_json(document)
+    else:
+        report(document, RUNNING)
+
+
+def _send(client: Client, path: Path, file: IO[bytes], size: int, kind: str, *, replace: bool) -> object:
+    what = f"install {one_line(path.name)} …"
+    if size < QUICK or not stderr().is_terminal:
+        return waiting(what, lambda: client.install(file, size, kind, replace=replace))
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=stderr(), transient=True) as progress:
+        task = progress.add_task(f"sending {one_line(path.name)}", total=size)
+        told = cast("IO[bytes]", _Told(file, size, progress, task, what))
+        return client.install(told, size, kind, replace=replace)
+
+
+class _Told:
+    """Tells how much of a file was read; at its end, what is being waited for then."""
+
+    def __init__(self, file: IO[bytes], size: int, progress: Progress, task: TaskID, then: str) -> None:
+        self._file = file
+        self._left = size
+        self._progress = progress
+        self._task = task
+        self._then = then
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._left -= len(data)
+        self._progress.advance(self._task, len(data))
+        if self._left <= 0:
+            self._progress.update(self._task, description=self._then)
+        return data
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
+    """What is sent, from its beginning, its size and its kind."""
+    if path.is_dir():
+        with tempfile.TemporaryFile() as archive:
+            _pack(path, archive)
+            size = archive.tell()
+            archive.seek(0)
+            yield archive, size, ARCHIVE
+        return
+    try:
+        package = path.open("rb")
+    except OSError as error:
+        remedy = "name the plugin's folder, or a package (NAME.difypkg)"
+        raise UsageError("package_unreadable", f"{path} cannot be read: {error.strerror}", remedy) from error
+    with package:
+        yield package, path.stat().st_size, PACKAGE
+
+
+def _pack(folder: Path, archive: IO[bytes]) -> None:
+    from endpointd.staging import pack
+    from endpointd.tree import FolderChanged
+
+    try:
+        pack(folder, cast("BinaryIO", archive))
+    except FolderChanged as error:
+        raise OperatorError(
+            "folder_changing", f"{folder} was changed while it was read", "try again when it is at rest"
+        ) from error
