@@ -12,7 +12,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 BROWSER := $(VENV)/.browser-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench soak docs screenshots clean
+.PHONY: help run test bench soak docs site screenshots clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -35,6 +35,9 @@ soak: $(DEVELOPMENT) ## serve under load and disturbances, and count what is los
 
 docs: $(RUNTIME) ## rewrite the tables of docs/configuration.md from the declaration of the settings
 	$(BIN)/python -m endpointd.cli.reference docs/configuration.md
+
+site: $(DEVELOPMENT) ## make the pages of docs/ to read in a browser: build/site/index.html
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 
 screenshots: $(DEVELOPMENT) $(BROWSER) ## take the pictures of docs/console.md again
 	PYTHONPATH=tests $(BIN)/python tests/browser/screenshots.py docs/images
