@@ -145,7 +145,15 @@ class Daemon:
 
     def _parts_of_console(self, endpoints: Registry, tokens: Tokens) -> Parts:
         return Parts(
-            self._operations, endpoints, tokens, self._samples, lambda: self._base, lambda: self._url, __version__
+            self._operations,
+            endpoints,
+            tokens,
+            self._samples,
+            lambda: self._base,
+            lambda: self._url,
+            self._settings.state,
+            lambda: self._settings.limit_package,
+            __version__,
         )
 
     @asynccontextmanager

@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from support.console import Console
+from support.console import SLOW, Console
+from support.packages import package_of
+from support.plugins import write_plugin
 from support.raw_http import ask
 
 Visit = Callable[..., Page]
@@ -119,3 +123,23 @@ def test_a_page_says_when_the_daemon_does_not_answer(visit: Visit) -> None:
     expect(told).to_have_text("The daemon does not answer; what is shown may be old.")
     page.context.set_offline(False)
     expect(told).to_have_text("The daemon answers again.")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_package_is_installed_in_the_browser(visit: Visit, tmp_path: Path, scripts: bool) -> None:
+    name = "with-scripts" if scripts else "without-scripts"
+    folder = write_plugin(tmp_path, name, {"a.py": SLOW}, [("GET", "/", "a.py")])
+    good, bad = tmp_path / "good.difypkg", tmp_path / "bad.difypkg"
+    good.write_bytes(package_of(folder))
+    bad.write_bytes(b"this is no package")
+    page = visit(java_script_enabled=scripts)
+    page.get_by_label("Package", exact=True).set_input_files(bad)
+    page.get_by_role("button", name="Install").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was installed")
+    expect(page.get_by_label("Package", exact=True)).to_have_accessible_description(re.compile("is no zip.*at most 50"))
+    page.get_by_label("Package", exact=True).set_input_files(good)
+    page.get_by_role("button", name="Install").click()
+    expect(page.get_by_role("heading", name=f"test/{name}")).to_be_visible()
+    expect(page.locator("main")).to_contain_text(f"test/{name} 0.1.0 was installed and runs.")
+    expect(page.locator("main")).to_contain_text("it is not signed")
+    expect(page.locator(".badge.running").first).to_be_visible()

@@ -23,6 +23,7 @@ PAGES = [
 
 DEEDS = [
     "/console/sign-out",
+    "/console/plugins",
     *(f"/console/plugins/test/slow/{action}" for action in ("start", "stop", "restart", "rollback", "try")),
     "/console/endpoints/new",
     *(f"/console/endpoints/abc/{action}" for action in ("edit", "enable", "disable", "delete", "try")),
@@ -80,9 +81,11 @@ def test_signing_in_leads_to_pages_of_the_console_alone(
 
 @pytest.mark.parametrize("path", DEEDS)
 def test_a_form_without_the_sessions_word_does_nothing(operator: Operator, path: str) -> None:
+    # One form has a file, and comes in another way.
+    files = {"package": ("x.difypkg", b"PK")} if path == "/console/plugins" else None
     for csrf in ("", "x" * 43):
-        assert operator.client.post(path, data={"csrf": csrf}).status_code == 403
-    assert operator.client.post(path).status_code == 403
+        assert operator.client.post(path, data={"csrf": csrf}, files=files).status_code == 403
+    assert operator.client.post(path, files=files).status_code == 403
 
 
 @pytest.mark.parametrize(

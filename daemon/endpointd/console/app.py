@@ -15,6 +15,7 @@ from endpointd.admin.problems import problem_of
 from endpointd.admin.receiving import RequestGone
 from endpointd.console.door import Door, Forgery
 from endpointd.console.endpoint_pages import EndpointPages
+from endpointd.console.install_pages import InstallPages
 from endpointd.console.pages import PREFIX, Pages
 from endpointd.console.parts import Parts
 from endpointd.console.plugin_pages import PluginPages
@@ -50,6 +51,7 @@ def build_console(parts: Parts, followers: Followers, now: Callable[[], float] =
         Route(f"{PREFIX}/sign-in", doorway.show),
         Route(f"{PREFIX}/sign-in", doorway.sign_in, methods=["POST"]),
         Route(f"{PREFIX}/sign-out", doorway.sign_out, methods=["POST"]),
+        *InstallPages(parts, shell, door).routes(),
         *PluginPages(parts, shell, door, followers).routes(),
         *EndpointPages(parts, shell, door).routes(),
     ]

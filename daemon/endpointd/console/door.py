@@ -37,6 +37,17 @@ class Door:
 
         return answer
 
+    def entered(
+        self, handler: Callable[[Request, Session], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """`handler` for those who are signed in, which reads the form by itself and has `expect_own` look at it."""
+
+        async def answer(request: Request) -> Response:
+            session = self.session_of(request)
+            return _sign_in_first(request) if session is None else await handler(request, session)
+
+        return answer
+
     def session_of(self, request: Request) -> Session | None:
         found = self._sessions.find(request.cookies.get(cookie_name(request), ""), by_hand=is_by_hand(request))
         return found if found is not None and self.is_valid(found) else None
@@ -52,9 +63,14 @@ class Door:
 
     async def _checked_form(self, request: Request, session: Session) -> Form:
         form = await read_form(request)
+        self.expect_own(request, session, form)
+        return form
+
+    @staticmethod
+    def expect_own(request: Request, session: Session, form: Form) -> None:
+        """Raises `Forgery` unless one of the session's own pages has sent the form."""
         if not comes_from_here(request) or not session.owns(form.get("csrf", "")):
             raise Forgery
-        return form
 
     # Coming and going
 

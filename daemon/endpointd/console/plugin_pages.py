@@ -14,6 +14,7 @@ from endpointd.console.door import Door, Form
 from endpointd.console.log_stream import TAIL, log_stream
 from endpointd.console.pages import PREFIX, plugin_path
 from endpointd.console.parts import Parts
+from endpointd.console.requests import is_by_hand
 from endpointd.console.samples import KEPT, Sample, Summary
 from endpointd.console.sessions import Session
 from endpointd.console.shell import Shell
@@ -86,7 +87,9 @@ class PluginPages:
     async def show_all(self, request: Request, session: Session, _: Form) -> Response:
         statuses = sorted(self._control.statuses(), key=lambda status: status.id or status.folder)
         rows = [self._row(status) for status in statuses]
-        return await self._shell.page(request, session, "plugins.html", rows=rows)
+        refused = session.take_refused() if is_by_hand(request) else None
+        limit = self._parts.limit_package()
+        return await self._shell.page(request, session, "plugins.html", rows=rows, refused=refused, limit=limit)
 
     def _row(self, status: PluginStatus) -> Row:
         samples = self._parts.samples

@@ -37,6 +37,8 @@ class Session:
     began: float
     used: float
     notes: list[Note] = field(default_factory=list)
+    refused: str | None = None
+    """Why the last package was not installed, until it was told beside the form."""
 
     def owns(self, csrf: str) -> bool:
         return hmac.compare_digest(csrf.encode(), self.csrf.encode())
@@ -48,6 +50,10 @@ class Session:
     def take_notes(self) -> list[Note]:
         notes, self.notes = self.notes, []
         return notes
+
+    def take_refused(self) -> str | None:
+        refused, self.refused = self.refused, None
+        return refused
 
 
 class Sessions:

@@ -1,7 +1,23 @@
+import { tell } from "./tell.js";
+
 /** Help with secrets: show what is entered, and keep line breaks of what is pasted. */
 export function watchForms() {
   for (const field of document.querySelectorAll('[data-field="secret"]')) addShow(field);
   document.addEventListener("paste", keepLines);
+  for (const form of document.querySelectorAll("form[data-upload]")) form.addEventListener("submit", showSending);
+}
+
+/**
+ * Sending takes its time, and so does what follows.
+ * @param {SubmitEvent} event
+ */
+function showSending(event) {
+  const button = event.target.querySelector("button");
+  if (button.ariaBusy === "true") return event.preventDefault();
+  button.ariaBusy = "true";
+  tell("Sending and installing the package…");
+  // Who comes back to the page finds the form as it was.
+  addEventListener("pageshow", () => (button.ariaBusy = null), { once: true });
 }
 
 /** @param {HTMLElement} field */

@@ -49,7 +49,7 @@ function replace(page) {
   const shown = liveParts(document);
   if ([...fresh.keys()].join("\n") !== [...shown.keys()].join("\n")) {
     // Something has come or gone: everything is drawn anew.
-    if (!document.activeElement?.closest("main form")) location.reload();
+    if (!isFilledIn()) location.reload();
     return;
   }
   for (const [name, element] of shown) {
@@ -59,6 +59,12 @@ function replace(page) {
     element.replaceChildren(...fresh.get(name).childNodes);
     localTimes(element);
   }
+}
+
+/** Whether somebody is at a form, has chosen a file, or waits for one to be sent: a new page would take that away. */
+function isFilledIn() {
+  if (document.activeElement?.closest("main form")) return true;
+  return [...document.querySelectorAll("input[type=file]")].some((input) => input.files.length);
 }
 
 /**
