@@ -29,12 +29,27 @@ class Offers:
     def __init__(self, *, takes: bool = False) -> None:
         self._takes = takes
         self.seen: list[tuple[str, bytes]] = []
+        self.arrivals: asyncio.Queue[int] = asyncio.Queue()
+        """Of each packet the size, when the connection has read it."""
 
     def __call__(
         self, scope: dict[str, Any], _receive: object, _send: object, _client: Client, body: bytes, _start: object
     ) -> bool:
         self.seen.append((scope["path"], body))
         return self._takes
+
+
+class Telling(ClientProtocol):
+    """Tells when it has read something."""
+
+    def __init__(self, offers: Offers, config: uvicorn.Config, clocks: Clocks) -> None:
+        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=0)
+        super().__init__(limits, clocks, offers, config=config, server_state=ServerState(), app_state={})
+        self._arrivals = offers.arrivals
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._arrivals.put_nowait(len(data))
 
 
 async def echo(_scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
@@ -50,13 +65,8 @@ def with_client(story: Story) -> None:
         loop = asyncio.get_running_loop()
         config = uvicorn.Config(echo, lifespan="off", ws="none", log_config=None)
         config.load()
-        state, clocks, offers = ServerState(), Clocks(), Offers()
-        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=0)
-        server = await loop.create_server(
-            lambda: ClientProtocol(limits, clocks, offers, config=config, server_state=state, app_state={}),
-            "127.0.0.1",
-            0,
-        )
+        clocks, offers = Clocks(), Offers()
+        server = await loop.create_server(lambda: Telling(offers, config, clocks), "127.0.0.1", 0)
         try:
             with socket.socket() as client:
                 client.setblocking(False)
@@ -79,16 +89,14 @@ async def answers(client: socket.socket, count: int) -> None:
         received += piece
 
 
-def sending(*pieces: bytes, count: int = 1) -> Callable[[socket.socket], Coroutine[Any, Any, None]]:
-    """Each piece in a packet of its own, which is read before the next one is sent."""
-
-    async def send(client: socket.socket) -> None:
-        for piece in pieces:
-            await asyncio.get_running_loop().sock_sendall(client, piece)
-            await asyncio.sleep(0.05)
-        await answers(client, count)
-
-    return send
+async def exchange(client: socket.socket, offers: Offers, *pieces: bytes, count: int = 1) -> None:
+    """Send each piece in a packet of its own, which is read before the next one is sent; read so many answers."""
+    for piece in pieces:
+        await asyncio.get_running_loop().sock_sendall(client, piece)
+        missing = len(piece)
+        while missing:
+            missing -= await offers.arrivals.get()
+    await answers(client, count)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +112,7 @@ def sending(*pieces: bytes, count: int = 1) -> Callable[[socket.socket], Corouti
 )
 def test_those_that_are_here_with_their_bodies(pieces: list[bytes], offered: list[tuple[str, bytes]]) -> None:
     async def story(client: socket.socket, offers: Offers) -> None:
-        await sending(*pieces)(client)
+        await exchange(client, offers, *pieces)
         assert offers.seen == offered
 
     with_client(story)
@@ -113,7 +121,7 @@ def test_those_that_are_here_with_their_bodies(pieces: list[bytes], offered: lis
 def test_those_that_were_sent_ahead_when_their_turn_comes() -> None:
     async def story(client: socket.socket, offers: Offers) -> None:
         ahead = [GET % 1, POST % b"" + b"abc", GET % 2]
-        await sending(b"".join(ahead), count=3)(client)
+        await exchange(client, offers, b"".join(ahead), count=3)
         assert offers.seen == [("/1", b""), ("/", b"abc"), ("/2", b"")]
 
     with_client(story)
@@ -123,7 +131,7 @@ def test_not_those_of_a_client_that_has_broken_off() -> None:
     """What follows the request is none: it is answered, and then the connection ends."""
 
     async def story(client: socket.socket, offers: Offers) -> None:
-        await sending(GET % 1 + b"NONSENSE\r\n\r\n")(client)
+        await exchange(client, offers, GET % 1 + b"NONSENSE\r\n\r\n")
         assert offers.seen == [("/1", b"")]
         assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
 
