@@ -71,7 +71,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
     ]:
         write_plugin(plugins, name, {"a.py": ANSWERS}, [("GET", "/a/<name>", "a.py")], {"text": setting})
     starter = DaemonStarter(tmp_path_factory.mktemp)
-    yield starter(plugins)
+    config = tmp_path_factory.mktemp("config") / "endpointd.toml"
+    config.write_text('[plugin."test/open"]\nvalue_error_is_404 = true\n')
+    yield starter(plugins, config=config)
     starter.stop_all()
 
 
@@ -90,6 +92,12 @@ def test_a_value_error_is_a_failure_and_not_a_404(daemon: RunningDaemon) -> None
     answer = ask(daemon.url, "/e/documented/a/value-error")
     assert (answer.status, answer.code) == (500, "plugin_exception")
     assert b"swordfish" not in answer.body
+
+
+def test_a_value_error_is_a_404_where_the_operator_says_so(daemon: RunningDaemon) -> None:
+    answer = ask(daemon.url, "/e/open/a/value-error")
+    assert (answer.status, answer.body) == (404, b"swordfish")
+    daemon.wait_for_log("GET /a/value-error: 404 for ValueError: swordfish")
 
 
 def test_a_piece_of_any_size_is_sent(daemon: RunningDaemon) -> None:

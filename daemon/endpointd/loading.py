@@ -42,6 +42,7 @@ def order_for(
         release=release,
         needs=needs,
         clock_build=limits.clock_build,
+        value_error_is_404=limits.value_error_is_404,
     )
 
 

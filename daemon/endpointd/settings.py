@@ -133,6 +133,10 @@ class SharedLimits(BaseModel):
     nice: Niceness = Field(default=0, description="how much a worker stands back for others who want the processor")
     user: UserName = Field(default=None, description="user that workers run as, when the daemon is root's")
     group: UserName = Field(default=None, description="group that workers run as, instead of the user's own")
+    value_error_is_404: Flag = Field(
+        default=False,
+        description="answer a ValueError of a plugin with 404 and its text, as Dify does, and not with 500",
+    )
 
 
 class PluginLimits(SharedLimits):

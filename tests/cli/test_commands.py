@@ -68,6 +68,7 @@ EVERY_FLAG = {
     "admin_listen": "[::1]:10",
     "environments": "v",
     "python_interpreters": "p/python3",
+    "value_error_is_404": True,
     "offline": True,
     "uv_index_url": "https://pypi.example.org/simple",
     "uv_find_links": "w",

@@ -29,7 +29,7 @@ from endpointd_wire.states import (
 
 T = TypeVar("T")
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 _ENDS = {int(end): end for end in End}
 

@@ -32,12 +32,16 @@ class Hello(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Host: load this plugin. `sources` are paths below `folder`, each with the place that names it, for messages."""
+    """Host: load this plugin. `sources` are paths below `folder`, each with the place that names it, for messages.
+
+    `value_error_is_404` says how a ValueError of the plugin's is answered: with its text, as Dify's SDK does.
+    """
 
     folder: str
     sources: list[list[str]]
     concurrency: int
     development: bool
+    value_error_is_404: bool = False
 
 
 class Ready(NamedTuple):

@@ -6,12 +6,15 @@ an answer (`HTTPException`) or a `Failed`.
 
 import traceback
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from endpointd_wire.frames import unpack_value
+from endpointd_wire.messages import Request
 from endpointd_worker.answer import BadAnswer, send_answer
 from endpointd_worker.calls import here
 from endpointd_worker.environ import build_request
@@ -28,10 +31,18 @@ class Invoker:
     endpoint, what an Endpoint is constructed with.
     """
 
-    def __init__(self, classes: list[type], open_session: Callable[[str, str], object], *, development: bool) -> None:
+    def __init__(
+        self,
+        classes: list[type],
+        open_session: Callable[[str, str], object],
+        *,
+        development: bool,
+        value_error_is_404: bool = False,
+    ) -> None:
         self._classes: list[Callable[[object], Any]] = [*classes]
         self._open_session = open_session
         self._development = development
+        self._value_error_is_404 = value_error_is_404
 
     def run(self, stream: Stream) -> None:
         """Answer `stream`. Never raises."""
@@ -62,9 +73,7 @@ class Invoker:
     def _answer(self, stream: Stream, request: WerkzeugRequest) -> None:
         message = stream.request
         try:
-            session = self._open_session(message.request_id, message.script.rpartition("/")[2])
-            endpoint = self._classes[message.source](session)
-            response = endpoint.invoke(request, message.values, unpack_value(message.settings))
+            response = self._invoke(message, request)
             send_answer(stream, response, request.environ)
         except HTTPException as error:
             # A body that breaks off is one: when its client has gone there is nobody to tell, and nothing has failed.
@@ -72,6 +81,17 @@ class Invoker:
             if not stream.take_back():
                 raise
             send_answer(stream, error.get_response(request.environ), request.environ)
+
+    def _invoke(self, message: Request, request: WerkzeugRequest) -> object:
+        try:
+            session = self._open_session(message.request_id, message.script.rpartition("/")[2])
+            endpoint = self._classes[message.source](session)
+            return endpoint.invoke(request, message.values, unpack_value(message.settings))
+        except ValueError as error:
+            if not self._value_error_is_404:
+                raise
+            own_log.info("%s %s: 404 for %s: %s", message.method, request.path, type(error).__name__, error)
+            return WerkzeugResponse(str(error), HTTPStatus.NOT_FOUND)
 
 
 def _path(stream: Stream) -> str:

@@ -77,7 +77,7 @@ def _load(link: Link) -> Invoker | None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
-    return Invoker(classes, open_session, development=order.development)
+    return Invoker(classes, open_session, development=order.development, value_error_is_404=order.value_error_is_404)
 
 
 def _session_opener(link: Link) -> Callable[[str, str], object]:

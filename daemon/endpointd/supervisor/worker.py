@@ -52,6 +52,7 @@ class WorkerOrder:
     needs: Needs | None = None
     """What its environment is to hold; None when it runs on the host's interpreter and packages."""
     clock_build: float = 0.0
+    value_error_is_404: bool = False
 
 
 class StartFailed(Exception):
@@ -178,9 +179,10 @@ class Worker:
         assert isinstance(hello, Hello)
         if hello.wire != WIRE_VERSION:
             raise StartFailed("wire_mismatch", f"the worker speaks wire version {hello.wire}, the host {WIRE_VERSION}")
-        sources = [list(source) for source in self.order.sources]
+        order = self.order
+        sources = [list(source) for source in order.sources]
         self._channel.send(
-            Load(str(self.order.folder), sources, self.order.concurrency, self.order.development),
+            Load(str(order.folder), sources, order.concurrency, order.development, order.value_error_is_404)
         )
         answer = await self._next_message()
         if isinstance(answer, LoadFailed):
