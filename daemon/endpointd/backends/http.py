@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -231,11 +232,17 @@ def words_of(fault: object) -> str:
     return ""
 
 
-def _trusted(settings: BackendSettings) -> ssl.SSLContext | bool:
+def _trusted(settings: BackendSettings) -> ssl.SSLContext:
     """Raises OSError (ssl.SSLError is one): the file cannot be used."""
     if settings.ca_file is None:
-        return True
+        return _commonly_trusted()
     return ssl.create_default_context(cafile=str(settings.ca_file))
+
+
+@cache
+def _commonly_trusted() -> ssl.SSLContext:
+    """Takes a while to read, so all backends have the same."""
+    return httpx.create_ssl_context()
 
 
 def _reason(error: Exception) -> str:
