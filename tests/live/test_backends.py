@@ -1,9 +1,14 @@
-"""Calls of plugins through everything: a client, the daemon, a worker, and a server that stands in for a backend."""
+"""Calls of plugins through everything: a client, the daemon, a worker, and a server that stands in for a backend.
+
+The same plugin is there twice: with the small `dify_plugin` that comes with endpointd, and with Dify's own.
+"""
 
 import http.client
 import json
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import urllib.error
 import urllib.parse
@@ -14,15 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uv
 
 from endpointd.testing import RunningDaemon
 from endpointd.testing.daemon import DaemonStarter
 from sessions.conftest import EVERYTHING
 from support.eventually import eventually
 from support.probe import probe
+from support.sdks import NEWEST, interpreter_for
 from support.stand_in import Answer, Asked, Step, standing_in
 from support.stand_in_dify import INNER_KEY, TENANT, DifyInnerStandIn, enveloped
 from support.stand_in_openai import KEY, TOOL_CALLS, TOOL_STREAM, OpenAiStandIn, delta
+
+BUILT_IN, OFFICIAL = "probe", "official"
 
 PLUGIN = """\
 import itertools
@@ -60,7 +69,6 @@ if do == "speech":
 """
 
 CONFIG = """\
-[plugin."test/probe"]
 concurrency = 100
 [backend.dify]
 type = "dify-inner"
@@ -100,7 +108,11 @@ def _as_new(dify: DifyInnerStandIn, openai: OpenAiStandIn) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, dify: DifyInnerStandIn, openai: OpenAiStandIn) -> Path:
     folder = tmp_path_factory.mktemp("backends")
-    probe(folder / "plugins", PLUGIN, permission=EVERYTHING)
+    own = probe(folder / "plugins", PLUGIN, permission=EVERYTHING)
+    official = shutil.copytree(own, folder / "plugins" / OFFICIAL)
+    manifest = official / "manifest.yaml"
+    manifest.write_text(manifest.read_text().replace("name: probe", f"name: {OFFICIAL}"))
+    (official / "requirements.txt").write_text(f"dify_plugin=={NEWEST}\n")
     (folder / "inner.key").write_text(f"{INNER_KEY}\n")
     (folder / "endpointd.toml").write_text(CONFIG.format(dify=dify.url, openai=openai.url, tenant=TENANT))
     return folder
@@ -109,71 +121,91 @@ def folder(tmp_path_factory: pytest.TempPathFactory, dify: DifyInnerStandIn, ope
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[RunningDaemon]:
     starter = DaemonStarter(tmp_path_factory.mktemp)
-    yield starter(folder / "plugins", config=folder / "endpointd.toml", log_level="debug", env={"MODELS_KEY": KEY})
+    settings = {"config": folder / "endpointd.toml", "log_level": "debug", "uv_cache": cache()}
+    yield starter(folder / "plugins", env={"MODELS_KEY": KEY}, **settings)
     starter.stop_all()
 
 
-def ask(daemon: RunningDaemon, do: str, body: bytes | None = None, **arguments: str) -> bytes:
-    query = urllib.parse.urlencode({"do": do, **arguments})
-    with urllib.request.urlopen(f"{daemon.url}/e/probe/?{query}", body, timeout=30) as answer:
+def cache() -> str:
+    """Where uv has packages that this machine has used before."""
+    return subprocess.check_output([uv.find_uv_bin(), "cache", "dir"], text=True).strip()
+
+
+@pytest.fixture(params=[BUILT_IN, OFFICIAL])
+def plugin(request: pytest.FixtureRequest, daemon: RunningDaemon) -> str:
+    name: str = request.param
+    if name == OFFICIAL:
+        interpreter_for(NEWEST)
+    eventually(lambda: any(event["plugin"] == f"test/{name}" for event in events(daemon, "worker.ready")), seconds=120)
+    return name
+
+
+def url(daemon: RunningDaemon, plugin: str, do: str, **arguments: str) -> str:
+    return f"{daemon.url}/e/{plugin}/?{urllib.parse.urlencode({'do': do, **arguments})}"
+
+
+def ask(daemon: RunningDaemon, plugin: str, do: str, body: bytes | None = None, **arguments: str) -> bytes:
+    with urllib.request.urlopen(url(daemon, plugin, do, **arguments), body, timeout=30) as answer:
         found: bytes = answer.read()
     return found
 
 
-def test_apps(daemon: RunningDaemon, dify: DifyInnerStandIn) -> None:
-    assert ask(daemon, "chat") == b"Hello"
+def test_apps(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
+    assert ask(daemon, plugin, "chat") == b"Hello"
     asked = dify.last("/inner/api/invoke/app").json
     assert (asked["app_id"], asked["query"], asked["response_mode"]) == ("app-1", "hello", "streaming")
     dify.streams["invoke/app"] = [{"data": {"outputs": {}}}]
-    assert json.loads(ask(daemon, "workflow")) == {"data": {"outputs": {}}}
+    assert json.loads(ask(daemon, plugin, "workflow")) == {"data": {"outputs": {}}}
     assert dify.last("/inner/api/invoke/app").json["response_mode"] == "blocking"
-    assert json.loads(ask(daemon, "fetch"))["opening_statement"] == "Hi"
+    assert json.loads(ask(daemon, plugin, "fetch"))["opening_statement"] == "Hi"
 
 
-def test_large_language_models(daemon: RunningDaemon, openai: OpenAiStandIn) -> None:
-    assert ask(daemon, "llm") == b"Hello"
-    assert json.loads(ask(daemon, "llm-whole")) == ["Hello", 7]
+def test_large_language_models(daemon: RunningDaemon, plugin: str, openai: OpenAiStandIn) -> None:
+    assert ask(daemon, plugin, "llm") == b"Hello"
+    assert json.loads(ask(daemon, plugin, "llm-whole")) == ["Hello", 7]
     asked = openai.last("/v1/chat/completions").json
     assert (asked["model"], asked["temperature"]) == ("real-model", 0.5)
     assert asked["messages"] == [{"role": "user", "content": "hello"}]
     openai.stream = TOOL_STREAM
-    assert json.loads(ask(daemon, "llm-tools")) == TOOL_CALLS
+    assert json.loads(ask(daemon, plugin, "llm-tools")) == TOOL_CALLS
 
 
-def test_files_and_sound(daemon: RunningDaemon, dify: DifyInnerStandIn) -> None:
+def test_files_and_sound(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
     content = bytes(3_000_000)
-    assert json.loads(ask(daemon, "upload", content))["tool_file_id"] == "file-1"
+    assert json.loads(ask(daemon, plugin, "upload", content))["tool_file_id"] == "file-1"
     assert content in dify.last("/files/upload/for-plugin").body
-    assert ask(daemon, "speech").startswith(b"\x00\xffsound")
+    assert ask(daemon, plugin, "speech").startswith(b"\x00\xffsound")
 
 
-def test_what_a_backend_says_arrives_as_it_says_it(daemon: RunningDaemon, openai: OpenAiStandIn) -> None:
+def test_what_a_backend_says_arrives_as_it_says_it(daemon: RunningDaemon, plugin: str, openai: OpenAiStandIn) -> None:
     openai.stream = [delta("first"), Step.WAIT, delta("second", "stop"), b"data: [DONE]\n\n"]
-    with urllib.request.urlopen(f"{daemon.url}/e/probe/?do=llm", timeout=30) as answer:
+    with urllib.request.urlopen(url(daemon, plugin, "llm"), timeout=30) as answer:
         assert answer.read(5) == b"first"
         openai.go()
         assert answer.read() == b"second"
 
 
-def test_a_client_that_leaves_ends_the_call_at_the_backend(daemon: RunningDaemon, dify: DifyInnerStandIn) -> None:
+def test_a_client_that_leaves_ends_the_call_at_the_backend(
+    daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn
+) -> None:
     dify.streams["invoke/app"] = [{"answer": "first"}, Step.STAY]
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as client:
-        client.sendall(b"GET /e/probe/?do=chat HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(f"GET /e/{plugin}/?do=chat HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = b""
         while b"first" not in answer:
             answer += client.recv(1000)
     assert dify.left() == "/inner/api/invoke/app"
 
 
-def test_a_failure_in_the_middle_is_no_whole_answer(daemon: RunningDaemon, dify: DifyInnerStandIn) -> None:
+def test_a_failure_in_the_middle_is_no_whole_answer(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
     dify.streams["invoke/app"] = [{"answer": "first"}, Step.BREAK]
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-        ask(daemon, "chat")
+        ask(daemon, plugin, "chat")
     daemon.wait_for_log("backend.failed")
-    assert ask(daemon, "llm") == b"Hello"
+    assert ask(daemon, plugin, "llm") == b"Hello"
 
 
-def test_a_hundred_at_once(daemon: RunningDaemon, dify: DifyInnerStandIn) -> None:
+def test_a_hundred_at_once(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
     """All are under way together, and each gets what is its own."""
 
     def own(asked: Asked) -> Answer:
@@ -181,7 +213,7 @@ def test_a_hundred_at_once(daemon: RunningDaemon, dify: DifyInnerStandIn) -> Non
 
     dify.answer = own
     with ThreadPoolExecutor(100) as clients:
-        found = [clients.submit(ask, daemon, "chat", text=f"question {number}") for number in range(100)]
+        found = [clients.submit(ask, daemon, plugin, "chat", text=f"question {number}") for number in range(100)]
         dify.wait_for(100)
         dify.go(100)
         assert [one.result() for one in found] == [f"question {number}.".encode() for number in range(100)]
@@ -195,26 +227,26 @@ def test_a_reload_takes_other_backends(daemon: RunningDaemon, folder: Path, dify
     dify.streams["invoke/app"] = [{"answer": "first"}, Step.WAIT, {"answer": "second"}]
     other = DifyInnerStandIn()
     other.streams["invoke/app"] = [{"answer": "of another"}]
-    with standing_in(other), urllib.request.urlopen(f"{daemon.url}/e/probe/?do=chat", timeout=30) as answer:
+    with standing_in(other), urllib.request.urlopen(url(daemon, BUILT_IN, "chat"), timeout=30) as answer:
         assert answer.read(5) == b"first"
         config.write_text(before.replace(dify.url, other.url))
         reload(daemon, "configuration.reloaded")
-        assert ask(daemon, "chat") == b"of another"
+        assert ask(daemon, BUILT_IN, "chat") == b"of another"
         (folder / "inner.key").rename(folder / "away")
         reload(daemon, "configuration.refused")
-        assert ask(daemon, "chat") == b"of another"
+        assert ask(daemon, BUILT_IN, "chat") == b"of another"
         (folder / "away").rename(folder / "inner.key")
         dify.go()
         assert answer.read() == b"second"
     config.write_text(before.replace("[calls]", '[calls]\napp = "none"'))
     reload(daemon, "configuration.reloaded")
     with pytest.raises((urllib.error.HTTPError, http.client.IncompleteRead, ConnectionError)):
-        ask(daemon, "chat")
+        ask(daemon, BUILT_IN, "chat")
     config.write_text(before)
     reload(daemon, "configuration.reloaded")
     dify.reset()
     dify.streams["invoke/app"] = [{"answer": "as before"}]
-    assert ask(daemon, "chat") == b"as before"
+    assert ask(daemon, BUILT_IN, "chat") == b"as before"
 
 
 def reload(daemon: RunningDaemon, event: str) -> None:
@@ -244,4 +276,4 @@ def test_no_secret_is_in_the_log(daemon: RunningDaemon, dify: DifyInnerStandIn, 
 
 def fails(daemon: RunningDaemon, do: str) -> None:
     with pytest.raises((urllib.error.HTTPError, http.client.IncompleteRead, ConnectionError)):
-        ask(daemon, do, b"x" if do == "upload" else None)
+        ask(daemon, BUILT_IN, do, b"x" if do == "upload" else None)
