@@ -153,6 +153,27 @@ def test_who_is_cancelled_before_the_first_item_ends_it_too(inner: DifyInnerStan
     ask.run(use)
 
 
+def test_whoever_is_cancelled_when_and_how_often_ever_leaves_room(inner: DifyInnerStandIn) -> None:
+    """The backend takes one call at a time: a connection that was not closed would be in the way of all others."""
+    inner.streams["invoke/app"] = [{"n": 1}, Step.STAY]
+
+    async def use(line: Line) -> None:
+        for turns in range(0, 120, 3):
+            task = asyncio.create_task(everything(line, "app", CHAT))
+            for turn in range(turns):
+                await asyncio.sleep(0)
+                if turn >= turns - 3:
+                    task.cancel()
+            await asyncio.wait({task}, timeout=0.001 * turns)
+            for _ in range(3):
+                task.cancel()
+                await asyncio.sleep(0)
+            await asyncio.wait({task})
+        assert await everything(line, "llm", {}) == list(dify.STREAMED["invoke/llm"])
+
+    asking(inner, concurrency=1).run(use)
+
+
 def test_a_hundred_at_once(inner: DifyInnerStandIn, ask: Asking) -> None:
     """Each gets its own answer; all are under way together."""
 

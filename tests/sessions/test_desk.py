@@ -105,6 +105,31 @@ def test_only_the_calls_within_a_request_end_with_it() -> None:
     run(test)
 
 
+def test_who_answers_puts_away_what_it_has_open_however_often_nobody_wants_it() -> None:
+    put_away = []
+
+    async def careful(_: SessionCall) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            put_away.append(True)
+
+    async def test() -> None:
+        wire = Wire(careful)
+        wire.pair.host_says(a_request(1))
+        wire.call(within=1)
+        await asyncio.sleep(0)
+        wire.desk.cancel_within(1)
+        await asyncio.sleep(0)
+        wire.worker_says(Abandon(1))
+        wire.desk.close()
+        await wire.settle()
+        assert put_away == [True]
+
+    run(test)
+
+
 def test_nothing_is_said_to_who_has_abandoned_it() -> None:
     async def test() -> None:
         wire = Wire(forever)

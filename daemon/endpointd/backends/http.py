@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -30,6 +30,7 @@ _UNACCEPTED = (401, 403)
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "endpointd"}
 """A compressed answer would have no bound before it is unpacked."""
 
+T = TypeVar("T")
 Content = bytes | AsyncIterator[bytes] | None
 
 
@@ -84,18 +85,19 @@ class Http:
         total = self._settings.clock_total
         deadline = asyncio.get_running_loop().time() + total if total else None
         target = url if "://" in url else f"{self._settings.url}/{url}"
-        async with self.clocked(deadline):
+        with self._explained():
             request = self._client.build_request(method, target, headers=headers, content=content)
-            response = await self._client.send(request, stream=True)
-        answer = Answer(self, response, deadline)
+        answer = Answer(self, deadline)
         try:
-            if response.status_code not in ok:
+            await answer.begin(self._client.send(request, stream=True))
+            if answer.status not in ok:
                 raise await self._refusal(answer)
-            if response.headers.get("content-encoding", "identity") != "identity":
+            if answer.header("content-encoding") not in ("", "identity"):
                 raise self.failed("sent a compressed answer, which it was not asked for")
             yield answer
         finally:
-            await response.aclose()
+            if not answer.is_over:
+                self.later(answer.put_away())
 
     async def ask_whole(
         self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
@@ -134,17 +136,15 @@ class Http:
         words = self._without_secrets(await answer.words())
         return self.failed(f"answered with HTTP {status}" + (f": {words}" if words else ""))
 
-    @asynccontextmanager
-    async def clocked(self, deadline: float | None) -> AsyncIterator[None]:
-        """Around one wait of a call that has this much time in all. Raises `CallRefused`."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                with self._explained():
-                    yield
-        except TimeoutError:
-            raise self._too_slow(
-                f"has taken more than {self._settings.clock_total:g} s for a call (clock_total)"
-            ) from None
+    async def in_time(self, work: "asyncio.Task[T]", deadline: float | None) -> T:
+        """The result of one wait of a call that has until `deadline`. The work is not cancelled when this is, nor when
+        it takes too long. Raises `CallRefused`."""
+        left = None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
+        await asyncio.wait({work}, timeout=left)
+        if not work.done():
+            raise self._too_slow(f"has taken more than {self._settings.clock_total:g} s for a call (clock_total)")
+        with self._explained():
+            return work.result()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -168,33 +168,69 @@ class Http:
 
 
 class Answer:
-    """An answer whose head has come."""
+    """The answer to one request.
 
-    def __init__(self, http: Http, response: httpx.Response, deadline: float | None) -> None:
+    Each wait is a task of its own. Whoever waits may be cancelled at any time, more than once: what is open is put
+    away by somebody else, because a cancellation that came while a connection is being closed would leave it open.
+    """
+
+    def __init__(self, http: Http, deadline: float | None) -> None:
         self._http = http
-        self._response = response
         self._deadline = deadline
+        self._response: httpx.Response | None = None
+        self._raw: AsyncGenerator[bytes, None] | None = None
+        self._work: asyncio.Task[Any] | None = None
+        self.is_over = False
+        """Whether it was read to its end; then there is nothing to put away."""
+
+    async def begin(self, sending: Coroutine[Any, Any, httpx.Response]) -> None:
+        """Wait for the head. Raises `CallRefused`."""
+        self._response = await self._wait(sending)
+        self._raw = cast("AsyncGenerator[bytes, None]", self._response.aiter_raw())
 
     @property
     def status(self) -> int:
-        return self._response.status_code
+        return self._begun.status_code
+
+    def header(self, name: str) -> str:
+        """Empty when there is none."""
+        text: str = self._begun.headers.get(name, "")
+        return text
 
     @property
     def content_type(self) -> str:
         """Without its parameters."""
-        text: str = self._response.headers.get("content-type", "")
-        return text.partition(";")[0].strip().lower()
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def _begun(self) -> httpx.Response:
+        assert self._response is not None
+        return self._response
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes. Raises `CallRefused`."""
-        async with aclosing(self._response.aiter_raw()) as raw:  # type: ignore[type-var]
-            while True:
-                async with self._http.clocked(self._deadline):
-                    piece = await anext(raw, None)
-                if piece is None:
-                    return
-                if piece:
-                    yield piece
+        assert self._raw is not None
+        while (piece := await self._wait(_next(self._raw))) is not None:
+            if piece:
+                yield piece
+        self.is_over = True
+
+    async def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        self._work = asyncio.create_task(work)
+        return await self._http.in_time(self._work, self._deadline)
+
+    async def put_away(self) -> None:
+        """Close the connection, in the middle of whatever it is."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait({self._work})
+            came = not self._work.cancelled() and self._work.exception() is None
+            if came and self._response is None:
+                self._response = self._work.result()
+        if self._raw is not None:
+            await self._raw.aclose()
+        if self._response is not None:
+            await self._response.aclose()
 
     async def whole(self) -> bytes:
         """The body. Raises `CallRefused`: it is too large."""
@@ -230,6 +266,10 @@ def words_of(fault: object) -> str:
             if fault.get(name):
                 return words_of(fault[name])
     return ""
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
 
 
 def _trusted(settings: BackendSettings) -> ssl.SSLContext:
