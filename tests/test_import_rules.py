@@ -46,8 +46,8 @@ HOST_LAYERS = [
     " backends.sse",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
-    "environments.additions environments.projects sessions.backends sessions.permissions backends.prompts"
-    " backends.results",
+    "environments.additions environments.projects sessions.backends sessions.permissions sessions.tally"
+    " backends.prompts backends.results",
     "backends.choosing environments.needs",
     "environments.interpreters",
     "packages.checksum packages.errors packages.limits",
@@ -141,7 +141,7 @@ PURE = {
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
-    " sessions.backends sessions.caller sessions.errors sessions.permissions"
+    " sessions.backends sessions.caller sessions.errors sessions.permissions sessions.tally"
     " backends.choosing backends.framing backends.prompts backends.results backends.sse"
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"

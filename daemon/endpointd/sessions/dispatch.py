@@ -1,8 +1,8 @@
 """From a call to what answers it: the storage, or a backend."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TypeAlias
 
 from endpointd.sessions import permissions
@@ -11,10 +11,14 @@ from endpointd.sessions.caller import Caller
 from endpointd.sessions.calls import SessionCall
 from endpointd.sessions.errors import CallRefused
 from endpointd.sessions.storage import Storage
+from endpointd.sessions.tally import ANSWERED, CANCELLED, Tallies, Tally
 
 SILENCE = 245.0
 """Seconds that a backend may take for the next item: less than the plugin's own patience, so that the plugin is told
 what was too slow; more than a backend's own clocks, which say more."""
+
+UNKNOWN = "unknown"
+"""The kind under which calls are counted that are of none."""
 
 AnswerCall: TypeAlias = Callable[[Caller, SessionCall], Awaitable[None]]
 
@@ -25,9 +29,33 @@ class Sessions:
     def __init__(self, storage: Storage, find: Find) -> None:
         self._storage = storage
         self._find = find
+        self.tallies = Tallies()
 
     async def answer(self, caller: Caller, call: SessionCall) -> None:
         """Raises `CallRefused`."""
+        # A plugin may call by any word; they are not counted one by one.
+        kind = call.kind if call.kind in permissions.NEEDS else UNKNOWN
+        with self._counted(self.tallies.of(caller.plugin, kind)):
+            await self._answer(caller, call)
+
+    @contextmanager
+    def _counted(self, tally: Tally) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        began, end = loop.time(), "failed"
+        tally.begin()
+        try:
+            yield
+            end = ANSWERED
+        except CallRefused as refused:
+            end = refused.code
+            raise
+        except asyncio.CancelledError:
+            end = CANCELLED
+            raise
+        finally:
+            tally.end(end, loop.time() - began)
+
+    async def _answer(self, caller: Caller, call: SessionCall) -> None:
         permissions.check(caller, call.kind)
         if call.kind == "storage":
             await self._storage.answer(caller, call)

@@ -1,0 +1,52 @@
+"""How many calls plugins have made, how they ended, and how long they took. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from endpointd.supervisor.latencies import Latencies
+
+ANSWERED = "answered"
+CANCELLED = "cancelled"
+"""Ends of a call besides the codes of refusals."""
+
+
+class Tally:
+    """Of one plugin's calls of one kind."""
+
+    __slots__ = ("ends", "latencies", "open")
+
+    def __init__(self) -> None:
+        self.open = 0
+        """Calls that are being answered."""
+        self.ends: Counter[str] = Counter()
+        """How many ended how: `ANSWERED`, `CANCELLED`, or the code of a refusal."""
+        self.latencies = Latencies()
+        """From the beginning of each call to its end, however it ended."""
+
+    def begin(self) -> None:
+        self.open += 1
+
+    def end(self, how: str, seconds: float) -> None:
+        self.open -= 1
+        self.ends[how] += 1
+        self.latencies.add(seconds)
+
+
+class Tallies(Mapping[tuple[str, str], Tally]):
+    """By the plugin's id and the kind of call. There are as many as plugins times kinds, which are both few."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, str], Tally] = {}
+
+    def of(self, plugin: str, kind: str) -> Tally:
+        """Made when it is not there."""
+        return self._tallies.setdefault((plugin, kind), Tally())
+
+    def __getitem__(self, key: tuple[str, str]) -> Tally:
+        return self._tallies[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._tallies)
+
+    def __len__(self) -> int:
+        return len(self._tallies)
