@@ -53,10 +53,9 @@ HOST_LAYERS = [
     "packages.checksum packages.errors packages.limits",
     "packages.names packages.seal",
     "packages.trust",
-    "ignoring",
     "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
     " access.secret access.views filesystems leftout routing settling",
-    "endpoints.declared endpoints.errors endpoints.values",
+    "endpoints.declared endpoints.errors endpoints.values ignoring",
     "endpoints.book endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
@@ -67,7 +66,7 @@ HOST_LAYERS = [
     "backends.switchboard",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
-    "packages.archive packages.keys packages.writing",
+    "included packages.archive packages.keys packages.writing",
     "packages.making packages.receiving packages.signing",
     "packages.opening",
     "endpoints.declaration endpoints.drafts",

@@ -9,9 +9,7 @@ from collections.abc import Iterable
 
 from pathspec import GitIgnoreSpec
 
-IGNORE_FILE = ".difyignore"
-MAX_IGNORE = 64 * 1024
-"""Bytes of the file that count. It has some lines."""
+from endpointd.leftout import MAX_IGNORE
 
 _END = "ps_d"
 """In the library's expressions the group for the "/" behind a folder's name that fits."""
@@ -33,6 +31,13 @@ class Ignoring:
         name = f"{path}/" if is_folder else path
         decisive = (is_out for expression, is_out in reversed(self._patterns) if _fits(expression, name))
         return next(decisive, False)
+
+    def leaves_out_file(self, path: str) -> bool:
+        """The same for a file, wherever it lies."""
+        folders = [path[:place] for place, character in enumerate(path) if character == "/"]
+        return any(self.leaves_out(folder, is_folder=True) for folder in folders) or self.leaves_out(
+            path, is_folder=False
+        )
 
 
 def _patterns_of(line: str) -> list[tuple[re.Pattern[str], bool]]:

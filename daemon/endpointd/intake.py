@@ -12,6 +12,7 @@ from endpointd.digest import content_digest
 from endpointd.environments.declared import needs_of
 from endpointd.errors import OperatorError, UsageError
 from endpointd.folder import PluginFolder
+from endpointd.included import included_in
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.reading import read_plugin
 from endpointd.releases import FolderChanged, Releases
@@ -45,7 +46,7 @@ class Intake:
     def take(self, name: str) -> Entry:
         """The folder's entry. Raises `FolderChanged` when it changes meanwhile."""
         folder = self._directory / name
-        reading = read_plugin(PluginFolder(folder))
+        reading = read_plugin(included_in(folder))
         if reading.plugin is None:
             return Entry(name, None, reading.findings)
         try:

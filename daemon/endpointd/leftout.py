@@ -2,13 +2,18 @@
 
 They are in no release and no archive, their changes are no changes, and they do not count in a digest: what Python and
 other tools write beside the sources, what an editor leaves while it saves, and what a file system keeps of files that
-were removed while they were open. Everything else belongs to the plugin, `node_modules` too.
+were removed while they were open. Everything else belongs to the plugin, `node_modules` too, unless its author has
+named it in `IGNORE_FILE`, for which see `ignoring.py`.
 """
 
 import re
 
 ENVIRONMENT_MARK = "pyvenv.cfg"
 """The file that makes a folder a virtual environment."""
+
+IGNORE_FILE = ".difyignore"
+MAX_IGNORE = 64 * 1024
+"""Bytes of the file that count. It has some lines."""
 
 _NAMES = frozenset(
     {"__pycache__", ".git", ".hg", ".svn", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}

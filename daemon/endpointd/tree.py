@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from endpointd.errors import EndpointdError, OperatorError
-from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, may_be_environment
+from endpointd.leftout import ENVIRONMENT_MARK, IGNORE_FILE, MAX_IGNORE, is_left_out, may_be_environment
+
+if TYPE_CHECKING:
+    from endpointd.ignoring import Ignoring
 
 MAX_FILES = 50_000
 """Files, folders and links. The largest known plugin has 500; a whole `node_modules` fits in."""
@@ -59,8 +62,9 @@ class Item:
         return (self.path, self.kind, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
-def survey(folder: Path) -> list[Item]:
-    """Every item below `folder`, sorted, folders before what is in them. Raises `ReleaseError`, `FolderChanged`."""
+def survey(folder: Path, *, ignored: bool = False) -> list[Item]:
+    """Every item below `folder`, sorted, folders before what is in them; with `ignored`, also what its ignore file
+    names. Raises `ReleaseError`, `FolderChanged`."""
 
     def fail(error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -68,7 +72,7 @@ def survey(folder: Path) -> list[Item]:
         raise unreadable(folder, error) from error
 
     items, size = [], 0
-    for item in walk(folder, fail):
+    for item in walk(folder, fail, ignored=ignored):
         items.append(item)
         size += item.state.st_size if item.kind is Kind.FILE else 0
         if len(items) > MAX_FILES:
@@ -78,9 +82,11 @@ def survey(folder: Path) -> list[Item]:
     return sorted(items, key=lambda item: os.fsencode(item.path))
 
 
-def walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Item]:
+def walk(folder: Path, on_error: Callable[[OSError], None], *, ignored: bool = False) -> Iterator[Item]:
     """Every item below `folder`, which may be a link itself, in no order. What is neither file, folder nor link (a
-    socket, a device) is passed over, and so is what could not be read when `on_error` returns."""
+    socket, a device) is passed over, and so is what could not be read when `on_error` returns, and what the folder's
+    ignore file names, unless that is asked for too."""
+    ignoring = None if ignored else _ignoring_or_tell(folder, on_error)
     waiting = [""]
     while waiting:
         parent = waiting.pop()
@@ -91,10 +97,40 @@ def walk(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Item]:
             on_error(error)
             continue
         for item in items:
-            if item is not None:
+            if item is not None and not (ignoring and ignoring.leaves_out(item.path, is_folder=_is_folder(item))):
                 yield item
                 if item.kind is Kind.DIRECTORY:
                     waiting.append(item.path)
+
+
+def ignoring_of(folder: Path) -> "Ignoring | None":
+    """What the folder's ignore file says; None where there is none. Raises `OSError`."""
+    path = folder / IGNORE_FILE
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            text = file.read(MAX_IGNORE)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
+    # Few folders have one, and the library takes its time.
+    from endpointd.ignoring import Ignoring
+
+    return Ignoring.of(text)
+
+
+def _ignoring_or_tell(folder: Path, on_error: Callable[[OSError], None]) -> "Ignoring | None":
+    try:
+        return ignoring_of(folder)
+    except OSError as error:
+        on_error(error)
+        return None
+
+
+def _is_folder(item: Item) -> bool:
+    return item.kind is Kind.DIRECTORY
 
 
 def _is_out(entry: "os.DirEntry[str]") -> bool:

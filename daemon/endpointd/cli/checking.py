@@ -9,7 +9,7 @@ from endpointd.digest import content_digest
 from endpointd.environments.declared import needs_of
 from endpointd.environments.service import Environments, environments_of
 from endpointd.errors import OperatorError, UsageError
-from endpointd.folder import PluginFolder
+from endpointd.included import included_in
 from endpointd.loading import load_once
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
@@ -60,7 +60,7 @@ def check_folder(folder: Path, output: Callable[[str], None]) -> Check:
         raise UsageError(
             "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
         )
-    reading = read_plugin(PluginFolder(folder))
+    reading = read_plugin(included_in(folder))
     findings = list(reading.findings)
     if reading.plugin is not None:
         findings += _load(folder, reading.plugin, output)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from endpointd.folder import PluginFolder
-from endpointd.ignoring import IGNORE_FILE, MAX_IGNORE, Ignoring
-from endpointd.manifest.files import FileProblem, Kind, normal_path
+from endpointd.ignoring import Ignoring
+from endpointd.included import Included
+from endpointd.leftout import IGNORE_FILE, MAX_IGNORE
+from endpointd.manifest.files import FileProblem
 from endpointd.manifest.findings import Finding
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
@@ -53,7 +55,7 @@ def _make(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
     items, left_out = _chosen(folder)
     _check(items, limits)
     names = frozenset(item.path for item in items)
-    reading = read_plugin(_Included(folder, names))
+    reading = read_plugin(Included(folder, lambda path: path not in names))
     if reading.plugin is None:
         errors = "; ".join(str(finding) for finding in reading.errors)
         raise PackageError("plugin_invalid", f"{folder} cannot be served: {errors}", "see 'endpointd check'")
@@ -84,7 +86,7 @@ def _chosen(folder: Path) -> tuple[list[Item], list[str]]:
     chosen: list[Item] = []
     left_out: list[str] = []
     closed: set[str] = set()
-    for item in survey(folder):
+    for item in survey(folder, ignored=True):
         is_folder = item.kind is ItemKind.DIRECTORY
         if item.path.rpartition("/")[0] in closed:
             closed.add(item.path)
@@ -116,30 +118,3 @@ def _check(items: list[Item], limits: PackageLimits) -> None:
         raise too_large(f"more than {limits.files} files")
     if sum(item.state.st_size for item in items) > limits.size:
         raise too_large(f"files of more than {limits.size} bytes")
-
-
-class _Included:
-    """The plugin's files as far as they are in the package."""
-
-    def __init__(self, folder: Path, names: frozenset[str]) -> None:
-        self._files = PluginFolder(folder)
-        self._names = names
-
-    def read(self, path: str) -> bytes:
-        self._expect(path)
-        return self._files.read(path)
-
-    def check(self, path: str) -> None:
-        self._expect(path)
-        self._files.check(path)
-
-    def kind(self, path: str) -> Kind | None:
-        kind = self._files.kind(path)
-        return None if kind is Kind.FILE and normal_path(path) not in self._names else kind
-
-    def _expect(self, path: str) -> None:
-        """Raises `FileProblem` for what is there and left out."""
-        self._files.check(path)
-        if normal_path(path) not in self._names:
-            message = f"{path!r} is not in the package, because the ignore file leaves it out"
-            raise FileProblem("file_ignored", message, "take it in again with a line that begins with '!'")
