@@ -3,13 +3,29 @@ requests, answers pings, and ends in good order."""
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from endpointd_wire.flow import WINDOW
-from endpointd_wire.frames import MAX_PIECE
-from endpointd_wire.messages import Cancel, Closed, Credit, Data, Drain, Drained, End, Message, Ping, Pong, Response
+from endpointd_wire.frames import MAX_PIECE, pack_value
+from endpointd_wire.messages import (
+    Answered,
+    Call,
+    Cancel,
+    Closed,
+    Credit,
+    Data,
+    Drain,
+    Drained,
+    End,
+    Message,
+    Ping,
+    Pong,
+    Reply,
+    Response,
+)
 from official.conftest import StartOfficial
 from support.host_end import WAIT_SECONDS
 from support.sdks import FOR_311, NEWEST, OLD
@@ -87,6 +103,30 @@ def test_who_computes_still_answers_pings(worker: WorkerProcess, tmp_path: Path)
 
 def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:
     assert worker.host.ask(path=b"/beats").body == b"beating"
+
+
+def test_who_waits_for_the_network_holds_nobody_up(worker: WorkerProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        stream = worker.host.request(path=b"/fetch", query=f"url={url}".encode())
+        with listener.accept()[0] as connection:
+            assert connection.recv(65536).startswith(b"GET / ")
+            assert until_over(worker, {worker.host.request()}) is not None
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nfetched")
+    assert until_over(worker, {stream})[stream] == b"fetched"
+
+
+def test_a_loop_of_asyncios_runs_in_a_request(worker: WorkerProcess) -> None:
+    assert worker.host.ask(path=b"/asyncio").body == b"awaited"
+
+
+def test_a_thread_of_the_systems_may_call_too(worker: WorkerProcess) -> None:
+    stream = worker.host.request(path=b"/native")
+    call = worker.host.hear(Call)
+    plain = worker.host.request()
+    assert until_over(worker, {plain}) is not None
+    worker.host.say(Reply(call.call, End.BODY, pack_value(b"found")), Answered(call.call))
+    assert until_over(worker, {stream})[stream] == b"found"
 
 
 def test_children_have_nothing_to_do_with_the_wire(worker: WorkerProcess) -> None:

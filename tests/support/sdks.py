@@ -18,7 +18,7 @@ NEWEST = "0.10.*"
 """For Python 3.12 and newer."""
 
 FOR_311 = "0.7.4"
-"""The last for Python 3.11 (0.7.5 to 0.9 ask for 3.12)."""
+"""The last for Python 3.11: from 0.8 on it asks for 3.12."""
 
 OLD = "0.2.4"
 """As real plugins still pin it."""

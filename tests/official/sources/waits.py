@@ -1,11 +1,14 @@
 """Waits, streams, computes and goes on in the background, as the path says."""
 
+import asyncio
 import multiprocessing
 import os
 import subprocess
 import threading
 import time
+import urllib.request
 
+import gevent
 from dify_plugin import Endpoint
 from werkzeug import Response
 
@@ -51,6 +54,11 @@ def _fork():
     return str(child.exitcode)
 
 
+async def _in_a_loop():
+    await asyncio.sleep(0.001)
+    return "awaited"
+
+
 class Waits(Endpoint):
     def _invoke(self, r, values, settings):
         match r.path:
@@ -75,6 +83,14 @@ class Waits(Endpoint):
                 return Response(str(len(r.get_data())))
             case "/subprocess":
                 return Response(subprocess.run(["echo", "said"], stdout=subprocess.PIPE, check=True).stdout)
+            case "/fetch":
+                return Response(urllib.request.urlopen(r.args["url"], timeout=10).read())
+            case "/asyncio":
+                return Response(asyncio.run(_in_a_loop()))
+            case "/native":
+                # A thread of the system's, as gevent has them for what would hold everybody up.
+                pool = gevent.get_hub().threadpool
+                return Response(pool.apply(self.session.storage.get, ("k",)))
             case "/fork":
                 return Response(_fork())
         return Response("plain")
