@@ -57,8 +57,12 @@ class Environment:
     def __init__(self, folder: Path, python: str, wheel: Path) -> None:
         self.bin = folder / "bin"
         subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=INSTALL_SECONDS)
-        pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "--quiet", "install", "--no-compile"]
-        self.process = subprocess.Popen([*pip, str(wheel)], cwd=folder, stdin=subprocess.DEVNULL)
+        # By pip once, as most users do; the others by uv, in a second instead of half a minute.
+        if python == sys.executable:
+            install = ["-m", "pip", "--python", str(self.bin / "python"), "--quiet", "install", "--no-compile"]
+        else:
+            install = ["-m", "uv", "pip", "install", "--quiet", "--python", str(self.bin / "python")]
+        self.process = subprocess.Popen([sys.executable, *install, str(wheel)], cwd=folder, stdin=subprocess.DEVNULL)
 
     def await_installation(self) -> None:
         assert self.process.wait(INSTALL_SECONDS) == 0
