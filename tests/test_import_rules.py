@@ -59,7 +59,7 @@ HOST_LAYERS = [
     "endpoints.book endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
-    "backends.files backends.payloads backends.secrets sessions.calls",
+    "backends.files backends.payloads backends.secrets backends.words sessions.calls",
     "backends.http",
     "backends.dify_api backends.dify_inner backends.openai",
     "backends.lines",

@@ -270,7 +270,7 @@ def test_an_answer_that_is_none_is_a_failure(inner: DifyInnerStandIn, ask: Askin
 
 def test_a_backend_that_is_not_there(inner: DifyInnerStandIn) -> None:
     error = refusal(asking(inner, url="http://127.0.0.1:1"))
-    assert (error.code, "cannot be reached" in error.text) == ("failed", True)
+    assert (error.code, error.text) == ("failed", "the backend 'it' cannot be reached: Connection refused")
 
 
 def test_arguments_that_json_has_no_place_for(ask: Asking) -> None:

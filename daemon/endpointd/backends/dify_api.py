@@ -11,8 +11,9 @@ import structlog
 from endpointd.backend_settings import DifyApi
 from endpointd.backends import payloads
 from endpointd.backends.files import Form, received
-from endpointd.backends.http import Answer, Http, words_of
+from endpointd.backends.http import Answer, Http
 from endpointd.backends.sse import EventReader, EventTooLarge, ServerEvent
+from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
 

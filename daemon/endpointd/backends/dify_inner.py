@@ -9,7 +9,8 @@ from endpointd.backend_settings import DifyInner
 from endpointd.backends import payloads
 from endpointd.backends.files import Form, received
 from endpointd.backends.framing import MAX_PAYLOAD, ChunkReader, FramingError
-from endpointd.backends.http import Http, words_of
+from endpointd.backends.http import Http
+from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
 

@@ -14,6 +14,7 @@ import httpx
 
 from endpointd.backend_settings import BackendSettings
 from endpointd.backends import payloads
+from endpointd.backends.words import reason_of, words_of
 from endpointd.sessions.errors import CallRefused
 
 MAX_ANSWER = 30 * 1024 * 1024
@@ -160,9 +161,9 @@ class Http:
         except httpx.TimeoutException:
             raise self._too_slow(f"has sent nothing for {settings.clock_idle:g} s (clock_idle)") from None
         except httpx.ConnectError as error:
-            raise self.failed(f"cannot be reached: {_reason(error)}") from None
+            raise self.failed(f"cannot be reached: {reason_of(error)}") from None
         except httpx.HTTPError as error:
-            raise self.failed(f"broke off: {_reason(error)}") from None
+            raise self.failed(f"broke off: {reason_of(error)}") from None
         except httpx.InvalidURL:
             raise self.failed("named a URL that is none") from None
 
@@ -257,17 +258,6 @@ class Answer:
             return " ".join(data.decode(errors="replace").split())[:MAX_WORDS] if is_text else ""
 
 
-def words_of(fault: object) -> str:
-    """The message of an error as Dify, OpenAI and their likes write it."""
-    if isinstance(fault, str):
-        return " ".join(fault.split())
-    if isinstance(fault, Mapping):
-        for name in ("message", "error", "detail"):
-            if fault.get(name):
-                return words_of(fault[name])
-    return ""
-
-
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
     return await anext(pieces, None)
 
@@ -283,7 +273,3 @@ def _trusted(settings: BackendSettings) -> ssl.SSLContext:
 def _commonly_trusted() -> ssl.SSLContext:
     """Takes a while to read, so all backends have the same."""
     return httpx.create_ssl_context()
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

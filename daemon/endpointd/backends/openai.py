@@ -8,8 +8,9 @@ from typing import Any
 from endpointd.backend_settings import OpenAi
 from endpointd.backends import payloads, prompts, results
 from endpointd.backends.files import Form, received
-from endpointd.backends.http import Answer, Http, words_of
+from endpointd.backends.http import Answer, Http
 from endpointd.backends.sse import EventReader, EventTooLarge
+from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
 

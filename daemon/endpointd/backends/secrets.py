@@ -24,7 +24,9 @@ def fetched(backends: BackendTables, environment: Mapping[str, str]) -> dict[str
             try:
                 found[name][key] = _fetch(place, environment)
             except Unavailable as absent:
-                _, message, remedy = absent.finding
+                code, message, remedy = absent.finding
+                if code == "reference_unreadable":
+                    remedy = "put the key there, in a file that the daemon's user may read"
                 faults.append(UsageError("backend_secret", f"backend.{name}.{key} = {place}: {message}", remedy))
     if faults:
         remedies = dict.fromkeys(fault.remedy for fault in faults)
