@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from endpointd.backend_settings import BACKENDS, Backend, secrets_of
 from endpointd.backends.lines import Line, line_of
 from endpointd.manifest.model import NO_PERMISSIONS
+from endpointd.sessions.backends import Backend as Answering
 from endpointd.sessions.caller import Caller
 
 CALLER = Caller("acme/bot", NO_PERMISSIONS)
@@ -48,12 +49,12 @@ class Asking:
         return asyncio.run(bounded())
 
 
-async def everything(line: Line, kind: str, arguments: Mapping[str, Any], body: bytes = b"") -> list[Any]:
+async def everything(line: Answering, kind: str, arguments: Mapping[str, Any], body: bytes = b"") -> list[Any]:
     async with aclosing(answer(line, kind, arguments, body)) as items:
         return [item async for item in items]
 
 
-def answer(line: Line, kind: str, arguments: Mapping[str, Any], body: bytes = b"") -> AsyncGenerator[Any, None]:
+def answer(line: Answering, kind: str, arguments: Mapping[str, Any], body: bytes = b"") -> AsyncGenerator[Any, None]:
     return line.answer(CALLER, kind, arguments, pieces(body))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -134,22 +135,26 @@ class StandIn:
                 raise ConnectionError("the test wants it")
         await send({"type": "http.response.body", "body": b""})
 
-    async def serve(self, listener: socket.socket, ready: Callable[[uvicorn.Server], None]) -> None:
+    async def serve(
+        self, listener: socket.socket, ready: Callable[[uvicorn.Server], None], certificate: Path | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         config = uvicorn.Config(self, log_config=None, log_level="critical", lifespan="off", ws="none")
         config.timeout_graceful_shutdown = 1
+        config.ssl_certfile = certificate
         server = uvicorn.Server(config)
         ready(server)
         await server.serve(sockets=[listener])
 
 
 @contextmanager
-def standing_in(stand_in: StandIn) -> Iterator[None]:
-    """Serve it, in a thread of its own."""
+def standing_in(stand_in: StandIn, certificate: Path | None = None) -> Iterator[None]:
+    """Serve it, in a thread of its own; with TLS when there is a file with a certificate and its key."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        stand_in.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        scheme = "http" if certificate is None else "https"
+        stand_in.url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         servers: queue.Queue[uvicorn.Server] = queue.Queue()
-        thread = threading.Thread(target=lambda: asyncio.run(stand_in.serve(listener, servers.put)))
+        thread = threading.Thread(target=lambda: asyncio.run(stand_in.serve(listener, servers.put, certificate)))
         thread.start()
         server = servers.get(timeout=WAIT_SECONDS)
         try:

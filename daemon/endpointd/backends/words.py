@@ -1,6 +1,7 @@
 """What others say about their errors, in words that can be passed on."""
 
 import os
+import ssl
 from collections.abc import Mapping
 
 
@@ -16,9 +17,12 @@ def words_of(fault: object) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """In the words of the operating system, if it is its: httpx has them below its own."""
+    """In the words of the operating system or of TLS, if it is theirs: httpx has them below its own."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            # Its number is TLS's own.
+            return getattr(cause, "verify_message", None) or str(cause)
         if isinstance(cause, OSError) and cause.errno is not None:
             # asyncio puts the address into its text; the codes of name resolution are negative, and not these.
             return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
