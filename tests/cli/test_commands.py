@@ -139,6 +139,44 @@ def test_the_effective_settings_name_their_sources_and_mask_secrets(run: Run, tm
     assert "s3cret" not in outcome.stdout + as_json.stdout
 
 
+BACKEND = """\
+[backend.models]
+type = "openai"
+url = "http://127.0.0.1:1/v1"
+key = { file = "models.key" }
+[calls]
+llm = "models"
+[plugin."a/b".calls]
+tts = "none"
+"""
+
+
+def test_the_effective_backends_name_the_places_of_their_keys(run: Run, tmp_path: Path) -> None:
+    file, place = tmp_path / "endpointd.toml", f'{{ file = "{tmp_path}/models.key" }}'
+    file.write_text(BACKEND)
+    (tmp_path / "models.key").write_text("s3cret")
+    rows = run("config", "--config", file, COLUMNS="300").stdout.splitlines()
+    assert f"backend.models.key = {place} {file}".split() == next(
+        row.replace("key ", "key = ", 1).split() for row in rows if row.startswith("backend.models.key")
+    )
+    shown = json.loads(run("config", "--config", file, "--json").stdout)
+    assert shown["backend"] == {"models": {"type": "openai", "url": "http://127.0.0.1:1/v1", "key": place}}
+    assert (shown["calls"], shown["plugin"]) == ({"llm": "models"}, {"a/b": {"calls.tts": "none"}})
+    assert "s3cret" not in str(rows) + str(shown)
+
+
+def test_a_key_that_is_not_there_keeps_the_daemon_from_starting(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "endpointd.toml"
+    file.write_text(f'plugins = "."\nlisten = "127.0.0.1:0"\nlog_level = "error"\n{BACKEND}')
+    outcome = run("serve", "--config", file)
+    assert outcome.returncode == 2
+    assert outcome.stderr == (
+        f'endpointd: error: backend.models.key = {{ file = "{tmp_path}/models.key" }}: the file'
+        f" '{tmp_path}/models.key' cannot be read: No such file or directory; put the key there, in a file that the"
+        " daemon's user may read [backend_secret]\n"
+    )
+
+
 def test_a_row_for_programs_is_one_line_however_long(run: Run) -> None:
     outcome = run("config", "--plugins", "x" * 300, COLUMNS="80")
     assert sum("x" * 300 in row for row in outcome.stdout.splitlines()) == 1
