@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import threading
+from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -202,6 +204,44 @@ def test_no_more_than_the_setting_says_at_once(inner: DifyInnerStandIn) -> None:
     asking(inner, concurrency=3).run(use)
     assert len(inner.asked) == 20
     assert inner.most_at_once <= 3
+
+
+def test_who_does_not_read_holds_the_backend_up(inner: DifyInnerStandIn, ask: Asking) -> None:
+    """What the sockets hold is under way, and no more."""
+    reading, too_early = threading.Event(), []
+
+    def items() -> Iterator[object]:
+        for number in range(60):
+            if number == 30:
+                too_early.append(not reading.is_set())
+            yield {"n": number, "text": "x" * 700_000}
+
+    inner.streams["invoke/app"] = items()
+
+    async def use(line: Line) -> None:
+        async with aclosing(answer(line, "app", CHAT)) as found:
+            assert (await anext(found))["n"] == 0
+            # It would not be held up for so long that all of this is done meanwhile.
+            for _ in range(20):
+                await everything(line, "llm", {})
+            reading.set()
+            assert [item["n"] async for item in found] == list(range(1, 60))
+
+    ask.run(use)
+    assert too_early == [False]
+
+
+def test_who_waits_too_long_for_its_turn_is_told(inner: DifyInnerStandIn) -> None:
+    inner.streams["invoke/app"] = [{"n": 1}, Step.STAY]
+
+    async def use(line: Line) -> None:
+        async with aclosing(answer(line, "app", CHAT)) as items:
+            await anext(items)
+            with pytest.raises(CallRefused, match=r"1 other calls to answer for 0.2 s \(concurrency\)") as refused:
+                await everything(line, "llm", {})
+            assert refused.value.code == "timeout"
+
+    asking(inner, concurrency=1, clock_idle=0.2).run(use)
 
 
 # Trouble

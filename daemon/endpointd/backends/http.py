@@ -26,6 +26,9 @@ MAX_FAULT = 64 * 1024
 MAX_WORDS = 500
 """Characters of what a backend says about its error."""
 
+KEPT = 2.0
+"""Seconds that a connection is kept for the next call; many servers close one after two, which would meet a call."""
+
 _MASK = "********"
 _UNACCEPTED = (401, 403)
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "endpointd"}
@@ -55,7 +58,7 @@ class Http:
             headers=_HEADERS,
             timeout=httpx.Timeout(connect=settings.clock_connect, read=idle, write=idle, pool=idle),
             limits=httpx.Limits(
-                max_connections=settings.concurrency, max_keepalive_connections=16, keepalive_expiry=30
+                max_connections=settings.concurrency, max_keepalive_connections=16, keepalive_expiry=KEPT
             ),
             follow_redirects=False,
             transport=transport,

@@ -15,8 +15,10 @@ class Backend(Protocol):
     ) -> AsyncGenerator[object, None]:
         """The items of the reply, each as soon as it is known; bytes, str, numbers, lists and dicts of them.
 
-        `body` is what comes with the arguments: a file. Closed early when the plugin wants no more. Raises
-        `CallRefused`; the plugin's author reads the text.
+        Kinds, arguments and items are as Dify's SDK has them, but for bytes, which are bytes: a file that is uploaded
+        or heard comes as `body`, and sound is the `result` of an item. A file is uploaded in one step, and the reply
+        describes it. Closed early when the plugin wants no more. Raises `CallRefused`; the plugin's author reads the
+        text.
         """
         ...
 
