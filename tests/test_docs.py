@@ -133,7 +133,7 @@ FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": 
 CHECK |= {"RequirementsProblem": at(0)}
 FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1), "EnvironmentFailed": at(0)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
-COMMAND |= {"PackageError": at(0)}
+COMMAND |= {"PackageError": at(0), "BackupError": at(0)}
 COMMAND |= {"HookIdTaken": at(0), "EndpointUnknown": at(0), "EndpointExists": at(0)}
 COMMAND |= {"AccessRefused": at(0), "TokenInvalid": at(0), "TokenNameTaken": at(0), "TokenUnknown": at(0)}
 

@@ -119,6 +119,7 @@ HOST_LAYERS = [
     "console.app",
     "console.opening",
     "operations premises service.plan",
+    "backups.*",
     "app service.machine",
     "cli.*",
     "__main__ testing.*",
@@ -211,7 +212,18 @@ def inner_imports(package: str, path: Path) -> Iterator[tuple[str, int]]:
             yield module, node.lineno
 
 
-NAMESPACES = {"access", "backends", "console", "environments", "gateway", "packages", "sealing", "service", "sessions"}
+NAMESPACES = {
+    "access",
+    "backups",
+    "backends",
+    "console",
+    "environments",
+    "gateway",
+    "packages",
+    "sealing",
+    "service",
+    "sessions",
+}
 NAMESPACES |= {"store", "supervisor"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 

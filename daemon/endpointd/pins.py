@@ -32,6 +32,10 @@ class Pins:
     def get(self, plugin_id: str) -> Pin | None:
         return self._pins.get(plugin_id)
 
+    def all(self) -> Mapping[str, Pin]:
+        """By the plugins' ids."""
+        return dict(self._pins)
+
     def set(self, plugin_id: str, pin: Pin | None) -> None:
         """Pin the plugin, or with None let it go. Raises `OperatorError`; nothing has changed then."""
         if self._pins.get(plugin_id) == pin:

@@ -9,6 +9,9 @@ from endpointd.errors import OperatorError
 from endpointd.settings import Settings
 from endpointd.supervisor.users import find_account
 
+RESTORING = "restoring"
+"""In the state directory while a backup is put back, and no longer: with it nothing there is as it should be."""
+
 log = structlog.get_logger()
 
 
@@ -29,6 +32,12 @@ def make_state(state: Path) -> None:
         raise _state_error(state, error.strerror or str(error)) from error
     if not writable:
         raise _state_error(state, "it may not be written to")
+    if (state / RESTORING).exists():
+        raise OperatorError(
+            "restore_unfinished",
+            f"a restore into {state} was interrupted, so that only a part is there",
+            "run 'endpointd restore' again, which does all of it",
+        )
 
 
 def _state_error(state: Path, reason: str) -> OperatorError:

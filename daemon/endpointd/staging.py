@@ -35,12 +35,13 @@ class StagingError(OperatorError):
 # The client's side
 
 
-def pack(folder: Path, out: BinaryIO) -> None:
-    """Write the folder's plugin as an archive: no owners, and nothing that is no part of a plugin.
+def pack(folder: Path, out: BinaryIO, *, ignored: bool = False) -> None:
+    """Write the folder's plugin as an archive: no owners, and nothing that is no part of a plugin; what its ignore file
+    names only with `ignored`.
 
     Raises `ReleaseError` when the folder cannot be packed, `FolderChanged`; what was written is to be thrown away then.
     """
-    items = survey(folder)
+    items = survey(folder, ignored=ignored)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for item in items:
             _add(archive, folder, item)

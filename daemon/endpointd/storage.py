@@ -47,5 +47,13 @@ def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[
     return rotate, str(file.path)
 
 
+def place_of(settings: Settings) -> Path | None:
+    """The database's file; None when it is a server's. Raises `UsageError`."""
+    from endpointd.store.engines import locate
+
+    place = locate(_place(settings))
+    return place if isinstance(place, Path) else None
+
+
 def _place(settings: Settings) -> Path | str:
     return settings.state.absolute() / DATABASE if settings.database is None else settings.database.url

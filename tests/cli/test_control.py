@@ -291,6 +291,8 @@ def test_help_lists_the_commands_each_in_a_line_with_serve_first(run: Run) -> No
         "keygen",
         "sign",
         "verify",
+        "backup",
+        "restore",
     ]
     assert all(text.endswith(".") for name, text in rows if name.strip() in control)
 

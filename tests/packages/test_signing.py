@@ -145,6 +145,12 @@ def test_the_file_that_covers_names_cannot_be_renamed_away(signed: bytes, keys: 
     assert trust_in(written(files, comment_of(signed)), keys).fault is not None
 
 
+def test_the_file_that_covers_names_is_called_as_it_is(signed: bytes, keys: Keys) -> None:
+    files = {("notes.json" if name == VERIFICATION else name): content for name, content in files_in(signed).items()}
+
+    assert trust_in(written(files, comment_of(signed)), keys).fault is not None
+
+
 def test_the_signature_of_another_package_is_not_trusted(signed: bytes, keys: Keys, tmp_path: Path) -> None:
     other = package_of(write_plugin(tmp_path, "goose", {"a.py": ""}, [("GET", "/", "a.py")]))
 

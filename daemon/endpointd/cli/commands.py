@@ -8,6 +8,7 @@ import typer
 
 from endpointd import __version__, logs
 from endpointd.cli import (
+    backup_commands,
     control_commands,
     endpoint_commands,
     package_commands,
@@ -94,6 +95,7 @@ token_commands.add_to(application)
 application.add_typer(environments, name="env", rich_help_panel=control_commands.CONTROL_PANEL)
 service_commands.add_to(application)
 package_commands.add_to(application)
+backup_commands.add_to(application)
 
 
 @application.command(epilog=_EPILOG)

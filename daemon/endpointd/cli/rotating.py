@@ -1,7 +1,5 @@
 """`endpointd secrets rotate`: has the running daemon change the key, or changes it itself where none runs."""
 
-import os
-import pwd
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ from endpointd.admin.location import find_state
 from endpointd.admin.sockets import StateLock
 from endpointd.cli.configuration import load
 from endpointd.cli.control import connected
+from endpointd.cli.owners import expect_owner
 from endpointd.endpoints.secret_keys import Rotated
 from endpointd.errors import OperatorError
 from endpointd.sealing.keyfile import KeyFile
@@ -35,7 +34,7 @@ def add_key(path: Path) -> None:
     file = KeyFile(path)
     if file.read() is None:
         raise OperatorError("secret_key_missing", f"there is no key file {path}", "name the one that is in use")
-    _expect_owner(path)
+    expect_owner(path)
     with file.changing():
         file.add()
 
@@ -53,9 +52,9 @@ def _has_database(settings: Settings) -> bool:
 
 def _rotate_here(settings: Settings) -> Rotated:
     file = key_file(settings)
-    _expect_owner(settings.state)
+    expect_owner(settings.state)
     if file.path.exists():
-        _expect_owner(file.path)
+        expect_owner(file.path)
     lock = StateLock(settings.state.absolute())
     try:
         if file.read() is None:
@@ -72,22 +71,3 @@ def _rotate_here(settings: Settings) -> Rotated:
             store.close()
     finally:
         lock.release()
-
-
-def _expect_owner(path: Path) -> None:
-    """What somebody else writes, even root, would be theirs, and the daemon could not read its own key any more."""
-    try:
-        owner = path.stat().st_uid
-    except OSError as error:
-        raise OperatorError(
-            "state_unusable", f"{path} cannot be used: {error.strerror}", "name another one with --state"
-        ) from error
-    if owner != os.geteuid():
-        raise OperatorError("state_foreign", f"{path} is another user's", f"do it as the user {_called(owner)}")
-
-
-def _called(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

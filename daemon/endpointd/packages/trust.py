@@ -33,7 +33,9 @@ class Trust:
 def judge(seal: Seal | None, statement: Statement, digests: Sequence[tuple[str, bytes]], signer: Signer) -> Trust:
     """`digests` are of all files, in the order of the archive; the last one of them makes the `statement`."""
     if seal is None:
-        return Trust(is_signed=False, fault=_untrusted("it is not signed", "sign it with 'endpointd sign'"))
+        return Trust(
+            is_signed=False, fault=_untrusted("it is not signed", "get a signed one, or see what is in it and sign it")
+        )
     known = signer(signed_text(digests, seal.time), seal.signature)
     if known is None:
         why = "none of the trusted keys has made its signature: it was changed, or somebody else has signed it"

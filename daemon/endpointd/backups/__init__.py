@@ -1,0 +1,1 @@
+"""Backups: what a daemon keeps, as one file, and put back again."""

@@ -1,0 +1,156 @@
+"""A backup is made, while the daemon runs or while none does. Blocking.
+
+The database is copied by SQLite's own means, as it is at one moment. Plugins are copied as releases are: a folder that
+changes meanwhile is read again. The key of the secrets is in it only when that is asked for: without it nothing that is
+sealed can be read from a backup, with it whoever has the file has the secrets.
+"""
+
+import hashlib
+import os
+import sqlite3
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from endpointd import __version__
+from endpointd.backups.contents import DATABASE, KEY, LIST, PINS, PLUGINS, RELEASES, Contents
+from endpointd.errors import OperatorError
+from endpointd.leftout import is_plugin_folder
+from endpointd.pins import Pins
+from endpointd.sealing.keyfile import KeyFile
+from endpointd.staging import pack
+from endpointd.store.faults import explained
+from endpointd.tree import FolderChanged
+
+TRIES = 5
+"""For what changes while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a daemon keeps what is saved. `database` is None where it is PostgreSQL's; `key` is the file with keys."""
+
+    state: Path
+    plugins: Path
+    database: Path | None
+    key: KeyFile
+
+
+def save(places: Places, file: Path, *, with_key: bool) -> Contents:
+    """Write the backup to `file`, which only its owner can read, and which is whole or not there. Raises
+    `OperatorError`."""
+    if places.database is not None and not places.database.exists():
+        raise OperatorError(
+            "backup_nothing",
+            f"there is no database {places.database}",
+            "name the daemon's state directory with --state",
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as name:
+            folder = Path(name)
+            _gather(places, folder, with_key=with_key)
+            contents = Contents(
+                __version__, time.time(), "postgresql" if places.database is None else "sqlite", _checksums(folder)
+            )
+            (folder / LIST).write_bytes(contents.written())
+            _write(folder, [LIST, *contents.files], file)
+    except OSError as error:
+        raise OperatorError(
+            "output_unwritable", f"{file} cannot be written: {error.strerror}", "name another place"
+        ) from error
+    return contents
+
+
+def _gather(places: Places, folder: Path, *, with_key: bool) -> None:
+    _again("the key file", lambda: _keys_and_database(places, folder, with_key=with_key))
+    pins = places.state / "pins.json"
+    if pins.exists():
+        (folder / PINS).write_bytes(pins.read_bytes())
+    for plugin_id, pin in Pins(folder / PINS).all().items():
+        name = plugin_id.replace("/", "+")
+        source = places.state / "releases" / name / pin.release
+        if source.is_dir():
+            _pack(source, folder / RELEASES / name / f"{pin.release}.tar")
+    for item in sorted(places.plugins.iterdir()):
+        if is_plugin_folder(item.name) and item.is_dir():
+            _pack(item, folder / PLUGINS / f"{item.name}.tar")
+
+
+def _keys_and_database(places: Places, folder: Path, *, with_key: bool) -> None:
+    """Raises `FolderChanged` when the keys were changed meanwhile: they would not be those of the database."""
+    before = _read(places.key.path) if with_key else None
+    if places.database is not None:
+        copy_database(places.database, folder / DATABASE)
+    if with_key:
+        if before is None:
+            raise OperatorError(
+                "secret_key_missing", f"there is no key file {places.key.path}", "make the backup without --with-key"
+            )
+        if _read(places.key.path) != before:
+            raise FolderChanged(str(places.key.path))
+        (folder / KEY).write_bytes(before)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """As it is at one moment, whoever writes meanwhile; one file, without others beside it. Raises `OperatorError`."""
+    target.unlink(missing_ok=True)
+    uri = f"{source.absolute().as_uri()}?mode=rw"
+    with (
+        explained(f"the database {source}", source),
+        closing(sqlite3.connect(uri, uri=True)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        live.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+
+
+def _pack(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def write() -> None:
+        with target.open("wb") as file:
+            pack(source, file, ignored=True)
+
+    _again(f"the folder {source}", write)
+
+
+def _again(what: str, act: Callable[[], None]) -> None:
+    for _ in range(TRIES):
+        try:
+            return act()
+        except FolderChanged:
+            continue
+    raise OperatorError("folder_changing", f"{what} was changed while it was read", "try again when it is at rest")
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _write(folder: Path, names: list[str], target: Path) -> None:
+    """At once, and on the disk before it has its name."""
+    whole = folder / "whole"
+    number = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(number, "wb") as file:
+        with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size, member.mode, member.mtime = (folder / name).stat().st_size, 0o600, int(time.time())
+                with (folder / name).open("rb") as content:
+                    archive.addfile(member, content)
+        file.flush()
+        os.fsync(file.fileno())
+    whole.replace(target)

@@ -1,0 +1,82 @@
+"""What `endpointd backup` and `endpointd restore` do, and what they tell."""
+
+from pathlib import Path
+
+from endpointd.admin.location import find_state
+from endpointd.admin.sockets import StateLock
+from endpointd.backups.contents import PLUGINS, Contents
+from endpointd.backups.restoring import restore
+from endpointd.backups.saving import Places, save
+from endpointd.cli.configuration import load
+from endpointd.cli.output import report_warning, stderr, stdout
+from endpointd.cli.owners import expect_owner
+from endpointd.errors import OperatorError
+from endpointd.humane import moment, plural, size
+from endpointd.manifest.findings import one_line
+from endpointd.settings import Settings
+from endpointd.storage import key_file, open_store, place_of
+
+_ELSEWHERE = (
+    "The database is a PostgreSQL server's and not in it: use pg_dump and pg_restore for that, at the same time."
+)
+
+
+def backup(file: Path, state: Path | None, config: Path | None, *, with_key: bool) -> None:
+    settings = _settings(state, config)
+    places = _places(settings)
+    with stderr().status("saving …"):
+        contents = save(places, file, with_key=with_key)
+    _say(f"{file}: {_what(contents)}, {size(file.stat().st_size)}")
+    if contents.database != "sqlite":
+        report_warning(_ELSEWHERE)
+    if contents.has_key:
+        _say("The key is in it: keep it as you keep the secrets themselves.")
+    else:
+        _say(f"The key is not in it. Keep a copy of {places.key.path} elsewhere: without it no secret can be read.")
+
+
+def restore_backup(file: Path, state: Path | None, config: Path | None, *, replace: bool) -> None:
+    settings = _settings(state, config)
+    places = _places(settings)
+    places.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+    expect_owner(places.state)
+    lock = StateLock(places.state)
+    try:
+        with stderr().status("restoring …"):
+            done = restore(file, places, replace=replace)
+        _say(
+            f"{_what(done.contents)}, as of {moment(done.contents.made_at)}, are in {places.state} and {places.plugins}"
+        )
+        for folder in done.aside:
+            _say(f"What was there before is in {folder}.")
+        if done.contents.database != "sqlite":
+            report_warning(_ELSEWHERE)
+        _try_secrets(settings)
+    finally:
+        lock.release()
+
+
+def _try_secrets(settings: Settings) -> None:
+    """Tell now what the daemon would tell when it starts: that the key is another, say."""
+    try:
+        open_store(settings).close()
+    except OperatorError as error:
+        report_warning(one_line(f"the daemon will not start like this: {error}"))
+
+
+def _settings(state: Path | None, config: Path | None) -> Settings:
+    flags = {"state": find_state(state, config)} | ({} if config is None else {"config": config})
+    return load(flags).settings
+
+
+def _places(settings: Settings) -> Places:
+    return Places(settings.state.absolute(), settings.plugins.absolute(), place_of(settings), key_file(settings))
+
+
+def _what(contents: Contents) -> str:
+    plugins = sum(name.startswith(PLUGINS) for name in contents.files)
+    return f"{plural(plugins, 'plugin')}" + (" and the database" if contents.database == "sqlite" else "")
+
+
+def _say(text: str) -> None:
+    stdout().print(one_line(text), soft_wrap=True)

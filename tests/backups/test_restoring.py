@@ -1,0 +1,203 @@
+"""Backups put back: everything or nothing, from whatever file, and whenever it is interrupted."""
+
+import gzip
+import io
+import json
+import shutil
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from endpointd.backups.contents import LIST
+from endpointd.backups.restoring import restore
+from endpointd.backups.saving import Places, save
+from endpointd.errors import OperatorError
+from endpointd.pins import Pin, Pins
+from endpointd.premises import RESTORING, make_state
+from endpointd.releases import Releases
+from endpointd.sealing.keyfile import KeyFile
+from endpointd.settings import Settings
+from endpointd.storage import open_store
+from support.dying import killed_at_every_step
+from support.packages import everything_below
+from support.plugins import write_plugin
+
+
+def places_in(root: Path) -> Places:
+    state = root / "state"
+    return Places(state, root / "plugins", state / "endpointd.db", KeyFile(state / "secret.key"))
+
+
+def furnish(root: Path, text: str) -> Places:
+    """A state with a database, keys, a pin with its release, and a plugin."""
+    places = places_in(root)
+    places.state.mkdir(parents=True)
+    open_store(Settings(state=places.state, plugins=places.plugins)).close()
+    folder = write_plugin(places.plugins, "duck", {"a.py": text}, [("GET", "/", "a.py")])
+    (folder / ".difyignore").write_text("notes")
+    (folder / "notes").write_text("kept")
+    release = Releases(places.state / "releases").make(folder, "test/duck")
+    Pins(places.state / "pins.json").set("test/duck", Pin(release.digest, "0" * 16))
+    return places
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    save(furnish(tmp_path / "old", "old"), tmp_path / "backup", with_key=True)
+    return tmp_path / "backup"
+
+
+def what_is_in(places: Places) -> dict[str, bytes]:
+    """All that a daemon would find, but not what was put aside or is only a lock."""
+    found = {}
+    for folder in (places.state, places.plugins):
+        for name in everything_below(folder) if folder.exists() else ():
+            if ".before-restore-" not in name and not name.endswith(("-wal", "-shm")):
+                found[f"{folder.name}/{name}"] = (folder / name).read_bytes()
+    return found
+
+
+def test_what_was_saved_is_there_again(saved: Path, tmp_path: Path) -> None:
+    places = places_in(tmp_path / "new")
+    places.state.mkdir(parents=True)
+    restore(saved, places, replace=False)
+
+    old = what_is_in(places_in(tmp_path / "old"))
+    new = what_is_in(places)
+    assert sorted(new) == sorted(old)
+    assert {name: new[name] for name in new if not name.endswith(".db")} == {
+        name: old[name] for name in old if not name.endswith(".db")
+    }
+    for name in ("endpointd.db", "secret.key", "pins.json"):
+        assert (places.state / name).stat().st_mode & 0o777 == 0o600
+    open_store(Settings(state=places.state)).close()
+    make_state(places.state)
+
+
+def test_a_backup_is_its_owners_and_without_the_key_unless_that_is_asked_for(saved: Path, tmp_path: Path) -> None:
+    contents = save(places_in(tmp_path / "old"), tmp_path / "keyless", with_key=False)
+
+    assert [path.stat().st_mode & 0o777 for path in (saved, tmp_path / "keyless")] == [0o600, 0o600]
+    assert not contents.has_key
+    key = (tmp_path / "old" / "state" / "secret.key").read_bytes()
+    assert key in gzip.decompress(saved.read_bytes())
+    assert key not in gzip.decompress((tmp_path / "keyless").read_bytes())
+
+
+def test_a_database_that_is_written_to_meanwhile_is_saved_as_it_is_at_one_moment(tmp_path: Path) -> None:
+    places = furnish(tmp_path / "old", "old")
+    assert places.database is not None
+    with closing(sqlite3.connect(places.database)) as writer:
+        writer.execute("CREATE TABLE scratch (x)")
+        writer.execute("INSERT INTO scratch VALUES (1)")
+        writer.commit()
+        # Not committed, and so not there.
+        writer.execute("INSERT INTO scratch VALUES (2)")
+        save(places, tmp_path / "backup", with_key=False)
+    with tarfile.open(tmp_path / "backup") as archive:
+        archive.extract("endpointd.db", tmp_path, filter="data")
+    with closing(sqlite3.connect(tmp_path / "endpointd.db")) as copy:
+        assert copy.execute("SELECT x FROM scratch").fetchall() == [(1,)]
+
+
+def test_nothing_is_put_over_something_unless_asked_for_and_then_that_is_kept(saved: Path, tmp_path: Path) -> None:
+    places = furnish(tmp_path / "new", "new")
+    write_plugin(places.plugins, "goose", {"a.py": ""}, [("GET", "/", "a.py")])
+    before = what_is_in(places)
+    with pytest.raises(OperatorError, match="restore_over_something"):
+        restore(saved, places, replace=False)
+    assert what_is_in(places) == before
+
+    done = restore(saved, places, replace=True)
+    assert (places.plugins / "duck" / "a.py").read_text() == "old"
+    assert not (places.plugins / "goose").exists()
+    kept = {path.name for folder in done.aside for path in folder.iterdir()}
+    assert kept >= {"duck", "goose", "endpointd.db", "pins.json", "secret.key"}
+
+
+def refused(file: Path, tmp_path: Path, code: str) -> None:
+    places = furnish(tmp_path / "new", "new")
+    before = what_is_in(places)
+    with pytest.raises(OperatorError) as caught:
+        restore(file, places, replace=True)
+    assert caught.value.code == code
+    assert what_is_in(places) == before
+    assert not list(places.plugins.glob(".*"))
+    shutil.rmtree(tmp_path / "new")
+
+
+def test_a_backup_that_is_not_whole_changes_nothing(saved: Path, tmp_path: Path) -> None:
+    data = saved.read_bytes()
+    file = tmp_path / "damaged"
+    for size in (0, 10, len(data) // 2, len(data) - 20):
+        file.write_bytes(data[:size])
+        refused(file, tmp_path, "backup_damaged")
+    refused(tmp_path / "none", tmp_path, "backup_unreadable")
+
+
+def changed(saved: Path, file: Path, name: str, content: bytes | None, more: str = "") -> None:
+    """The backup with another content of one file, or without it, or with one file more."""
+    with tarfile.open(saved) as old, tarfile.open(file, "w:gz") as new:
+        for member in old:
+            data = old.extractfile(member)
+            assert data is not None
+            text = data.read() if member.name != name else content
+            if text is not None:
+                member.size = len(text)
+                new.addfile(member, io.BytesIO(text))
+        if more:
+            new.addfile(tarfile.TarInfo(more), io.BytesIO())
+
+
+def test_a_backup_that_was_changed_changes_nothing(saved: Path, tmp_path: Path) -> None:
+    file = tmp_path / "changed"
+    with tarfile.open(saved) as archive:
+        found = archive.extractfile(LIST)
+        assert found is not None
+        contents = json.load(found)
+    evil = {**contents["files"], "plugins/../../evil.tar": "0" * 64}
+    for name, content, more in [
+        ("plugins/duck.tar", b"evil", ""),
+        ("endpointd.db", None, ""),
+        (LIST, None, ""),
+        (LIST, b"[]", ""),
+        (LIST, json.dumps({**contents, "files": evil}).encode(), ""),
+        ("", None, "../evil"),
+        ("", None, "pins.json"),
+    ]:
+        changed(saved, file, name, content, more)
+        refused(file, tmp_path, "backup_damaged")
+    changed(saved, file, LIST, json.dumps({**contents, "form": 2}).encode())
+    refused(file, tmp_path, "backup_newer")
+
+
+def test_whenever_it_is_killed_a_daemon_finds_all_of_it_or_does_not_start(saved: Path, tmp_path: Path) -> None:
+    places = places_in(tmp_path / "new")
+
+    def again() -> dict[str, bytes]:
+        shutil.rmtree(tmp_path / "new", ignore_errors=True)
+        furnish(tmp_path / "new", "new")
+        return what_is_in(places)
+
+    before, seen = again(), set()
+    for step in killed_at_every_step(lambda: restore(saved, places, replace=True)):
+        is_begun = (places.state / RESTORING).exists()
+        if is_begun:
+            with pytest.raises(OperatorError, match="restore_unfinished"):
+                make_state(places.state)
+            # Without having to say so again.
+            restore(saved, places, replace=False)
+        else:
+            found = what_is_in(places)
+            assert all(found.get(name) == content for name, content in before.items()) or (
+                found["plugins/duck/a.py"] == b"old"
+            ), step
+        if is_begun:
+            assert what_is_in(places)["plugins/duck/a.py"] == b"old"
+            make_state(places.state)
+        seen.add(is_begun)
+        before = again()
+    assert seen == {True, False}
