@@ -3,8 +3,10 @@
 import asyncio
 import itertools
 import os
+from collections.abc import Callable
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +84,50 @@ def test_the_reader_takes_lines_until_the_last_writer_has_gone() -> None:
         return lines
 
     assert asyncio.run(story()) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_flood_of_short_lines_leaves_others_their_turns(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """A full pipe of empty lines is some 65,000 of them, each of which is logged: seconds in which nobody is served."""
+
+    async def story() -> tuple[int, int]:
+        taken = 0
+
+        def take(_: str) -> None:
+            nonlocal taken, since_others
+            taken += 1
+            since_others += 1
+
+        read_end, write_end = os.pipe()
+        os.write(write_end, b"\n" * 60_000 + b"end")
+        os.close(write_end)
+        since_others = most = 0
+        reader, pipe = await OutputReader.attach(read_end, take)
+        async with asyncio.timeout(30):
+            while not reader.done.is_set():
+                most, since_others = max(most, since_others), 0
+                await asyncio.sleep(0)
+        pipe.close()
+        return taken, most
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        taken, most = runner.run(story())
+    assert taken == 60_001
+    assert most <= 100
+
+
+def test_what_was_read_is_taken_though_the_pipe_is_closed() -> None:
+    async def story() -> list[str]:
+        lines: list[str] = []
+        read_end, write_end = os.pipe()
+        reader, pipe = await OutputReader.attach(read_end, lines.append)
+        os.write(write_end, b"a line\n" * 1000)
+        while not lines:
+            await asyncio.sleep(0)
+        pipe.close()
+        async with asyncio.timeout(30):
+            await reader.done.wait()
+        os.close(write_end)
+        return lines
+
+    assert asyncio.run(story()) == ["a line"] * 1000

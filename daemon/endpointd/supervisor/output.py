@@ -2,10 +2,18 @@
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 MAX_LINE = 16 * 1024
 """Bytes; a longer line is cut into several, so that a plugin that never ends its line costs no memory."""
+
+TURN = 32
+"""Lines that are taken in one turn of the event loop, at some 20 µs each; then it is everybody else's turn."""
+
+STEP = 4 * 1024
+"""Bytes that are cut into lines at once, for the same reason: all of them may be ends of lines."""
 
 
 class LineCutter:
@@ -38,12 +46,21 @@ def _text(line: bytes) -> str:
 
 
 class OutputReader(asyncio.Protocol):
-    """Calls `take` for each line; `done` is set when every process that could write has closed its end."""
+    """Calls `take` for each line; `done` is set when every process that could write has closed its end, and all lines
+    were taken.
+
+    While lines wait for their turn nothing more is read: who writes faster than that waits, and nobody else does.
+    """
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self.done = asyncio.Event()
         self._take = take
         self._cutter = LineCutter()
+        self._uncut = b""
+        self._lines: deque[str] = deque()
+        self._transport: asyncio.ReadTransport | None = None
+        """None when nothing more will come."""
+        self._is_paused = False
 
     @classmethod
     async def attach(cls, fd: int, take: Callable[[str], None]) -> tuple["OutputReader", asyncio.ReadTransport]:
@@ -52,11 +69,49 @@ class OutputReader(asyncio.Protocol):
         transport, reader = await loop.connect_read_pipe(lambda: cls(take), os.fdopen(fd, "rb", buffering=0))
         return reader, transport
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are of no class of asyncio's.
+        self._transport = cast("asyncio.ReadTransport", transport)
+
     def data_received(self, data: bytes) -> None:
-        for line in self._cutter.feed(data):
-            self._take(line)
+        is_waiting = self._is_waiting
+        self._uncut += data
+        if not is_waiting:
+            self._take_turn()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        for line in self._cutter.end():
-            self._take(line)
-        self.done.set()
+        is_waiting = self._is_waiting
+        self._transport = None
+        if not is_waiting:
+            self._take_turn()
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether there is a turn to come."""
+        return bool(self._uncut or self._lines)
+
+    def _take_turn(self) -> None:
+        if not self._lines:
+            piece, self._uncut = self._uncut[:STEP], self._uncut[STEP:]
+            self._lines += self._cutter.feed(piece)
+        if self._transport is None and not self._uncut:
+            self._lines += self._cutter.end()
+        for _ in range(min(TURN, len(self._lines))):
+            self._take(self._lines.popleft())
+        if self._is_waiting:
+            self._let_wait(is_paused=True)
+            asyncio.get_running_loop().call_soon(self._take_turn)
+        elif self._transport is None:
+            self.done.set()
+        else:
+            self._let_wait(is_paused=False)
+
+    def _let_wait(self, *, is_paused: bool) -> None:
+        """Whether whoever writes is to wait, as soon as the pipe is full."""
+        if self._transport is None or self._transport.is_closing() or self._is_paused == is_paused:
+            return
+        self._is_paused = is_paused
+        if is_paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
