@@ -415,18 +415,53 @@ def test_a_kernel_that_refuses_is_asked(
         assert await watched.told("duck") == {"duck"}
 
     run(plugins, poll, body)
-    assert capsys.readouterr().out.count("max_user_watches") == (0 if poll else 1)
+    assert capsys.readouterr().out.count("watch.polling") == (0 if poll else 1)
 
 
-def test_an_error_on_the_way_ends_nothing(plugins: Path, poll: bool) -> None:
+def test_a_kernel_that_has_refused_is_tried_again(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The limit may have been raised, or another program may have ended."""
+    monkeypatch.setattr(endpointd.watch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(endpointd.watch, "LISTEN_AGAIN", 0.1)
+    monkeypatch.setattr(endpointd.watch, "RESCAN_SECONDS", 0.3)
+    refusing = MagicMock()
+    refusing.__iter__.side_effect = REFUSALS[0]
+    refusals, listen = [refusing, refusing], watchfiles.watch
+
+    def begin(*arguments: Any, **options: Any) -> Any:
+        return refusals.pop() if refusals else listen(*arguments, **options)
+
+    monkeypatch.setattr("watchfiles.watch", begin)
+
     async def body(watched: Watched) -> None:
-        # watchfiles gives up at such a name.
-        os.mknod(os.path.join(os.fsencode(plugins), b"duck", b"\xff"))
-        await (watched.told("duck") if poll else watched.rescan())
-        (plugins / "neko" / "manifest.yaml").write_text("name: y")
-        assert "neko" in await watched.told("neko")
+        while "watch.listening" not in (text := capsys.readouterr().out):
+            said.append(text)
+            await watched.rescan()
+        (plugins / "duck" / "manifest.yaml").write_text("name: y")
+        assert await watched.told("duck") == {"duck"}
+
+    said: list[str] = []
+    run(plugins, None, body)
+    assert "".join(said).count("watch.polling") == 1
+
+
+def test_a_name_that_watchfiles_cannot_tell_is_no_reason_to_begin_anew_for_ever(
+    plugins: Path, poll: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each look at such a folder would be an event that ends the watch, whose beginning is a look at everything."""
+
+    async def body(watched: Watched) -> None:
+        os.mkdir(os.path.join(os.fsencode(plugins), b"duck", b"\xff"))
+        await (watched.heard("duck") if poll else watched.rescan())
+        for text in ("y", "z"):
+            (plugins / "neko" / "manifest.yaml").write_text(f"name: {text}")
+            assert "neko" in await watched.told("neko")
 
     run(plugins, poll, body)
+    said = capsys.readouterr().out
+    assert said.count("watch.polling") == (0 if poll else 1)
+    assert "watch.interrupted" not in said
 
 
 MOUNTS = """\

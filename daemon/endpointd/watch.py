@@ -40,6 +40,9 @@ LOOK_SECONDS = 1.0
 
 RESCAN_SECONDS = 30.0
 
+LISTEN_AGAIN = 300.0
+"""Seconds for which the file system is asked when the kernel has refused to tell; then the kernel is tried again."""
+
 MANY = 1000
 """So many events at once may have come with others that were lost: the kernel keeps 16384."""
 
@@ -136,6 +139,11 @@ class _Watcher:
         self._tell = tell
         self._is_away = False
         self._next_rescan = 0.0
+        self._refusal: str | None = None
+        """Why the kernel does not tell, as it was logged; None when it does."""
+        self._ask_until = 0.0
+        """When the kernel is to be tried again, on the monotonic clock."""
+        self._listens_since = 0.0
 
     def run(self) -> None:
         while not self.stopped.is_set():
@@ -145,8 +153,10 @@ class _Watcher:
                 self._is_away = False
                 if self._must_poll([real, *links.values()]):
                     self._ask(real, lambda _: True)
+                elif self._is_refused():
+                    self._ask(real, lambda _: self._is_refused())
                 elif leads_away(real):
-                    self._ask(real, leads_away)
+                    self._ask(real, lambda changed: not changed or leads_away(real))
                 else:
                     self._listen(real, links)
             except (OSError, RuntimeError) as error:
@@ -168,15 +178,17 @@ class _Watcher:
             if not self._is_away:
                 self._rescan()
             self._is_away = True
-        elif _is_refusal(error) and not self._poll:
-            self._poll = True
-            remedy = (
-                "raise the sysctl fs.inotify.max_user_watches or fs.inotify.max_user_instances, or let the daemon read"
-                " all folders; until it is started anew, changes are noticed by polling"
-            )
-            log.warning("watch.polling", directory=str(self._directory), reason=str(error), remedy=remedy)
+        elif (cause := _cause_of_refusal(error)) is not None and not self._poll:
+            self._ask_until = time.monotonic() + LISTEN_AGAIN
+            if self._refusal != str(error):
+                self._refusal = str(error)
+                remedy = f"{cause}; until then, changes are noticed by polling"
+                log.warning("watch.polling", directory=str(self._directory), reason=self._refusal, remedy=remedy)
         else:
             log.warning("watch.interrupted", directory=str(self._directory), reason=str(error))
+
+    def _is_refused(self) -> bool:
+        return time.monotonic() < self._ask_until
 
     def _rescan(self) -> None:
         self._next_rescan = time.monotonic() + RESCAN_SECONDS
@@ -194,6 +206,7 @@ class _Watcher:
         """Until a link or the directory is elsewhere. Raises `OSError`, `RuntimeError`."""
         # What came before the watch had begun is told by the first look.
         self._next_rescan = 0.0
+        self._listens_since = time.monotonic()
         events = watchfiles.watch(
             real,
             watch_filter=lambda change, path: _is_of_interest(real, change, path),
@@ -215,6 +228,10 @@ class _Watcher:
                     self._rescan()
 
     def _has_moved(self, real: str, links: Mapping[str, str]) -> bool:
+        if self._refusal is not None and time.monotonic() - self._listens_since > RESCAN_SECONDS:
+            # Not at once: some refusals come with the first event.
+            self._refusal = None
+            log.info("watch.listening", directory=str(self._directory))
         if self._is_elsewhere(real):
             return True
         names = differing(links, link_targets(real))
@@ -224,8 +241,9 @@ class _Watcher:
 
     # Where it must be asked
 
-    def _ask(self, real: str, must_ask: Callable[[str], bool]) -> None:
-        """Until the directory is elsewhere, or a change makes asking needless. Raises `OSError`."""
+    def _ask(self, real: str, must_ask: Callable[[bool], bool]) -> None:
+        """Until the directory is elsewhere, or `must_ask`, which is told whether something has changed, says that it is
+        needless. Raises `OSError`."""
         before = signatures(real)
         self._rescan()
         while not self.stopped.wait(LOOK_SECONDS) and not self._is_elsewhere(real):
@@ -234,8 +252,8 @@ class _Watcher:
             before = now
             if names:
                 self._tell(names)
-                if not must_ask(real):
-                    return
+            if not must_ask(bool(names)):
+                return
 
 
 class _Pulse:
@@ -270,9 +288,13 @@ def _is_of_interest(real: str, change: Change, path: str) -> bool:
     return not is_beside_plugins and not (is_folder and change is Change.modified)
 
 
-def _is_refusal(error: Exception) -> bool:
-    """Whether the kernel will not watch: too many watches, too many watchers, a folder that may not be read."""
+def _cause_of_refusal(error: Exception) -> str | None:
+    """What is to be done that the kernel will tell of changes; None when it is not the one that refuses."""
     text = str(error)
-    return isinstance(error, PermissionError) or any(
-        sign in text for sign in ("watch limit", "os error 13", "os error 24", "os error 28")
-    )
+    if "Unable to decode path" in text:
+        return "give the file or folder a name that is UTF-8"
+    if isinstance(error, PermissionError) or "os error 13" in text:
+        return "let the daemon read all folders"
+    if any(sign in text for sign in ("watch limit", "os error 24", "os error 28")):
+        return "raise the sysctl fs.inotify.max_user_watches or fs.inotify.max_user_instances"
+    return None

@@ -119,11 +119,16 @@ def test_a_flood_of_short_lines_leaves_others_their_turns(new_loop: Callable[[],
 def test_what_was_read_is_taken_though_the_pipe_is_closed() -> None:
     async def story() -> list[str]:
         lines: list[str] = []
+        begun = asyncio.Event()
+
+        def take(line: str) -> None:
+            lines.append(line)
+            begun.set()
+
         read_end, write_end = os.pipe()
-        reader, pipe = await OutputReader.attach(read_end, lines.append)
+        reader, pipe = await OutputReader.attach(read_end, take)
         os.write(write_end, b"a line\n" * 1000)
-        while not lines:
-            await asyncio.sleep(0)
+        await begun.wait()
         pipe.close()
         async with asyncio.timeout(30):
             await reader.done.wait()
