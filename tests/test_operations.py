@@ -237,3 +237,50 @@ def test_a_folder_that_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: py
         assert parts.runs() == "one"
 
     play(tmp_path, scenario)
+
+
+def test_a_rollback_that_fails_takes_nothing_back_that_came_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = WillingWorker.start
+    may_fail = asyncio.Event()
+
+    async def start_when_told(self: WillingWorker, python: Path) -> None:
+        if (self.order.folder / "says.py").read_text().startswith("broken"):
+            await may_fail.wait()
+        await start(self, python)
+
+    async def scenario(parts: Parts) -> None:
+        may_fail.set()
+        parts.write("broken")
+        await parts.look()
+        broken = parts.plugins.find(DUCK).wanted.digest
+        assert broken is not None
+        await parts.rollbacks.in_service(DUCK, [broken])
+        parts.write("two")
+        await parts.look()
+        may_fail.clear()
+        rollback = asyncio.create_task(parts.operations.rollback(DUCK, broken))
+        await settle()
+        parts.write("broken as well")
+        await parts.live.refresh(["duck"])
+        may_fail.set()
+        with pytest.raises(OperatorError, match="goes on answering"):
+            await rollback
+        served = parts.plugins.find(DUCK)
+        assert (served.wanted.digest, parts.runs()) == (served.entry.digest, "two")
+
+    monkeypatch.setattr(WillingWorker, "start", start_when_told)
+    play(tmp_path, scenario)
+
+
+def test_of_two_who_uninstall_a_plugin_one_does(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        uninstall = parts.operations.uninstall
+        first, second = await asyncio.gather(uninstall(DUCK), uninstall(DUCK), return_exceptions=True)
+        assert first is None
+        assert isinstance(second, PluginUnknown)
+
+    play(tmp_path, scenario)

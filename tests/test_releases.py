@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import endpointd.releases
 import endpointd.tree
-from endpointd.digest import content_digest, signature
+from endpointd.digest import content_digest, digest_of, signature
 from endpointd.leftout import is_left_out, is_plugin_folder
 from endpointd.releases import FolderChanged, Release, ReleaseError, Releases
 from endpointd.tree import pieces, survey
@@ -201,6 +201,20 @@ def test_every_folder_has_a_signature(tmp_path: Path) -> None:
     assert signature(tmp_path / "none") == signature(tmp_path / "none") != signature(tmp_path)
 
 
+def test_a_folder_that_is_too_deep_and_has_names_that_are_not_unicode_has_a_signature(tmp_path: Path) -> None:
+    """What cannot be read becomes a part of the signature, with its name."""
+    before = signature(tmp_path)
+    name, folder = b"\xff" * 255, os.open(tmp_path, os.O_RDONLY)
+    for _ in range(17):
+        os.mkdir(name, dir_fd=folder)
+        inner = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+
+    assert signature(tmp_path) == signature(tmp_path) != before
+
+
 FILES = st.dictionaries(st.sampled_from(["a", "b", "ab", "d/a", "d/b", "a1"]), st.binary(max_size=4))
 
 
@@ -270,6 +284,20 @@ def test_a_folder_that_changes_meanwhile_is_no_release(
         releases.make(folder, ID)
     assert hidden(tmp_path) == []
     assert releases.previous(ID) == []
+
+
+def test_a_file_that_is_reached_by_another_way_now_is_not_read(folder: Path, tmp_path: Path) -> None:
+    """A folder that becomes a link between a look and a read must not lead the daemon, who may be root, elsewhere."""
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "shadow").write_text("decoy")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "shadow").write_text("secret")
+    items = survey(folder)
+    (folder / "data").rename(tmp_path / "aside")
+    (folder / "data").symlink_to(tmp_path / "private")
+
+    with pytest.raises(FolderChanged):
+        digest_of(folder, items)
 
 
 def test_a_folder_that_vanishes_has_changed(folder: Path, releases: Releases) -> None:

@@ -427,12 +427,11 @@ def test_a_kernel_that_has_refused_is_tried_again(
     monkeypatch.setattr(endpointd.watch, "RESCAN_SECONDS", 0.3)
     refusing = MagicMock()
     refusing.__iter__.side_effect = REFUSALS[0]
-    refusals, listen = [refusing, refusing], watchfiles.watch
-
-    def begin(*arguments: Any, **options: Any) -> Any:
-        return refusals.pop() if refusals else listen(*arguments, **options)
-
-    monkeypatch.setattr("watchfiles.watch", begin)
+    listen = watchfiles.watch
+    begun = Mock(side_effect=[refusing, refusing])
+    monkeypatch.setattr(
+        "watchfiles.watch", lambda *args, **options: begun() if begun.call_count < 2 else listen(*args, **options)
+    )
 
     async def body(watched: Watched) -> None:
         while "watch.listening" not in (text := capsys.readouterr().out):

@@ -115,6 +115,8 @@ class Daemon:
         self._stop = asyncio.Event()
         self._begun = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
+        """Those that a signal has asked for."""
 
     async def run(self) -> int:
         settings = self._settings
@@ -221,7 +223,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_or_tell()))
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     def _build_server(self) -> HttpServer:
         settings = self._settings
@@ -309,18 +311,26 @@ class Daemon:
 
     # The configuration
 
+    def _reload_soon(self) -> None:
+        # The event loop itself does not keep a task from being collected as garbage.
+        task = asyncio.ensure_future(self._reload_or_tell())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
     async def _reload_or_tell(self) -> None:
         try:
             await self._reload()
         except OperatorError as error:
             log.error("configuration.refused", code=error.code, message=error.message, remedy=error.remedy)
+        except Exception:
+            log.critical("configuration.defect", exc_info=True)
 
     async def _reload(self) -> list[str]:
         """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
         Raises `OperatorError`, and then nothing changes."""
         async with self._reloading:
             with self._manager.reloading():
-                settings, fixed = settled(self._settings, self._read_settings())
+                settings, fixed = settled(self._settings, await asyncio.to_thread(self._read_settings))
                 await self._switchboard.change(settings)
                 self._hold_to(settings, fixed)
             return fixed

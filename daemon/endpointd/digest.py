@@ -51,6 +51,6 @@ def signature(folder: Path) -> Signature:
     """Becomes another when something in the folder changes; no file is opened. Never fails: what is missing or cannot
     be read is a state as any other."""
     faults: list[str] = []
-    found = islice(walk(folder, lambda error: faults.append(f"{error.errno} {error.filename}")), MAX_FILES + 1)
+    found = islice(walk(folder, lambda error: faults.append(f"{error.errno} {error.filename!r}")), MAX_FILES + 1)
     marks = sorted(repr(item.mark) for item in found)
     return hashlib.sha256("\n".join(marks + sorted(faults)).encode()).hexdigest()[:32]

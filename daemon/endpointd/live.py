@@ -10,6 +10,7 @@ from endpointd.catalog import Entry
 from endpointd.digest import Signature, signature
 from endpointd.errors import OperatorError
 from endpointd.intake import Intake
+from endpointd.manifest.findings import Finding, Severity
 from endpointd.plugins import Plugins
 from endpointd.releases import FolderChanged
 from endpointd.settling import Settling
@@ -102,13 +103,17 @@ class Live:
             self._entries.pop(name, None)
             self._signatures.pop(name, None)
             return
+        seen = await asyncio.to_thread(signature, self._directory / name)
         try:
-            seen = await asyncio.to_thread(signature, self._directory / name)
             entry = await asyncio.to_thread(self._intake.take, name)
         except FolderChanged:
             self._settling.changed(name, self._now())
             self._roused.set()
             return
+        except Exception as error:
+            # One folder that this daemon stumbles over stops neither the others nor the daemon.
+            log.critical("plugins.defect", folder=name, exc_info=True)
+            entry = Entry(name, None, (_defect(error),))
         if entry.plugin is None and patient and self._settling.incomplete(name, self._now()):
             return
         self._signatures[name] = seen
@@ -123,3 +128,9 @@ class Live:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _defect(error: Exception) -> Finding:
+    message = f"the daemon has failed at this folder: {error!r}"
+    remedy = "please report it, with the traceback in the daemon's log"
+    return Finding(Severity.ERROR, "folder_defect", message, None, None, None, remedy)

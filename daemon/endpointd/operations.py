@@ -118,13 +118,16 @@ class Operations:
         target = self._rollbacks.target(plugin_id, served.serving.digest, release)
         pin, wanted = self._rollbacks.pin(served.entry, target), served.wanted
         self._plugins.change(served.entry)
+        rolled_back = served.wanted
         if served.supervisor.life.state is State.STOPPED:
             return self.status(plugin_id)
         try:
             return await self._outcome(plugin_id, f"rolled back to {target.digest}")
         except OperatorError:
-            served.wanted = wanted
-            self._rollbacks.restore(plugin_id, pin)
+            if served.wanted is rolled_back:
+                # Nobody has wanted anything else meanwhile.
+                served.wanted = wanted
+                self._rollbacks.restore(plugin_id, pin)
             raise
 
     # The folder

@@ -147,14 +147,15 @@ def _item(parent: str, entry: "os.DirEntry[str]") -> Item | None:
 
 
 def opened(folder: Path, item: Item) -> BinaryIO:
-    """A file, to be read. Raises `FolderChanged`, `ReleaseError`."""
+    """A file, to be read: the very one that was looked at, because a folder on the way to it may have become a link to
+    what nobody but the daemon may read. Raises `FolderChanged`, `ReleaseError`."""
     try:
         file = os.fdopen(os.open(folder / item.path, _FLAGS), "rb")
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             raise FolderChanged(str(folder)) from error
         raise unreadable(folder, error, item.path) from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    if not os.path.samestat(os.fstat(file.fileno()), item.state):
         file.close()
         raise FolderChanged(str(folder))
     return file

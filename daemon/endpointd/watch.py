@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -156,7 +157,7 @@ class _Watcher:
                 elif self._is_refused():
                     self._ask(real, lambda _: self._is_refused())
                 elif leads_away(real):
-                    self._ask(real, lambda changed: not changed or leads_away(real))
+                    self._ask(real, partial(_leads_away_still, real))
                 else:
                     self._listen(real, links)
             except (OSError, RuntimeError) as error:
@@ -254,6 +255,10 @@ class _Watcher:
                 self._tell(names)
             if not must_ask(bool(names)):
                 return
+
+
+def _leads_away_still(real: str, has_changed: bool) -> bool:
+    return not has_changed or leads_away(real)
 
 
 class _Pulse:

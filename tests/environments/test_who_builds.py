@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from endpointd.environments.sealing import seal
+from endpointd.environments.shelf import Workplace
 from endpointd.environments.uv import UvOptions, environment
 from endpointd.supervisor.users import find_account
 from environments.conftest import Workshop
@@ -144,3 +145,31 @@ def test_uv_gets_what_it_may_know_and_nothing_else(monkeypatch: pytest.MonkeyPat
     assert found["UV_DEFAULT_INDEX"] == "https://me:it@settings.example"
     assert (found["UV_FIND_LINKS"], found["UV_CACHE_DIR"], found["UV_OFFLINE"]) == ("/a,/b", "/cache", "1")
     assert environment(UvOptions(), None)["UV_DEFAULT_INDEX"] == "https://environment.example"
+
+
+@needs_root
+def test_a_folder_of_the_builders_is_not_entered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as a folder is the account's, it can put a link into the place of what is in it."""
+    account = find_account(NOBODY.pw_name)
+    assert account is not None
+    (tmp_path / "release" / "data").mkdir(parents=True)
+    (tmp_path / "release" / "data" / "shadow").touch()
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "shadow").touch()
+    chown = os.chown
+
+    def followed_by_an_attack(path: Path, uid: int, gid: int, *, follow_symlinks: bool) -> None:
+        chown(path, uid, gid, follow_symlinks=follow_symlinks)
+        data = path / "data"
+        if data.is_dir() and not data.is_symlink():
+            data.rename(path / "aside")
+            data.symlink_to(tmp_path / "private")
+
+    monkeypatch.setattr(os, "chown", followed_by_an_attack)
+    place = Workplace(tmp_path / "environments", "key").open()
+    try:
+        place.fill(tmp_path / "release", (), account)
+        assert (place.source / "aside" / "shadow").stat().st_uid == account.uid
+    finally:
+        place.remove()
+    assert (tmp_path / "private" / "shadow").stat().st_uid == 0

@@ -121,6 +121,23 @@ def test_one_that_fails_does_not_stop_the_clocks() -> None:
     with_clocks(story)
 
 
+def test_one_that_fails_keeps_no_other_from_its_clocks() -> None:
+    async def story(clocks: Clocks) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+        def fail() -> None:
+            raise ValueError
+
+        others = [Request() for _ in range(5)]
+        # In whatever order they are looked at, one that fails comes before some other.
+        for request in (Request(fail), *others, Request(fail)):
+            clocks.add(request)
+        await asyncio.sleep(2.5 * PERIOD)
+        assert [request.looks for request in others] == [looks(1, 2)] * 5
+
+    with_clocks(story)
+
+
 def test_stopped_they_look_at_nobody() -> None:
     async def story(clocks: Clocks) -> None:
         request = Request()

@@ -72,6 +72,22 @@ def test_a_start_has_a_clock(start: Start) -> None:
     assert "clock_start can be raised" in failed.message
 
 
+def test_a_worker_that_does_not_drain_in_its_time_is_given_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = saying(frame_of(HELLO)) + f"; {READ}; " + saying(frame_of(Ready([]))) + "; import time; time.sleep(1000)"
+    monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-I", "-c", program])
+    order = WorkerOrder(tmp_path, (), {}, 4, False, clock_start=10.0, clock_kill=60.0)
+
+    async def main() -> str:
+        worker = Worker(order, print, print, print, print)
+        await worker.start(Path(sys.executable))
+        async with asyncio.timeout(30):
+            return await worker.drain(0.1)
+
+    assert asyncio.run(main()) == "was killed by SIGTERM"
+
+
 def nested() -> Any:  # noqa: ANN401 - a list of lists of lists
     value: list[Any] = []
     for _ in range(900):

@@ -164,7 +164,8 @@ class Workplace:
             shutil.copytree(folder, self.source, symlinks=True)
         self.path.chmod(0o755)
         if account is not None:
-            for path in (self.path, self.source, *self.source.rglob("*")):
+            # What is in a folder before the folder itself: in its own, the account could put a link into the way.
+            for path in reversed((self.path, self.source, *self.source.rglob("*"))):
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
     def seal(self, account: Account | None) -> None:

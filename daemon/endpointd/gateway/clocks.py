@@ -36,7 +36,10 @@ class Clocks:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        # The timer is armed first, so that nothing that a check raises can stop the clocks.
         self._timer = loop.call_later(PERIOD, self._look) if self._timed else None
         for timed in list(self._timed):
-            timed.check(loop.time())
+            try:
+                timed.check(loop.time())
+            # Raised from here, it would keep the clocks of all behind this one from running out.
+            except Exception as error:  # noqa: BLE001
+                loop.call_exception_handler({"message": f"the clocks of {timed!r} fail", "exception": error})

@@ -1,9 +1,11 @@
 """How this machine is, as far as the service goes, and doing the steps of a plan. Blocking."""
 
+import errno
 import grp
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 """What ProtectHome= takes out of the service's sight."""
 
 _COMMAND_SECONDS = 600.0
+
+_MOST_OF_A_KEY = 1024 * 1024
+"""Bytes of a file with keys that are read."""
 
 
 # Before
@@ -167,13 +172,28 @@ def _write(step: Write) -> None:
 
 def _make_key(step: MakeKey) -> None:
     """What an earlier daemon without the credential has sealed is to be read by the one with it."""
-    earlier = Path(step.earlier)
-    if earlier.exists():
+    earlier = _read_of_the_service(step.earlier)
+    if earlier is not None:
         # Nothing but root's, from its first byte on.
         fd = os.open(step.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
-            file.write(earlier.read_bytes())
+            file.write(earlier)
+            file.flush()
+            os.fsync(fd)
     KeyFile(Path(step.path)).make()
+
+
+def _read_of_the_service(path: str) -> bytes | None:
+    """A small file in a folder of the service's user; None when it is not there. Raises `OSError` also when it is a
+    link, or no file: that user must not have root read for it what it may not read itself."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", path)
+        return file.read(_MOST_OF_A_KEY)
 
 
 def _run(command: Sequence[str]) -> None:

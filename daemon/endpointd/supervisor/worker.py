@@ -305,9 +305,9 @@ class Worker:
         assert self._process is not None
         if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
             self._channel.send(Drain())
-            await self._within(grace, self._drained)
+            is_drained = await self._within(grace, self._drained)
             # All is answered; what keeps the process now (a thread that is no daemon) has no claim to the rest.
-            if await self._within(self.order.clock_kill, self._closed):
+            if is_drained and await self._within(self.order.clock_kill, self._closed):
                 return await self.ended()
         self._process.terminate()
         with contextlib.suppress(TimeoutError):
