@@ -91,7 +91,7 @@ def test_a_flood_of_short_lines_leaves_others_their_turns(new_loop: Callable[[],
     """A full pipe of empty lines is some 65,000 of them, each of which is logged: seconds in which nobody is served."""
 
     async def story() -> tuple[int, int]:
-        taken = 0
+        taken = since_others = most = 0
 
         def take(_: str) -> None:
             nonlocal taken, since_others
@@ -101,7 +101,6 @@ def test_a_flood_of_short_lines_leaves_others_their_turns(new_loop: Callable[[],
         read_end, write_end = os.pipe()
         os.write(write_end, b"\n" * 60_000 + b"end")
         os.close(write_end)
-        since_others = most = 0
         reader, pipe = await OutputReader.attach(read_end, take)
         async with asyncio.timeout(30):
             while not reader.done.is_set():
