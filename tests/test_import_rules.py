@@ -43,7 +43,8 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems backends.framing"
-    " backends.sse",
+    " backends.sse observe observe.readiness",
+    "store.times supervisor.traffic",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
     "environments.additions environments.projects sessions.backends sessions.permissions sessions.tally"
@@ -99,7 +100,7 @@ HOST_LAYERS = [
     "gateway.client gateway.failures",
     "gateway.http",
     "gateway.relay",
-    "gateway.answers",
+    "gateway.answers gateway.trips",
     "gateway.gateway",
     "gateway.direct",
     "gateway.server",
@@ -108,7 +109,8 @@ HOST_LAYERS = [
     "mounts",
     "plugins",
     "housekeeping live",
-    "installations",
+    "installations observe.metrics",
+    "observe.observation",
     "listeners manager service.units",
     "admin.*",
     "console.chart console.figures console.language console.requests console.samples console.sessions",
@@ -145,7 +147,8 @@ PURE = {
     " backends.choosing backends.framing backends.prompts backends.results backends.sse"
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
-    " supervisor.latencies console.chart console.figures console.language console.fields console.targets",
+    " supervisor.latencies supervisor.traffic observe.readiness"
+    " console.chart console.figures console.language console.fields console.targets",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 

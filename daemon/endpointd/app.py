@@ -5,7 +5,6 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,6 +33,7 @@ from endpointd.intake import Intake
 from endpointd.listeners import address_of, listen, take_over
 from endpointd.live import Live
 from endpointd.manager import Manager
+from endpointd.observe.observation import Observation
 from endpointd.operations import Operations
 from endpointd.pins import Pins
 from endpointd.placing import recover
@@ -92,16 +92,20 @@ class Daemon:
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()
         self._environments = environments_of(lambda: self._settings)
-        self._storage = Storage(partial(open_values, settings), lambda: self._settings.limit_storage)
+        self._storage = Storage(
+            lambda: open_values(settings, self._observation.store), lambda: self._settings.limit_storage
+        )
         self._switchboard = Switchboard()
+        sessions = Sessions(self._storage, self._switchboard.find)
         self._plugins = Plugins(
             settings,
             self._rollbacks.choose,
             self._rollbacks.in_service,
             self._book,
             self._environments,
-            Sessions(self._storage, self._switchboard.find).answer,
+            sessions.answer,
         )
+        self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings)
         self._live = Live(settings.plugins, intake, self._plugins)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -137,6 +141,7 @@ class Daemon:
                         keys,
                         tokens,
                         environments=Housekeeping(self._plugins, self._rollbacks, self._environments),
+                        observed=self._observation,
                         console=console_of(self._parts_of_console(endpoints, tokens)),
                         limit_package=lambda: self._settings.limit_package,
                     )
@@ -162,7 +167,7 @@ class Daemon:
     async def _endpoints(self) -> AsyncIterator[tuple[Registry, "EndpointStore"]]:
         """The operators' endpoints, read before any plugin is. Raises `OperatorError`."""
         file = self._settings.endpoints_file and self._settings.endpoints_file.absolute()
-        store = await asyncio.to_thread(open_store, self._settings)
+        store = await asyncio.to_thread(open_store, self._settings, self._observation.store)
         registry = Registry(store, self._book, self._plugins, lambda: self._base, file=file)
         try:
             await registry.load()
@@ -187,7 +192,7 @@ class Daemon:
         stopping = asyncio.create_task(self._stop.wait())
         tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
         # To the very end: while it stops, it is to be known for alive.
-        telling = asyncio.create_task(self._manager.run(self._states))
+        telling = asyncio.create_task(self._manager.run(self._observation.states))
         try:
             await self._until({stopping, serving}, tasks)
         finally:
@@ -227,7 +232,14 @@ class Daemon:
 
     def _build_server(self) -> HttpServer:
         settings = self._settings
-        gateway = Gateway(self._plugins.mounts, self._clocks, settings.public_url, self._plugins.refusal)
+        gateway = Gateway(
+            self._plugins.mounts,
+            self._clocks,
+            settings.public_url,
+            self._plugins.refusal,
+            self._observation.trips,
+            self._observation.pages() if settings.public_health else None,
+        )
         limits = HttpLimits(
             settings.limit_uri,
             settings.limit_header,
@@ -258,6 +270,7 @@ class Daemon:
         if self._declared is not None:
             await self._declared.begin()
         self._begun.set()
+        self._observation.judge.begin()
         await self._plugins.settled()
         self._tell(url)
         async with asyncio.TaskGroup() as group:
@@ -289,11 +302,6 @@ class Daemon:
             self._announce(self._base, reports)
         self._manager.ready(url)
 
-    def _states(self) -> list[str]:
-        """Those of the plugins, and one for each folder that cannot be one."""
-        running = [str(one.supervisor.life.state) for one in self._plugins.served.values()]
-        return running + ["REFUSED" for entry in self._plugins.entries.values() if entry.plugin is None]
-
     def _reports(self) -> list[PluginReport]:
         served = self._plugins.served
         return [
@@ -304,8 +312,10 @@ class Daemon:
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            wanted = loop.time() + LOOK
             await asyncio.sleep(LOOK)
             now = loop.time()
+            self._observation.look(now - wanted)
             self._plugins.look(now)
             self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
 
@@ -354,6 +364,7 @@ class Daemon:
 
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
         """No new connections; answer what is under way; end the workers."""
+        self._observation.judge.end()
         settings = [self._settings, *self._settings.plugin.values()]
         self._manager.stopping(max(one.clock_drain + one.clock_kill for one in settings) + MARGIN)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)

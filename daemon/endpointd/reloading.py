@@ -13,6 +13,7 @@ FIXED = (
     "listen",
     "log_format",
     "plugins",
+    "public_health",
     "public_url",
     "secret_key",
     "state",

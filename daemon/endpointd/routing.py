@@ -67,6 +67,8 @@ class RouteTable:
     def __init__(self, interfaces: Sequence[Interface]) -> None:
         rules = [read_rule(interface.path) for interface in interfaces]
         order = _order(rules, interfaces)
+        self.patterns = tuple(f"{interface.method} {interface.path}" for interface in interfaces)
+        """What the interfaces are called in the log."""
         self._adapter = Map(
             [Rule(interfaces[at].path, methods=[interfaces[at].method], endpoint=at) for at in order],
             redirect_defaults=False,

@@ -293,6 +293,10 @@ SizeBound = Annotated[
 SignaturePolicy = Annotated[
     Literal["off", "warn", "require"], BeforeValidator(_lower), Form("off|warn|require", "off, warn or require")
 ]
+ReadyPolicy = Literal["started", "settled", "running"]
+ReadyPolicyValue = Annotated[
+    ReadyPolicy, BeforeValidator(_lower), Form("started|settled|running", "started, settled or running")
+]
 WatchMode = Annotated[
     Literal["auto", "poll", "off"], BeforeValidator(_lower), Form("auto|poll|off", "auto, poll or off")
 ]

@@ -47,6 +47,7 @@ from endpointd.setting_types import (
     OptionalListen,
     PublicUrl,
     QueueSize,
+    ReadyPolicyValue,
     SignaturePolicy,
     Size,
     SizeBound,
@@ -231,6 +232,14 @@ class Settings(SharedLimits, BaseSettings):
         default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
     )
     development: Flag = Field(default=False, description="show tracebacks of plugins to HTTP clients")
+    ready_when: ReadyPolicyValue = Field(
+        default="started",
+        description="when /readyz says yes; started: the plugins that were there at the start run, or are known to be"
+        " broken; settled: that holds of all plugins at this moment; running: none is broken either",
+    )
+    public_health: Flag = Field(
+        default=False, description="answer /healthz and /readyz to the plugins' clients as well"
+    )
     log_format: LogFormatValue = Field(
         default="auto", description="how the log is written; auto is console on a terminal, else JSON lines"
     )

@@ -10,6 +10,7 @@ from endpointd.settings import Settings
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
+    from endpointd.store.times import StoreTimes
     from endpointd.store.value_store import ValueStore
 
 DATABASE = "endpointd.db"
@@ -20,19 +21,19 @@ def key_file(settings: Settings) -> KeyFile:
     return find_key_file(settings.secret_key, settings.state.absolute(), os.environ)
 
 
-def open_store(settings: Settings) -> "EndpointStore":
+def open_store(settings: Settings, times: "StoreTimes | None" = None) -> "EndpointStore":
     """Raises `OperatorError`."""
     # A third of a second, of which the event loop is spared most.
     from endpointd.store.endpoint_store import EndpointStore
 
-    return EndpointStore.open(_place(settings), key_file(settings))
+    return EndpointStore.open(_place(settings), key_file(settings), times=times)
 
 
-def open_values(settings: Settings) -> "ValueStore":
+def open_values(settings: Settings, times: "StoreTimes | None" = None) -> "ValueStore":
     """What plugins store, in the same database, which `open_store` has prepared. Raises `OperatorError`."""
     from endpointd.store.value_store import ValueStore
 
-    return ValueStore.open(_place(settings))
+    return ValueStore.open(_place(settings), times)
 
 
 def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[], int], str]:

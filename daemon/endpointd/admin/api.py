@@ -30,6 +30,7 @@ from endpointd.admin.endpoint_api import endpoint_routes
 from endpointd.admin.environment_api import environment_routes
 from endpointd.admin.followers import Followers
 from endpointd.admin.json_response import Json
+from endpointd.admin.observed_api import observed_routes
 from endpointd.admin.parameters import PluginId
 from endpointd.admin.problems import problem_of
 from endpointd.admin.receiving import RequestGone
@@ -112,6 +113,8 @@ def build_api(
         api.include_router(token_routes(services.tokens))
     if services.environments is not None:
         api.include_router(environment_routes(services.environments))
+    if services.observed is not None:
+        api.include_router(observed_routes(services.observed))
     return _Versioned(api, version)
 
 

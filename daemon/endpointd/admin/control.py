@@ -3,6 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from endpointd.journal import Journal
+from endpointd.observe.readiness import Readiness
 from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 
@@ -40,6 +41,15 @@ class Control(Protocol):
 
     async def reload_configuration(self) -> list[str]:
         """As SIGHUP does. The names of settings that are others now, and that only a new start can change."""
+
+
+class Observed(Protocol):
+    """What those ask who watch over the daemon."""
+
+    def readiness(self) -> Readiness: ...
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """In Prometheus's text format, and its type."""
 
 
 class EnvironmentControl(Protocol):

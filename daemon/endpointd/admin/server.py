@@ -85,7 +85,7 @@ class AdminServer:
         await server.startup(sockets=[self._listener])
         if self._network is not None and services.tokens is not None:
             network_app = await asyncio.to_thread(_with_console, app, services, self._followers)
-            await self._network.serve(network_app, services.tokens, services.console.paths if services.console else ())
+            await self._network.serve(network_app, services.tokens, _open_paths(services))
         return server
 
 
@@ -104,6 +104,12 @@ def _with_console(app: Any, services: Services, followers: Followers) -> Any:  #
 
     console = services.console
     return app if console is None else Beside(console.build(followers), console.paths, app)
+
+
+def _open_paths(services: Services) -> tuple[str, ...]:
+    """Where no token is asked for."""
+    console = services.console.paths if services.console is not None else ()
+    return (*console, "/healthz", "/readyz") if services.observed is not None else console
 
 
 class _Describer:

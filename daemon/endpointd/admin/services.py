@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from endpointd.access.service import TokenControl
-from endpointd.admin.control import Control, EnvironmentControl
+from endpointd.admin.control import Control, EnvironmentControl, Observed
 from endpointd.admin.followers import Followers
 from endpointd.endpoints.secret_keys import KeyControl
 from endpointd.endpoints.service import EndpointControl
@@ -32,5 +32,6 @@ class Services:
     tokens: TokenControl | None = None
     environments: EnvironmentControl | None = None
     console: Console | None = None
+    observed: Observed | None = None
     limit_package: Callable[[], int] = lambda: DEFAULT_SIZE
     """The bytes that a package may have."""

@@ -23,6 +23,17 @@ async def refuse(send: Send, problem: Problem, request_id: str) -> None:
     await answer(send, problem.status, headers, body)
 
 
+async def show(send: Send, status: int, text: str) -> None:
+    """A page of the host's own."""
+    body = text.encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await answer(send, status, headers, body)
+
+
 async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
     headers.append((b"date", http_date()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -17,6 +17,7 @@ from endpointd.gateway.client import Client
 from endpointd.gateway.gateway import Call, Gateway
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Receive, Relay, Send
+from endpointd.gateway.trips import Trip
 from endpointd.routing import Redirect
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import End
@@ -51,22 +52,38 @@ class DirectPath:
             exchange, relay = gateway.open(call, worker, route, body, End.BODY)
         except Problem:
             return False
-        exchange.listen(partial(self._heard, call, exchange, relay, start))
+        relay.received = len(body)
+        exchange.listen(partial(self._heard, call, route.interface, exchange, relay, start))
         return True
 
-    def _heard(self, call: Call, exchange: Exchange, relay: Relay, start: Start) -> None:
+    def _heard(self, call: Call, interface: int, exchange: Exchange, relay: Relay, start: Start) -> None:
         """The worker, the client or a clock has something to say."""
         try:
             if relay.answer_at_once():
                 self._gateway.end(call, exchange, relay)
+                self._tell(call, interface, relay)
             else:
-                start(partial(self._go_on, call, exchange, relay))
+                start(partial(self._go_on, call, interface, exchange, relay))
         # Whoever calls has other requests as well: a defect here is to be the end of this one alone.
         except Exception:
             log.critical("gateway.defect", exc_info=True, request=call.id)
             call.client.abort()
             self._gateway.end(call, exchange, relay)
 
-    async def _go_on(self, call: Call, exchange: Exchange, relay: Relay, *_: object) -> None:
+    def _tell(self, call: Call, interface: int, relay: Relay) -> None:
+        trips = self._gateway.trips
+        if trips.tell is None:
+            trips.answered_at_once(call.mount.supervisor.traffic, relay)
+        else:
+            trips.over(_trip(call, interface, relay))
+
+    async def _go_on(self, call: Call, interface: int, exchange: Exchange, relay: Relay, *_: object) -> None:
         gateway = self._gateway
-        await gateway.conclude(gateway.see_through(call, exchange, relay), call.send, call.client, call.id)
+        work = gateway.see_through(call, exchange, relay)
+        await gateway.conclude(work, call.send, call.client, _trip(call, interface, relay))
+
+
+def _trip(call: Call, interface: int, relay: Relay) -> Trip:
+    trip = call.trip(relay.began, interface)
+    trip.relay = relay
+    return trip

@@ -5,18 +5,19 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from endpointd.channel import Exchange
 from endpointd.endpoints import Endpoint
-from endpointd.gateway.answers import answer, refuse
+from endpointd.gateway.answers import answer, refuse, show
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import body_too_large
 from endpointd.gateway.heads import RequestHead, read_request_head
 from endpointd.gateway.problems import Problem, redirect, retry_after
 from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send
+from endpointd.gateway.trips import Trip, Trips
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.supervisor import Supervisor
@@ -26,6 +27,8 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import End, Request
 
 PREFIX = b"/e/"
+
+Page: TypeAlias = Callable[[], tuple[int, str]]
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 """What a proxy calls the scheme of an Upgrade request, which is answered as if it asked for none."""
@@ -60,10 +63,22 @@ class Call:
     prefix: bytes
     path: bytes
 
+    def trip(self, began: float, interface: int) -> Trip:
+        return self.tell(Trip(self.id, self.scope, began), interface)
+
+    def tell(self, trip: Trip, interface: int) -> Trip:
+        """The trip, which knows for whom it is now."""
+        mount = self.mount
+        trip.plugin, trip.hook = mount.supervisor.plugin, mount.endpoint.hook_id
+        trip.traffic = mount.supervisor.traffic
+        trip.interface = mount.routes.patterns[interface]
+        return trip
+
 
 class Gateway:
     """`mounts` is read at every request; whoever owns it may change it at any time. `refusal` is asked what to say
-    about a hook id that is not among them, and returns None when it has never been."""
+    about a hook id that is not among them, and returns None when it has never been. `pages` are the host's own, at
+    their paths: each gives a status and a text."""
 
     def __init__(
         self,
@@ -71,7 +86,11 @@ class Gateway:
         clocks: Clocks,
         public_url: str | None,
         refusal: Callable[[str], Problem | None] = lambda _: None,
+        trips: Trips | None = None,
+        pages: Mapping[bytes, Page] | None = None,
     ) -> None:
+        self.trips = trips or Trips()
+        self._pages = pages or {}
         self._mounts = mounts
         self._refusal = refusal
         self._clocks = clocks
@@ -83,30 +102,38 @@ class Gateway:
         request_id = self.next_id()
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
         client: Client = scope.pop("endpointd.client")
-        await self.conclude(self._serve(scope, receive, send, client, request_id), send, client, request_id)
+        trip = Trip(request_id, scope, asyncio.get_running_loop().time())
+        await self.conclude(self._serve(scope, receive, send, client, trip), send, client, trip)
 
     def next_id(self) -> str:
         return f"{self._run}-{next(self._numbers):x}"
 
-    async def conclude(self, work: Awaitable[None], send: Send, client: Client, request_id: str) -> None:
+    async def conclude(self, work: Awaitable[None], send: Send, client: Client, trip: Trip) -> None:
         """Do the work, and tell the client what has come in its way."""
         try:
             try:
                 await work
             except Problem as problem:
-                await refuse(send, problem, request_id)
+                trip.refused(problem)
+                await refuse(send, problem, trip.id)
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
             client.abort()
+        finally:
+            self.trips.over(trip)
 
-    async def _serve(
-        self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
-    ) -> None:
-        found = self.read(scope, receive, send, client, request_id)
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, trip: Trip) -> None:
+        page = self._pages.get(scope["raw_path"])
+        if page is not None and scope["method"] in ("GET", "HEAD"):
+            trip.status, text = page()
+            await show(send, trip.status, text)
+            return
+        found = self.read(scope, receive, send, client, trip.id)
         if isinstance(found, Redirect):
+            trip.status = 308
             await answer(send, 308, redirect(found.location), b"")
         else:
-            await self._relay(*found)
+            await self._relay(trip, *found)
 
     def read(
         self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
@@ -162,15 +189,22 @@ class Gateway:
 
     # Relaying
 
-    async def _relay(self, call: Call, route: Matched) -> None:
+    async def _relay(self, trip: Trip, call: Call, route: Matched) -> None:
+        call.tell(trip, route.interface)
         body, more = await self._first_piece(call) if call.head.has_body else (b"", False)
         admission = call.mount.supervisor.admission
         worker = admission.enter_at_once()
         if worker is None:
-            worker, route = await self._wait(call, route)
+            loop = asyncio.get_running_loop()
+            since = loop.time()
+            try:
+                worker, route = await self._wait(call, route)
+            finally:
+                trip.waited = loop.time() - since
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
         exchange, relay = self.open(call, worker, route, first, end)
+        trip.relay, relay.received = relay, len(body)
         pump = None
         if end is End.MORE:
             pump = asyncio.create_task(relay.pump(call.receive, rest, more, len(body)))

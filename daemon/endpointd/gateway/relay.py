@@ -58,6 +58,9 @@ class Relay:
         "_unsent",
         "_version",
         "latency",
+        "received",
+        "sent",
+        "status",
     )
 
     def __init__(
@@ -91,11 +94,20 @@ class Relay:
         self._answered = False
         self.latency: float | None = None
         """Seconds from the beginning to the head of the answer; None when no answer has begun."""
+        self.status = 0
+        """Of the answer whose head was sent."""
+        self.received = self.sent = 0
+        """Bytes of the request's body and of the answer's."""
 
     @property
     def answered(self) -> bool:
         """Whether the whole answer was sent."""
         return self._answered
+
+    @property
+    def began(self) -> float:
+        """When the request was handed to the worker, by the loop's clock."""
+        return self._began
 
     # Clocks and departures
 
@@ -169,6 +181,7 @@ class Relay:
                 return
             body, more = message["body"], message["more_body"]
             size += len(body)
+            self.received = size
             if size > self._limits.body:
                 self._exchange.deliver(BodyTooLarge("limit_body"))
                 return
@@ -189,6 +202,7 @@ class Relay:
         self._head_sent = self._answered = self._client.answer(first.status, head, first.body)
         if self._answered:
             self.latency = self._loop.time() - self._began
+            self.status, self.sent = first.status, len(first.body) if head.has_body else 0
         return self._answered
 
     async def run(self, send: Send) -> None:
@@ -232,6 +246,7 @@ class Relay:
         self._head_sent = True
         self._watch("clock_client_idle", self._limits.client_idle)
         self.latency = self._since - self._began
+        self.status = status
         await send({"type": "http.response.start", "status": status, "headers": _dated(head)})
 
     async def _send_body(self, send: Send, head: ResponseHead, piece: Answer) -> None:
@@ -246,6 +261,7 @@ class Relay:
             elif left is not None:
                 body, more = self._fit(head, body, more, left)
                 left -= len(body)
+            self.sent += len(body)
             if body or not more:
                 self._watch("clock_client_idle", self._limits.client_idle)
                 if by_closing or not head.has_body:

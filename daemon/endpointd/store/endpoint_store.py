@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from endpointd.store.key_table import admit, expect_all, forget_others, hold, re
 from endpointd.store.migrating import migrate
 from endpointd.store.records import EndpointRecord
 from endpointd.store.schema import HISTORY, History, endpoints
+from endpointd.store.times import StoreTimes
 from endpointd.store.token_store import TokenStore
 
 _PLAIN = ("id", "hook_id", "plugin", "name", "enabled", "origin", "created_at", "updated_at")
@@ -40,13 +42,20 @@ class EndpointStore:
         self._keys = keys
 
     @classmethod
-    def open(cls, url: str | Path, keys: Keyring | KeyFile, history: History = HISTORY) -> "EndpointStore":
+    def open(
+        cls,
+        url: str | Path,
+        keys: Keyring | KeyFile,
+        history: History = HISTORY,
+        times: StoreTimes | None = None,
+    ) -> "EndpointStore":
         """The store in the file or at the URL: made if it is not there, and brought to this version.
 
         A key file is made if there is none and no secret is stored. Nothing is changed in a database that is damaged,
         newer, or another program's, or whose secrets are sealed with other keys.
         """
         database = _connect(locate(url), history)
+        database = replace(database, times=times or database.times)
         try:
             # Before the tables are changed, and again when nobody else can change the keys.
             expect_all(database, keys, history)

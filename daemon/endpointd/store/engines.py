@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from endpointd.errors import OperatorError, UsageError
 from endpointd.store.faults import busy, explained, unreachable
+from endpointd.store.times import StoreTimes
 from endpointd.store.turns import TurnTooLate, turns_of
 
 PATIENCE = 10
@@ -39,10 +40,11 @@ class Database:
     engine: Engine
     name: str
     file: Path | None
+    times: StoreTimes = field(default_factory=StoreTimes)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        with explained(self.name, self.file), self.engine.connect() as connection:
+        with self.times.measured(), explained(self.name, self.file), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -51,7 +53,12 @@ class Database:
 
         alone: others who ask for that wait until it is over. SQLite has one writer at a time anyway.
         """
-        with explained(self.name, self.file), self._turn(), self.engine.begin() as connection:
+        with (
+            self.times.measured(),
+            explained(self.name, self.file),
+            self._turn(),
+            self.engine.begin() as connection,
+        ):
             if self.file is not None:
                 # At once: a transaction that first reads cannot wait for the right to write.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

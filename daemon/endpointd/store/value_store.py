@@ -3,7 +3,7 @@
 A value is kept in pieces, one row each, so that neither a row nor a statement is ever large.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, delete, insert, select, update
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from endpointd.sessions.storage import MAX_KEYS, QuotaExceeded, Value
 from endpointd.store.engines import Database, connect_to_file, connect_to_server, locate
 from endpointd.store.schema import storages, stored_pieces
+from endpointd.store.times import StoreTimes
 
 PIECE = 256 * 1024
 """Bytes in a row."""
@@ -27,12 +28,14 @@ class ValueStore:
         self._database = database
 
     @classmethod
-    def open(cls, url: str | Path) -> "ValueStore":
+    def open(cls, url: str | Path, times: StoreTimes | None = None) -> "ValueStore":
         """Values in a database that `EndpointStore.open` has prepared."""
         place = locate(url)
         if isinstance(place, URL):
-            return cls(connect_to_server(place, CONNECTIONS))
-        return cls(connect_to_file(place, CONNECTIONS))
+            database = connect_to_server(place, CONNECTIONS)
+        else:
+            database = connect_to_file(place, CONNECTIONS)
+        return cls(replace(database, times=times or database.times))
 
     def close(self) -> None:
         """May be called again."""

@@ -1,6 +1,6 @@
 """How long a plugin takes to begin its answers: counted in classes, at the price of an index a request. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import frexp
 
 PLACES = 128
@@ -13,16 +13,18 @@ _OFFSET = (_LOWEST + 1) * _SPLIT + _SPLIT
 
 
 class Latencies:
-    """`total` is how many there were, `counts` how many of each class."""
+    """`total` is how many there were, `seconds` their sum, `counts` how many of each class."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "seconds", "total")
 
     def __init__(self) -> None:
         self.total = 0
+        self.seconds = 0.0
         self.counts = [0] * PLACES
 
     def add(self, seconds: float) -> None:
         self.total += 1
+        self.seconds += seconds
         self.counts[place_of(seconds)] += 1
 
 
@@ -36,6 +38,11 @@ def place_of(seconds: float) -> int:
     if place < 0:
         return 0
     return place if place < PLACES else PLACES - 1
+
+
+def below(counts: Sequence[int], power: int) -> int:
+    """How many were below 2^`power` seconds."""
+    return sum(counts[: max(0, (power - _LOWEST) * _SPLIT)])
 
 
 def middle_of(place: int) -> float:

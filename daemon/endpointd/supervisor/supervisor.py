@@ -6,6 +6,7 @@ Requests find their worker through `admission`; everything else about the worker
 import asyncio
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from time import time
 
@@ -25,6 +26,7 @@ from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
+from endpointd.supervisor.traffic import Traffic
 from endpointd.supervisor.usage import usage_of
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 
@@ -73,6 +75,10 @@ class Supervisor:
         self.journal = Journal(now=time)
         self.latencies = Latencies()
         """From handing a request to a worker to the head of its answer, of all that were answered."""
+        self.traffic = Traffic()
+        """Of all endpoints of the plugin."""
+        self.causes: Counter[str] = Counter()
+        """Why workers were replaced or failed: the codes of failures, and what recycling names."""
         self.changed_at = time()
         """When the operators' state changed, in seconds since the epoch."""
         self._rules = rules
@@ -183,6 +189,7 @@ class Supervisor:
         memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
         reason = part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
         if reason is not None:
+            self.causes["recycled"] += 1
             self._log.info("worker.recycled", pid=worker.pid, because=reason)
             self._happen(Event.REPLACE)
 
@@ -363,6 +370,7 @@ class Supervisor:
         kept = is_next or self.life.stage is Stage.ON_TRIAL
         lines = self._news.last_lines()
         problems = tuple(error.problems)
+        self.causes[error.code] += 1
         self.failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
         self._news.failed(self.failure, part.worker.pid, part.worker.bad_frame)
         if kept:

@@ -1,0 +1,190 @@
+"""The metrics, made of plain counters at the moment when somebody asks for them.
+
+prometheus_client's own counters take a lock at each step; no request pays for that here. Labels are plugins, states,
+kinds and codes, all of which are few: never a path, a hook id, or anything else that clients can invent.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from endpointd.sessions.tally import Tally
+from endpointd.supervisor.latencies import Latencies, below
+from endpointd.supervisor.state import State
+from endpointd.supervisor.supervisor import Supervisor
+from endpointd.supervisor.traffic import Traffic
+from endpointd.supervisor.usage import usage_of
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+POWERS = range(-11, 9)
+"""The histograms' bounds are these powers of two: half a millisecond to some minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is counted in the daemon. `refused` are folders that are no plugins; `since` is in seconds since the
+    epoch."""
+
+    supervisors: Mapping[str, Supervisor]
+    refused: int
+    strangers: Traffic
+    calls: Mapping[tuple[str, str], Tally]
+    store: Latencies
+    lag: Latencies
+    version: str
+    since: float
+    ready: bool
+
+
+def families(sources: Sources) -> list[Metric]:
+    """All metrics, for the thread that the counters belong to."""
+    return [*_daemon(sources), *_requests(sources), *_plugins(sources), *_workers(sources), *_calls(sources)]
+
+
+def text_of(metrics: list[Metric]) -> bytes:
+    """In the text format. It takes milliseconds, and any thread may do it."""
+    return generate_latest(_Collected(metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """What passes for a registry."""
+
+    metrics: list[Metric]
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self.metrics
+
+
+def _daemon(sources: Sources) -> Iterator[Metric]:
+    build = InfoMetricFamily("endpointd_build", "The daemon's version")
+    build.add_metric([], {"version": sources.version})
+    yield build
+    yield GaugeMetricFamily(
+        "endpointd_start_time_seconds", "When the daemon started, since the epoch", value=sources.since
+    )
+    yield GaugeMetricFamily("endpointd_ready", "Whether /readyz says so", value=float(sources.ready))
+    usage = usage_of(os.getpid())
+    if usage is not None:
+        yield GaugeMetricFamily("endpointd_resident_memory_bytes", "Memory of the daemon itself", value=usage.memory)
+        yield CounterMetricFamily("endpointd_cpu_seconds", "Processor time of the daemon itself", value=usage.cpu)
+    lag = _histogram("endpointd_event_loop_lag_seconds", "How late the event loop was, looked at each second", [])
+    _observe(lag, [], sources.lag)
+    yield lag
+    store = _histogram("endpointd_store_seconds", "Times of transactions in the database", [])
+    _observe(store, [], sources.store)
+    yield store
+
+
+def _requests(sources: Sources) -> Iterator[Metric]:
+    traffic = [(name, one.traffic) for name, one in sources.supervisors.items()] + [("", sources.strangers)]
+    requests = CounterMetricFamily(
+        "endpointd_requests",
+        "Requests that are over, by the class of their status; aborted: broken off after the head, gone: the client"
+        " left before it. Those of unknown paths have no plugin",
+        labels=["plugin", "status"],
+    )
+    refusals = CounterMetricFamily(
+        "endpointd_refusals", "Requests that the daemon answered by itself, by code", labels=["plugin", "code"]
+    )
+    received = CounterMetricFamily("endpointd_request_bytes", "Bytes of request bodies", labels=["plugin"])
+    sent = CounterMetricFamily("endpointd_response_bytes", "Bytes of response bodies", labels=["plugin"])
+    for name, one in traffic:
+        for end, number in one.ends.items():
+            requests.add_metric([name, end], number)
+        for code, number in one.refusals.items():
+            refusals.add_metric([name, code], number)
+        received.add_metric([name], one.received)
+        sent.add_metric([name], one.sent)
+    yield from (requests, refusals, received, sent)
+    yield from _times(sources)
+
+
+def _times(sources: Sources) -> Iterator[Metric]:
+    queue = _histogram("endpointd_queue_seconds", "How long requests waited for a place in their worker", ["plugin"])
+    first = _histogram(
+        "endpointd_first_byte_seconds", "From handing a request to the worker to the head of its answer", ["plugin"]
+    )
+    total = _histogram("endpointd_request_seconds", "From the head of a request to the end of its answer", ["plugin"])
+    for name, one in sources.supervisors.items():
+        traffic = one.traffic
+        _observe(queue, [name], traffic.waits, at_once=max(0, traffic.times.total - traffic.waits.total))
+        _observe(first, [name], one.latencies)
+        _observe(total, [name], traffic.times)
+    _observe(total, [""], sources.strangers.times)
+    yield from (queue, first, total)
+
+
+def _plugins(sources: Sources) -> Iterator[Metric]:
+    states = GaugeMetricFamily(
+        "endpointd_plugin_state", "1 for the state that the plugin is in", labels=["plugin", "state"]
+    )
+    in_flight = GaugeMetricFamily("endpointd_requests_in_flight", "Requests in workers", labels=["plugin"])
+    queued = GaugeMetricFamily("endpointd_requests_queued", "Requests that wait for a place", labels=["plugin"])
+    restarts = CounterMetricFamily(
+        "endpointd_worker_restarts", "Workers that took the place of one that had failed", labels=["plugin"]
+    )
+    ends = CounterMetricFamily(
+        "endpointd_worker_failures", "Workers that failed or were recycled, by cause", labels=["plugin", "cause"]
+    )
+    for name, one in sources.supervisors.items():
+        for state in State:
+            states.add_metric([name, state.value], float(one.life.state is state))
+        in_flight.add_metric([name], one.crew.in_flight)
+        queued.add_metric([name], one.admission.queued)
+        restarts.add_metric([name], one.restarts)
+        for cause, number in one.causes.items():
+            ends.add_metric([name, cause], number)
+    refused = GaugeMetricFamily("endpointd_folders_refused", "Folders that are no plugins", value=sources.refused)
+    yield from (states, refused, in_flight, queued, restarts, ends)
+
+
+def _workers(sources: Sources) -> Iterator[Metric]:
+    memory = GaugeMetricFamily(
+        "endpointd_worker_resident_memory_bytes", "Memory of the present worker", labels=["plugin"]
+    )
+    cpu = GaugeMetricFamily(
+        "endpointd_worker_cpu_seconds", "Processor time of the present worker since its start", labels=["plugin"]
+    )
+    for name, one in sources.supervisors.items():
+        usage = usage_of(one.pid) if one.pid is not None else None
+        if usage is not None:
+            memory.add_metric([name], usage.memory)
+            cpu.add_metric([name], usage.cpu)
+    yield from (memory, cpu)
+
+
+def _calls(sources: Sources) -> Iterator[Metric]:
+    labels = ["plugin", "kind"]
+    open_ = GaugeMetricFamily("endpointd_session_calls_open", "Session calls that are being answered", labels=labels)
+    ends = CounterMetricFamily(
+        "endpointd_session_calls", "Session calls that are over, by how they ended", labels=[*labels, "end"]
+    )
+    times = _histogram("endpointd_session_call_seconds", "How long session calls took", labels)
+    for key, tally in sources.calls.items():
+        open_.add_metric(key, tally.open)
+        for end, number in tally.ends.items():
+            ends.add_metric([*key, end], number)
+        _observe(times, key, tally.latencies)
+    yield from (open_, ends, times)
+
+
+def _histogram(name: str, what: str, labels: list[str]) -> HistogramMetricFamily:
+    return HistogramMetricFamily(name, what, labels=labels)
+
+
+def _observe(family: HistogramMetricFamily, labels: Iterable[str], times: Latencies, at_once: int = 0) -> None:
+    """`at_once` are those that took no time and were not counted."""
+    counts = times.counts.copy()
+    buckets = [(str(float(2.0**power)), float(below(counts, power) + at_once)) for power in POWERS]
+    family.add_metric(list(labels), [*buckets, ("+Inf", float(sum(counts) + at_once))], sum_value=times.seconds)

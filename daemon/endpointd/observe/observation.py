@@ -1,0 +1,74 @@
+"""The daemon under observation: gathers what `metrics` and `readiness` need of its parts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+
+from endpointd import __version__
+from endpointd.gateway.gateway import Page
+from endpointd.gateway.trips import Trips
+from endpointd.observe.readiness import Judge, Readiness
+from endpointd.plugins import Plugins
+from endpointd.sessions.tally import Tally
+from endpointd.settings import Settings
+from endpointd.store.times import StoreTimes
+from endpointd.supervisor.latencies import Latencies
+
+
+class Observation:
+    """The implementation of `admin.control.Observed`. `settings` gives those of the moment."""
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        calls: Mapping[tuple[str, str], Tally],
+        settings: Callable[[], Settings],
+    ) -> None:
+        self.judge = Judge()
+        self.trips = Trips()
+        self.store = StoreTimes()
+        self.lag = Latencies()
+        self._plugins = plugins
+        self._calls = calls
+        self._settings = settings
+        self._since = time.time()
+
+    def readiness(self) -> Readiness:
+        return self.judge.judge(self._settings().ready_when, self.states())
+
+    def states(self) -> Sequence[str]:
+        """Those of the plugins, and one for each folder that cannot be one."""
+        running = [str(one.supervisor.life.state) for one in self._plugins.served.values()]
+        return running + ["REFUSED"] * self._refused()
+
+    def pages(self) -> dict[bytes, Page]:
+        """What plugins' clients are shown when the settings say so."""
+        return {b"/healthz": lambda: (200, "alive\n"), b"/readyz": lambda: self.readiness().page()}
+
+    def look(self, lag: float) -> None:
+        """Called each second, which was `lag` seconds late."""
+        self.lag.add(max(0.0, lag))
+        self.readiness()
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """The text and its type."""
+        # Prometheus's library takes its time to be imported, which is paid by who asks for it, in a thread.
+        metrics = await asyncio.to_thread(import_module, "endpointd.observe.metrics")
+        found = metrics.families(
+            metrics.Sources(
+                {name: one.supervisor for name, one in self._plugins.served.items()},
+                self._refused(),
+                self.trips.strangers,
+                self._calls,
+                self.store.latencies,
+                self.lag,
+                __version__,
+                self._since,
+                self.readiness().ready,
+            )
+        )
+        return await asyncio.to_thread(metrics.text_of, found), metrics.CONTENT_TYPE
+
+    def _refused(self) -> int:
+        return sum(entry.plugin is None for entry in self._plugins.entries.values())

@@ -1,0 +1,38 @@
+"""What a plugin's requests came to: counted in plain numbers, at the price of a few additions a request. Pure."""
+
+from collections import Counter
+
+from endpointd.supervisor.latencies import Latencies
+
+ABORTED = "aborted"
+"""Instead of a class of statuses: the answer was broken off after its head."""
+
+GONE = "gone"
+"""The client left before an answer began."""
+
+CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Traffic:
+    """`ends` counts finished requests by the class of their status, `ABORTED` or `GONE`; `refusals` those that the host
+    answered in the plugin's place, by their codes. `received` and `sent` are bytes of bodies.
+
+    `waits` has the times in the queue of those alone that had to wait; the others waited for nothing.
+    """
+
+    __slots__ = ("ends", "received", "refusals", "sent", "times", "waits")
+
+    def __init__(self) -> None:
+        self.ends: dict[str, int] = dict.fromkeys((*CLASSES[2:], ABORTED, GONE), 0)
+        self.refusals: Counter[str] = Counter()
+        self.received = 0
+        self.sent = 0
+        self.waits = Latencies()
+        self.times = Latencies()
+        """From the head of a request to the end of its answer."""
+
+    def add(self, end: str, seconds: float, received: int, sent: int) -> None:
+        self.ends[end] += 1
+        self.received += received
+        self.sent += sent
+        self.times.add(seconds)
