@@ -36,6 +36,7 @@ VALUES = {
     "true|false": ("true", "false", "true"),
     "off|warn|require": ('"off"', '"require"', '"warn"'),
     "auto|poll|off": ('"poll"', '"off"', '"poll"'),
+    "started|settled|running": ('"settled"', '"running"', '"started"'),
     "NAME": ('"alice"', '"1001"', '"bob"'),
 }
 
