@@ -173,6 +173,19 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
+def test_what_is_kept_stays_though_what_was_before_could_not_be_removed(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the daemon is killed while it removes that: half of it must not come back."""
+    put("1", plugins)
+    placement = place(staged_with("2", plugins), plugins / "duck")
+    with monkeypatch.context() as patch:
+        patch.setattr("endpointd.placing._remove", lambda _: None)
+        placement.keep()
+    assert list(recover(plugins)) == []
+    assert texts(plugins) == {"duck": "2"}
+
+
 @pytest.mark.parametrize("record", ["", "{", "[]", '{"folder": "duck"}', '{"folder": "duck", "mark": 1}'])
 def test_a_record_that_is_not_whole_says_that_nothing_was_moved(record: str, plugins: Path) -> None:
     put("1", plugins)

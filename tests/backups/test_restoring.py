@@ -177,9 +177,11 @@ def test_a_backup_that_was_changed_changes_nothing(saved: Path, tmp_path: Path) 
 def test_whenever_it_is_killed_a_daemon_finds_all_of_it_or_does_not_start(saved: Path, tmp_path: Path) -> None:
     places = places_in(tmp_path / "new")
 
+    furnish(tmp_path / "template", "new")
+
     def again() -> dict[str, bytes]:
         shutil.rmtree(tmp_path / "new", ignore_errors=True)
-        furnish(tmp_path / "new", "new")
+        shutil.copytree(tmp_path / "template", tmp_path / "new")
         return what_is_in(places)
 
     before, seen = again(), set()
