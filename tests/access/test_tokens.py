@@ -1,6 +1,7 @@
 """Tokens with a real store: made, checked, revoked, and still there for the next daemon."""
 
 import asyncio
+import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -98,6 +99,28 @@ def test_nearly_right_is_wrong(world: World) -> None:
             (secret[:-1], secret + "A", secret[:-1] + last, secret.removeprefix("endpointd_"), "", "x" * 10_000_000)
         ):
             assert refused(tokens, wrong, f"192.0.2.{number}") == "token_invalid"
+
+    world.run(story)
+
+
+def test_the_time_of_a_check_tells_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every hash is compared, also behind the one that fits, and each by what takes the same time for all."""
+    compared: list[str] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append(one)
+        return digest(one, other)
+
+    digest = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+
+    async def story(tokens: Tokens) -> None:
+        made = [await tokens.create(name) for name in ("first", "second", "third")]
+        hashes = [record.hash for record in world.store.tokens.all()]
+        for _, secret in made:
+            compared.clear()
+            tokens.check(secret, "192.0.2.1")
+            assert sorted(compared) == sorted(hashes)
 
     world.run(story)
 

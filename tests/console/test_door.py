@@ -48,6 +48,12 @@ def test_the_cookie_is_for_no_script_and_no_other_site(console: Console, strange
     assert re.fullmatch(r"endpointd-\d+=[\w-]{43}; HttpOnly; Path=/console; SameSite=strict", cookie)
 
 
+def test_behind_tls_the_cookie_never_goes_without_it(console: Console, stranger: httpx.Client) -> None:
+    form, headers = {"token": console.token}, {"X-Forwarded-Proto": "https"}
+    cookie = stranger.post("/console/sign-in", data=form, headers=headers).headers["set-cookie"]
+    assert cookie.endswith("; Path=/console; SameSite=strict; Secure")
+
+
 def test_a_wrong_token_opens_nothing(stranger: httpx.Client) -> None:
     answer = stranger.post("/console/sign-in", data={"token": "<script>wrong"})
     assert answer.status_code >= 400

@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from live.conftest import Served, Shop, source
 from support.eventually import eventually
-from support.raw_http import ask
+from support.gates import Gate
+from support.raw_http import Client, ask, plain
 
 Serve = Callable[..., Served]
 
@@ -91,6 +93,20 @@ def test_a_removed_folder_is_a_404_that_says_so(serve: Serve, shop: Shop) -> Non
     served.daemon.wait_for_log('"worker.ended"')
     shop.put("duck", "back")
     served.comes_to_say("duck", "back")
+
+
+def test_what_is_open_at_a_removed_folder_finishes(serve: Serve, shop: Shop, tmp_path: Path) -> None:
+    shop.put("duck", "quack")
+    served = serve()
+    with Gate(tmp_path / "gate") as gate, Client(served.url) as client:
+        client.send(plain(f"/e/duck/wait?gate={gate.path}&chunk=10"))
+        pieces = client.pieces(client.read_head())
+        assert next(pieces) == b"x" * 10
+        shop.remove("duck")
+        served.comes_to_say("duck", "plugin_removed")
+        gate.open()
+        assert b"".join(pieces) == b"last"
+    served.daemon.wait_for_log('"worker.ended"')
 
 
 def test_a_renamed_folder_is_the_same_plugin(serve: Serve, shop: Shop) -> None:

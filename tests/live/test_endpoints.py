@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from endpointd.errors import OperatorError
 from live.conftest import Served, Shop
 from support.eventually import eventually
 from support.plugins import write_plugin
+from support.processes import children
 from support.raw_http import Answer, ask
 
 Serve = Callable[..., Served]
@@ -120,6 +123,31 @@ def test_a_change_holds_for_the_next_request_and_no_worker_is_replaced(operator:
     assert operator.told(one) == "endpoint_unknown"
     assert operator.told(moved) == {"first": {"token": SECRET, "greeting": "Hi"}}
     assert operator.act("start")["worker"]["pid"] == worker
+
+
+def test_requests_ask_no_database(operator: Operator) -> None:
+    """Whoever asked it now would be told that it has no such table."""
+    endpoint, off = operator.create("One"), operator.create("Two", enabled=False)
+    tell = "ALTER TABLE {} RENAME TO {}".format
+    with closing(sqlite3.connect(operator.served.state / "endpointd.db", timeout=10)) as database:
+        database.execute(tell("endpoints", "elsewhere"))
+        try:
+            assert operator.told(endpoint) == {"first": {"token": SECRET, "greeting": "Hello"}}
+            assert operator.told(off) == "endpoint_disabled"
+            assert operator.told({"hook_id": "nobody"}) == "endpoint_unknown"
+            with pytest.raises(OperatorError):
+                operator.delete(endpoint)
+        finally:
+            database.execute(tell("elsewhere", "endpoints"))
+
+
+def test_no_process_shows_a_secret(operator: Operator) -> None:
+    endpoint = operator.create()
+    assert operator.told(endpoint) == {"first": {"token": SECRET, "greeting": "Hello"}}
+    daemon = operator.served.daemon.pid
+    for pid in (daemon, *children(daemon)):
+        for shown in ("cmdline", "environ"):
+            assert SECRET.encode() not in Path(f"/proc/{pid}/{shown}").read_bytes()
 
 
 def test_one_that_is_switched_off_or_deleted_is_not_there(operator: Operator) -> None:

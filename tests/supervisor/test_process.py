@@ -95,13 +95,18 @@ def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert with_process(IGNORES_SIGTERM, tmp_path, story) == -signal.SIGKILL
 
 
-def test_signals_after_the_end_reach_nobody(tmp_path: Path) -> None:
+def test_signals_after_the_end_reach_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another's by then."""
+    sent: list[tuple[int, int]] = []
+
     async def story(process: WorkerProcess) -> None:
         await process.wait()
+        monkeypatch.setattr(os, "killpg", lambda group, number: sent.append((group, number)))
         process.terminate()
         process.kill()
 
     with_process("pass", tmp_path, story)
+    assert sent == []
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,12 @@ def test_who_goes_away_leaves_its_place() -> None:
 
 def test_a_place_that_comes_to_who_has_just_gone_is_not_lost() -> None:
     async def scenario(starts: Starts) -> None:
-        first = asyncio.create_task(start(starts, 0, 1.0))
-        second = asyncio.create_task(start(starts, 0, 1.0))
-        await asyncio.sleep(0)
-        # The place is free and given to the second, which is cancelled before it has run.
-        await first
+        async with starts.place(0):
+            second = asyncio.create_task(start(starts, 0, 1.0))
+            await asyncio.sleep(0)
+            assert starts.waiting == 1
+        # The place is given to the second, which is cancelled before it has run.
+        assert starts.waiting == 0
         second.cancel()
         await asyncio.wait({second})
 

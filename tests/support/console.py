@@ -175,7 +175,13 @@ def running_console(root: Path) -> Iterator[Console]:
     """A daemon of its own, on the plugins in `root`/plugins."""
     starter = DaemonStarter(lambda name: root / name)
     try:
-        daemon = starter(root / "plugins", state=root / "state", admin_listen="127.0.0.1:0", restart_limit=1)
+        daemon = starter(
+            root / "plugins",
+            state=root / "state",
+            admin_listen="127.0.0.1:0",
+            restart_limit=1,
+            trusted_proxies="127.0.0.1",
+        )
         url = json.loads(daemon.wait_for_log("admin.listening"))["url"]
         console = Console(url.replace("127.0.0.1", "localhost"), daemon.url, daemon, root / "state")
         console.token = console.new_token("operator")[1]
