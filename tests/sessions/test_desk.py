@@ -130,6 +130,29 @@ def test_who_answers_puts_away_what_it_has_open_however_often_nobody_wants_it() 
     run(test)
 
 
+def nested(depth: int) -> object:
+    found: object = 0
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("make", [lambda: "\ud800", lambda: 1 << 100_000, lambda: nested(2000)])
+def test_what_cannot_be_sent_is_a_refusal(make: Callable[[], object]) -> None:
+    async def serve(call: SessionCall) -> None:
+        await call.reply(make())
+
+    async def test() -> None:
+        wire = Wire(serve)
+        wire.call()
+        await wire.settle()
+        (said,) = wire.heard
+        assert isinstance(said, Refused)
+        assert said.code == "failed"
+
+    run(test)
+
+
 def test_nothing_is_said_to_who_has_abandoned_it() -> None:
     async def test() -> None:
         wire = Wire(forever)

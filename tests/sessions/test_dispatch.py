@@ -16,7 +16,7 @@ from endpointd.sessions.tally import Tally
 from endpointd.supervisor.latencies import middle_of
 from endpointd.testing.values import MemoryValues
 from endpointd_wire.frames import pack_value
-from endpointd_wire.messages import Call, End, Message
+from endpointd_wire.messages import Argument, Call, End, Message
 from support.connection_pair import ConnectionPair
 from support.virtual_time import run_in_virtual_time
 
@@ -32,10 +32,11 @@ class Wire:
         self.pair.host.send(message)
 
 
-def a_call(kind: str) -> SessionCall:
+def a_call(kind: str, end: End = End.BODY) -> SessionCall:
+    """Without the `end` of its body, its arguments are not there either."""
     wire = Wire()
     packed = pack_value({})
-    call = Call(1, 0, kind, len(packed), End.BODY, packed)
+    call = Call(1, 0, kind, len(packed), end, packed if end == End.BODY else b"")
     wire.pair.host.receive(b"".join(wire.pair.worker.send(call)))
     return SessionCall(wire, call)
 
@@ -90,6 +91,27 @@ def test_each_call_is_counted_by_its_end(backend: After, cancelled_after: float,
     assert (tally.open, tally.ends, kind) == (0, {end: 1}, "upload_file")
     (place,) = [place for place, count in enumerate(tally.latencies.counts) if count]
     assert middle_of(place) == pytest.approx(seconds, rel=0.15)
+
+
+def test_who_answers_is_found_when_all_arguments_are_there() -> None:
+    """An exchange of the backends that comes before does no harm."""
+    asked: list[str] = []
+
+    def find(_: Caller, kind: str) -> After:
+        asked.append(kind)
+        return After(1)
+
+    async def main() -> None:
+        sessions = Sessions(Storage(lambda: MemoryValues({}), lambda: 0), find)
+        call = a_call("upload_file", End.MORE)
+        task = asyncio.create_task(sessions.answer(CALLER, call))
+        await asyncio.wait({task}, timeout=100)
+        assert asked == []
+        call.hear(Argument(1, End.BODY, pack_value({})))
+        await task
+        assert asked == ["upload_file"]
+
+    run_in_virtual_time(main())
 
 
 @pytest.mark.parametrize(("kind", "of", "end"), [("app", "app", "denied"), ("x" * 50, "unknown", "invalid")])

@@ -60,8 +60,9 @@ class Sessions:
         if call.kind == "storage":
             await self._storage.answer(caller, call)
             return
-        backend = self._find(caller, call.kind)
         arguments = await call.arguments()
+        # Not before: while the plugin sends them, the backends may be exchanged.
+        backend = self._find(caller, call.kind)
         async with aclosing(backend.answer(caller, call.kind, arguments, call.rest())) as items:
             await self._relay(call, items)
 
