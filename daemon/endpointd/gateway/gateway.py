@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -102,7 +103,7 @@ class Gateway:
         request_id = self.next_id()
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
         client: Client = scope.pop("endpointd.client")
-        trip = Trip(request_id, scope, asyncio.get_running_loop().time())
+        trip = Trip(request_id, scope, monotonic())
         await self.conclude(self._serve(scope, receive, send, client, trip), send, client, trip)
 
     def next_id(self) -> str:
@@ -195,12 +196,11 @@ class Gateway:
         admission = call.mount.supervisor.admission
         worker = admission.enter_at_once()
         if worker is None:
-            loop = asyncio.get_running_loop()
-            since = loop.time()
+            since = monotonic()
             try:
                 worker, route = await self._wait(call, route)
             finally:
-                trip.waited = loop.time() - since
+                trip.waited = monotonic() - since
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
         exchange, relay = self.open(call, worker, route, first, end)

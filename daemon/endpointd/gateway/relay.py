@@ -7,6 +7,7 @@ client's connection is broken, because nothing else says that a body is not whol
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from math import inf
+from time import monotonic
 from typing import Any, TypeAlias
 
 import structlog
@@ -57,6 +58,7 @@ class Relay:
         "_since",
         "_unsent",
         "_version",
+        "began",
         "latency",
         "received",
         "sent",
@@ -83,6 +85,8 @@ class Relay:
         self._loop = exchange.loop
         now = self._loop.time()
         self._began = now
+        self.began = monotonic()
+        """The same by a finer clock: uvloop's has milliseconds, and does not move within a turn of the loop."""
         self._clock = "clock_first_byte"
         """The clock that runs for the worker, or for the client that is to take what was sent."""
         self._limit = limits.first_byte
@@ -103,11 +107,6 @@ class Relay:
     def answered(self) -> bool:
         """Whether the whole answer was sent."""
         return self._answered
-
-    @property
-    def began(self) -> float:
-        """When the request was handed to the worker, by the loop's clock."""
-        return self._began
 
     # Clocks and departures
 
@@ -201,7 +200,7 @@ class Relay:
             return False
         self._head_sent = self._answered = self._client.answer(first.status, head, first.body)
         if self._answered:
-            self.latency = self._loop.time() - self._began
+            self.latency = monotonic() - self.began
             self.status, self.sent = first.status, len(first.body) if head.has_body else 0
         return self._answered
 
@@ -245,7 +244,7 @@ class Relay:
             self._client.end_by_closing()
         self._head_sent = True
         self._watch("clock_client_idle", self._limits.client_idle)
-        self.latency = self._since - self._began
+        self.latency = monotonic() - self.began
         self.status = status
         await send({"type": "http.response.start", "status": status, "headers": _dated(head)})
 

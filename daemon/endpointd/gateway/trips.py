@@ -1,8 +1,8 @@
 """What is told of a request when it is over: to the counters of its plugin, and to whoever keeps a log of requests."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from endpointd.gateway.problems import Problem
@@ -12,8 +12,8 @@ from endpointd.supervisor.traffic import ABORTED, CLASSES, GONE, Traffic
 
 @dataclass(slots=True)
 class Trip:
-    """One request from its head to its end. Times are of the loop's clock, in seconds; `plugin` is empty and `traffic`
-    None when it was for nobody."""
+    """One request from its head to its end. Times are in seconds, of the monotonic clock; `plugin` is empty and
+    `traffic` None when it was for nobody."""
 
     id: str
     scope: dict[str, Any]
@@ -52,7 +52,7 @@ class Trips:
     def over(self, trip: Trip) -> None:
         """Everything that can be said about it has been."""
         relay = trip.relay
-        trip.total = asyncio.get_running_loop().time() - trip.began
+        trip.total = monotonic() - trip.began
         if relay is not None and not trip.code:
             trip.status = relay.status
         traffic = trip.traffic or self.strangers
