@@ -284,3 +284,24 @@ def test_of_two_who_uninstall_a_plugin_one_does(tmp_path: Path) -> None:
         assert isinstance(second, PluginUnknown)
 
     play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("spent", "left"), [(0.0, 30.0), (10.0, 20.0), (29.5, 1.0), (60.0, 1.0)])
+def test_workers_that_end_with_the_daemon_have_what_is_left_of_the_drain_clock(
+    spent: float, left: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that hangs would else have the whole clock twice: at its client, and then at its worker."""
+    given = []
+
+    async def drain(self: WillingWorker, seconds: float) -> str:
+        given.append(seconds)
+        return await FakeWorker.drain(self, seconds)
+
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        await parts.plugins.stop(spent)
+
+    monkeypatch.setattr(WillingWorker, "drain", drain)
+    play(tmp_path, scenario)
+    assert given == [left]

@@ -365,8 +365,11 @@ class Daemon:
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
         """No new connections; answer what is under way; end the workers."""
         self._observation.judge.end()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         settings = [self._settings, *self._settings.plugin.values()]
-        self._manager.stopping(max(one.clock_drain + one.clock_kill for one in settings) + MARGIN)
+        # A worker that has drained has clock_kill to exit by itself, and once more when it is asked to.
+        self._manager.stopping(max(one.clock_drain + 2 * one.clock_kill for one in settings) + MARGIN)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
         self._begun.set()
@@ -374,7 +377,8 @@ class Daemon:
             await serving
         finally:
             self._clocks.stop()
-            await self._plugins.stop()
+            # One clock for both: what clients did not get within it, no worker has to go on with.
+            await self._plugins.stop(spent=loop.time() - began)
             await self._environments.close()
             await reaper.stop()
             await cgroups.stop()

@@ -319,12 +319,13 @@ class Plugins:
         for served in list(self._served.values()):
             await served.supervisor.settled(built=False)
 
-    async def stop(self) -> None:
-        """Let every worker finish, and end it. Returns when no process is left; none is started any more."""
+    async def stop(self, spent: float = 0.0) -> None:
+        """Let every worker finish, and end it. Returns when no process is left; none is started any more. Of
+        their drain clocks, `spent` seconds have passed already."""
         self._is_ending = True
         async with asyncio.TaskGroup() as group:
             for served in self._served.values():
-                group.create_task(served.supervisor.close())
+                group.create_task(served.supervisor.close(spent))
         while self._doing:
             await asyncio.wait(self._doing)
 

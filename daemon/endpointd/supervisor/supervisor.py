@@ -8,6 +8,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from time import time
 
 import structlog
@@ -44,6 +45,9 @@ UNSETTLED = frozenset({Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PR
 RETRY_BUILT = 5
 """Seconds after which a client may ask again whose plugin's environment is being built; nobody knows how long it
 takes."""
+
+LEAST_DRAIN = 1.0
+"""Seconds that a worker without requests has to end by itself, though others have used up the clock."""
 
 TRIAL = 1.0
 """Seconds for which the old worker is kept behind one that has taken its place. What dies at once, dies within them."""
@@ -164,9 +168,12 @@ class Supervisor:
         self._happen(Event.STOP)
         await self._lives.over()
 
-    async def close(self) -> None:
-        """Stop for good: whoever wants a worker later is too late, and none is left that nobody knows of."""
+    async def close(self, spent: float = 0.0) -> None:
+        """Stop for good: whoever wants a worker later is too late, and none is left that nobody knows of. Of the drain
+        clock, `spent` seconds have passed already."""
         self._is_closed = True
+        drain = self._rules.drain
+        self._rules = replace(self._rules, drain=min(drain, max(LEAST_DRAIN, drain - spent)))
         await self.stop()
 
     def kill(self) -> None:
