@@ -105,8 +105,9 @@ def daemon(
     cache = os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv"
     starter = DaemonStarter(tmp_path_factory.mktemp)
     keys = {"MODELS_KEY": KEY, "DIFY_KEY": INNER_KEY}
-    yield starter(folder / "plugins", config=folder / "endpointd.toml", uv_cache=cache, env=keys)
-    starter.stop_all()
+    daemon = starter(folder / "plugins", config=folder / "endpointd.toml", uv_cache=cache, env=keys)
+    yield daemon
+    assert daemon.stop(START_SECONDS) == 0, daemon.log()
 
 
 def ask(daemon: RunningDaemon, version: str, call: str) -> Any:  # noqa: ANN401 - JSON

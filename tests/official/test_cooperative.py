@@ -101,6 +101,15 @@ def test_who_computes_still_answers_pings(worker: WorkerProcess, tmp_path: Path)
     assert until_over(worker, {stream})[stream] == b"computed"
 
 
+def test_who_computes_is_cancelled_when_it_comes_to_answer(worker: WorkerProcess, tmp_path: Path) -> None:
+    until = tmp_path / "stop"
+    stream = worker.host.request(path=b"/compute", query=f"until={until}".encode())
+    worker.host.say(Cancel(stream, "the client has gone"), Ping(1))
+    worker.host.hear(Pong)
+    until.touch()
+    assert worker.host.hear(Closed) == Closed(stream)
+
+
 def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:
     assert worker.host.ask(path=b"/beats").body == b"beating"
 

@@ -15,6 +15,7 @@ from support.host_end import WAIT_SECONDS, HostEnd
 
 BOOTSTRAP = Path(endpointd_worker.__file__).with_name("bootstrap.py")
 KEY = "extra.python.source"
+LOAD_SECONDS = 60.0
 
 
 class WorkerProcess:
@@ -30,8 +31,11 @@ class WorkerProcess:
 
     def load(self, folder: Path, *sources: str, development: bool = False) -> Ready | LoadFailed:
         """Shake hands and have it load `folder`."""
+        # An SDK takes long to import, on a busy machine much longer.
+        self.host.wire.settimeout(LOAD_SECONDS)
         self.send_load(folder, *sources, development=development)
         answer = self.host.hear_any()
+        self.host.wire.settimeout(WAIT_SECONDS)
         assert isinstance(answer, Ready | LoadFailed)
         return answer
 

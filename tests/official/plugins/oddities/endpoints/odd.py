@@ -51,6 +51,10 @@ class Odd(Endpoint):
 
         return Response(parts())
 
+    def computes(self):
+        while True:
+            pass
+
     def no_content(self):
         return Response("a body all the same", status=204)
 
