@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from endpointd.errors import OperatorError, PluginUnknown, UsageError
 from endpointd.supervisor.state import State
@@ -305,3 +306,32 @@ def test_workers_that_end_with_the_daemon_have_what_is_left_of_the_drain_clock(
     monkeypatch.setattr(WillingWorker, "drain", drain)
     play(tmp_path, scenario)
     assert given == [left]
+
+
+def test_the_version_that_may_come_back_keeps_its_release(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.rollbacks._kept = 0
+        parts.write("one")
+        await parts.look()
+        parts.write("two")
+        await parts.look()
+        async with parts.plugins.taking:
+            digests = {release.digest for release in parts.releases.previous(DUCK)}
+        assert digests >= {version.digest for version in parts.plugins.find(DUCK).versions}
+        assert len(digests) == 2
+
+    play(tmp_path, scenario)
+
+
+def test_a_fault_of_ours_with_one_plugin_reaches_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(parts: Parts) -> None:
+        choose = parts.rollbacks.choose
+        monkeypatch.setattr(parts.plugins, "_choose", lambda entry: choose(entry) if entry.folder == "swan" else 1 / 0)
+        parts.write("one")
+        parts.write("two", "swan", "swan")
+        with capture_logs() as logs:
+            await parts.look("duck", "swan")
+        assert parts.runs("test/swan") == "two"
+        assert [log["folder"] for log in logs if log["event"] == "plugins.defect"] == ["duck"]
+
+    play(tmp_path, scenario)

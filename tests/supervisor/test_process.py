@@ -95,6 +95,21 @@ def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert with_process(IGNORES_SIGTERM, tmp_path, story) == -signal.SIGKILL
 
 
+def test_its_children_are_asked_to_end_too(tmp_path: Path) -> None:
+    child = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('.', end='', flush=True);"
+    parent = (
+        "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"sys.exit(subprocess.call([sys.executable, '-c', {child + 'signal.pause()'!r}]))"
+    )
+
+    async def story(process: WorkerProcess) -> int:
+        await hear(process)
+        process.terminate()
+        return await process.wait()
+
+    assert with_process(parent, tmp_path, story) == 7
+
+
 def test_signals_after_the_end_reach_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be another's by then."""
     sent: list[tuple[int, int]] = []

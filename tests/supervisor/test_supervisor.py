@@ -295,6 +295,17 @@ def test_a_worker_that_has_answered_enough_is_replaced_once() -> None:
     play(scenario, bounds=Bounds(requests=88))
 
 
+def test_workers_that_began_together_are_not_replaced_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        monkeypatch.setattr("random.random", lambda: 1.0)
+        early = await stage.begin()
+        early.requests = 90
+        stage.supervisor.look(now())
+        assert await stage.newest() is not early
+
+    play(scenario, bounds=Bounds(requests=100))
+
+
 def test_every_worker_is_looked_after() -> None:
     async def scenario(stage: Stage) -> None:
         old = await stage.begin()
