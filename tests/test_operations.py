@@ -2,13 +2,16 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from endpointd.catalog import Entry
 from endpointd.errors import OperatorError, PluginUnknown, UsageError
+from endpointd.intake import Intake
 from endpointd.supervisor.state import State
 from support.parts import FakeWorker, Parts, WillingWorker, play, settle, willing_workers
 
@@ -334,4 +337,27 @@ def test_a_fault_of_ours_with_one_plugin_reaches_no_other(tmp_path: Path, monkey
         assert parts.runs("test/swan") == "two"
         assert [log["folder"] for log in logs if log["event"] == "plugins.defect"] == ["duck"]
 
+    play(tmp_path, scenario)
+
+
+def test_releases_are_read_in_threads_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads in the event loop's thread has all requests wait for the disk."""
+    retake = Intake.retake
+    readers: list[threading.Thread] = []
+
+    def noted(self: Intake, name: str, plugin_id: str, root: Path, digest: str) -> Entry:
+        readers.append(threading.current_thread())
+        return retake(self, name, plugin_id, root, digest)
+
+    async def scenario(parts: Parts) -> None:
+        for text in ("one", "two"):
+            parts.write(text)
+            await parts.look()
+        await parts.operations.rollback(DUCK, None)
+        await parts.operations.reload_configuration()
+        await parts.look()
+        assert (parts.runs(), bool(readers)) == ("one", True)
+        assert threading.main_thread() not in readers
+
+    monkeypatch.setattr(Intake, "retake", noted)
     play(tmp_path, scenario)

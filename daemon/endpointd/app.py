@@ -106,7 +106,7 @@ class Daemon:
             sessions.answer,
         )
         self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings)
-        self._live = Live(settings.plugins, intake, self._plugins)
+        self._live = Live(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
         )

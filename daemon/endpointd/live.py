@@ -1,7 +1,7 @@
 """Keeps what is served equal to what is in the plugins directory, from the first look to the end."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -26,12 +26,20 @@ log = structlog.get_logger()
 
 
 class Live:
-    """`begin`, then `run`; `refresh` at any time."""
+    """`begin`, then `run`; `refresh` at any time. `prepare` is called, in a thread, with each entry that may be served
+    next."""
 
-    def __init__(self, directory: Path, intake: Intake, plugins: Plugins) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        intake: Intake,
+        plugins: Plugins,
+        prepare: Callable[[Entry], None] = lambda _: None,
+    ) -> None:
         self._directory = directory
         self._intake = intake
         self._plugins = plugins
+        self._prepare = prepare
         self._entries: dict[str, Entry] = {}
         self._signatures: dict[str, Signature] = {}
         self._settling = Settling()
@@ -106,6 +114,7 @@ class Live:
         seen = await asyncio.to_thread(signature, self._directory / name)
         try:
             entry = await asyncio.to_thread(self._intake.take, name)
+            await asyncio.to_thread(self._prepare, entry)
         except FolderChanged:
             self._settling.changed(name, self._now())
             self._roused.set()

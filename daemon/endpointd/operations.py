@@ -10,7 +10,9 @@ from endpointd.errors import OperatorError
 from endpointd.installations import Installations
 from endpointd.journal import Journal
 from endpointd.live import Live
-from endpointd.plugins import Plugins
+from endpointd.pins import Pin
+from endpointd.plugins import Plugins, Served
+from endpointd.releases import Release
 from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
 from endpointd.status import InstalledStatus, PluginStatus
@@ -114,11 +116,12 @@ class Operations:
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
         """Run the named release, or the one before the present one; a plugin that is stopped runs it when it is
         started. Raises `OperatorError`, and then nothing has changed."""
-        served = self._plugins.find(plugin_id)
-        target = self._rollbacks.target(plugin_id, served.serving.digest, release)
-        pin, wanted = self._rollbacks.pin(served.entry, target), served.wanted
-        self._plugins.change(served.entry)
-        rolled_back = served.wanted
+        async with self._plugins.taking:
+            served = self._plugins.find(plugin_id)
+            wanted = served.wanted
+            pin, target = await asyncio.to_thread(self._pin, served, release)
+            self._plugins.change(served.entry)
+            rolled_back = served.wanted
         if served.supervisor.life.state is State.STOPPED:
             return self.status(plugin_id)
         try:
@@ -127,8 +130,15 @@ class Operations:
             if served.wanted is rolled_back:
                 # Nobody has wanted anything else meanwhile.
                 served.wanted = wanted
-                self._rollbacks.restore(plugin_id, pin)
+                await asyncio.to_thread(self._rollbacks.restore, plugin_id, pin)
             raise
+
+    def _pin(self, served: Served, release: str | None) -> tuple[Pin | None, Release]:
+        """What held before, and what is to run now. Blocking. Raises `OperatorError`."""
+        target = self._rollbacks.target(served.supervisor.plugin, served.serving.digest, release)
+        before = self._rollbacks.pin(served.entry, target)
+        self._rollbacks.prepare(served.entry)
+        return before, target
 
     # The folder
 

@@ -22,17 +22,28 @@ class Rollbacks:
         self._pins = pins
         self._releases = releases
         self._intake = intake
+        self._read: dict[tuple[str, str], tuple[str, Entry | None]] = {}
+        """By folder and plugin: the digest of the pinned release, and what is in it; None when it cannot serve, or is
+        gone."""
+
+    def prepare(self, entry: Entry) -> None:
+        """Read what `choose` will need. Blocking; for a thread."""
+        pin = self._pins.get(entry.plugin.id) if entry.plugin is not None else None
+        if entry.plugin is not None and pin is not None and pin.instead_of == entry.digest:
+            self._read[entry.folder, entry.plugin.id] = pin.release, self._older(entry, entry.plugin.id, pin)
 
     def choose(self, entry: Entry) -> Entry:
-        """The entry that is to serve where `entry` was found."""
+        """The entry that is to serve where `entry` was found. Reads nothing that was prepared."""
         assert entry.plugin is not None
         pin = self._pins.get(entry.plugin.id)
         if pin is None:
             return entry
-        release = self._find(entry.plugin.id, pin.release)
-        if pin.instead_of == entry.digest and release is not None:
-            older = self._intake.retake(entry.folder, entry.plugin.id, release.path, release.digest)
-            if older.plugin is not None:
+        if pin.instead_of == entry.digest:
+            key = (entry.folder, entry.plugin.id)
+            if self._read.get(key, ("", None))[0] != pin.release:
+                self.prepare(entry)
+            _, older = self._read[key]
+            if older is not None:
                 return older
         try:
             self._pins.set(entry.plugin.id, None)
@@ -40,6 +51,13 @@ class Rollbacks:
             # It does not hold all the same, unless the folder becomes once more what it was.
             _log.warning("pins.not_written", plugin=entry.plugin.id, message=error.message, remedy=error.remedy)
         return entry
+
+    def _older(self, entry: Entry, plugin_id: str, pin: Pin) -> Entry | None:
+        release = self._find(plugin_id, pin.release)
+        if release is None:
+            return None
+        older = self._intake.retake(entry.folder, plugin_id, release.path, release.digest)
+        return older if older.plugin is not None else None
 
     def is_pinned(self, plugin_id: str) -> bool:
         return self._pins.get(plugin_id) is not None
@@ -49,7 +67,7 @@ class Rollbacks:
         return self._pins.get(plugin_id)
 
     def pin(self, entry: Entry, release: Release) -> Pin | None:
-        """Let `release` serve in the place of the entry's content; returns what held before, for `restore`."""
+        """Let `release` serve in the place of the entry's content; returns what held before (`restore`). Blocking."""
         assert entry.digest is not None
         before = self._pins.get(release.plugin_id)
         own = release.digest == entry.digest
@@ -90,6 +108,7 @@ class Rollbacks:
     def forget(self, plugin_id: str) -> None:
         """The plugin is uninstalled. Blocking."""
         self._pins.set(plugin_id, None)
+        self._read = {key: older for key, older in self._read.items() if key[1] != plugin_id}
         if self._releases is not None:
             self._releases.remove_all(plugin_id)
 

@@ -68,7 +68,7 @@ class Parts:
         self.plugins = Plugins(
             self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()
         )
-        self.live = Live(self.directory, intake, self.plugins)
+        self.live = Live(self.directory, intake, self.plugins, self.rollbacks.prepare)
         self.operations = Operations(
             self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload
         )
