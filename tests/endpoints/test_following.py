@@ -44,6 +44,7 @@ class Place:
         self.token = root / "token"
         self.registry = Registry()
         self.looked = asyncio.Event()
+        self.is_growing = False
         self.events: list[MutableMapping[str, Any]] = []
         self.file.write_text(ONE)
         self.token.write_text("secret")
@@ -70,13 +71,16 @@ class Place:
 
 
 class Watched(FileFollower):
-    """Tells when it has looked."""
+    """Tells when it has looked, and lets the file grow between two looks if it does."""
 
-    looked: asyncio.Event
+    place: Place
 
     async def _look(self) -> following.Seen:
         seen = await super()._look()
-        self.looked.set()
+        if self.place.is_growing:
+            with self.place.file.open("a") as file:
+                file.write("# more\n")
+        self.place.looked.set()
         return seen
 
 
@@ -94,7 +98,7 @@ def follow(place: Place) -> Iterator[Callable[..., None]]:
         def play(scenario: Callable[[], object]) -> None:
             async def main() -> None:
                 follower = Watched(place.file, place.registry, {})
-                follower.looked = place.looked
+                follower.place = place
                 await follower.begin()
                 running = asyncio.create_task(follower.run())
                 try:
@@ -125,6 +129,17 @@ def test_it_is_applied_once_and_again_when_it_or_what_it_refers_to_changes(place
 
     follow(scenario)
     assert place.told[:2] == ["endpoints.applied", "endpoints.applied"]
+
+
+def test_a_file_that_is_still_being_written_is_left_until_it_rests(place: Place, follow: Follow) -> None:
+    async def scenario() -> None:
+        place.is_growing = True
+        await place.looks(10)
+        assert len(place.registry.declared) == 1
+        place.is_growing = False
+        await place.comes(lambda: len(place.registry.declared) == 2)
+
+    follow(scenario)
 
 
 def test_what_is_wrong_is_told_once_with_its_line_and_mended_by_itself(place: Place, follow: Follow) -> None:

@@ -117,6 +117,7 @@ def test_others_are_answered_while_a_large_value_is_stored_and_read(
 
     ask(daemon, "?quick")
     thread = threading.Thread(target=store)
+    start = time.perf_counter()
     thread.start()
     longest = 0.0
     while not done.is_set():
@@ -125,7 +126,8 @@ def test_others_are_answered_while_a_large_value_is_stored_and_read(
         longest = max(longest, time.perf_counter() - began)
     thread.join()
     assert found == [value]
-    assert longest < 0.5
+    # On a machine with much else to do all of it takes longer, and no single answer nearly as long.
+    assert longest < max(0.5, (time.perf_counter() - start) / 4)
 
 
 def test_a_daemon_stops_while_a_plugin_calls_without_end(start_daemon: DaemonStarter, tmp_path: Path) -> None:
