@@ -136,7 +136,7 @@ def test_it_tells_the_manager_what_becomes_of_it(manager: Manager) -> None:
     assert manager.await_message("READY")
     manager.daemon.terminate()
     # The drain clock, the kill clock and a margin.
-    assert manager.await_message("STOPPING")["EXTEND_TIMEOUT_USEC"] == str((30 + 5 + 15) * 1_000_000)
+    assert manager.await_message("STOPPING")["EXTEND_TIMEOUT_USEC"] == str((30 + 2 * 5 + 15) * 1_000_000)
     assert manager.daemon.wait(WAIT_SECONDS) == 0
 
 
