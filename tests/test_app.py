@@ -23,6 +23,6 @@ def test_its_end_is_in_order_even_when_a_part_of_it_fails(tmp_path: Path) -> Non
     before = set(children(os.getpid()))
     plugins = write_catalogue(tmp_path / "plugins")
     with pytest.raises(RuntimeError, match="a defect"):
-        run(Settings(plugins=plugins, state=tmp_path / "state", listen="127.0.0.1:0"), fail)
+        run(Settings(plugins=plugins, state=tmp_path / "state", listen=("127.0.0.1:0",)), fail)
     assert set(started) - before
     assert set(children(os.getpid())) <= before

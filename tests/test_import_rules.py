@@ -42,8 +42,8 @@ HOST_LAYERS = [
     "reloading",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
-    " supervisor.latencies supervisor.pings supervisor.recycling gateway.heads gateway.problems backends.framing"
-    " backends.sse observe observe.readiness",
+    " supervisor.latencies supervisor.pings supervisor.recycling gateway.forwarded gateway.heads gateway.problems"
+    " backends.framing backends.sse observe observe.readiness",
     "store.times supervisor.traffic",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
@@ -98,7 +98,7 @@ HOST_LAYERS = [
     "supervisor.lives",
     "supervisor.supervisor",
     "gateway.client gateway.failures",
-    "gateway.http",
+    "gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
     "gateway.gateway",
@@ -138,8 +138,8 @@ PURE = {
     " supervisor.recycling supervisor.rules"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
-    " gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ admin.names"
-    " admin.problems cli.endpoint_names cli.typed_values"
+    " gateway.forwarded gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"
+    " admin.names admin.problems cli.endpoint_names cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"

@@ -23,6 +23,11 @@ VALUES = {
     "DATABASE": ('"sqlite:////from/file"', '"postgresql://environment/name"', '"postgresql://flag@host/name"'),
     "YAML": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "KEYFILE": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
+    "FILE": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
+    "ADDRESSES": ('["10.0.0.1:1", "unix:/from/file"]', '"[::1]:2"', '"localhost:3,[::1]:3"'),
+    "MODE": ('"0600"', '"0666"', '"770"'),
+    "1.2|1.3": ('"1.2"', '"1.3"', '"1.2"'),
+    "x-forwarded|forwarded": ('"x-forwarded"', '"forwarded"', '"x-forwarded"'),
     "HOST:PORT": ('"10.0.0.1:1"', '"[::1]:2"', '"localhost:3"'),
     "URL": ('"http://file.example"', '"https://environment.example/base"', '"http://flag.example:8000"'),
     "NETWORKS": ('["10.0.0.0/8"]', '"127.0.0.1/32,::1/128"', '"192.168.0.0/16"'),
@@ -168,6 +173,11 @@ def test_relative_paths_in_the_file_begin_at_its_folder(file: Path) -> None:
         ("listen", "::1:8080", "host, a colon and a port"),
         ("listen", "[::g]:80", "not an IPv6 address"),
         ("listen", "localhost:65536", "at most 65535"),
+        ("listen", ",", "at least one address"),
+        ("listen", "unix:http.sock", "an absolute path"),
+        ("listen", "[::1]:1,[::1]:1", "there twice"),
+        ("listen_mode", "rw", "octal digits"),
+        ("tls_minimum", "1.1", "1.2 or 1.3"),
         ("public_url", "ftp://example.org", "http:// or https://"),
         ("public_url", "https://", "http:// or https://"),
         ("public_url", "https://example.org/?a=1", "neither query nor fragment"),
@@ -334,7 +344,7 @@ def test_settings_never_change() -> None:
 )
 def test_listen_addresses_are_split(text: str, address: tuple[str, int]) -> None:
     assert split_listen(text) == address
-    assert load({"listen": text}).settings.listen_address == address
+    assert load({"listen": text}).settings.listen == (text,)
 
 
 def test_the_number_of_a_user_needs_no_quotes(file: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from endpointd.gateway.http import HttpLimits
 from endpointd.gateway.server import HttpServer, build_server
 from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
-from endpointd.listeners import address_of, listen, take_over
+from endpointd.listeners import first_url, listeners_of, proxies_of, take_over
 from endpointd.live import Live
 from endpointd.manager import Manager
 from endpointd.observe.observation import Observation
@@ -51,6 +52,7 @@ from endpointd.storage import key_rotation, open_store, open_values
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.reaper import reaper
+from endpointd.tls import certificate_of
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
@@ -125,11 +127,12 @@ class Daemon:
     async def run(self) -> int:
         settings = self._settings
         # Before there are children, who must not think that these are for them.
-        self._listeners = take_over()
+        handed = take_over()
         make_state(settings.state)
         check_user(settings)
         await self._switchboard.change(settings)
-        admin = AdminServer(settings)
+        certificate = self._certificate = certificate_of(settings)
+        admin = AdminServer(settings, certificate.context if certificate else None)
         try:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
@@ -146,7 +149,7 @@ class Daemon:
                         limit_package=lambda: self._settings.limit_package,
                     )
                     admin.serve(services)
-                    return await self._run()
+                    return await self._run(handed)
         finally:
             await admin.stop()
 
@@ -179,18 +182,26 @@ class Daemon:
             await self._storage.close()
             await asyncio.to_thread(store.close)
 
-    async def _run(self) -> int:
-        self._listeners = self._listeners or [listen(self._settings)]
+    async def _run(self, handed: list[socket.socket]) -> int:
+        self._listeners = listeners_of(self._settings, handed)
+        try:
+            return await self._serve_until_stopped()
+        finally:
+            self._listeners.remove_files()
+
+    async def _serve_until_stopped(self) -> int:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
-        url = self._url = address_of(self._listeners[0])
+        url = self._url = first_url(self._listeners, encrypted=self._certificate is not None)
         self._base = self._settings.public_url or url
         self._server = self._build_server()
         self._take_signals()
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
         tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
+        if self._certificate is not None:
+            tasks.append(asyncio.create_task(self._certificate.follow()))
         # To the very end: while it stops, it is to be known for alive.
         telling = asyncio.create_task(self._manager.run(self._observation.states))
         try:
@@ -253,7 +264,8 @@ class Daemon:
             limits,
             clock_keep_alive=settings.clock_keep_alive,
             clock_drain=settings.clock_drain,
-            trusted_proxies=[str(network) for network in settings.trusted_proxies],
+            proxies=proxies_of(settings),
+            tls=self._certificate.context if self._certificate else None,
         )
 
     # The run
@@ -262,7 +274,7 @@ class Daemon:
         """Accept clients once it is known which plugins there are: to say earlier that there is no such endpoint would
         be wrong. Until then they wait in the listener's queue."""
         await self._begun.wait()
-        await self._server.serve(sockets=self._listeners)
+        await self._server.serve(sockets=self._listeners.sockets)
 
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""

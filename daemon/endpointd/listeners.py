@@ -1,13 +1,17 @@
-"""The sockets that clients connect to: those of the service manager, or one of the daemon's own."""
+"""The sockets that clients connect to: those of the service manager, or else the daemon's own."""
 
 import os
 import socket
+from dataclasses import dataclass, field
 
 import structlog
 
+from endpointd import unix_sockets
 from endpointd.activation import VARIABLES, Handed, handed_over
 from endpointd.errors import OperatorError, UsageError
+from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.server import bind
+from endpointd.setting_types import UNIX, split_listen
 from endpointd.settings import Settings
 
 log = structlog.get_logger()
@@ -28,12 +32,20 @@ def take_over() -> list[socket.socket]:
     return listeners
 
 
-def address_of(listener: socket.socket) -> str:
-    """As a base URL: `http://127.0.0.1:8080`, or `unix:` and a path."""
+def address_of(listener: socket.socket, *, encrypted: bool = False) -> str:
+    """As a base URL: `http://127.0.0.1:8080`, or `unix:` and a path. `encrypted`: TCP is spoken with TLS."""
     if listener.family == socket.AF_UNIX:
-        return f"unix:{listener.getsockname()}"
+        return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if encrypted else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def proxies_of(settings: Settings) -> Proxies | None:
+    """Whom the settings trust; None for nobody."""
+    trusted = settings.trusted_proxies
+    networks = tuple(one for one in trusted if not isinstance(one, str))
+    return Proxies(networks, "unix" in trusted, settings.forwarding_headers) if trusted else None
 
 
 def _open(handed: Handed) -> socket.socket:
@@ -58,13 +70,52 @@ def _unusable(handed: Handed, reason: str) -> UsageError:
     )
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A socket of the daemon's own. Raises `OperatorError`."""
+@dataclass(slots=True)
+class Listeners:
+    """All of them. `made` are the files that are the daemon's own to take away."""
+
+    sockets: list[socket.socket]
+    made: list[unix_sockets.Made] = field(default_factory=list)
+
+    def remove_files(self) -> None:
+        for file in self.made:
+            file.remove()
+
+
+def listeners_of(settings: Settings, handed: list[socket.socket]) -> Listeners:
+    """What the manager has handed over takes the place of all of `listen`. Raises `OperatorError`."""
+    if handed:
+        return Listeners(handed)
+    opened = Listeners([])
+    rights = unix_sockets.Rights(int(settings.listen_mode, 8), settings.listen_group)
     try:
-        return bind(*settings.listen_address)
+        for address in settings.listen:
+            listener = _listen(address, rights)
+            opened.sockets.append(listener)
+            if listener.family == socket.AF_UNIX:
+                opened.made.append(unix_sockets.Made.at(listener.getsockname()))
+    except BaseException:
+        opened.remove_files()
+        for listener in opened.sockets:
+            listener.close()
+        raise
+    return opened
+
+
+def first_url(listeners: Listeners, *, encrypted: bool) -> str:
+    """The base URL of the daemon: that of TCP, where there is one, because programs can follow it."""
+    ordered = sorted(listeners.sockets, key=lambda listener: listener.family == socket.AF_UNIX)
+    return address_of(ordered[0], encrypted=encrypted)
+
+
+def _listen(address: str, rights: unix_sockets.Rights) -> socket.socket:
+    try:
+        if address.startswith(UNIX):
+            return unix_sockets.listen_at(address.removeprefix(UNIX), rights)
+        return bind(*split_listen(address))
     except OSError as error:
         raise OperatorError(
             "listen_failed",
-            f"cannot listen on {settings.listen}: {error.strerror or error}",
+            f"cannot listen on {address}: {error.strerror or error}",
             "end what uses the address, or name another one with --listen",
         ) from error

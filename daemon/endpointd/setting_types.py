@@ -16,10 +16,14 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNet
 from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
+UNIX = "unix:"
+"""What an address begins with that is the path of a unix socket, and in a list of proxies whoever connects to one."""
+
 # Far beyond any use, and well within what an event loop's timers can hold.
 _A_YEAR = 365 * 24 * 3600
 _MAX_PORT = 65_535
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
+_MODE = re.compile(r"0?[0-7]{3}")
 _USER = re.compile(r"[^\s:]+")
 # Up to the last "@": rather too much is left out than part of a password shown.
 _PASSWORD = re.compile(r"(?<=://)([^:@/?]*:).*@|(password=)[^&]*")
@@ -85,6 +89,38 @@ def split_listen(text: str) -> tuple[str, int]:
 def _check_listen(text: str) -> str:
     split_listen(text)
     return text
+
+
+def _split_list_of_text(value: object) -> object:
+    parts = _split_list(value)
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("a list of addresses is needed")
+    return tuple(parts)
+
+
+def _check_listens(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if not addresses:
+        raise ValueError("at least one address is needed")
+    for address in addresses:
+        if not address.startswith(UNIX):
+            split_listen(address)
+        elif not address.startswith(f"{UNIX}/") or "\0" in address:
+            raise ValueError("a unix socket is unix: and an absolute path")
+    fixed = [address for address in addresses if not address.endswith(":0")]
+    if len(set(fixed)) < len(fixed):
+        raise ValueError("an address is there twice")
+    return addresses
+
+
+def _check_mode(value: object) -> object:
+    if not isinstance(value, str) or not _MODE.fullmatch(value):
+        raise ValueError("rights are three or four octal digits in quotes")
+    return value
+
+
+def _version_as_text(value: object) -> object:
+    """In TOML it may stand without quotes."""
+    return str(value) if isinstance(value, float) else value
 
 
 def _check_public_url(text: str | None) -> str | None:
@@ -236,10 +272,25 @@ FindLinks = Annotated[
     PlainSerializer(lambda value: [str(one) for one in value], when_used="json"),
     Form("PLACES", "folders or URLs such as /srv/wheels,https://example.org/wheels/ (in the file: a list of strings)"),
 ]
-Listen = Annotated[
-    str,
-    AfterValidator(_check_listen),
-    Form("HOST:PORT", "an address such as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one"),
+Listens = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split_list_of_text),
+    AfterValidator(_check_listens),
+    Form(
+        "ADDRESSES",
+        "addresses such as 127.0.0.1:8080,[::1]:8080,unix:/run/endpointd/http.sock (in the file: a text or a list);"
+        " port 0 takes a free one",
+    ),
+]
+FileMode = Annotated[
+    str, BeforeValidator(_check_mode), Form("MODE", 'rights such as 0660 (in the file in quotes: "0660")')
+]
+TlsVersion = Annotated[Literal["1.2", "1.3"], BeforeValidator(_version_as_text), Form("1.2|1.3", "1.2 or 1.3")]
+ForwardingHeaders = Annotated[
+    Literal["x-forwarded", "forwarded"],
+    BeforeValidator(_lower),
+    Form("x-forwarded|forwarded", "x-forwarded or forwarded"),
 ]
 OptionalListen = Annotated[
     str | None,
@@ -252,10 +303,10 @@ PublicUrl = Annotated[
     Form("URL", "a URL such as https://hooks.example.org without query or fragment"),
 ]
 Networks = Annotated[
-    tuple[IPvAnyNetwork, ...],
+    tuple[IPvAnyNetwork | Literal["unix"], ...],
     NoDecode,
     BeforeValidator(_split_networks),
-    Form("NETWORKS", "addresses or networks such as 127.0.0.1,10.0.0.0/8 (in the file: a list of strings)"),
+    Form("NETWORKS", "addresses or networks such as 127.0.0.1,10.0.0.0/8, and unix (in the file: a list of strings)"),
 ]
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -29,20 +29,23 @@ from endpointd.setting_types import (
     Database,
     EndpointsFile,
     EnvironmentVariables,
+    FileMode,
     FindLinks,
     Flag,
     Folder,
     Form,
+    ForwardingHeaders,
     Grace,
     IndexUrl,
     Interpreters,
     KeyFilePath,
     KeyFiles,
-    Listen,
+    Listens,
     LogFormatValue,
     LogLevelValue,
     Networks,
     Niceness,
+    OptionalFile,
     OptionalFolder,
     OptionalListen,
     PublicUrl,
@@ -51,17 +54,17 @@ from endpointd.setting_types import (
     SignaturePolicy,
     Size,
     SizeBound,
+    TlsVersion,
     UserName,
     WatchMode,
     refuse_text,
-    split_listen,
 )
 from endpointd.settings_file import read_settings_file
 
 ENVIRONMENT_PREFIX = "ENDPOINTD_"
 _PATHS = frozenset(
     {"endpoints_file", "environments", "package_keys", "plugins", "python_interpreters", "secret_key", "state"}
-    | {"uv_cache"}
+    | {"tls_certificate", "tls_key", "uv_cache"}
 )
 """What is relative to the configuration file, where it is named there."""
 
@@ -191,13 +194,28 @@ class Settings(SharedLimits, BaseSettings):
         description="address to answer the administration's API on as well, to who has a token; without it nowhere but"
         " on the socket in the state directory",
     )
-    listen: Listen = Field(default="127.0.0.1:8080", description="address to accept HTTP connections on")
+    listen: Listens = Field(default=("127.0.0.1:8080",), description="addresses to accept HTTP connections on")
+    listen_mode: FileMode = Field(default="0660", description="rights of the unix sockets among them")
+    listen_group: UserName = Field(default=None, description="group that the unix sockets among them belong to")
+    tls_certificate: OptionalFile = Field(
+        default=None,
+        description="file with the certificate, and those that it depends on; with it connections over TCP are HTTPS"
+        " alone, and a renewal is noticed",
+    )
+    tls_key: OptionalFile = Field(
+        default=None, description="file with the certificate's private key; without it in the certificate's file"
+    )
+    tls_minimum: TlsVersion = Field(default="1.2", description="oldest version of TLS that clients may speak")
     public_url: PublicUrl = Field(
         default=None,
         description="base of the URLs under which clients reach the daemon, when a proxy stands before it",
     )
     trusted_proxies: Networks = Field(
         default=(), description="proxies that are believed when they name the client in forwarding headers"
+    )
+    forwarding_headers: ForwardingHeaders = Field(
+        default="x-forwarded",
+        description="headers in which trusted proxies name the client: X-Forwarded-For, -Proto and -Host, or Forwarded",
     )
     watch: WatchMode = Field(
         default="auto",
@@ -291,11 +309,6 @@ class Settings(SharedLimits, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, environment, file: an earlier one wins."""
         return init_settings, env_settings, ConfigFileSource(settings_cls, toml_file=None)
-
-    @property
-    def listen_address(self) -> tuple[str, int]:
-        """Host (an IPv6 address without its brackets) and port."""
-        return split_listen(self.listen)
 
     def for_plugin(self, plugin_id: str) -> PluginLimits:
         """The limits that hold for the plugin "author/name" (or "name"): its own table over those of all."""

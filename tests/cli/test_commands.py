@@ -21,6 +21,12 @@ EVERY_FLAG = {
     "plugins": "p",
     "state": "s",
     "listen": "[::1]:9",
+    "listen_mode": "600",
+    "listen_group": "28",
+    "tls_certificate": "c.pem",
+    "tls_key": "k.pem",
+    "tls_minimum": "1.3",
+    "forwarding_headers": "forwarded",
     "public_url": "https://example.org",
     "trusted_proxies": "10.0.0.0/8",
     "auto_endpoints": False,
@@ -116,7 +122,7 @@ def test_every_setting_is_an_option(run: Run, tmp_path: Path) -> None:
     assert sorted(flags) == sorted(name for name, _ in single_settings())
     shown = json.loads(run("config", "--json", *as_arguments(flags)).stdout)
     effective = {name: one["value"] for name, one in shown["settings"].items()}
-    lists = {"package_keys": ["x.pem"]}
+    lists = {"package_keys": ["x.pem"], "listen": ["[::1]:9"]}
     lists |= {"trusted_proxies": ["10.0.0.0/8"], "python_interpreters": ["p/python3"], "uv_find_links": ["w"]}
     assert effective == flags | lists
     assert {one["source"] for one in shown["settings"].values()} == {flag_of(name) for name in flags}

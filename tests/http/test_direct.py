@@ -41,8 +41,13 @@ TARGETS = [
 
 
 @pytest.fixture(scope="module")
-def general(start: DaemonStarter, plugins: Path) -> RunningDaemon:
-    return start(plugins, trusted_proxies=["192.0.2.1"])
+def general(start: DaemonStarter, plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> RunningDaemon:
+    """A daemon whose direct path takes nothing: Python imports this module before all others."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(
+        "from endpointd.gateway.direct import DirectPath\nDirectPath.begin = lambda *_: False\n"
+    )
+    return start(plugins, env={"PYTHONPATH": str(folder)})
 
 
 def all_that_comes(url: str, *requests: bytes) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from endpointd.service.plan import Found, MakeKey, Remove, Run, Step, Write, installing, removing
 from endpointd.service.units import CONFIG, KEY, Values, service_files
 
-VALUES = Values(("/opt/endpointd/bin/endpointd",), "127.0.0.1:8080", 60)
+VALUES = Values(("/opt/endpointd/bin/endpointd",), ("127.0.0.1:8080",), 60)
 FILES = service_files(VALUES)
 SYSUSERS, TMPFILES, SOCKET, SERVICE = FILES
 ALL = Found(

@@ -11,7 +11,7 @@ import pytest
 from endpointd.service.units import Values, first_config, service_files
 from endpointd.settings import Settings
 
-VALUES = Values(("/bin/true",), "127.0.0.1:8080", 60)
+VALUES = Values(("/bin/true",), ("127.0.0.1:8080",), 60)
 
 needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="NOT TESTED: what systemd makes of the units; there is none here"
@@ -44,7 +44,7 @@ def test_the_exposure_is_small(units: list[Path]) -> None:
 def test_the_first_configuration_can_be_used() -> None:
     values = tomllib.loads(first_config(VALUES))
     settings = Settings(**values)
-    assert (settings.listen, settings.state) == ("127.0.0.1:8080", Path("/var/lib/endpointd"))
+    assert (settings.listen, settings.state) == (("127.0.0.1:8080",), Path("/var/lib/endpointd"))
 
 
 def test_what_it_suggests_can_be_used_too() -> None:
@@ -53,5 +53,13 @@ def test_what_it_suggests_can_be_used_too() -> None:
 
 
 def test_a_path_with_what_systemd_reads_otherwise() -> None:
-    service = service_files(Values(("/opt/my 100% $HOME/endpointd",), "[::1]:1", 60))[-1]
+    service = service_files(Values(("/opt/my 100% $HOME/endpointd",), ("[::1]:1",), 60))[-1]
     assert 'ExecStart="/opt/my 100%% $$HOME/endpointd" serve --config' in service.text
+
+
+def test_the_manager_listens_on_every_address() -> None:
+    several = Values(("/bin/true",), ("127.0.0.1:1", "[::1]:1", "unix:/run/endpointd/http.sock"), 60)
+    socket = next(file.text for file in service_files(several) if file.path.endswith(".socket"))
+    streams = [line.partition("=")[2] for line in socket.splitlines() if line.startswith("ListenStream=")]
+    assert streams == ["127.0.0.1:1", "[::1]:1", "/run/endpointd/http.sock"]
+    assert tomllib.loads(first_config(several))["listen"] == list(several.listen)

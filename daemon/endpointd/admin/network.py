@@ -4,6 +4,7 @@ The connections are held to the clocks and limits that those of the plugins' cli
 """
 
 import socket
+import ssl
 from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -17,7 +18,7 @@ from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 from endpointd.gateway.server import HttpServer, bind
-from endpointd.listeners import address_of
+from endpointd.listeners import address_of, proxies_of
 from endpointd.setting_types import split_listen
 from endpointd.settings import Settings
 
@@ -30,11 +31,12 @@ log = structlog.get_logger()
 class NetworkServer:
     """Made before it is known what is to be served; who connects early waits."""
 
-    def __init__(self, address: str, settings: Settings, grace: int) -> None:
-        """`grace`: seconds that calls have to be answered at the end. Raises `OperatorError`."""
+    def __init__(self, address: str, settings: Settings, grace: int, tls: ssl.SSLContext | None) -> None:
+        """With `tls` it is HTTPS. `grace`: seconds that calls have at the end. Raises `OperatorError`."""
         self._listener = _listen(address)
         self._settings = settings
         self._grace = grace
+        self._tls = tls
         self._clocks = Clocks()
         self._server: HttpServer | None = None
 
@@ -44,7 +46,7 @@ class NetworkServer:
 
         config = self._configured(Gatekeeper(app, tokens, open))
         config.load()
-        server = self._server = HttpServer(config)
+        server = self._server = HttpServer(config, self._tls, self._settings.clock_header)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[self._listener])
         self._tell()
@@ -63,10 +65,10 @@ class NetworkServer:
             settings.limit_uri, settings.limit_header, CONNECTIONS, settings.clock_header, settings.clock_client_idle
         )
         # Behind a proxy everybody would have its address, and one could shut out all.
-        proxies = [str(network) for network in settings.trusted_proxies]
+        proxies = proxies_of(settings)
         return uvicorn.Config(
             app,
-            http=partial(ClientProtocol, limits, self._clocks),  # type: ignore[arg-type]
+            http=partial(ClientProtocol, limits, self._clocks, proxies=proxies),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -75,20 +77,19 @@ class NetworkServer:
             log_level="error",
             server_header=False,
             date_header=False,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=proxies,
+            proxy_headers=False,
             timeout_keep_alive=settings.clock_keep_alive,  # type: ignore[arg-type]
             timeout_graceful_shutdown=self._grace,
         )
 
     def _tell(self) -> None:
-        url, host = address_of(self._listener), self._listener.getsockname()[0]
+        url, host = address_of(self._listener, encrypted=self._tls is not None), self._listener.getsockname()[0]
         log.info("admin.listening", url=url)
-        if not ip_address(host.partition("%")[0]).is_loopback:
+        if self._tls is None and not ip_address(host.partition("%")[0]).is_loopback:
             log.warning(
                 "admin.unencrypted",
                 url=url,
-                remedy="tokens go in clear here: let admin_listen be a loopback address, with a TLS proxy before it",
+                remedy="tokens go in clear here: name a tls_certificate, or let admin_listen be a loopback address",
             )
 
 

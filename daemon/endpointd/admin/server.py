@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections import Counter
 from pathlib import Path
@@ -25,7 +26,7 @@ class AdminServer:
     """Made before all else, because whoever has it has the state directory; then `serve`. Its parts are imported in a
     thread while the plugins' workers start: the socket is there at once, and who connects early waits."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
         """Take the state directory, and listen there and wherever else it is asked for. Raises `OperatorError`: it is
         another daemon's, the group cannot have it, or the address is taken."""
         self._state = settings.state.absolute()
@@ -33,7 +34,7 @@ class AdminServer:
         self._network: NetworkServer | None = None
         try:
             if settings.admin_listen is not None:
-                self._network = NetworkServer(settings.admin_listen, settings, GRACE)
+                self._network = NetworkServer(settings.admin_listen, settings, GRACE, tls)
             self._listener = sockets.listen(self._state, settings.admin_group)
         except BaseException:
             if self._network is not None:

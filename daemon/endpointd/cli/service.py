@@ -32,6 +32,7 @@ from endpointd.service.units import (
     first_config,
     service_files,
 )
+from endpointd.setting_types import UNIX, split_listen
 from endpointd.settings import Settings
 
 NOT_AS_IT_SHOULD_BE = 3
@@ -50,7 +51,8 @@ def install(*, dry_run: bool) -> None:
     if not steps:
         _say("The service is installed and runs; there is nothing to do.")
     elif not dry_run:
-        _say(f"endpointd {__version__} runs as a service on http://{values.listen}.")
+        shown = ", ".join(map(_shown, values.listen))
+        _say(f"endpointd {__version__} runs as a service on {shown}.")
         _say(f"Plugins are in {PLUGINS}, the configuration is {CONFIG}. Try 'endpointd list'.")
 
 
@@ -138,16 +140,22 @@ def _values() -> Values:
         return _defaults()
     settings = load({"config": CONFIG}).settings
     grace = max(one.clock_drain + one.clock_kill for one in (settings, *settings.plugin.values()))
-    host, _ = settings.listen_address
+    for address in settings.listen:
+        _check_for_systemd(address)
+    return Values(own_command(), settings.listen, int(grace) + STOP_MARGIN)
+
+
+def _check_for_systemd(address: str) -> None:
+    if address.startswith(UNIX):
+        return
     try:
-        ip_address(host)
+        ip_address(split_listen(address)[0])
     except ValueError:
         raise UsageError(
             "service_listen_invalid",
-            f"{CONFIG}: listen = {settings.listen!r} has a name, and a socket of systemd an address",
+            f"{CONFIG}: listen = {address!r} has a name, and a socket of systemd an address",
             f"write an address, such as 127.0.0.1, in {CONFIG}",
         ) from None
-    return Values(own_command(), settings.listen, int(grace) + STOP_MARGIN)
 
 
 def _defaults() -> Values:
@@ -161,6 +169,10 @@ def _do(steps: Sequence[Step], *, dry_run: bool) -> None:
         _say(f"{'would ' if dry_run else ''}{step}")
         if not dry_run:
             perform(step)
+
+
+def _shown(address: str) -> str:
+    return address if address.startswith(UNIX) else f"http://{address}"
 
 
 def _say(text: str) -> None:

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from endpointd.gateway.client import Client, reset, unsent
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
+from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.problems import Problem
 
 MAX_PIPELINED = 32
@@ -53,10 +54,12 @@ class ClientProtocol(HttpToolsProtocol):
         limits: HttpLimits,
         clocks: Clocks,
         begin: Callable[..., bool] = lambda *_: False,
+        proxies: Proxies | None = None,
         **arguments: Any,  # noqa: ANN401 - uvicorn's own
     ) -> None:
         super().__init__(**arguments)
         self._begin = begin
+        self._proxies = proxies
         self._is_reading = False
         self._unbegun: tuple[RequestResponseCycle, Any] | None = None
         """The request whose head has come with what is being read, and its application."""
@@ -84,6 +87,8 @@ class ClientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_since = self.loop.time()
+        if self._proxies is not None and not self._proxies.trusts(self.client):
+            self._proxies = None
         self._clocks.add(self)
         if len(self.connections) > self._limits.connections:
             self._refuse(Problem(503, "connections_exhausted", "the server has as many connections as it may have"))
@@ -201,8 +206,21 @@ class ClientProtocol(HttpToolsProtocol):
         client = Client(self.transport, self.cycle)
         self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
         self._clients.append(client)
+        if self._proxies is not None:
+            self._believe(self._proxies)
         # What the parser still adds to a list are trailers, which must not pass for headers.
         self.headers = []
+
+    def _believe(self, proxies: Proxies) -> None:
+        """Let the request be from whom the proxy says that it is."""
+        told = proxies.tell(self.headers)
+        if told.client is not None:
+            self.scope["client"] = told.client
+        if told.scheme is not None:
+            self.scope["scheme"] = told.scheme
+        if told.host is not None:
+            host = told.host.encode()
+            self.scope["headers"] = [(name, host if name == b"host" else value) for name, value in self.headers]
 
     def _measure_head(self) -> None:
         size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)

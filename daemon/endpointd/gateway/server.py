@@ -1,14 +1,17 @@
 """uvicorn, embedded: the listening socket and the connections are its own, signals and shutdown are the daemon's."""
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Generator, Sequence
+import ssl
+from collections.abc import Generator
 from typing import Any
 
 import uvicorn
 
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.direct import DirectPath
+from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 
@@ -16,7 +19,29 @@ BACKLOG = 2048
 
 
 class HttpServer(uvicorn.Server):
-    """Serves until `stop`, then answers what is under way."""
+    """Serves until `stop`, then answers what is under way. Over TCP it speaks TLS when there is a `tls`."""
+
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext | None = None, clock_tls: float = 0) -> None:
+        """`clock_tls`: seconds that a client has to agree on keys; 0 for as long as the loop lets it."""
+        super().__init__(config)
+        self._tls = tls
+        self._clock_tls = clock_tls or None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, which knows no difference between its sockets."""
+        self.servers = [await self._serve_at(listener) for listener in sockets or ()]
+        self.started = True
+
+    async def _serve_at(self, listener: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        tls = None if listener.family == socket.AF_UNIX else self._tls
+        clock = self._clock_tls if tls else None
+        create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+        return await create(self._protocol, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=clock)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -42,13 +67,13 @@ def build_server(
     *,
     clock_keep_alive: float,
     clock_drain: float,
-    trusted_proxies: Sequence[str],
+    proxies: Proxies | None,
+    tls: ssl.SSLContext | None = None,
 ) -> HttpServer:
     direct = DirectPath(gateway)
 
     def make_protocol(**arguments: Any) -> ClientProtocol:  # noqa: ANN401 - uvicorn's own
-        # What a trusted proxy says of a request, uvicorn tells the application alone.
-        return ClientProtocol(limits, clocks, *([] if trusted_proxies else [direct.begin]), **arguments)
+        return ClientProtocol(limits, clocks, direct.begin, proxies, **arguments)
 
     config = uvicorn.Config(
         gateway,
@@ -62,13 +87,13 @@ def build_server(
         log_level="error",
         server_header=False,
         date_header=False,
-        proxy_headers=bool(trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        # The protocol sees to it, on the direct path too.
+        proxy_headers=False,
         timeout_keep_alive=clock_keep_alive,  # type: ignore[arg-type]
         timeout_graceful_shutdown=clock_drain,  # type: ignore[arg-type]
         backlog=BACKLOG,
     )
-    return HttpServer(config)
+    return HttpServer(config, tls, limits.clock_header)
 
 
 def bind(host: str, port: int) -> socket.socket:

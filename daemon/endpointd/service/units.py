@@ -3,9 +3,12 @@
 Why each line of the unit is there, and why some are not, is in docs/service.md.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
+
+from endpointd.setting_types import UNIX
 
 NAME = "endpointd"
 ACCOUNT = "endpointd"
@@ -31,7 +34,7 @@ class Values:
     before its first argument; `stop_seconds` is the longest time that its end may take."""
 
     command: tuple[str, ...]
-    listen: str
+    listen: tuple[str, ...]
     stop_seconds: int
 
 
@@ -127,7 +130,7 @@ _SOCKET = Template("""\
 Description=The addresses on which endpointd takes HTTP connections
 
 [Socket]
-ListenStream=$listen
+$streams
 # For a proxy on this machine, instead or besides:
 # ListenStream=$runtime/http.sock
 FileDescriptorName=http
@@ -158,8 +161,8 @@ _CONFIG = Template("""\
 state = "$state"
 plugins = "$plugins"
 
-# The address is in endpointd.socket. To change it, change it here and run 'endpointd service install' again.
-listen = "$listen"
+# The addresses are in endpointd.socket. To change them, change them here and run 'endpointd service install' again.
+listen = $listen
 
 # Who is in this group may control the daemon with the command endpointd, and so run code as its user.
 admin_group = "$account"
@@ -202,7 +205,8 @@ def _fill(template: Template, values: Values) -> str:
         name=NAME,
         account=ACCOUNT,
         command=_quoted(values.command),
-        listen=values.listen,
+        listen=json.dumps(values.listen if len(values.listen) > 1 else values.listen[0]),
+        streams="\n".join(f"ListenStream={address.removeprefix(UNIX)}" for address in values.listen),
         stop_seconds=values.stop_seconds,
         config=CONFIG,
         config_directory=CONFIG_DIRECTORY,
