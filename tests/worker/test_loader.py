@@ -254,6 +254,13 @@ def test_sources_may_import_each_other_as_a_package(load: Load) -> None:
     assert classes(load(files)) == ["endpoints.duck.Duck"]
 
 
+def test_an_sdk_that_cannot_be_imported_is_a_problem_of_the_plugins(load: Load) -> None:
+    (problem,) = problems(load({"duck.py": DUCK, "dify_plugin/__init__.py": "import nothing_of_the_kind\n"}))
+    assert (problem["code"], problem["file"]) == ("import_failed", "duck.py")
+    assert problem["message"].startswith("importing dify_plugin raised ModuleNotFoundError")
+    assert "pin in its requirements" in problem["remedy"]
+
+
 def test_the_plugins_own_dify_plugin_is_used_before_the_built_in_one(load: Load) -> None:
     sdk = (
         "import abc\n\nclass Endpoint(abc.ABC):\n    MINE = True\n    def __init__(self, session): ...\n"

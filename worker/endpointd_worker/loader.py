@@ -54,8 +54,14 @@ def prepare_path(folder: Path) -> None:
 
 def load_classes(folder: Path, sources: list[list[str]]) -> tuple[list[type], list[dict[str, Any]]]:
     """The class of each [source, key]; and the problems of those that have none, as `LoadFailed` carries them."""
-    base = importlib.import_module("dify_plugin").Endpoint
-    classes, problems = [], []
+    classes: list[type] = []
+    problems: list[dict[str, Any]] = []
+    try:
+        base = importlib.import_module("dify_plugin").Endpoint
+    # Dify's own has many requirements, whose versions may not go together.
+    except BaseException as error:  # noqa: BLE001 - whatever they raise
+        traceback.print_exception(cut(error))
+        return [], [_explain_sdk(error, source).as_dict(key) for source, key in sources[:1]]
     for source, key in sources:
         try:
             module = _import_source(folder, source)
@@ -139,6 +145,11 @@ def _explain_import(folder: Path, source: str, error: BaseException) -> SourcePr
     else:
         remedy = "see the traceback in the plugin's output"
     return SourceProblem("import_failed", f"importing {source} raised {_describe(error)}", remedy, file, line)
+
+
+def _explain_sdk(error: BaseException, source: str) -> SourceProblem:
+    remedy = "see the traceback in the plugin's output, and pin in its requirements what does not go together"
+    return SourceProblem("import_failed", f"importing dify_plugin raised {_describe(error)}", remedy, source)
 
 
 def _describe(error: BaseException) -> str:
