@@ -16,6 +16,13 @@ from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, M
 
 Answer: TypeAlias = Response | Data | Closed | Failed
 
+CROWD = 64
+"""Messages that wait for a client, from which on small pieces are joined. The window bounds their bytes, and not how
+many they are: a worker may send a million of one byte, or none."""
+
+SMALL = 4096
+"""Bytes of a joined piece."""
+
 
 class ExchangeError(Exception):
     """Why an exchange cannot go on."""
@@ -114,12 +121,22 @@ class Exchange:
     # For the channel, and for those who watch clocks and clients
 
     def deliver(self, event: Answer | ExchangeError) -> None:
+        if len(self._events) >= CROWD and self._join(event):
+            return
         self._events.append(event)
         heard, self._heard = self._heard, None
         if heard is not None:
             heard()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _join(self, event: Answer | ExchangeError) -> bool:
+        """Whether what came is now a part of what came before it."""
+        last = self._events[-1]
+        if type(event) is not Data or type(last) is not Data or len(last.body) + len(event.body) > SMALL:
+            return False
+        self._events[-1] = Data(self.stream, event.end, last.body + event.body)
+        return True
 
     def credited(self) -> None:
         if self._credit is not None and not self._credit.done():

@@ -259,7 +259,7 @@ def test_reload_tells_the_truth(service: Installed) -> None:
     assert (service.pid, service.show("ActiveState")) == (pid, "active")
     # The time to stop follows the configuration.
     assert "replace /etc/systemd/system/endpointd.service" in service.endpointd("service", "install")
-    assert service.show("TimeoutStopUSec") == "29s"
+    assert service.show("TimeoutStopUSec") == "30s"
 
 
 # Ends and beginnings

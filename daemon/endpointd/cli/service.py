@@ -139,7 +139,7 @@ def _values() -> Values:
     if not os.path.exists(CONFIG):
         return _defaults()
     settings = load({"config": CONFIG}).settings
-    grace = max(one.clock_drain + one.clock_kill for one in (settings, *settings.plugin.values()))
+    grace = max(one.clock_drain + 2 * one.clock_kill for one in (settings, *settings.plugin.values()))
     for address in settings.listen:
         _check_for_systemd(address)
     return Values(own_command(), settings.listen, int(grace) + STOP_MARGIN)
@@ -160,7 +160,7 @@ def _check_for_systemd(address: str) -> None:
 
 def _defaults() -> Values:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
-    grace = defaults["clock_drain"] + defaults["clock_kill"]
+    grace = defaults["clock_drain"] + 2 * defaults["clock_kill"]
     return Values(own_command(), defaults["listen"], int(grace) + STOP_MARGIN)
 
 
