@@ -43,7 +43,7 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.latencies supervisor.pings supervisor.recycling gateway.forwarded gateway.heads gateway.problems"
-    " backends.framing backends.sse observe observe.readiness",
+    " backends.framing backends.sse supervisor.flood observe observe.readiness",
     "store.times supervisor.traffic",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
@@ -65,6 +65,7 @@ HOST_LAYERS = [
     "backends.dify_api backends.dify_inner backends.openai",
     "backends.lines",
     "backends.switchboard",
+    "logfiles",
     "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "included packages.archive packages.keys packages.writing",
@@ -101,6 +102,7 @@ HOST_LAYERS = [
     "gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
+    "observe.requests",
     "gateway.gateway",
     "gateway.direct",
     "gateway.server",
@@ -147,7 +149,7 @@ PURE = {
     " backends.choosing backends.framing backends.prompts backends.results backends.sse"
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
-    " supervisor.latencies supervisor.traffic observe.readiness"
+    " supervisor.latencies supervisor.flood supervisor.traffic observe.readiness"
     " console.chart console.figures console.language console.fields console.targets",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])

@@ -35,6 +35,7 @@ VALUES = {
     "PLACES": ('["/from/file", "/too"]', '"/from/environment"', '"https://from.example/flag,/too"'),
     "auto|console|json": ('"console"', '"json"', '"auto"'),
     "debug|info|warning|error": ('"debug"', '"error"', '"warning"'),
+    "LOGFILE": ('"/from/file"', '"/from/environment"', '"/from/flag"'),
     "SIZE": ("2000", '"3KiB"', '"7MiB"'),
     "N": ("11", "12", "13"),
     "SECONDS": ("1.5", "2", "3.25"),

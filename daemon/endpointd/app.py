@@ -33,8 +33,10 @@ from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
 from endpointd.listeners import first_url, listeners_of, proxies_of, take_over
 from endpointd.live import Live
+from endpointd.logs import set_level
 from endpointd.manager import Manager
 from endpointd.observe.observation import Observation
+from endpointd.observe.requests import RequestLog
 from endpointd.operations import Operations
 from endpointd.pins import Pins
 from endpointd.placing import recover
@@ -108,6 +110,8 @@ class Daemon:
             sessions.answer,
         )
         self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings)
+        if settings.log_requests:
+            self._observation.trips.tell = RequestLog(self._book.name_at).tell
         self._live = Live(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
@@ -360,6 +364,8 @@ class Daemon:
     def _hold_to(self, settings: Settings, fixed: list[str]) -> None:
         if fixed:
             log.warning("configuration.needs_restart", settings=fixed)
+        if settings.log_level != self._settings.log_level:
+            set_level(settings.log_level)
         self._settings = settings
         self._plugins.apply(settings)
         log.info("configuration.reloaded")

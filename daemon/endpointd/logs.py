@@ -10,8 +10,10 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from endpointd.logfiles import Rotation, open_files
 from endpointd.setting_types import LogFormat, LogLevel
 
+_NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
 _LEADING_KEYS = ("timestamp", "level", "event")
 _TALKATIVE = ("alembic", "httpcore", "httpx")
 """Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
@@ -20,28 +22,54 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
 
 
-def configure(fmt: LogFormat, level: LogLevel) -> None:
-    """Send every event of at least `level` to stderr. Call it once, before the first event.
+class _Threshold:
+    """A processor that leaves out what is below the level of the moment: structlog's own filters are chosen once."""
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+
+    def __call__(self, _: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if _NUMBERS.get(method, logging.CRITICAL) < self.level:
+            raise structlog.DropEvent
+        return event
+
+
+_threshold = _Threshold()
+
+
+def set_level(level: LogLevel) -> None:
+    """Log every event of at least `level` from now on."""
+    _threshold.level = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger().setLevel(_threshold.level)
+
+
+def level_of_now() -> LogLevel:
+    return cast("LogLevel", logging.getLevelName(_threshold.level).lower())
+
+
+def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None) -> None:
+    """Send every event of at least `level` to stderr, or to files. Call it once, before the first event.
+    `OperatorError`: the file cannot be written.
 
     "auto" is "console" when stderr is a terminal, else "json". Colours appear only on a terminal, and never when
     NO_COLOR is set. In the console format a traceback follows its event on lines of its own.
     """
-    terminal = sys.stderr.isatty()
-    console = is_console(fmt)
+    terminal = rotation is None and sys.stderr.isatty()
+    console = is_console(fmt) if rotation is None else fmt == "console"
     describe: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render = _console(colours=terminal and not os.environ.get("NO_COLOR")) if console else _json()
-    output = cast("TextIO", _PatientStream(sys.stderr))
-    threshold = logging.getLevelNamesMapping()[level.upper()]
+    output = cast("TextIO", _PatientStream(sys.stderr) if rotation is None else open_files(rotation))
+    set_level(level)
     structlog.configure(
-        processors=[*describe, *render],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        processors=[_threshold, *describe, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=True,
     )
-    _adopt_standard_logging(describe, render, output, threshold)
+    _adopt_standard_logging(describe, render, output)
 
 
 def keep_silent() -> None:
@@ -113,7 +141,7 @@ def _show_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _adopt_standard_logging(describe: list[Processor], render: list[Processor], output: TextIO, threshold: int) -> None:
+def _adopt_standard_logging(describe: list[Processor], render: list[Processor], output: TextIO) -> None:
     """Records of the standard library's loggers, and warnings, become events like all others."""
     handler = logging.StreamHandler(output)
     handler.setFormatter(
@@ -122,7 +150,7 @@ def _adopt_standard_logging(describe: list[Processor], render: list[Processor], 
             foreign_pre_chain=[*describe, structlog.stdlib.add_logger_name],
         )
     )
-    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    logging.basicConfig(handlers=[handler], level=_threshold.level, force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
+from endpointd import logs
 from endpointd.arrivals import from_archive, from_package
 from endpointd.errors import OperatorError
 from endpointd.installations import Installations
@@ -15,8 +18,11 @@ from endpointd.plugins import Plugins, Served
 from endpointd.releases import Release
 from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
+from endpointd.setting_types import LogLevel
 from endpointd.status import InstalledStatus, PluginStatus
 from endpointd.supervisor.state import State
+
+log = structlog.get_logger()
 
 
 class Operations:
@@ -66,6 +72,15 @@ class Operations:
     def journal(self, plugin_id: str) -> Journal:
         """Raises `PluginUnknown`."""
         return self._plugins.find(plugin_id).supervisor.journal
+
+    def log_level(self) -> LogLevel:
+        return logs.level_of_now()
+
+    def set_log_level(self, level: LogLevel | None) -> LogLevel:
+        """None is what the settings say."""
+        logs.set_level(level or self._plugins.settings.log_level)
+        log.info("log.level", log_level=logs.level_of_now())
+        return logs.level_of_now()
 
     # The worker
 

@@ -236,6 +236,7 @@ Folder = Annotated[Path, Form("DIR", "the path of a directory")]
 ConfigFile = Annotated[Path | None, Form("FILE", "the path of a TOML file")]
 OptionalFile = Annotated[Path | None, Form("FILE", "the path of a file")]
 Name = Annotated[str | None, Field(min_length=1), Form("NAME", "the name of a backend, or none")]
+LogFile = Annotated[Path | None, Form("LOGFILE", "the path of a file")]
 EndpointsFile = Annotated[Path | None, Form("YAML", "the path of a YAML file")]
 KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
 KeyFiles = Annotated[

@@ -41,6 +41,7 @@ from endpointd.setting_types import (
     KeyFilePath,
     KeyFiles,
     Listens,
+    LogFile,
     LogFormatValue,
     LogLevelValue,
     Networks,
@@ -63,7 +64,16 @@ from endpointd.settings_file import read_settings_file
 
 ENVIRONMENT_PREFIX = "ENDPOINTD_"
 _PATHS = frozenset(
-    {"endpoints_file", "environments", "package_keys", "plugins", "python_interpreters", "secret_key", "state"}
+    {
+        "endpoints_file",
+        "environments",
+        "log_file",
+        "package_keys",
+        "plugins",
+        "python_interpreters",
+        "secret_key",
+        "state",
+    }
     | {"tls_certificate", "tls_key", "uv_cache"}
 )
 """What is relative to the configuration file, where it is named there."""
@@ -101,6 +111,10 @@ class SharedLimits(BaseModel):
         default=30, description="time that running requests have to finish when their worker is to stop"
     )
     clock_kill: Grace = Field(default=5, description="time from asking a worker to exit to killing it")
+    output_rate: Bound = Field(
+        default=200,
+        description="lines of a plugin's output that are logged in a second; ten times as many at once",
+    )
     clock_ping: Clock = Field(
         default=10, description="time that a worker may take to answer a ping; then it is killed and replaced"
     )
@@ -262,6 +276,12 @@ class Settings(SharedLimits, BaseSettings):
         default="auto", description="how the log is written; auto is console on a terminal, else JSON lines"
     )
     log_level: LogLevelValue = Field(default="info", description="least level that is logged")
+    log_file: LogFile = Field(default=None, description="file to log to; without it the log goes to stderr")
+    log_file_size: Size = Field(
+        default=ByteSize(10 * _MIB), description="size from which on another file is begun for the log"
+    )
+    log_files_kept: Count = Field(default=5, description="older files of the log that stay, as FILE.1, FILE.2, …")
+    log_requests: Flag = Field(default=False, description="log one line for each request that is over")
     limit_body: Size = Field(
         default=ByteSize(100 * _MIB), description="largest request body; a larger one is answered with 413"
     )

@@ -54,6 +54,7 @@ def _rules(limits: PluginLimits) -> Rules:
         restart_longest=limits.restart_longest,
         policy=Policy(limits.restart_limit, limits.restart_stable),
         bounds=Bounds(limits.recycle_requests, limits.recycle_age, limits.recycle_memory),
+        output_rate=limits.output_rate,
     )
 
 

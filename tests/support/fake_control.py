@@ -19,6 +19,7 @@ from endpointd.admin.services import Services
 from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
+from endpointd.setting_types import LogLevel
 from endpointd.settings import Settings
 from endpointd.status import FailureStatus, InstalledStatus, InterfaceStatus, PluginStatus, WorkerStatus
 
@@ -67,6 +68,7 @@ class FakeControl:
         self.gate: asyncio.Event | None = None
         self.journals = {plugin_id: Journal(now=count(1_700_000_000.25).__next__) for plugin_id in self.plugins}
         self.archive = b""
+        self.level: LogLevel = "info"
         self.warnings: tuple[str, ...] = ()
         """Of what is installed."""
 
@@ -108,6 +110,13 @@ class FakeControl:
     async def uninstall(self, plugin_id: str) -> None:
         await self._become("uninstall", plugin_id)
         del self.plugins[plugin_id]
+
+    def log_level(self) -> LogLevel:
+        return self.level
+
+    def set_log_level(self, level: LogLevel | None) -> LogLevel:
+        self.level = level or "info"
+        return self.level
 
     async def reload_configuration(self) -> list[str]:
         self.calls.append(("reload",))

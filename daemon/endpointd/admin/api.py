@@ -22,6 +22,8 @@ from endpointd.admin.documents import (
     PACKAGE,
     VERSION_HEADER,
     DaemonStatus,
+    LogLevelDocument,
+    LogLevelWanted,
     ProblemDocument,
     Reloaded,
     Rollback,
@@ -101,6 +103,7 @@ def build_api(
     mend_description(api)
     _add_errors(api)
     _add_daemon(api, control, describe)
+    _add_log_level(api, control)
     _add_reading(api, control)
     _add_log(api, control, followers)
     _add_actions(api, control)
@@ -146,6 +149,20 @@ def _add_daemon(api: FastAPI, control: Control, describe: Callable[[], DaemonSta
     )
     async def reload() -> Response:
         return Json({"needs_restart": await control.reload_configuration()})
+
+
+def _add_log_level(api: FastAPI, control: Control) -> None:
+    @api.get("/api/v1/daemon/log-level", response_model=LogLevelDocument, summary="The least level that is logged")
+    async def log_level() -> Response:
+        return Json({"level": control.log_level()})
+
+    @api.put(
+        "/api/v1/daemon/log-level",
+        response_model=LogLevelDocument,
+        summary="Log from another level on until the next start; with null, from the one that the settings say",
+    )
+    async def set_log_level(wanted: LogLevelWanted) -> Response:
+        return Json({"level": control.set_log_level(wanted.level)})
 
 
 def _add_reading(api: FastAPI, control: Control) -> None:

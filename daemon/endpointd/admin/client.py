@@ -34,6 +34,7 @@ CHANGE = 120.0
 
 _ENVIRONMENTS = "/api/v1/environments"
 _ENDPOINTS = "/api/v1/endpoints"
+_LOG_LEVEL = "/api/v1/daemon/log-level"
 _TOKENS = "/api/v1/tokens"
 _CHUNK = 256 * 1024
 _BASE = "http://endpointd"
@@ -75,6 +76,12 @@ class Client:
 
     def reload(self) -> Any:  # noqa: ANN401
         return self._ask("POST", "/api/v1/daemon/reload", timeout=_patient(ACTION))
+
+    def log_level(self) -> Any:  # noqa: ANN401
+        return self._ask("GET", _LOG_LEVEL)
+
+    def set_log_level(self, level: str | None) -> Any:  # noqa: ANN401
+        return self._ask("PUT", _LOG_LEVEL, json={"level": level})
 
     def plugins(self) -> Any:  # noqa: ANN401
         return self._ask("GET", "/api/v1/plugins")

@@ -4,6 +4,7 @@ from typing import BinaryIO, Protocol
 
 from endpointd.journal import Journal
 from endpointd.observe.readiness import Readiness
+from endpointd.setting_types import LogLevel
 from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 
@@ -38,6 +39,11 @@ class Control(Protocol):
         """The same, of a package."""
 
     async def uninstall(self, plugin_id: str) -> None: ...
+
+    def log_level(self) -> LogLevel: ...
+
+    def set_log_level(self, level: LogLevel | None) -> LogLevel:
+        """Until the next start or change of the setting; None is what the settings say. The level that holds then."""
 
     async def reload_configuration(self) -> list[str]:
         """As SIGHUP does. The names of settings that are others now, and that only a new start can change."""

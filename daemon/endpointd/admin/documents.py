@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from endpointd.setting_types import LogLevel
+
 T = TypeVar("T")
 
 ARCHIVE, PACKAGE = "application/x-tar", "application/zip"
@@ -34,6 +36,20 @@ class Reloaded(BaseModel):
     """`needs_restart` names settings that are others now, and that only a new start of the daemon can change."""
 
     needs_restart: list[str]
+
+
+class LogLevelDocument(BaseModel):
+    """The least level that is logged."""
+
+    level: LogLevel
+
+
+class LogLevelWanted(BaseModel):
+    """Null is the level that the settings say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: LogLevel | None
 
 
 class Rollback(BaseModel):

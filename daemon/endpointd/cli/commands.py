@@ -21,6 +21,7 @@ from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.environment_commands import environments
 from endpointd.cli.options import with_settings
 from endpointd.cli.output import print_json, report_output, report_warning, stdout
+from endpointd.logfiles import Rotation
 
 _EPILOG = (
     "Every option can also stand in the file (clock_queue = 10) and in the environment (ENDPOINTD_CLOCK_QUEUE=10). "
@@ -81,7 +82,10 @@ def _serve(configuration: Configuration) -> int:
     from endpointd.cli.announcement import announce
 
     settings = configuration.settings
-    logs.configure(settings.log_format, settings.log_level)
+    rotation = None
+    if settings.log_file is not None:
+        rotation = Rotation(settings.log_file.absolute(), settings.log_file_size, settings.log_files_kept)
+    logs.configure(settings.log_format, settings.log_level, rotation)
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
     people_read = logs.is_console(settings.log_format)

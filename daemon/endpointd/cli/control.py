@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import typer
 from rich.text import Text
@@ -19,6 +20,7 @@ from endpointd.cli.listing import print_list, print_overview, why_not
 from endpointd.cli.output import print_json, report_error, stderr, stdout
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
+from endpointd.setting_types import LogLevel
 from endpointd.status import PluginStatus
 
 NOT_RUNNING = 3
@@ -111,6 +113,15 @@ def reload(client: Client) -> None:
     stdout().print("The configuration was read again.")
     if later:
         stderr().print(one_line(f"Only a new start changes: {', '.join(later)}"), soft_wrap=True)
+
+
+def change_log_level(client: Client, level: str | None, *, reset: bool) -> None:
+    if level is not None and (reset or level.lower() not in get_args(LogLevel)):
+        what = "give a level or --reset" if reset else f"{level!r} is no level"
+        raise UsageError("log_level_unknown", what, f"one of {', '.join(get_args(LogLevel))}")
+    wanted = level.lower() if level is not None else None
+    answer = client.set_log_level(wanted) if wanted or reset else client.log_level()
+    stdout().print(answer["level"])
 
 
 def _confirm(plugin_id: str) -> None:

@@ -136,6 +136,21 @@ def reload(state: State = None, config: Config = None) -> None:
         control.reload(client)
 
 
+def log_level(
+    level: Annotated[
+        str | None, typer.Argument(metavar="LEVEL", help="debug, info, warning or error; without it, tell.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Back to what the settings say.")] = False,
+    state: State = None,
+    config: Config = None,
+) -> None:
+    """Tell the least level that the daemon logs, or let it be another one until the next start."""
+    from endpointd.cli import control
+
+    with control.connected(state, config) as client:
+        control.change_log_level(client, level, reset=reset)
+
+
 def logs(
     name: Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on with whatever comes.")] = False,
@@ -156,3 +171,4 @@ def add_to(application: typer.Typer) -> None:
     application.command("list", rich_help_panel=CONTROL_PANEL)(list_)
     for command in (status, logs, start, stop, restart, rollback, install, uninstall, reload):
         application.command(rich_help_panel=CONTROL_PANEL)(command)
+    application.command("log-level", rich_help_panel=CONTROL_PANEL)(log_level)

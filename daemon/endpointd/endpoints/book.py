@@ -49,6 +49,11 @@ class Book:
         """The endpoint that has this hook id, enabled or not. No plugin has an automatic one there."""
         return self._by_hook.get(hook_id)
 
+    def name_at(self, hook_id: str) -> str:
+        """The name of the endpoint at this hook id; empty when no operator has given one."""
+        record = self._by_hook.get(hook_id)
+        return "" if record is None else record.name
+
     # Changes
 
     def put(self, record: EndpointRecord) -> None:

@@ -137,7 +137,11 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
     ends = CounterMetricFamily(
         "endpointd_worker_failures", "Workers that failed or were recycled, by cause", labels=["plugin", "cause"]
     )
+    lines = CounterMetricFamily(
+        "endpointd_output_lines_left_out", "Lines of output that were too many for the log", labels=["plugin"]
+    )
     for name, one in sources.supervisors.items():
+        lines.add_metric([name], one.lines_left_out)
         for state in State:
             states.add_metric([name, state.value], float(one.life.state is state))
         in_flight.add_metric([name], one.crew.in_flight)
@@ -146,7 +150,7 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
         for cause, number in one.causes.items():
             ends.add_metric([name, cause], number)
     refused = GaugeMetricFamily("endpointd_folders_refused", "Folders that are no plugins", value=sources.refused)
-    yield from (states, refused, in_flight, queued, restarts, ends)
+    yield from (states, refused, in_flight, queued, restarts, ends, lines)
 
 
 def _workers(sources: Sources) -> Iterator[Metric]:

@@ -2,11 +2,13 @@
 
 import logging
 from collections import deque
+from time import monotonic
 from typing import Any
 
 from endpointd.journal import Journal
 from endpointd.manifest.findings import finding_of
 from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.flood import FloodGate
 from endpointd.supervisor.state import Event, Life
 from endpointd_wire.messages import Log
 
@@ -17,7 +19,8 @@ LAST_LINES = 20
 
 
 class News:
-    def __init__(self, log: Any, journal: Journal) -> None:  # noqa: ANN401 - structlog's loggers have no type
+    def __init__(self, log: Any, journal: Journal, rate: int = 0) -> None:  # noqa: ANN401 - structlog's loggers have no type
+        self.gate = FloodGate(rate)
         self._log = log
         self._journal = journal
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -32,7 +35,8 @@ class News:
     def line(self, line: str) -> None:
         """A line of output."""
         self._lines.append(line)
-        self._log.info("plugin.output", line=line)
+        if self.gate.admits(monotonic()):
+            self._log.info("plugin.output", line=line)
         self._journal.append("output", line)
 
     def progress(self, line: str) -> None:
@@ -46,8 +50,15 @@ class News:
         self._lines.append(record.text)
         # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
         level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
-        self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
+        if self.gate.admits(monotonic()):
+            self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
         self._journal.append("log", record.text, level=logging.getLevelName(level), request=record.request_id or None)
+
+    def look(self) -> None:
+        """Called about once a second: tell how many lines were left out."""
+        lines = self.gate.take_untold()
+        if lines:
+            self._log.warning("plugin.output_left_out", lines=lines)
 
     def moved(self, before: Life, life: Life, event: Event) -> None:
         """The plugin's life goes on."""

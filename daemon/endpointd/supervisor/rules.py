@@ -17,3 +17,5 @@ class Rules:
     restart_longest: float
     policy: Policy
     bounds: Bounds
+    output_rate: int = 0
+    """Lines of output that are logged in a second; 0: all."""

@@ -92,7 +92,7 @@ class Supervisor:
         self._proved: WorkerOrder | None = None
         """What the last worker ran that was fit to be replaced, or has stood its trial: something to go back to."""
         self._log = structlog.get_logger().bind(plugin=plugin)
-        self._news = News(self._log, self.journal)
+        self._news = News(self._log, self.journal, rules.output_rate)
         self._lives = Lives(starts, provider, self._log, self)
         self._changes: list[asyncio.Future[None]] = []
         self._wake: asyncio.TimerHandle | None = None
@@ -115,6 +115,11 @@ class Supervisor:
         """Of the present worker."""
         worker = self.worker
         return None if worker is None else worker.pid
+
+    @property
+    def lines_left_out(self) -> int:
+        """Of the plugin's output, which were too many for the log."""
+        return self._news.gate.left_out
 
     @property
     def is_settled(self) -> bool:
@@ -153,6 +158,7 @@ class Supervisor:
     def regulate(self, rules: Rules) -> None:
         """Hold the plugin to other rules from now on."""
         self._rules = rules
+        self._news.gate.limit(rules.output_rate)
         self.admission.limit(rules.queue_size, rules.queue)
 
     async def settled(self, *, built: bool = True) -> None:
@@ -183,6 +189,7 @@ class Supervisor:
 
     def look(self, now: float) -> None:
         """Called about once a second: find workers that do not answer, and those that have served their time."""
+        self._news.look()
         for worker in self.crew.alive:
             worker.look(now)
         part = self.crew.present

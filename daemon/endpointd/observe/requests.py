@@ -1,0 +1,44 @@
+"""The log of requests: one line for each that is over, and nothing in it that could be a secret.
+
+A hook id lets in whoever knows it, and paths and queries may hold what clients want kept; the log has the endpoint's
+plugin, the beginning of its hook id, and the interface in their place.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from endpointd.gateway.trips import Trip
+
+log = structlog.get_logger()
+
+SHOWN = 6
+"""Characters of a hook id: enough to tell endpoints apart."""
+
+
+class RequestLog:
+    """`name_of` gives the name that an operator gave the endpoint at a hook id, or an empty text."""
+
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        self._name_of = name_of
+
+    def tell(self, trip: Trip) -> None:
+        relay, scope = trip.relay, trip.scope
+        latency = relay.latency if relay is not None else None
+        client = scope["client"]
+        fields = {
+            "request": trip.id,
+            "plugin": trip.plugin or None,
+            "endpoint": (self._name_of(trip.hook) or trip.hook[:SHOWN]) if trip.hook else None,
+            "interface": trip.interface or scope["method"],
+            "client": client[0] if client else None,
+            "status": trip.status or None,
+            "end": None if trip.end[1:] == "xx" else trip.end,
+            "code": trip.code or None,
+            "bytes_in": relay.received if relay is not None else 0,
+            "bytes_out": relay.sent if relay is not None else 0,
+            "queue": round(trip.waited, 6),
+            "first_byte": None if latency is None else round(latency, 6),
+            "total": round(trip.total, 6),
+        }
+        log.info("request.served", **{key: value for key, value in fields.items() if value is not None})

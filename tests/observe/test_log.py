@@ -1,0 +1,99 @@
+"""The log of a real daemon: of requests, of what plugins write, at a level that can be changed, in files that turn."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from endpointd.logfiles import Files, Rotation
+from endpointd.supervisor.flood import FloodGate
+from endpointd.testing import DaemonStarter
+from support.eventually import eventually
+from support.plugins import write_plugin
+from support.raw_http import ask
+
+TALKS = """
+import logging
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+class Talks(Endpoint):
+    def _invoke(self, r, values, settings):
+        for number in range(int(r.args.get("lines", 0))):
+            print("line", number, flush=True)
+        logging.getLogger("talks").warning("one word")
+        return Response(b"12345" + r.get_data())
+"""
+
+
+def level(state: Path, *arguments: str) -> str:
+    command = [sys.executable, "-P", "-m", "endpointd", "log-level", "--state", str(state), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+
+
+def test_the_log_in_files(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    write_plugin(tmp_path / "plugins", "talks", {"t.py": TALKS}, [("POST", "/say/<what>", "t.py")])
+    file, state = tmp_path / "log", tmp_path / "state"
+    daemon = start_daemon(tmp_path / "plugins", state=state, log_file=file, log_requests=True, output_rate=5)
+
+    def events(name: str) -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in file.read_text().splitlines()]
+        return [event for event in found if event["event"] == name]
+
+    answer = ask(daemon.url, "/e/talks/say/secret-path?lines=200&token=secret-query", method="POST", body=b"abc")
+    assert answer.status == 200
+    ask(daemon.url, "/e/secret-hook/")
+    eventually(lambda: len(events("request.served")) == 2)
+    served, unknown = events("request.served")
+    assert served["plugin"] == "test/talks"
+    assert served["interface"] == "POST /say/<what>"
+    assert (served["status"], served["bytes_in"], served["bytes_out"], served["queue"]) == (200, 3, 8, 0)
+    assert 0 < served["first_byte"] <= served["total"]
+    assert (unknown["status"], unknown["code"]) == (404, "endpoint_unknown")
+    assert "secret" not in json.dumps([served, unknown])
+    # Fifty at once, and five a second: nobody can have waited for all.
+    eventually(lambda: bool(events("plugin.output_left_out")))
+    logged = len(events("plugin.output")) + len(events("plugin.log"))
+    left_out = sum(event["lines"] for event in events("plugin.output_left_out"))
+    assert logged + left_out == 201
+    assert 50 <= logged < 150
+    # What is left is the daemon's own: stderr has nothing.
+    assert daemon.events() == []
+
+    assert level(state) == "info"
+    assert level(state, "error") == "error"
+    before = len(events("request.served"))
+    ask(daemon.url, "/e/none/")
+    assert level(state, "--reset") == "info"
+    ask(daemon.url, "/e/none/")
+    eventually(lambda: len(events("request.served")) == before + 1)
+    assert level(state, "loud") == ""
+
+
+def test_files_are_bounded_in_size_and_number(tmp_path: Path) -> None:
+    with closing(Files(Rotation(tmp_path / "log", 1000, 2))) as files:
+        for number in range(200):
+            files.write(f"{number:>98}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1", "log.2"]
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.iterdir())
+    assert (tmp_path / "log").read_text().splitlines()[-1].strip() == "199"
+
+
+def test_a_disk_that_is_full_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(Files(Rotation(Path("/dev/full"), 10**9, 1))) as files:
+        for _ in range(3):
+            files.write("line\n")
+    assert capsys.readouterr().err.count("No space left") == 1
+
+
+def test_a_flood_is_held_to_its_rate() -> None:
+    gate = FloodGate(5)
+    assert sum(gate.admits(1000.0) for _ in range(200)) == 50
+    assert gate.take_untold() == 150
+    assert sum(gate.admits(1002.0) for _ in range(200)) == 10
+    assert (gate.take_untold(), gate.left_out) == (190, 340)
+    assert all(FloodGate(0).admits(0.0) for _ in range(1000))
