@@ -58,7 +58,8 @@ def test_the_description_names_every_path_and_has_the_fields_of_a_status(http: h
     described = http.get("/api/v1/openapi.json").json()
     plugin = "/api/v1/plugins/{author}/{name}"
     actions = {f"{plugin}/{action}" for action in ("start", "stop", "restart", "rollback", "log")}
-    assert set(described["paths"]) == {"/api/v1/daemon", "/api/v1/daemon/reload", "/api/v1/plugins", plugin} | actions
+    daemon = {"/api/v1/daemon", "/api/v1/daemon/reload", "/api/v1/daemon/log-level"}
+    assert set(described["paths"]) == daemon | {"/api/v1/plugins", plugin} | actions
     assert list(described["components"]["schemas"]["PluginStatus"]["properties"]) == list(NEKO.as_dict())
     operations = [one for path in described["paths"].values() for one in path.values()]
     assert all(one["summary"] for one in operations)
