@@ -20,7 +20,7 @@ from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.environment_commands import environments
 from endpointd.cli.options import with_settings
-from endpointd.cli.output import print_json, report_output, report_warning, stdout
+from endpointd.cli.output import plain_table, print_json, report_output, report_warning, stdout
 from endpointd.logfiles import Rotation
 
 _EPILOG = (
@@ -115,6 +115,28 @@ def config(
         print_effective_json(configuration)
     else:
         print_effective(configuration)
+
+
+@application.command()
+@with_settings
+def doctor(
+    configuration: Configuration,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Look for what stands in the daemon's way, whether it runs or not: the configuration, permissions, the machine.
+
+    The exit status is 0 when nothing has failed, even with warnings, and 1 when something has.
+    """
+    from endpointd.cli.doctor import examine
+
+    logs.keep_silent()
+    checks = list(examine(configuration.settings))
+    if json:
+        print_json([one.as_dict() for one in checks])
+    else:
+        rows = [(one.verdict, one.what, f"{one.says}; {one.remedy}" if one.remedy else one.says) for one in checks]
+        stdout().print(plain_table(("VERDICT", "WHAT", "SAYS"), rows))
+    raise typer.Exit(int(any(one.verdict == "failed" for one in checks)))
 
 
 @application.command()
