@@ -14,6 +14,9 @@ from support.original import OriginalAnswer, original_runtime
 from support.sdks import FOR_311, OLD, SdkEnvironments
 from support.worker_process import worker_process
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 PLUGINS = Path(__file__).with_name("plugins")
 
 

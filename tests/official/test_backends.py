@@ -23,6 +23,9 @@ from support.stand_in import Step, standing_in
 from support.stand_in_dify import INNER_KEY, TENANT, DifyInnerStandIn
 from support.stand_in_openai import KEY, OpenAiStandIn
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 START_SECONDS = 90.0
 CONFIG = """\
 concurrency = 100

@@ -31,6 +31,9 @@ from support.host_end import WAIT_SECONDS
 from support.sdks import FOR_311, NEWEST, OLD
 from support.worker_process import WorkerProcess
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module", params=[FOR_311, NEWEST])
 def worker(request: pytest.FixtureRequest, start_official: StartOfficial) -> WorkerProcess:

@@ -5,6 +5,9 @@ import pytest
 from official.conftest import StartOfficial
 from support.sdks import FOR_311
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.mark.parametrize("path", ["/propagates", "/does-not"])
 def test_a_record_is_told_once(start_official: StartOfficial, path: str) -> None:

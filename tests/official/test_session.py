@@ -26,6 +26,9 @@ from official.conftest import StartOfficial
 from support.sdks import ALL
 from support.worker_process import WorkerProcess
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 USAGE = {
     **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), 1),
     **dict.fromkeys(("prompt_unit_price", "completion_unit_price", "prompt_price", "completion_price"), "0.1"),

@@ -19,6 +19,9 @@ from support.original import OriginalAnswer, original_runtime
 from support.raw_http import Answer, Broken, Client, ask, plain
 from support.sdks import NEWEST, interpreter_for
 
+# Packages may have to be fetched first.
+pytestmark = pytest.mark.timeout(300)
+
 PLUGINS = Path(__file__).with_name("plugins")
 COMPATIBILITY = Path(__file__).parents[2] / "docs" / "compatibility.md"
 START_SECONDS = 90.0
