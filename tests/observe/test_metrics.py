@@ -1,5 +1,7 @@
 """What a real daemon tells to those who watch over it: /metrics, /healthz and /readyz."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from support.catalogue import kill_worker, write_catalogue, write_misbehaving
 from support.eventually import eventually
 from support.plugins import write_plugin
 from support.raw_http import ask
+
+DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "endpointd.json"
 
 SIZES = """
 from dify_plugin import Endpoint
@@ -142,3 +146,22 @@ def test_over_the_network_metrics_need_a_token_and_health_does_not(start_daemon:
         secret = http.post("http://endpointd/api/v1/tokens", json={"name": "prometheus"}).json()["secret"]
     answer = httpx.get(url + "/metrics", headers={"Authorization": f"Bearer {secret}"})
     assert "endpointd_ready 0.0" in answer.text
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(watched: Watched) -> None:
+    text = watched.http.get("/metrics").text
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    there = {name for name, kind in kinds.items() if kind != "histogram"}
+    there |= {
+        name + end for name, kind in kinds.items() if kind == "histogram" for end in ("_bucket", "_sum", "_count")
+    }
+    dashboard = json.loads(DASHBOARD.read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [one["definition"] for one in dashboard["templating"]["list"] if "definition" in one]
+    asked = {name for query in queries for name in re.findall(r"endpointd_\w+", query)}
+    assert len(asked) > 15
+    assert asked <= there
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in dashboard["panels"]]
+    assert len(places) == len(set(places))
