@@ -54,6 +54,8 @@ ENDPOINT = "/api/v1/endpoints/{endpoint_id}"
 OPERATIONS = [
     ("GET", "/api/v1/daemon"),
     ("POST", "/api/v1/daemon/reload"),
+    ("GET", "/api/v1/daemon/log-level"),
+    ("PUT", "/api/v1/daemon/log-level"),
     ("GET", "/api/v1/plugins"),
     ("GET", PLUGIN),
     ("GET", PLUGIN + "/log"),
