@@ -33,8 +33,9 @@ bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make b
 soak: $(DEVELOPMENT) ## serve under load and disturbances, and count what is lost (make soak MINUTES=20 ARGS="--seed 1")
 	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
-docs: $(RUNTIME) ## rewrite the tables of docs/configuration.md from the declaration of the settings
+docs: $(RUNTIME) ## rewrite what is made from the code: the tables of docs/configuration.md, and docs/endpointd.1
 	$(BIN)/python -m endpointd.cli.reference docs/configuration.md
+	$(BIN)/python -m endpointd.cli.manual docs/endpointd.1
 
 site: $(DEVELOPMENT) ## make the pages of docs/ to read in a browser: build/site/index.html
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site

@@ -100,7 +100,8 @@ def commands(document: Path) -> Iterator[list[str]]:
 def test_every_command_and_option_is_there(document: Path) -> None:
     group = typer.main.get_command(application)
     for name, *arguments in commands(document):
-        if name == "--version":
+        if name.startswith("-"):
+            assert name in {option for parameter in group.params for option in parameter.opts}
             continue
         assert name in group.commands, f"there is no command 'endpointd {name}'"  # type: ignore[attr-defined]
         # A command may be named without its arguments; with some, it is as it would be typed.

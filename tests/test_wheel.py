@@ -78,7 +78,8 @@ def test_all_of_the_packages_is_in_it_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     metadata = {name for name in names if name.startswith(f"endpointd-{__version__}.dist-info/")}
-    assert names - metadata == expected
+    shared = {f"endpointd-{__version__}.data/data/share/man/man1/endpointd.1"}
+    assert names - metadata == expected | shared
     assert "endpointd_worker/sdk/dify_plugin/__init__.py" in expected
     assert "endpointd/store/migrations/env.py" in expected
     assert {"endpointd/py.typed", "endpointd_wire/py.typed"} <= expected

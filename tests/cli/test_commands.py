@@ -84,6 +84,13 @@ EVERY_FLAG = {
     "package_keys": "x.pem",
     "package_signatures": "require",
     "limit_package": 33,
+    "ready_when": "settled",
+    "public_health": True,
+    "log_file": "f",
+    "log_file_size": 34,
+    "log_files_kept": 35,
+    "log_requests": True,
+    "output_rate": 36,
 }
 
 

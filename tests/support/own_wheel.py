@@ -15,6 +15,8 @@ def build_wheel(folder: Path, version: str | None = None) -> Path:
     source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    (source / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "endpointd.1", source / "docs")
     for name in ("daemon", "worker"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     if version is not None:

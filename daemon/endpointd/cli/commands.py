@@ -31,7 +31,6 @@ _EPILOG = (
 application = typer.Typer(
     help="A daemon that runs endpoint plugins: folders of YAML and Python that answer HTTP.",
     no_args_is_help=True,
-    add_completion=False,
     # What gets this far is a defect, and a report of one needs the plain traceback.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
