@@ -29,6 +29,36 @@ class Talks(Endpoint):
         return Response(b"12345" + r.get_data())
 """
 
+LINGERS = """
+from threading import Event
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+class Lingers(Endpoint):
+    def _invoke(self, r, values, settings):
+        def body():
+            yield b"all of it"
+            while True:
+                yield b""
+                Event().wait(0.01)
+        return Response(body(), headers={"Content-Length": "9"})
+"""
+
+
+def test_who_has_the_whole_answer_has_left_nothing_behind(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    write_plugin(tmp_path / "plugins", "lingers", {"l.py": LINGERS}, [("GET", "/", "l.py")])
+    file = tmp_path / "log"
+    daemon = start_daemon(tmp_path / "plugins", state=tmp_path / "state", log_file=file, log_requests=True)
+
+    def served() -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in file.read_text().splitlines()]
+        return [event for event in events if event["event"] == "request.served"]
+
+    assert ask(daemon.url, "/e/lingers/").body == b"all of it"
+    eventually(lambda: len(served()) == 1)
+    (event,) = served()
+    assert (event["status"], event["bytes_out"], event.get("end")) == (200, 9, None)
+
 
 def level(state: Path, *arguments: str) -> str:
     command = [sys.executable, "-P", "-m", "endpointd", "log-level", "--state", str(state), *arguments]

@@ -49,6 +49,7 @@ class Relay:
         "_clock",
         "_clocks",
         "_exchange",
+        "_filled",
         "_head_sent",
         "_limit",
         "_limits",
@@ -96,6 +97,7 @@ class Relay:
         """Bytes that the client had still to take at the last look."""
         self._head_sent = False
         self._answered = False
+        self._filled = False
         self.latency: float | None = None
         """Seconds from the beginning to the head of the answer; None when no answer has begun."""
         self.status = 0
@@ -105,8 +107,8 @@ class Relay:
 
     @property
     def answered(self) -> bool:
-        """Whether the whole answer was sent."""
-        return self._answered
+        """Whether the client has the whole answer, whatever the plugin does after it."""
+        return self._answered or self._filled
 
     # Clocks and departures
 
@@ -270,6 +272,7 @@ class Relay:
             if not more:
                 self._answered = True
                 return
+            self._filled = left == 0 or not head.has_body
             self._exchange.consumed(len(piece.body))
             self._watch("clock_idle", self._limits.idle)
             piece = await self._exchange.next()
