@@ -107,7 +107,12 @@ class Relay:
 
     @property
     def answered(self) -> bool:
-        """Whether the client has the whole answer, whatever the plugin does after it."""
+        """Whether the whole answer was sent."""
+        return self._answered
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the client has all that its answer can have, whatever the plugin does after it."""
         return self._answered or self._filled
 
     # Clocks and departures

@@ -33,7 +33,7 @@ class Trip:
     @property
     def end(self) -> str:
         """A class of statuses, or how it ended without a whole answer."""
-        if self.relay is not None and not self.code and not self.relay.answered:
+        if self.relay is not None and not self.code and not self.relay.delivered:
             return ABORTED if self.relay.status else GONE
         return CLASSES[self.status // 100] if self.status else GONE
 
