@@ -183,11 +183,14 @@ def test_a_key_that_is_not_there_keeps_the_daemon_from_starting(run: Run, tmp_pa
     file.write_text(f'plugins = "."\nlisten = "127.0.0.1:0"\nlog_level = "error"\n{BACKEND}')
     outcome = run("serve", "--config", file)
     assert outcome.returncode == 2
-    assert outcome.stderr == (
-        f'endpointd: error: backend.models.key = {{ file = "{tmp_path}/models.key" }}: the file'
-        f" '{tmp_path}/models.key' cannot be read: No such file or directory; put the key there, in a file that the"
-        " daemon's user may read [backend_secret]\n"
+    beginning = f'endpointd: error: backend.models.key = {{ file = "{tmp_path}/models.key" }}: the file '
+    end = (
+        " cannot be read: No such file or directory; put the key there, in a file that the daemon's user may read"
+        " [backend_secret]\n"
     )
+    # The path is there once more, and may be shortened.
+    assert outcome.stderr.startswith(beginning)
+    assert outcome.stderr.endswith(end)
 
 
 def test_a_row_for_programs_is_one_line_however_long(run: Run) -> None:

@@ -5,6 +5,7 @@ import pytest
 from endpointd.testing import RunningDaemon
 from faults.conftest import Serve
 from support.catalogue import fine, misbehave
+from support.eventually import eventually
 from support.raw_http import Answer, Broken
 
 WRONG_TYPES = ("none", "dict", "str", "tuple", "class", "coroutine")
@@ -95,7 +96,11 @@ def test_a_callback_that_fails_when_all_is_sent_is_logged(daemon: RunningDaemon)
 )
 def test_the_log_tells_the_author_what_to_do(daemon: RunningDaemon, way: str, words: str) -> None:
     answer = misbehave(daemon, "answers", f"way={way}")
-    daemon.wait_for_log(words)
     request = answer.json()["request_id"]
-    records = [event for event in daemon.events() if event["event"] == "plugin.log" and event["request"] == request]
-    assert any(words in record["text"] for record in records)
+
+    def is_told() -> bool:
+        """What a plugin says is logged in its turn, which may come after the answer."""
+        logged = [event for event in daemon.events() if event["event"] == "plugin.log"]
+        return any(words in event["text"] for event in logged if event["request"] == request)
+
+    eventually(is_told)

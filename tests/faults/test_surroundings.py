@@ -1,5 +1,7 @@
 """A plugin changes its own process: what it did not need to answer, the worker does not need either."""
 
+from contextlib import suppress
+
 import pytest
 
 from endpointd.testing import RunningDaemon
@@ -38,7 +40,11 @@ def test_a_worker_without_threads_answers_or_is_replaced(daemon: RunningDaemon, 
     misbehave(daemon, "surroundings", f"way={way}")
     with Client(daemon.url) as client:
         client.send(plain("/e/surroundings/?way=read", "Content-Length: 1000", method="POST"), b"x" * 10)
-        assert client.read("POST").status in (500, 502)
+        # A worker that needs another thread for what is still to come has answered, and may have closed, by now.
+        with suppress(OSError):
+            client.send(b"x" * 990)
+        answer = client.read("POST")
+        assert answer.status in (500, 502) or (answer.status, answer.body) == (200, b"1000")
     fine(daemon, "surroundings")
     fine(daemon)
 
