@@ -153,7 +153,7 @@ class Daemon:
                         limit_package=lambda: self._settings.limit_package,
                     )
                     admin.serve(services)
-                    return await self._run(handed)
+                    return await self._run(handed, admin)
         finally:
             await admin.stop()
 
@@ -186,14 +186,14 @@ class Daemon:
             await self._storage.close()
             await asyncio.to_thread(store.close)
 
-    async def _run(self, handed: list[socket.socket]) -> int:
+    async def _run(self, handed: list[socket.socket], admin: AdminServer) -> int:
         self._listeners = listeners_of(self._settings, handed)
         try:
-            return await self._serve_until_stopped()
+            return await self._serve_until_stopped(admin)
         finally:
             self._listeners.remove_files()
 
-    async def _serve_until_stopped(self) -> int:
+    async def _serve_until_stopped(self, admin: AdminServer) -> int:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
@@ -203,7 +203,7 @@ class Daemon:
         self._take_signals()
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
-        tasks = [asyncio.create_task(self._begin(url)), asyncio.create_task(self._look())]
+        tasks = [asyncio.create_task(work) for work in (admin.begun(), self._begin(url), self._look())]
         if self._certificate is not None:
             tasks.append(asyncio.create_task(self._certificate.follow()))
         # To the very end: while it stops, it is to be known for alive.

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from werkzeug import exceptions
 from werkzeug.routing import Map, RequestRedirect, Rule
 
+from endpointd.manifest.compiling import compiled
 from endpointd.manifest.model import Interface
 from endpointd.manifest.rules import RulePath, read_rule
 
@@ -69,10 +70,7 @@ class RouteTable:
         order = _order(rules, interfaces)
         self.patterns = tuple(f"{interface.method} {interface.path}" for interface in interfaces)
         """What the interfaces are called in the log."""
-        self._adapter = Map(
-            [Rule(interfaces[at].path, methods=[interfaces[at].method], endpoint=at) for at in order],
-            redirect_defaults=False,
-        ).bind(_HOST, default_method="")
+        self._adapter = compiled(lambda: _map(interfaces, order)).bind(_HOST, default_method="")
         self._literal = _literal_routes(rules, interfaces, order)
         self._known: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
         self._longest_segment = _longest(rule.crowding.in_segment for rule in rules)
@@ -124,6 +122,11 @@ def _order(rules: Sequence[RulePath], interfaces: Sequence[Interface]) -> list[i
     for at, rule in enumerate(rules):
         first.setdefault(rule.shape, at)
     return sorted(range(len(rules)), key=lambda at: (first[rules[at].shape], interfaces[at].method != "HEAD"))
+
+
+def _map(interfaces: Sequence[Interface], order: Sequence[int]) -> Map:
+    rules = [Rule(interfaces[at].path, methods=[interfaces[at].method], endpoint=at) for at in order]
+    return Map(rules, redirect_defaults=False)
 
 
 def _literal_routes(

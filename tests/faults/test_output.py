@@ -10,7 +10,8 @@ from support.raw_http import Client, plain
 
 @pytest.fixture(scope="module")
 def daemon(serve_for_module: Serve) -> RunningDaemon:
-    return serve_for_module("writes")
+    """Logs whatever is written; tests/observe has the bound on that."""
+    return serve_for_module("writes", output_rate=0)
 
 
 def written(daemon: RunningDaemon, mark: str) -> int:

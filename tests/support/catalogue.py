@@ -19,8 +19,8 @@ BYSTANDER = "bystander"
 AUTHOR = "test"
 
 EXPLAINED = frozenset(
-    {"plugin.log", "plugin.not_served", "plugin.without_endpoint", "request.refused", "response.aborted"}
-    | {"response.too_long", "worker.failed", "worker.hung"}
+    {"plugin.log", "plugin.not_served", "plugin.output_left_out", "plugin.without_endpoint", "request.refused"}
+    | {"response.aborted", "response.too_long", "worker.failed", "worker.hung"}
 )
 """What the daemon says of a plugin that misbehaves, at level warning or above."""
 

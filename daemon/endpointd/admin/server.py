@@ -8,6 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+# Its import makes a syntax tree. In the thread that imports FastAPI it would come upon those of plugins' rules, which
+# are made in other threads at the same time: see `endpointd.manifest.compiling`.
+import anyio.abc  # noqa: F401
 import uvicorn
 
 from endpointd import __version__
@@ -48,6 +51,11 @@ class AdminServer:
         """Over the network only with `tokens`."""
         describe = _Describer(services, self._state)
         self._serving = asyncio.create_task(self._serve(services, describe))
+
+    async def begun(self) -> None:
+        """Return when it answers. Raises what keeps it from that: nobody could control the daemon."""
+        if self._serving is not None:
+            await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
         """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from werkzeug.routing import Map, Rule
 from werkzeug.routing.rules import parse_converter_args
 
+from endpointd.manifest.compiling import compiled
 from endpointd.manifest.findings import shown
 
 # A match recurses once for each segment of a rule.
@@ -112,9 +113,14 @@ def _check_names(path: str, names: list[str]) -> None:
 
 def _bound(path: str) -> Rule:
     """The rule as werkzeug builds it."""
-    rule = Rule(path, endpoint=0)
-    try:
+
+    def made() -> Rule:
+        rule = Rule(path, endpoint=0)
         Map([rule])
+        return rule
+
+    try:
+        rule = compiled(made)
     except LookupError as error:
         known = ", ".join(sorted(Map.default_converters.keys() - {"default"}))
         reason = f"{shown(path)}: {error.args[0] if error.args else error}"
