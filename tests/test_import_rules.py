@@ -6,6 +6,7 @@ A new module belongs into one of the layers, or the first test fails.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -166,6 +167,7 @@ CROSSING = {"endpointd_wire": set(), "endpointd_worker": {"endpointd_wire"}, "en
 """Which of the packages each may import besides itself."""
 
 
+@cache
 def modules(package: str) -> dict[str, Path]:
     """The modules of a package by name, without the package's own; a package inside it goes by its folder."""
     folder = ROOT / PACKAGES[package] / package
@@ -178,8 +180,13 @@ def modules(package: str) -> dict[str, Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+@cache
+def imports(path: Path) -> list[tuple[ast.stmt, str]]:
     """Each import of a file with what it names; `from a import b` names `a.b`, which may be a module or not."""
+    return [*_imports(path)]
+
+
+def _imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node, name.name) for name in node.names)
@@ -247,7 +254,7 @@ def test_a_module_imports_what_is_below_it(package: str, module: str) -> None:
 
 def test_namespaces_hold_nothing() -> None:
     for module in NAMESPACES:
-        assert not list(imports(modules("endpointd")[module]))
+        assert not imports(modules("endpointd")[module])
 
 
 def test_every_layer_has_a_module() -> None:
