@@ -37,6 +37,7 @@ WORKER_LAYERS = [
 HOST_LAYERS = [
     # What everybody may know.
     "errors humane reports status",
+    "addresses setting_names",
     "activation setting_types settings_file watchdog",
     "backend_settings",
     "settings",
@@ -135,7 +136,8 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts official.translation",
-    "endpointd": "errors humane reports status setting_types backend_settings settings_file settings reloading"
+    "endpointd": "addresses errors humane reports setting_names status setting_types backend_settings settings_file"
+    " settings reloading"
     " manifest.*"
     " supervisor.state supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules"

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from endpointd.addresses import split_listen
 from endpointd.cli.configuration import SettingsError, load
 from endpointd.cli.reference import updated
 from endpointd.errors import UsageError
-from endpointd.setting_types import form_of, split_listen, written
-from endpointd.settings import PluginLimits, Settings, SharedLimits, flag_of, single_settings, variable_of
+from endpointd.setting_names import flag_of, variable_of
+from endpointd.setting_types import form_of, written
+from endpointd.settings import PluginLimits, Settings, SharedLimits, single_settings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
 NAMES = [name for name, _ in single_settings() if name != "config"]

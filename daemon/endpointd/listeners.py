@@ -8,10 +8,10 @@ import structlog
 
 from endpointd import unix_sockets
 from endpointd.activation import VARIABLES, Handed, handed_over
+from endpointd.addresses import UNIX, split_listen
 from endpointd.errors import OperatorError, UsageError
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.server import bind
-from endpointd.setting_types import UNIX, split_listen
 from endpointd.settings import Settings
 
 log = structlog.get_logger()

@@ -11,7 +11,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from endpointd.logfiles import Rotation, open_files
-from endpointd.setting_types import LogFormat, LogLevel
+from endpointd.setting_names import LogLevel
+from endpointd.setting_types import LogFormat
 
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
 _LEADING_KEYS = ("timestamp", "level", "event")

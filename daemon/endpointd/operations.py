@@ -18,7 +18,7 @@ from endpointd.plugins import Plugins, Served
 from endpointd.releases import Release
 from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
-from endpointd.setting_types import LogLevel
+from endpointd.setting_names import LogLevel
 from endpointd.status import InstalledStatus, PluginStatus
 from endpointd.supervisor.state import State
 

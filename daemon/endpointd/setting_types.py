@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -16,13 +15,11 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNet
 from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
-UNIX = "unix:"
-"""What an address begins with that is the path of a unix socket, and in a list of proxies whoever connects to one."""
+from endpointd.addresses import UNIX, split_listen
+from endpointd.setting_names import LogLevel
 
 # Far beyond any use, and well within what an event loop's timers can hold.
 _A_YEAR = 365 * 24 * 3600
-_MAX_PORT = 65_535
-_LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
 _MODE = re.compile(r"0?[0-7]{3}")
 _USER = re.compile(r"[^\s:]+")
 # Up to the last "@": rather too much is left out than part of a password shown.
@@ -68,22 +65,6 @@ def _written_size(size: int) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
-
-
-def split_listen(text: str) -> tuple[str, int]:
-    """Split "host:port" or "[ipv6]:port" into host (without brackets) and port; ValueError says what is wrong."""
-    found = _LISTEN.fullmatch(text)
-    if found is None:
-        raise ValueError("an address is a host, a colon and a port")
-    if found["ipv6"] is not None:
-        try:
-            IPv6Address(found["ipv6"])
-        except AddressValueError as error:
-            raise ValueError(f"not an IPv6 address: {error}") from error
-    port = int(found["port"])
-    if port > _MAX_PORT:
-        raise ValueError(f"a port is at most {_MAX_PORT}")
-    return found["ipv6"] or found["host"], port
 
 
 def _check_listen(text: str) -> str:
@@ -310,7 +291,6 @@ Networks = Annotated[
     Form("NETWORKS", "addresses or networks such as 127.0.0.1,10.0.0.0/8, and unix (in the file: a list of strings)"),
 ]
 LogFormat = Literal["auto", "console", "json"]
-LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormatValue = Annotated[LogFormat, BeforeValidator(_lower), Form("auto|console|json", "auto, console or json")]
 LogLevelValue = Annotated[
     LogLevel, BeforeValidator(_lower), Form("debug|info|warning|error", "debug, info, warning or error")

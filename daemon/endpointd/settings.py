@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from endpointd.backend_settings import BackendTables, Calls
+from endpointd.setting_names import ENVIRONMENT_PREFIX
 from endpointd.setting_types import (
     Bound,
     Clock,
@@ -62,7 +63,6 @@ from endpointd.setting_types import (
 )
 from endpointd.settings_file import read_settings_file
 
-ENVIRONMENT_PREFIX = "ENDPOINTD_"
 _PATHS = frozenset(
     {
         "endpoints_file",
@@ -335,16 +335,6 @@ class Settings(SharedLimits, BaseSettings):
         common = {name: getattr(self, name) for name in SharedLimits.model_fields}
         own = self.plugin.get(plugin_id, PluginLimits())
         return PluginLimits(**(common | own.model_dump(exclude_unset=True)))
-
-
-def variable_of(name: str) -> str:
-    """The environment variable of a setting: "clock_queue" → "ENDPOINTD_CLOCK_QUEUE"."""
-    return ENVIRONMENT_PREFIX + name.upper()
-
-
-def flag_of(name: str) -> str:
-    """The flag of a setting: "clock_queue" → "--clock-queue"."""
-    return "--" + name.replace("_", "-")
 
 
 def group_of(name: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from typer.core import TyperGroup
 
 from endpointd.cli.commands import application
+from endpointd.cli.late import Commands
 from endpointd.cli.manual import manual
 
 PAGE = Path(__file__).parents[2] / "docs" / "endpointd.1"
@@ -22,9 +22,9 @@ def test_it_is_what_the_commands_say_of_themselves() -> None:
 
 def test_it_has_every_command_and_option() -> None:
     group = typer.main.get_command(application)
-    assert isinstance(group, TyperGroup)
+    assert isinstance(group, Commands)
     text = manual().replace("\\-", "-")
-    for name, command in group.commands.items():
+    for name, command in group.all().items():
         assert f".SS endpointd {name}" in text
         for parameter in command.params:
             for option in parameter.opts if parameter.param_type_name == "option" else ():

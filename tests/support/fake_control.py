@@ -19,7 +19,7 @@ from endpointd.admin.services import Services
 from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.journal import Journal
-from endpointd.setting_types import LogLevel
+from endpointd.setting_names import LogLevel
 from endpointd.settings import Settings
 from endpointd.status import FailureStatus, InstalledStatus, InterfaceStatus, PluginStatus, WorkerStatus
 

@@ -4,7 +4,7 @@ from typing import BinaryIO, Protocol
 
 from endpointd.journal import Journal
 from endpointd.observe.readiness import Readiness
-from endpointd.setting_types import LogLevel
+from endpointd.setting_names import LogLevel
 from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from endpointd.setting_types import LogLevel
+from endpointd.setting_names import LogLevel
 
 T = TypeVar("T")
 

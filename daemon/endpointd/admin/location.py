@@ -7,7 +7,7 @@ from pathlib import Path
 from endpointd.admin.sockets import SOCKET
 from endpointd.errors import UsageError
 from endpointd.service.units import CONFIG, STATE
-from endpointd.settings import variable_of
+from endpointd.setting_names import variable_of
 from endpointd.settings_file import read_settings_file
 
 SERVE_DEFAULT = Path("state")

@@ -14,12 +14,12 @@ import structlog
 import uvicorn
 
 from endpointd.access.service import TokenControl
+from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 from endpointd.gateway.server import HttpServer, bind
 from endpointd.listeners import address_of, proxies_of
-from endpointd.setting_types import split_listen
 from endpointd.settings import Settings
 
 CONNECTIONS = 128

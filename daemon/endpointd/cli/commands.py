@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
-from endpointd import __version__, logs
+from endpointd import __version__
 from endpointd.cli import (
     backup_commands,
     control_commands,
@@ -16,19 +15,11 @@ from endpointd.cli import (
     service_commands,
     token_commands,
 )
-from endpointd.cli.configuration import Configuration, load
-from endpointd.cli.effective import print_effective, print_effective_json
-from endpointd.cli.environment_commands import environments
-from endpointd.cli.options import with_settings
-from endpointd.cli.output import plain_table, print_json, report_output, report_warning, stdout
-from endpointd.logfiles import Rotation
-
-_EPILOG = (
-    "Every option can also stand in the file (clock_queue = 10) and in the environment (ENDPOINTD_CLOCK_QUEUE=10). "
-    "A flag wins over the environment, the environment over the file."
-)
+from endpointd.cli.late import Commands, stand_in
+from endpointd.cli.output import print_json, report_output, stdout
 
 application = typer.Typer(
+    cls=Commands,
     help="A daemon that runs endpoint plugins: folders of YAML and Python that answer HTTP.",
     no_args_is_help=True,
     # What gets this far is a defect, and a report of one needs the plain traceback.
@@ -52,11 +43,7 @@ def _before_any_command(
     """Nothing but the options that stand before a command."""
 
 
-@application.command(epilog=_EPILOG)
-@with_settings
-def serve(configuration: Configuration) -> None:
-    """Serve the plugins of a directory over HTTP, until SIGTERM or Ctrl-C."""
-    raise typer.Exit(_serve(configuration))
+application.command("serve")(stand_in)
 
 
 @application.command()
@@ -69,73 +56,23 @@ def dev(
 ) -> None:
     """Serve one plugin while you write it: what you save is served, tracebacks are answers, its log is here."""
     from endpointd.cli.development import workshop
+    from endpointd.cli.setting_commands import run_daemon
 
     given = {"listen": listen, "log_level": log_level}
     with workshop(folder, {name: value for name, value in given.items() if value is not None}) as configuration:
-        raise typer.Exit(_serve(configuration))
-
-
-def _serve(configuration: Configuration) -> int:
-    # The other commands start faster without the server's packages.
-    from endpointd.app import run
-    from endpointd.cli.announcement import announce
-
-    settings = configuration.settings
-    rotation = None
-    if settings.log_file is not None:
-        rotation = Rotation(settings.log_file.absolute(), settings.log_file_size, settings.log_files_kept)
-    logs.configure(settings.log_format, settings.log_level, rotation)
-    for warning in configuration.warnings:
-        structlog.get_logger().warning(warning)
-    people_read = logs.is_console(settings.log_format)
-    return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings)
+        raise typer.Exit(run_daemon(configuration))
 
 
 control_commands.add_to(application)
 endpoint_commands.add_to(application)
 secret_commands.add_to(application)
 token_commands.add_to(application)
-application.add_typer(environments, name="env", rich_help_panel=control_commands.CONTROL_PANEL)
+application.add_typer(typer.Typer(callback=stand_in), name="env")
 service_commands.add_to(application)
 package_commands.add_to(application)
 backup_commands.add_to(application)
-
-
-@application.command(epilog=_EPILOG)
-@with_settings
-def config(
-    configuration: Configuration,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Print the settings that `serve` would use, and where each value comes from."""
-    for warning in configuration.warnings:
-        report_warning(warning)
-    if json:
-        print_effective_json(configuration)
-    else:
-        print_effective(configuration)
-
-
-@application.command()
-@with_settings
-def doctor(
-    configuration: Configuration,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
-) -> None:
-    """Look for what stands in the daemon's way, whether it runs or not: the configuration, permissions, the machine.
-
-    The exit status is 0 when nothing has failed, even with warnings, and 1 when something has.
-    """
-    from endpointd.cli.doctor import examine
-
-    logs.keep_silent()
-    checks = list(examine(configuration.settings))
-    if json:
-        print_json([one.as_dict() for one in checks])
-    else:
-        rows = [(one.verdict, one.what, f"{one.says}; {one.remedy}" if one.remedy else one.says) for one in checks]
-        stdout().print(plain_table(("VERDICT", "WHAT", "SAYS"), rows))
-    raise typer.Exit(int(any(one.verdict == "failed" for one in checks)))
+application.command("config")(stand_in)
+application.command("doctor")(stand_in)
 
 
 @application.command()
@@ -147,6 +84,7 @@ def check(
 
     The exit status is 0 when the plugin can be served, even with warnings, and 1 when it cannot.
     """
+    from endpointd import logs
     from endpointd.cli.checking import check_folder
     from endpointd.cli.findings import print_check
 

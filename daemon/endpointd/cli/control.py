@@ -20,7 +20,7 @@ from endpointd.cli.listing import print_list, print_overview, why_not
 from endpointd.cli.output import print_json, report_error, stderr, stdout
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
-from endpointd.setting_types import LogLevel
+from endpointd.setting_names import LogLevel
 from endpointd.status import PluginStatus
 
 NOT_RUNNING = 3

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from uv import find_uv_bin
 
+from endpointd.addresses import UNIX, split_listen
 from endpointd.admin.client import Client
 from endpointd.environments.finding import Finder
 from endpointd.errors import OperatorError
 from endpointd.gateway.server import bind
 from endpointd.humane import size
-from endpointd.setting_types import UNIX, split_listen
 from endpointd.settings import Settings
 from endpointd.supervisor.delegation import find as find_division
 

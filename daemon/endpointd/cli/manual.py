@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from endpointd.cli.commands import application
+from endpointd.cli.late import Commands
 
 MANY = 20
 """Options from which on a command that has them all refers to the one that has them too."""
@@ -33,7 +34,7 @@ _STATUS = (
 def manual() -> str:
     """The whole page."""
     group = typer.main.get_command(application)
-    assert isinstance(group, TyperGroup)
+    assert isinstance(group, Commands)
     return "\n".join([*_head(group), *_commands(group), *_tail()]) + "\n"
 
 
@@ -67,7 +68,7 @@ def _commands(group: TyperGroup) -> Iterator[str]:
 
 
 def _leaves(group: TyperGroup, before: str) -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in group.commands.items():
+    for name, command in (group.all() if isinstance(group, Commands) else group.commands).items():
         if command.hidden:
             continue
         if isinstance(command, TyperGroup):

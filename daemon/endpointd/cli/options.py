@@ -8,8 +8,9 @@ import typer
 from pydantic.fields import FieldInfo
 
 from endpointd.cli.configuration import load
+from endpointd.setting_names import flag_of
 from endpointd.setting_types import form_of, written
-from endpointd.settings import flag_of, group_of, single_settings
+from endpointd.settings import group_of, single_settings
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,13 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from endpointd.cli.configuration import load
 from endpointd.packages.limits import PackageLimits
-from endpointd.settings import Settings
+
+if TYPE_CHECKING:
+    from endpointd.settings import Settings
 
 PANEL = "Packages"
 
@@ -92,7 +93,9 @@ def verify(
     raise typer.Exit(packaging.verify(file, keys, PackageLimits(settings.limit_package), json=json))
 
 
-def _settings(config: Path | None = None) -> Settings:
+def _settings(config: Path | None = None) -> "Settings":
+    from endpointd.cli.configuration import load
+
     return load({} if config is None else {"config": config}).settings
 
 

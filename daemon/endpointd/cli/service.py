@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from endpointd import __version__
+from endpointd.addresses import UNIX, split_listen
 from endpointd.cli.asking import can_ask, confirm
 from endpointd.cli.configuration import load
 from endpointd.cli.output import print_json, stdout
@@ -32,7 +33,6 @@ from endpointd.service.units import (
     first_config,
     service_files,
 )
-from endpointd.setting_types import UNIX, split_listen
 from endpointd.settings import Settings
 
 NOT_AS_IT_SHOULD_BE = 3

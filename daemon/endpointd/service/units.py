@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
 
-from endpointd.setting_types import UNIX
+from endpointd.addresses import UNIX
 
 NAME = "endpointd"
 ACCOUNT = "endpointd"

@@ -1,0 +1,26 @@
+"""Addresses to listen on, as operators write them. Pure."""
+
+import re
+from ipaddress import AddressValueError, IPv6Address
+
+UNIX = "unix:"
+"""What an address begins with that is the path of a unix socket, and in a list of proxies whoever connects to one."""
+
+_MAX_PORT = 65_535
+_LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """Split "host:port" or "[ipv6]:port" into host (without brackets) and port; ValueError says what is wrong."""
+    found = _LISTEN.fullmatch(text)
+    if found is None:
+        raise ValueError("an address is a host, a colon and a port")
+    if found["ipv6"] is not None:
+        try:
+            IPv6Address(found["ipv6"])
+        except AddressValueError as error:
+            raise ValueError(f"not an IPv6 address: {error}") from error
+    port = int(found["port"])
+    if port > _MAX_PORT:
+        raise ValueError(f"a port is at most {_MAX_PORT}")
+    return found["ipv6"] or found["host"], port
