@@ -24,7 +24,6 @@ from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
 from endpointd.endpoints.secret_keys import SecretKeys
 from endpointd.environments.service import environments_of
-from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import HttpLimits
@@ -33,7 +32,6 @@ from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
 from endpointd.listeners import first_url, listeners_of, proxies_of, take_over
 from endpointd.live import Live
-from endpointd.logs import set_level
 from endpointd.manager import Manager
 from endpointd.observe.observation import Observation
 from endpointd.observe.requests import RequestLog
@@ -42,9 +40,9 @@ from endpointd.pins import Pins
 from endpointd.placing import recover
 from endpointd.plugins import Plugins
 from endpointd.premises import check_user, make_state
+from endpointd.reconfiguring import Reconfiguring
 from endpointd.releases import Releases
-from endpointd.reloading import settled
-from endpointd.reporting import report
+from endpointd.reporting import log_reports, report
 from endpointd.reports import Announce, PluginReport
 from endpointd.rollbacks import Rollbacks
 from endpointd.sessions.dispatch import Sessions
@@ -86,9 +84,12 @@ class Daemon:
     """One run of the daemon. `run` may be called once."""
 
     def __init__(self, settings: Settings, announce: Announce | None, reload: Callable[[], Settings]) -> None:
-        self._settings = settings
         self._announce = announce
-        self._read_settings = reload
+        self._manager = Manager()
+        self._switchboard = Switchboard()
+        self._configuration = Reconfiguring(
+            settings, reload, lambda others: self._plugins.apply(others), self._switchboard, self._manager
+        )
         self._clocks = Clocks()
         self._releases = None if settings.development else Releases(settings.state / "releases")
         intake = Intake(settings.plugins, self._releases)
@@ -99,7 +100,6 @@ class Daemon:
         self._storage = Storage(
             lambda: open_values(settings, self._observation.store), lambda: self._settings.limit_storage
         )
-        self._switchboard = Switchboard()
         sessions = Sessions(self._storage, self._switchboard.find)
         self._plugins = Plugins(
             settings,
@@ -114,9 +114,8 @@ class Daemon:
             self._observation.trips.tell = RequestLog(self._book.name_at).tell
         self._live = Live(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
         self._operations = Operations(
-            settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._reload
+            settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._configuration.reload
         )
-        self._manager = Manager()
         self._samples = Samples()
         self._base = settings.public_url or ""
         self._url = ""
@@ -124,9 +123,11 @@ class Daemon:
         self._signals = 0
         self._stop = asyncio.Event()
         self._begun = asyncio.Event()
-        self._reloading = asyncio.Lock()
-        self._reloads: set[asyncio.Task[None]] = set()
-        """Those that a signal has asked for."""
+
+    @property
+    def _settings(self) -> Settings:
+        """Those that hold at this moment."""
+        return self._configuration.settings
 
     async def run(self) -> int:
         settings = self._settings
@@ -243,7 +244,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, self._configuration.soon)
 
     def _build_server(self) -> HttpServer:
         settings = self._settings
@@ -303,17 +304,7 @@ class Daemon:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         reports = self._reports()
-        for one in reports:
-            if one.reasons and one.runs:
-                log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
-            elif one.is_building:
-                log.info("plugin.building", plugin=one.plugin)
-            elif one.reasons:
-                log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
-            elif self._announce is None:
-                urls = list(dict.fromkeys(location for _, location in one.interfaces))
-                log.info("plugin.served", plugin=one.plugin, urls=urls)
-        log.info("ready", url=url, plugins=sum(not one.reasons for one in reports))
+        log_reports(reports, url, shown=self._announce is not None)
         if self._announce is not None:
             self._announce(self._base, reports)
         self._manager.ready(url)
@@ -334,41 +325,6 @@ class Daemon:
             self._observation.look(now - wanted)
             self._plugins.look(now)
             self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
-
-    # The configuration
-
-    def _reload_soon(self) -> None:
-        # The event loop itself does not keep a task from being collected as garbage.
-        task = asyncio.ensure_future(self._reload_or_tell())
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
-
-    async def _reload_or_tell(self) -> None:
-        try:
-            await self._reload()
-        except OperatorError as error:
-            log.error("configuration.refused", code=error.code, message=error.message, remedy=error.remedy)
-        except Exception:
-            log.critical("configuration.defect", exc_info=True)
-
-    async def _reload(self) -> list[str]:
-        """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
-        Raises `OperatorError`, and then nothing changes."""
-        async with self._reloading:
-            with self._manager.reloading():
-                settings, fixed = settled(self._settings, await asyncio.to_thread(self._read_settings))
-                await self._switchboard.change(settings)
-                self._hold_to(settings, fixed)
-            return fixed
-
-    def _hold_to(self, settings: Settings, fixed: list[str]) -> None:
-        if fixed:
-            log.warning("configuration.needs_restart", settings=fixed)
-        if settings.log_level != self._settings.log_level:
-            set_level(settings.log_level)
-        self._settings = settings
-        self._plugins.apply(settings)
-        log.info("configuration.reloaded")
 
     # The end
 

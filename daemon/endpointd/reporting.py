@@ -1,6 +1,8 @@
 """What is told of the plugins: the report at the start, and the status at any time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import structlog
 
 from endpointd.catalog import Entry
 from endpointd.endpoints import endpoint_url
@@ -15,6 +17,8 @@ from endpointd.supervisor.state import Stage, State
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.usage import usage_of
 
+log = structlog.get_logger()
+
 REFUSED = "REFUSED"
 """The state of a folder that cannot be served at all."""
 
@@ -23,6 +27,21 @@ _REPLACING = {
     Stage.PREPARING: "the environment of a new worker is being built",
     Stage.ON_TRIAL: "a new worker has just taken over",
 }
+
+
+def log_reports(reports: Sequence[PluginReport], url: str, *, shown: bool) -> None:
+    """What runs, and what does not and why; what runs not where it is `shown` to somebody anyway."""
+    for one in reports:
+        if one.reasons and one.runs:
+            log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
+        elif one.is_building:
+            log.info("plugin.building", plugin=one.plugin)
+        elif one.reasons:
+            log.error("plugin.not_served", folder=one.folder, plugin=one.plugin, reasons=one.reasons)
+        elif not shown:
+            urls = list(dict.fromkeys(location for _, location in one.interfaces))
+            log.info("plugin.served", plugin=one.plugin, urls=urls)
+    log.info("ready", url=url, plugins=sum(not one.reasons for one in reports))
 
 
 def refused_status(entry: Entry) -> PluginStatus:

@@ -24,6 +24,7 @@ from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News
 from endpointd.supervisor.provision import Provider
+from endpointd.supervisor.refusals import refusal
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
@@ -41,10 +42,6 @@ UNSETTLED = frozenset({Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PR
     Stage.DRAINING,
 }
 """Stages that become another one by themselves."""
-
-RETRY_BUILT = 5
-"""Seconds after which a client may ask again whose plugin's environment is being built; nobody knows how long it
-takes."""
 
 LEAST_DRAIN = 1.0
 """Seconds that a worker without requests has to end by itself, though others have used up the clock."""
@@ -235,14 +232,8 @@ class Supervisor:
             self.admission.serve_by(self.crew.present.worker)
         elif state is State.STARTING:
             self.admission.serve_by(None)
-        elif state is State.FATAL:
-            message = self.failure.message if self.failure is not None else "it failed"
-            self.admission.refuse(NoPlace("plugin_fatal", f"the plugin does not run: {message}", None))
-        elif state is State.BUILDING:
-            message = "the plugin's environment is being built"
-            self.admission.refuse(NoPlace("plugin_building", message, retry_after=RETRY_BUILT))
-        elif state is not State.BACKOFF:
-            self.admission.refuse(NoPlace("plugin_stopped", "the plugin is stopped", None))
+        elif (no_place := refusal(state, self.failure)) is not None:
+            self.admission.refuse(no_place)
 
     def _announce(self, order: WorkerOrder) -> None:
         if order is not self._served:

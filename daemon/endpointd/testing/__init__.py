@@ -52,6 +52,16 @@ _LOADER = pytest.StashKey["PluginLoader"]()
 @pytest.fixture
 def start_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator["DaemonStarter"]:
     """Starts real daemons on 127.0.0.1 with ports of their own, and stops them when the test is over."""
+    yield from _starter(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def start_daemon_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator["DaemonStarter"]:
+    """The same for all tests of a file: the daemons are stopped after the last one."""
+    yield from _starter(tmp_path_factory)
+
+
+def _starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator["DaemonStarter"]:
     from endpointd.testing.daemon import DaemonStarter
 
     starter = DaemonStarter(tmp_path_factory.mktemp)

@@ -17,9 +17,9 @@ FOLDER = Path(__file__).parents[1]
 MIB = 1024 * 1024
 
 
-@pytest.fixture
-def daemon(start_daemon: DaemonStarter) -> RunningDaemon:
-    return start_daemon.one(FOLDER)
+@pytest.fixture(scope="module")
+def daemon(start_daemon_for_module: DaemonStarter) -> RunningDaemon:
+    return start_daemon_for_module.one(FOLDER)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ FOLDER = Path(__file__).parents[1]
 Fields = dict[str, str]
 
 
-@pytest.fixture
-def daemon(start_daemon: DaemonStarter) -> RunningDaemon:
-    return start_daemon.one(FOLDER)
+@pytest.fixture(scope="module")
+def daemon(start_daemon_for_module: DaemonStarter) -> RunningDaemon:
+    return start_daemon_for_module.one(FOLDER)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_client_that_leaves_is_noticed_between_two_events(daemon: RunningDaemo
     with ticker.stream("GET", "events", params={"interval": "60"}, headers={"Last-Event-ID": "6"}) as answer:
         next(answer.iter_bytes())
         daemon.wait_for_log("client came, its first event is 7")
-        assert "client left" not in daemon.log()
+        assert "client left, its last event was 7" not in daemon.log()
     daemon.wait_for_log("client left, its last event was 7", timeout=2)
 
 

@@ -19,9 +19,9 @@ MIB = 1024 * 1024
 BODY = b"".join(hashlib.sha256(number.to_bytes(4)).digest() * 3 for number in range(10 * MIB // 96)) + b"the end"
 
 
-@pytest.fixture
-def daemon(start_daemon: DaemonStarter) -> RunningDaemon:
-    return start_daemon.one(FOLDER)
+@pytest.fixture(scope="module")
+def daemon(start_daemon_for_module: DaemonStarter) -> RunningDaemon:
+    return start_daemon_for_module.one(FOLDER)
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""Taking other settings while the daemon runs, when SIGHUP or an operator asks for it."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from endpointd.backends.switchboard import Switchboard
+from endpointd.errors import OperatorError
+from endpointd.logs import set_level
+from endpointd.manager import Manager
+from endpointd.reloading import settled
+from endpointd.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Reconfiguring:
+    """`read` gives the settings anew; it blocks, and raises `OperatorError`. `apply` holds the plugins to others."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        apply: Callable[[Settings], None],
+        switchboard: Switchboard,
+        manager: Manager,
+    ) -> None:
+        self.settings = settings
+        """Those that hold."""
+        self._read = read
+        self._apply = apply
+        self._switchboard = switchboard
+        self._manager = manager
+        self._one_at_a_time = asyncio.Lock()
+        self._asked: set[asyncio.Task[None]] = set()
+
+    def soon(self) -> None:
+        """For a signal: what comes of it is in the log."""
+        # The event loop itself does not keep a task from being collected as garbage.
+        task = asyncio.ensure_future(self._reload_or_tell())
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def reload(self) -> list[str]:
+        """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
+        Raises `OperatorError`, and then nothing changes."""
+        async with self._one_at_a_time:
+            with self._manager.reloading():
+                settings, fixed = settled(self.settings, await asyncio.to_thread(self._read))
+                await self._switchboard.change(settings)
+                self._hold_to(settings, fixed)
+            return fixed
+
+    async def _reload_or_tell(self) -> None:
+        try:
+            await self.reload()
+        except OperatorError as error:
+            log.error("configuration.refused", code=error.code, message=error.message, remedy=error.remedy)
+        except Exception:
+            log.critical("configuration.defect", exc_info=True)
+
+    def _hold_to(self, settings: Settings, fixed: list[str]) -> None:
+        if fixed:
+            log.warning("configuration.needs_restart", settings=fixed)
+        if settings.log_level != self.settings.log_level:
+            set_level(settings.log_level)
+        self.settings = settings
+        self._apply(settings)
+        log.info("configuration.reloaded")
