@@ -25,7 +25,7 @@ test: $(DEVELOPMENT) $(BROWSER) ## run every check: ruff, mypy, pytest
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tests bench plugins/*/tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make bench ARGS="--help")
 	$(BIN)/python bench/run.py $(ARGS)

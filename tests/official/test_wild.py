@@ -31,6 +31,7 @@ value_error_is_404 = true
 [plugin."pond/oddities"]
 clock_first_byte = 1
 clock_cancel_grace = 0.2
+clock_drain = 1
 """
 UNCOMPARED = frozenset({"transfer-encoding", "connection", "date", "server", "etag"})
 """Headers that are the host's own business; and what werkzeug makes of a file's path, which is another one in a
