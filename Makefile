@@ -27,7 +27,7 @@ test: $(DEVELOPMENT) $(BROWSER) ## run every check: ruff, mypy, pytest
 	$(BIN)/mypy tests bench plugins/*/tests
 	$(BIN)/pytest --numprocesses 3 --dist loadfile $(ARGS)
 
-bench: $(DEVELOPMENT) ## measure endpointd beside other servers (options: make bench ARGS="--help")
+bench: $(DEVELOPMENT) ## measure everything and write docs/performance.md: half an hour (options: make bench ARGS="--help")
 	$(BIN)/python bench/run.py $(ARGS)
 
 soak: $(DEVELOPMENT) ## serve under load and disturbances, and count what is lost (make soak MINUTES=20 ARGS="--seed 1")
@@ -44,7 +44,7 @@ screenshots: $(DEVELOPMENT) $(BROWSER) ## take the pictures of docs/console.md a
 	PYTHONPATH=tests $(BIN)/python tests/browser/screenshots.py docs/images
 
 clean: ## remove what the other targets made, except state/
-	rm -rf $(VENV) bench/.venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) bench/.venv bench/.venv-sdk bench/results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -1,19 +1,8 @@
-"""What many runs say together: medians with their spread, ratios, and the floors they must reach."""
+"""What many runs say together: medians with their spread, and the goals they must reach."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Protocol
-
-
-class Run(Protocol):
-    """One measurement: how much a second, and how many failures."""
-
-    @property
-    def rate(self) -> float: ...
-
-    @property
-    def failures(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +20,61 @@ class Spread:
         return cls(ordered[0], median(ordered), ordered[-1])
 
 
-def rate_of(runs: Sequence[Run]) -> Spread:
-    """Return the spread of the runs' rates."""
-    return Spread.over(run.rate for run in runs)
-
-
-def failures_of(runs: Sequence[Run]) -> int:
-    """Return the failures of all runs together."""
-    return sum(run.failures for run in runs)
-
-
-def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
-    """Return our median rate as a multiple of theirs; infinite if theirs is nothing."""
-    below = rate_of(theirs).middle
-    return rate_of(ours).middle / below if below else float("inf")
+def percentile(values: Iterable[float], share: float) -> float:
+    """Return the smallest value that at least ``share`` (0 to 1) of at least one value do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """A figure that must not be undercut: what it is of, what is required and what was measured, in ``unit``."""
+class Goal:
+    """A figure that must be reached: what it is of, what is required and what was measured, in ``unit``.
 
+    ``row`` is the goal that it is a part of, ``key`` a short name of its own. ``measured`` is None where there is no
+    figure. ``at_most`` turns the comparison round.
+    """
+
+    key: str
+    row: str
     subject: str
     required: float
-    measured: float
+    measured: float | None
     unit: str
-    failures: int
+    failures: int = 0
+    at_most: bool = False
 
     @property
     def met(self) -> bool:
         """Return whether enough was measured, and without a failure."""
-        return self.measured >= self.required and not self.failures
+        if self.measured is None or self.failures:
+            return False
+        return self.measured <= self.required if self.at_most else self.measured >= self.required
+
+    @property
+    def verdict(self) -> str:
+        """Return one of: met, NOT MET, not measured."""
+        if self.measured is None:
+            return "not measured"
+        return "met" if self.met else "NOT MET"
+
+    @property
+    def wanted(self) -> str:
+        """Return what is required, with its unit."""
+        return f"{'≤' if self.at_most else '≥'} {self.required:g}{self.unit}"
+
+    @property
+    def found(self) -> str:
+        """Return what was measured, with its unit and the failures, if any."""
+        if self.measured is None:
+            return "-"
+        return f"{exact(self.measured)}{self.unit}" + (f", {self.failures} failures" if self.failures else "")
 
     def __str__(self) -> str:
-        failed = f", with {self.failures} failures" if self.failures else ""
-        verdict = "met" if self.met else "NOT MET"
-        return f"{verdict}: {self.subject}: {self.measured:.2f}{self.unit} (floor {self.required:g}{self.unit}){failed}"
+        return f"{self.verdict}: {self.row}: {self.subject}: {self.found} (goal {self.wanted})"
+
+
+def exact(value: float) -> str:
+    """Return a figure with about three digits that mean something."""
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

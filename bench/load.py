@@ -2,12 +2,17 @@
 
 import json
 import subprocess
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from errors import BenchError
+from results import Sample
+from running import Site
+from workloads import Workload
 
-SCRIPT = Path(__file__).with_name("wrk_report.lua")
+REPORT = Path(__file__).with_name("wrk_report.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +29,79 @@ class LoadRun:
         """Return the number of requests without a good answer: socket errors and statuses of 400 and above."""
         return sum(self.errors.values())
 
-    def as_dict(self) -> dict[str, object]:
-        """Return the figures for JSON."""
-        return asdict(self)
+    @property
+    def problem(self) -> str | None:
+        """Return the errors in words, or None."""
+        return ", ".join(f"{kind} {number}" for kind, number in self.errors.items() if number) or None
+
+    def sample(self, question: str, subject: str, **more: float) -> Sample:
+        """Return the run as a sample, with further figures."""
+        figures = {"rate": self.rate, "p50_ms": self.p50_us / 1000, "p99_ms": self.p99_us / 1000, **more}
+        return Sample(question, subject, figures, self.failures, self.problem)
 
 
-def put_under_load(wrk: str, url: str, connections: int, seconds: int) -> LoadRun:
-    """Ask for ``url`` over ``connections`` connections for ``seconds``; raise BenchError if wrk itself fails."""
-    # One thread: on a small machine a second one would compete with the server for a core.
-    command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT), url]
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
+def put_under_load(wrk: str, site: Site, workload: Workload, connections: int, seconds: int) -> LoadRun:
+    """Ask what the workload asks over ``connections`` connections for ``seconds``; BenchError: wrk itself fails."""
+    return run_wrk(wrk, site.url(workload.path), script_for(workload), connections, seconds)
+
+
+def put_all_under_load(wrk: str, site: Site, paths: Sequence[str], connections: int, seconds: int) -> LoadRun:
+    """GET the paths of the site in turn over ``connections`` connections for ``seconds``."""
+    return run_wrk(
+        wrk, site.url(paths[0]), script_in_turn([site.prefix + path for path in paths]), connections, seconds
+    )
+
+
+def run_wrk(wrk: str, url: str, script: str, connections: int, seconds: int) -> LoadRun:
+    """Run wrk once with a script of its own."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as file:
+        file.write(script + REPORT.read_text("utf-8"))
+        file.flush()
+        # One thread: on a small machine a second one would compete with the server for a core.
+        command = [
+            wrk,
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--timeout",
+            "30s",
+            "--latency",
+            "-s",
+            file.name,
+            url,
+        ]
+        result = subprocess.run(command, check=False, capture_output=True, text=True)
     if result.returncode:
         raise BenchError(f"wrk failed: {result.stderr.strip() or result.stdout.strip()}")
     return parse_report(result.stdout)
+
+
+def script_for(workload: Workload) -> str:
+    """Return Lua that has wrk prepare the workload's one request."""
+    lines = [f"wrk.method = {quoted(workload.method)}"]
+    lines += [f"wrk.headers[{quoted(name)}] = {quoted(value)}" for name, value in workload.headers]
+    if workload.body:
+        lines.append(f"wrk.body = {quoted(workload.body.decode())}")
+    return "\n".join(lines) + "\n"
+
+
+def script_in_turn(paths: Sequence[str]) -> str:
+    """Return Lua that has wrk prepare a GET of each path, and send them one after the other, over and over."""
+    listed = ", ".join(map(quoted, paths))
+    return f"""local paths, prepared, turn = {{{listed}}}, {{}}, 0
+function init(args)
+  for index, path in ipairs(paths) do prepared[index] = wrk.format("GET", path) end
+end
+function request()
+  turn = turn % #prepared + 1
+  return prepared[turn]
+end
+"""
+
+
+def quoted(text: str) -> str:
+    """Return a text as Lua writes it; JSON's escapes are Lua's, for ASCII."""
+    return json.dumps(text)
 
 
 def parse_report(output: str) -> LoadRun:

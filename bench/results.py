@@ -1,28 +1,100 @@
-"""All that one execution of the benchmark brought to light."""
+"""All that executions of the benchmark brought to light, and its form as JSON."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from figures import failures_of
-from load import LoadRun
-from transfer import Transfer
-
-RequestRuns = dict[tuple[str, int], list[LoadRun]]
-StreamRuns = dict[tuple[str, str], list[Transfer]]
+from figures import Spread
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """Where and with what it was measured, and every run in order of rounds.
+class Sample:
+    """What one subject (a server, or a number of something) did for one question in one round.
 
-    ``requests`` has the runs by server name and number of connections, ``streams`` by server name and direction.
+    ``figures`` has a value for each metric of the question, ``failures`` what was not answered as it must be, and
+    ``problem`` a word about the first of them.
     """
+
+    question: str
+    subject: str
+    figures: Mapping[str, float]
+    failures: int = 0
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class Taking:
+    """One measurement as it was taken: its samples in order, or why there are none, and what is told with them.
+
+    ``at`` is when it began (ISO 8601, UTC), ``load`` the machine's load average then, ``seconds`` how long it took.
+    """
+
+    at: str
+    load: float
+    seconds: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    missing: str | None = None
+
+
+@dataclass(slots=True)
+class Results:
+    """Where and with what it was measured, and every measurement by its name."""
 
     machine: dict[str, str | int | float]
     versions: dict[str, str]
-    requests: RequestRuns
-    streams: StreamRuns
+    plan: dict[str, int]
+    takings: dict[str, Taking] = field(default_factory=dict)
 
-    @property
-    def failures(self) -> int:
-        """Return how many requests and transfers of all servers failed."""
-        return sum(map(failures_of, self.requests.values())) + sum(map(failures_of, self.streams.values()))
+    def samples(self, question: str, subject: str | None = None) -> list[Sample]:
+        """Return the samples of one question, of one subject or of all, in order of rounds."""
+        return [
+            sample
+            for taking in self.takings.values()
+            for sample in taking.samples
+            if sample.question == question and subject in (None, sample.subject)
+        ]
+
+    def subjects(self, question: str) -> list[str]:
+        """Return who has samples of the question, in the order of measuring."""
+        return list(dict.fromkeys(sample.subject for sample in self.samples(question)))
+
+    def spread(self, question: str, subject: str, metric: str) -> Spread | None:
+        """Return the spread of one figure over the rounds, or None where there is none."""
+        values = [sample.figures[metric] for sample in self.samples(question, subject) if metric in sample.figures]
+        return Spread.over(values) if values else None
+
+    def middle(self, question: str, subject: str, metric: str) -> float | None:
+        """Return the median of one figure, or None."""
+        spread = self.spread(question, subject, metric)
+        return None if spread is None else spread.middle
+
+    def failures(self, question: str | None = None, subject: str | None = None) -> int:
+        """Return how much was not answered as it must be, of one question and subject or of all."""
+        return sum(
+            sample.failures
+            for taking in self.takings.values()
+            for sample in taking.samples
+            if question in (None, sample.question) and subject in (None, sample.subject)
+        )
+
+    def problems(self) -> Iterator[str]:
+        """Yield a line for each failed sample that has a word about it, and for each measurement without samples."""
+        for name, taking in self.takings.items():
+            if taking.missing:
+                yield f"{name} was not measured: {taking.missing}"
+            for sample in taking.samples:
+                if sample.problem:
+                    yield f"{sample.question}, {sample.subject}: {sample.problem}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return everything, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Results":
+        """Return what ``as_dict`` was made from."""
+        takings = {
+            name: Taking(**{**taking, "samples": [Sample(**sample) for sample in taking["samples"]]})
+            for name, taking in document["takings"].items()
+        }
+        return cls(document["machine"], document["versions"], document["plan"], takings)

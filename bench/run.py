@@ -1,6 +1,7 @@
-"""Measures endpointd beside gunicorn and granian, and says whether it is as fast as it must be.
+"""Measures endpointd beside other servers and by itself, and says whether it is what it must be.
 
-Exit status: 0 when every floor is met, 1 when one is not or a request failed, 2 when nothing could be measured.
+Exit status: 0 when every goal that was measured is met and no request failed, 1 when not, 2 when nothing could be
+measured.
 """
 
 import argparse
@@ -9,47 +10,57 @@ import sys
 from pathlib import Path
 
 from errors import BenchError
-from floors import floors_of
+from goals import goals_of
 from machine import describe_machine, describe_versions
-from measure import Plan, measure_requests, measure_streams
-from record import record
+from measurement import Bench, Plan
+from publish import PAGE, RESULTS, publish
+from registry import MEASUREMENTS
 from report import report
 from results import Results
-from servers import FOR_REQUESTS
+from servers import SERVERS
+from taking import take_all
 from toolchain import find_wrk, prepare_environment
+
+WHOLE = Plan()
+LATEST = Path(__file__).parent / "results" / "latest.json"
+QUICK = Plan(rounds=1, seconds=1, stream_bytes=10**8, largest=10)
 
 
 def main() -> int:
     """Measure, report, and return the exit status."""
     arguments = parse_arguments()
-    plan = Plan(arguments.rounds, arguments.seconds, arguments.stream_bytes, frozenset(arguments.only))
+    chosen = [one for one in MEASUREMENTS if not arguments.only or one.name in arguments.only]
     try:
-        results = measure(plan)
+        bench = prepare(arguments)
+        results = begin(bench, arguments)
     except BenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
+    take_all(bench, chosen, results, lambda so_far: keep(so_far, arguments.json))
     sys.stdout.write(report(results) + "\n")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(record(results), indent=2) + "\n", "utf-8")
-    return 1 if results.failures or not all(floor.met for floor in floors_of(results)) else 0
+    if arguments.publish or is_whole(arguments):
+        publish(results, bench.programs)
+        sys.stdout.write(f"\nwritten: {PAGE}, {RESULTS}\n")
+    missed = any(goal.measured is not None and not goal.met for goal in goals_of(results))
+    return 1 if missed or results.failures() or any(results.problems()) else 0
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Measure endpointd beside gunicorn and granian.")
-    parser.add_argument("--rounds", type=positive, default=5, help="rounds over all servers (default: 5)")
-    parser.add_argument("--seconds", type=positive, default=3, help="seconds of load in each run (default: 3)")
+    parser = argparse.ArgumentParser(description="Measure endpointd beside other servers, and by itself.")
+    names = [one.name for one in MEASUREMENTS]
+    parser.add_argument("--only", action="append", default=[], choices=names, help="take this measurement alone")
     parser.add_argument(
-        "--stream-bytes", type=positive, default=10**9, help="bytes of each stream (default: 1000000000)"
+        "--server", action="append", default=[], choices=[one.name for one in SERVERS], help="and this server alone"
     )
+    parser.add_argument("--quick", action="store_true", help="one short round, small sizes: to see that it works")
+    parser.add_argument("--rounds", type=positive, help=f"rounds over everything (default: {WHOLE.rounds})")
+    parser.add_argument("--seconds", type=positive, help=f"seconds of load in each run (default: {WHOLE.seconds})")
+    parser.add_argument("--json", type=Path, default=LATEST, metavar="FILE", help="where every figure is written")
     parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        choices=[server.name for server in FOR_REQUESTS],
-        help="measure this server instead of all; may be given several times",
+        "--into", type=Path, metavar="FILE", help="begin with the figures of FILE, and replace the taken"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE as well")
+    parser.add_argument("--publish", action="store_true", help="write docs/performance.md, as a whole run does")
     return parser.parse_args()
 
 
@@ -61,21 +72,37 @@ def positive(text: str) -> int:
     return number
 
 
-def measure(plan: Plan) -> Results:
-    """Get the tools ready and carry the plan out; raise BenchError if something for that is missing."""
-    wrk = find_wrk()
-    programs = prepare_environment()
-    return Results(
-        machine=describe_machine(),
-        versions=describe_versions(programs, wrk),
-        requests=measure_requests(plan, programs, wrk, progress),
-        streams=measure_streams(plan, programs, progress),
-    )
+def is_whole(arguments: argparse.Namespace) -> bool:
+    """Return whether everything is measured, and as long as it is worth to be shown."""
+    return not (arguments.only or arguments.server or arguments.quick or arguments.rounds or arguments.seconds)
+
+
+def prepare(arguments: argparse.Namespace) -> Bench:
+    """Get the tools ready; raise BenchError if something is missing."""
+    base = QUICK if arguments.quick else WHOLE
+    rounds, seconds = arguments.rounds or base.rounds, arguments.seconds or base.seconds
+    plan = Plan(rounds, seconds, base.stream_bytes, base.largest)
+    return Bench(plan, prepare_environment(), find_wrk(), frozenset(arguments.server), progress)
+
+
+def begin(bench: Bench, arguments: argparse.Namespace) -> Results:
+    """Return results without a measurement, or with those of a file."""
+    results = Results(describe_machine(), describe_versions(bench.programs, bench.wrk), bench.plan.as_dict())
+    if arguments.into:
+        results.takings = Results.from_dict(json.loads(arguments.into.read_text("utf-8"))).takings
+    return results
+
+
+def keep(results: Results, file: Path) -> None:
+    """Write what there is, so that nothing of it can be lost."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results.as_dict(), indent=1) + "\n", "utf-8")
 
 
 def progress(text: str) -> None:
     """Write what is being done, apart from the report."""
     sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

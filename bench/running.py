@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from errors import BenchError
 from servers import Place, Server
 from workloads import BENCH, Workload
 
-START_SECONDS = 30.0
+# An environment with an SDK may have to be fetched first.
+START_SECONDS = 180.0
 STOP_SECONDS = 15.0
 LOG_TAIL_BYTES = 2000
 
@@ -28,19 +29,29 @@ DROPPED_PREFIXES = ("ENDPOINTD_", "GRANIAN_", "GUNICORN_", "FORWARDED_ALLOW_")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a running server answers for the plugin."""
+    """Where a running server answers for the plugin, its process, and the directory where endpointd keeps its state."""
 
     port: int
     prefix: str
+    pid: int = 0
+    state: Path = Path()
 
     def url(self, path: str) -> str:
         """Return the URL of the plugin's ``path``."""
         return f"http://127.0.0.1:{self.port}{self.prefix}{path}"
 
 
+def leave(_: Path) -> None:
+    """Leave the directory of plugins as it is."""
+
+
 @contextmanager
-def serving(server: Server, programs: Path, workload: Workload) -> Iterator[Site]:
+def serving(
+    server: Server, programs: Path, workload: Workload, prepare: Callable[[Path], None] = leave
+) -> Iterator[Site]:
     """Start ``server`` with the workload's plugin, wait until it answers rightly, stop it on leaving.
+
+    Before the start ``prepare`` may change the directory that the plugin's folder is in.
 
     Raises BenchError, with the end of the server's log, if it does not come to answer.
     """
@@ -48,33 +59,39 @@ def serving(server: Server, programs: Path, workload: Workload) -> Iterator[Site
         scratch = Path(directory)
         plugin = scratch / "plugins" / workload.plugin.name
         shutil.copytree(workload.plugin, plugin, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+        prepare(plugin.parent)
         place = Place(programs, scratch, plugin, free_port())
-        site = Site(place.port, server.prefix.format(plugin=plugin.name))
-        with (scratch / "log").open("w+b") as log:
-            process = subprocess.Popen(
-                server.command(place),
-                cwd=scratch,
-                env=child_environment(plugin),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                wait_until_right(server, process, site, workload, scratch / "log")
-                yield site
-            finally:
-                stop(process)
+        process = start(server.command(place), scratch, child_environment(plugin))
+        site = Site(place.port, server.prefix.format(plugin=plugin.name), process.pid, scratch / "state")
+        try:
+            wait_until_right(server, process, site, workload, scratch / "log")
+            yield site
+        finally:
+            stop(process)
 
 
-def child_environment(plugin: Path) -> dict[str, str]:
-    """Return the environment of every measured server."""
+def start(command: list[str | Path], scratch: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a server in a session of its own; what it says is in the file ``log`` of the directory ``scratch``."""
+    with (scratch / "log").open("w+b") as log:
+        return subprocess.Popen(
+            command,
+            cwd=scratch,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def child_environment(plugin: Path | None = None) -> dict[str, str]:
+    """Return the environment of every measured server; for a peer it names the plugin."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in DROPPED and not name.startswith(DROPPED_PREFIXES)
     }
-    return {**kept, "PYTHONPATH": str(BENCH), "BENCH_PLUGIN": str(plugin)}
+    return kept if plugin is None else {**kept, "PYTHONPATH": str(BENCH), "BENCH_PLUGIN": str(plugin)}
 
 
 def free_port() -> int:
@@ -93,7 +110,7 @@ def wait_until_right(
     answer = "nothing"
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            status, body = get(site, workload.path)
+            status, body = ask(site, workload)
         except (OSError, http.client.HTTPException) as error:
             answer = repr(error)
         else:
@@ -102,18 +119,23 @@ def wait_until_right(
             answer = f"{status} {body[:200]!r}"
         time.sleep(0.02)
     ended = f"ran for {START_SECONDS:g} s" if process.returncode is None else f"exited with status {process.returncode}"
-    tail = log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace")
     raise BenchError(
         f"{server.name} {ended} and never gave the right answer to "
-        f"{site.url(workload.path)}; the last one was {answer}; its log ends with:\n{tail}"
+        f"{site.url(workload.path)}; the last one was {answer}; its log ends with:\n{tail_of(log)}"
     )
 
 
-def get(site: Site, path: str) -> tuple[int, bytes]:
-    """GET the plugin's ``path``; return the status and the whole body."""
+def tail_of(log: Path) -> str:
+    """Return the end of a log."""
+    return log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace")
+
+
+def ask(site: Site, workload: Workload) -> tuple[int, bytes]:
+    """Make the workload's request once; return the status and the whole body."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=START_SECONDS)
     try:
-        connection.request("GET", site.prefix + path)
+        body = workload.body or None
+        connection.request(workload.method, site.prefix + workload.path, body, dict(workload.headers))
         response = connection.getresponse()
         return response.status, response.read()
     finally:

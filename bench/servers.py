@@ -33,14 +33,14 @@ class Server:
     prefix: str = ""
 
 
-def endpointd(place: Place) -> list[str | Path]:
-    """Return the daemon's command line; the body limit is lifted so that a gigabyte may come in."""
-    return [
+def endpointd(*options: str) -> Callable[[Place], list[str | Path]]:
+    """Return the command line of the daemon with these options besides what it has to be told."""
+    return lambda place: [
         place.programs / "endpointd", "serve",
         "--plugins", place.plugin.parent,
         "--state", place.scratch / "state",
         "--listen", place.address,
-        "--limit-body", "2GiB",
+        *options,
     ]  # fmt: skip
 
 
@@ -57,7 +57,14 @@ def granian(*options: str) -> Callable[[Place], list[str | Path]]:
     return lambda place: [place.programs / "granian", "--port", str(place.port), *fixed]
 
 
-ENDPOINTD = Server("endpointd", "defaults, one plugin, one worker process", endpointd, "/e/{plugin}")
+# By itself it lets 64 requests of a plugin wait and refuses more, which the peers do not, and takes 100 MiB of a body.
+BOUNDS = ("--queue-size", "4096", "--limit-body", "2GiB")
+ENDPOINTD = Server(
+    "endpointd",
+    "one plugin, one worker process; defaults, but for the bounds of bodies and of the queue",
+    endpointd(*BOUNDS),
+    "/e/{plugin}",
+)
 # Knows no keep-alive: each of its requests pays for a connection, which is how people meet it.
 GUNICORN_SYNC = Server("gunicorn sync", "1 worker, no keep-alive", gunicorn("--worker-class", "sync"))
 GUNICORN_GTHREAD = Server(
@@ -71,5 +78,4 @@ GRANIAN = Server("granian", "1 worker, default threads (up to 512)", granian())
 # a server that answers nothing else while one request waits.
 GRANIAN_ONE = Server("granian 1 thread", "1 worker, 1 blocking thread", granian("--blocking-threads", "1"))
 
-FOR_REQUESTS = (ENDPOINTD, GUNICORN_SYNC, GUNICORN_GTHREAD, GRANIAN, GRANIAN_ONE)
-FOR_STREAMS = (ENDPOINTD, GUNICORN_GTHREAD, GRANIAN, GRANIAN_ONE)
+SERVERS = (ENDPOINTD, GUNICORN_SYNC, GUNICORN_GTHREAD, GRANIAN, GRANIAN_ONE)

@@ -7,11 +7,18 @@ import sys
 import venv
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from errors import BenchError
+
+# What the SDK's own runtime runs on; the SDK asks for Python 3.12.
+SDK = "dify_plugin==0.10.*"
+SDK_PYTHON = "3.12"
 
 BENCH = Path(__file__).parent
 PROJECT = BENCH.parent
 ENVIRONMENT = BENCH / ".venv"
+SDK_ENVIRONMENT = BENCH / ".venv-sdk"
 REQUIREMENTS = BENCH / "requirements.txt"
 
 
@@ -34,6 +41,27 @@ def prepare_environment() -> Path:
         raise BenchError(f"cannot install the servers into {ENVIRONMENT}: pip says why above; then run this again")
     stamp.write_text(made_from, "utf-8")
     return programs
+
+
+def prepare_sdk() -> Path:
+    """Return the interpreter of ``bench/.venv-sdk``, which holds the original SDK.
+
+    Made on first use, with uv, which also finds the interpreter or fetches it. Raises BenchError if that fails.
+    """
+    python = SDK_ENVIRONMENT / "bin" / "python"
+    stamp = SDK_ENVIRONMENT / "made-from"
+    if stamp.exists() and stamp.read_text("utf-8") == SDK:
+        return python
+    uv = find_uv_bin()
+    commands: tuple[list[str | Path], ...] = (
+        [uv, "venv", "--quiet", "--clear", "--python", SDK_PYTHON, SDK_ENVIRONMENT],
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, SDK],
+    )
+    for command in commands:
+        if subprocess.run(command, check=False).returncode:
+            raise BenchError(f"cannot install {SDK} into {SDK_ENVIRONMENT}: uv says why above; then run this again")
+    stamp.write_text(SDK, "utf-8")
+    return python
 
 
 def find_wrk() -> str:

@@ -6,9 +6,10 @@ HTTP clients in Python spend more on a chunk than the servers do, so they would 
 import http.client
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from chunked import ChunkedCounter
+from results import Sample
 from running import Site
 
 BUFFER_BYTES = 1024 * 1024
@@ -34,17 +35,17 @@ class Transfer:
         """Return 1 if the body did not arrive whole, else 0."""
         return int(self.problem is not None)
 
-    def as_dict(self) -> dict[str, object]:
-        """Return the figures for JSON."""
-        return {**asdict(self), "rate": self.rate}
+    def sample(self, question: str, subject: str, **more: float) -> Sample:
+        """Return the transfer as a sample, with further figures."""
+        return Sample(question, subject, {"rate": self.rate, **more}, self.failures, self.problem)
 
 
-def download(site: Site, size: int) -> Transfer:
-    """Fetch ``size`` bytes from the stream plugin and count every one of them."""
+def download(site: Site, path: str, size: int) -> Transfer:
+    """Fetch ``size`` bytes from ``path`` of the stream plugin and count every one of them."""
     with connect(site) as client:
         started = time.perf_counter()
         try:
-            client.sendall(request_head("GET", f"{site.prefix}/out/{size}"))
+            client.sendall(request_head("GET", site.prefix + path))
             received = count_chunked_body(client)
         except (OSError, ValueError) as error:
             return Transfer(size, time.perf_counter() - started, f"download failed: {error}")

@@ -35,7 +35,7 @@ def answering(answer: bytes, request_body: int = 0) -> Iterator[Site]:
 
 def test_a_whole_body_is_no_failure() -> None:
     with answering(WHOLE) as site:
-        transfer = download(site, 5)
+        transfer = download(site, "/out/5/256", 5)
     assert transfer.problem is None
     assert transfer.rate == pytest.approx(5 / transfer.seconds / 1e6)
 
@@ -53,7 +53,7 @@ def test_a_whole_body_is_no_failure() -> None:
 )
 def test_a_wrong_answer_to_a_download_is_a_failure(answer: bytes, problem: str) -> None:
     with answering(answer) as site:
-        transfer = download(site, 6)
+        transfer = download(site, "/out/6/256", 6)
     assert problem in str(transfer.problem)
     assert transfer.failures == 1
 

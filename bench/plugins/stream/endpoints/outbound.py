@@ -1,4 +1,4 @@
-"""Sends as many bytes as the path asks for, 64 KiB at a time."""
+"""Sends as many bytes as the path asks for, in chunks of the size that it asks for."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,21 +6,25 @@ from typing import Any
 from dify_plugin import Endpoint
 from werkzeug import Request, Response
 
-# One object for every chunk: what is measured is the way out, not the making of bytes.
-CHUNK = bytes(range(256)) * 256
+PATTERN = bytes(range(256))
 
 
 class Outbound(Endpoint):
-    """Answers ``GET /out/<int:size>`` with ``size`` bytes: the values 0 to 255, over and over."""
+    """Answers ``GET /out/<int:size>/<int:chunk>`` with ``size`` bytes: the values 0 to 255, over and over.
+
+    The chunk's size is a multiple of 256.
+    """
 
     def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
-        return Response(chunks(values["size"]), content_type="application/octet-stream")
+        return Response(chunks(values["size"], values["chunk"]), content_type="application/octet-stream")
 
 
-def chunks(size: int) -> Iterator[bytes]:
+def chunks(size: int, length: int) -> Iterator[bytes]:
     """Yield ``size`` bytes, in whole chunks and a rest."""
-    whole, rest = divmod(size, len(CHUNK))
+    # One object for every chunk: what is measured is the way out, not the making of bytes.
+    chunk = PATTERN * (length // len(PATTERN))
+    whole, rest = divmod(size, len(chunk))
     for _ in range(whole):
-        yield CHUNK
+        yield chunk
     if rest:
-        yield CHUNK[:rest]
+        yield chunk[:rest]

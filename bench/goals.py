@@ -1,0 +1,115 @@
+"""The goals: how fast, small and unharmed endpointd must be, against the peers and by itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from figures import Goal
+from results import Results
+from servers import ENDPOINTD, GRANIAN, GRANIAN_ONE, GUNICORN_GTHREAD, GUNICORN_SYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A multiple of what somebody else reaches in the same metric, both as medians.
+
+    ``their_question`` is where the other's figure is from, if it is another question. Failures of either count.
+    """
+
+    key: str
+    row: str
+    subject: str
+    question: str
+    metric: str
+    peer: str
+    required: float
+    at_most: bool = False
+    ours: str = ENDPOINTD.name
+    their_question: str = ""
+
+    def judge(self, results: Results) -> Goal:
+        """Return the goal with what was measured."""
+        theirs_from = self.their_question or self.question
+        ours = results.middle(self.question, self.ours, self.metric)
+        theirs = results.middle(theirs_from, self.peer, self.metric)
+        measured = None if ours is None or not theirs else ours / theirs
+        failures = results.failures(self.question, self.ours) + results.failures(theirs_from, self.peer)
+        subject = f"{self.subject}, against {self.peer}"
+        return Goal(self.key, self.row, subject, self.required, measured, "x", failures, self.at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A figure by itself: the median of one metric."""
+
+    key: str
+    row: str
+    subject: str
+    question: str
+    whose: str
+    metric: str
+    required: float
+    unit: str
+    at_most: bool = False
+
+    def judge(self, results: Results) -> Goal:
+        """Return the goal with what was measured."""
+        measured = results.middle(self.question, self.whose, self.metric)
+        failures = results.failures(self.question, self.whose)
+        return Goal(self.key, self.row, self.subject, self.required, measured, self.unit, failures, self.at_most)
+
+
+Rule = Against | Reached
+
+GRANIANS = (GRANIAN.name, GRANIAN_ONE.name)
+PEERS = (GUNICORN_SYNC.name, GUNICORN_GTHREAD.name, *GRANIANS)
+
+
+def goals_of(results: Results) -> list[Goal]:
+    """Return every goal, in the order of the table, measured or not."""
+    return [rule.judge(results) for rule in rules()]
+
+
+def rules() -> Iterator[Rule]:
+    """Yield every rule, in the order of the table."""
+    yield from small_requests()
+    yield from one_connection()
+    yield from streams()
+
+
+def small_requests() -> Iterator[Rule]:
+    """Yield the rules of requests a second."""
+    for name, row in (("duck", "`duck`, 32 and 256 connections"), ("document", "20 headers, 4 KiB in, 4 KiB out")):
+        for connections in (32, 256):
+            question = f"{name}-{connections}"
+            for peer, required in (*((peer, 1.2) for peer in GRANIANS), (GUNICORN_SYNC.name, 5.0)):
+                yield Against(
+                    key_of(question, peer), row, f"requests a second, {connections}", question, "rate", peer, required
+                )
+
+
+def one_connection() -> Iterator[Rule]:
+    """Yield the rules of how long one request takes."""
+    for metric in ("p50_ms", "p99_ms"):
+        for peer in GRANIANS:
+            name = metric.removesuffix("_ms")
+            key = key_of("duck-1", name, peer)
+            yield Against(key, "`duck`, 1 connection", name, "duck-1", metric, peer, 1.25, at_most=True)
+
+
+def streams() -> Iterator[Rule]:
+    """Yield the rules of large bodies and of many chunks."""
+    out, in_ = "streaming out, 64 KiB chunks", "streaming in"
+    yield Reached("out-64k", out, "one stream", "out-64k", ENDPOINTD.name, "rate", 1500, " MB/s")
+    for peer in (GUNICORN_SYNC.name, GUNICORN_GTHREAD.name):
+        yield Against(key_of("out-64k", peer), out, "one stream", "out-64k", "rate", peer, 0.5)
+    yield Reached("in", in_, "one stream", "in", ENDPOINTD.name, "rate", 1000, " MB/s")
+    for question, subject in (("out-8k", "8 KiB chunks"), ("events", "100-byte events")):
+        for peer in PEERS:
+            yield Against(
+                key_of(question, peer), "8 KiB chunks and 100-byte events", subject, question, "rate", peer, 0.7
+            )
+
+
+def key_of(*parts: str) -> str:
+    """Return a goal's short name."""
+    return "-".join(parts).replace(" ", "-")

@@ -1,0 +1,17 @@
+"""Everything that can be measured, in the order of measuring. A new measurement is one line here."""
+
+import small
+import streams
+from measurement import Measurement
+from questions import Question
+
+MEASUREMENTS: tuple[Measurement, ...] = (
+    small.DUCKS,
+    small.DOCUMENTS,
+    streams.MEASUREMENT,
+)
+
+
+def questions() -> list[Question]:
+    """Return the questions of all measurements."""
+    return [question for measurement in MEASUREMENTS for question in measurement.questions]
