@@ -91,6 +91,7 @@ HOST_LAYERS = [
     "supervisor.keeper supervisor.leaf supervisor.prctl supervisor.usage supervisor.users",
     "supervisor.delegation supervisor.reaper",
     "supervisor.cgroups",
+    "supervisor.choice",
     "supervisor.admission supervisor.launch supervisor.news supervisor.output supervisor.process supervisor.starts",
     "supervisor.refusals supervisor.worker",
     "supervisor.crew supervisor.provision",
@@ -99,6 +100,7 @@ HOST_LAYERS = [
     "environments.building",
     "environments.service",
     "supervisor.lives",
+    "supervisor.strength",
     "supervisor.supervisor",
     "gateway.client gateway.failures",
     "gateway.http tls unix_sockets",
@@ -141,7 +143,7 @@ PURE = {
     " settings reloading"
     " manifest.*"
     " supervisor.state supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
-    " supervisor.recycling supervisor.rules"
+    " supervisor.recycling supervisor.rules supervisor.choice"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
     " gateway.forwarded gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"

@@ -11,7 +11,7 @@ from endpointd.manifest.findings import Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.reports import PluginReport
 from endpointd.status import FailureStatus, InterfaceStatus, PluginStatus, WorkerStatus
-from endpointd.supervisor.crew import Part
+from endpointd.supervisor.crew import Part, Team
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import Stage, State
 from endpointd.supervisor.supervisor import Supervisor
@@ -53,14 +53,18 @@ def errors_of(entry: Entry) -> tuple[str, ...]:
     return tuple(str(finding) for finding in entry.findings if finding.severity is Severity.ERROR)
 
 
-def worker_status(part: Part | None, now: float) -> WorkerStatus | None:
-    """`now` is in seconds of the monotonic clock."""
-    if part is None or part.worker.pid is None or part.ready_at is None:
-        return None
+def worker_statuses(team: Team | None, now: float) -> tuple[WorkerStatus, ...]:
+    """Of those that answer; `now` is in seconds of the monotonic clock."""
+    return tuple(_worker_status(part, now) for part in team.ready) if team is not None else ()
+
+
+def _worker_status(part: Part, now: float) -> WorkerStatus:
     worker = part.worker
-    usage = usage_of(part.worker.pid)
+    assert worker.pid is not None
+    assert part.ready_at is not None
+    usage = usage_of(worker.pid)
     return WorkerStatus(
-        pid=part.worker.pid,
+        pid=worker.pid,
         release=part.order.release,
         uptime=now - part.ready_at,
         in_flight=worker.in_flight,
@@ -98,6 +102,7 @@ def plugin_status(
     now: float,
 ) -> PluginStatus:
     crew = supervisor.crew
+    workers = worker_statuses(crew.present, now) if supervisor.life.state is State.RUNNING else ()
     return PluginStatus(
         folder=entry.folder,
         id=plugin.id,
@@ -107,7 +112,7 @@ def plugin_status(
         release=supervisor.order.release,
         previous_releases=previous,
         pinned=pinned,
-        worker=worker_status(crew.present, now) if supervisor.life.state is State.RUNNING else None,
+        worker=workers[0] if workers else None,
         replacing=_REPLACING.get(supervisor.life.stage),
         building=supervisor.building,
         in_flight=crew.in_flight,

@@ -1,9 +1,11 @@
-"""Who may have a place at a plugin's worker: bounded concurrency, a bounded queue, and a clock for the wait."""
+"""Who may have a place at a plugin's workers: bounded concurrency, a bounded queue, and a clock for the wait."""
 
 import asyncio
 from bisect import insort
 from itertools import count
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias
+
+from endpointd.supervisor.choice import Choice, WorkerT
 
 
 class NoPlace(Exception):
@@ -20,24 +22,19 @@ class NoPlace(Exception):
         return NoPlace(self.code, self.message, self.retry_after)
 
 
-class Accepting(Protocol):
-    def free_places(self) -> int:
-        """How many more requests may be handed over now."""
-
-
 Turn: TypeAlias = "tuple[int, asyncio.Future[None]]"
 """A request's number, which none has had before, and the future that is done when it may go on."""
 
-WorkerT = TypeVar("WorkerT", bound=Accepting)
-
 
 class Admission(Generic[WorkerT]):
-    """Places at the worker of the moment, first come first served."""
+    """Places at the workers of the moment, first come first served."""
 
     def __init__(self, queue_size: int, clock_queue: float) -> None:
         self._queue_size = queue_size
         self._clock_queue = clock_queue
-        self._worker: WorkerT | None = None
+        self._only: WorkerT | None = None
+        """The worker, where there is one alone: then nobody has to choose."""
+        self._several: Choice[WorkerT] | None = None
         self._refusal: NoPlace | None = None
         self._waiting: list[Turn] = []
         """In the order of their numbers."""
@@ -52,9 +49,12 @@ class Admission(Generic[WorkerT]):
     def enter_at_once(self) -> WorkerT | None:
         """A worker with a free place, to which the request is to be handed without awaiting anything; None if there is
         none or others wait already."""
-        if not self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
-            return self._worker
-        return None
+        if self._waiting:
+            return None
+        only = self._only
+        if only is not None:
+            return only if only.free_places() > self._promised else None
+        return None if self._several is None else self._several.choose(self._promised)
 
     async def enter(self) -> WorkerT:
         """The same, after waiting for it. Raises `NoPlace`."""
@@ -83,11 +83,21 @@ class Admission(Generic[WorkerT]):
                 self._leave(turn)
             is_first = not self._waiting or self._waiting[0] > turn
             # Whoever else was promised a place came later.
-            if is_first and self._worker is not None and self._worker.free_places() > 0:
-                return self._worker
+            if is_first and (worker := self._free_worker()) is not None:
+                return worker
             if self._refusal is not None:
                 raise self._refusal.again()
             # The worker went in the meantime; the place in the queue is kept.
+
+    def _free_worker(self) -> WorkerT | None:
+        if self._several is not None:
+            return self._several.choose()
+        return self._only if self._only is not None and self._only.free_places() > 0 else None
+
+    def _free_places(self) -> int:
+        if self._several is not None:
+            return self._several.free_places()
+        return 0 if self._only is None else self._only.free_places()
 
     def _leave(self, turn: Turn) -> None:
         _, future = turn
@@ -100,7 +110,7 @@ class Admission(Generic[WorkerT]):
 
     def advance(self) -> None:
         """Places may be free: give them to those who have waited longest."""
-        while self._waiting and self._worker is not None and self._worker.free_places() > self._promised:
+        while self._waiting and self._free_places() > self._promised:
             _, future = self._waiting.pop(0)
             if not future.done():
                 self._promised += 1
@@ -110,15 +120,17 @@ class Admission(Generic[WorkerT]):
         """Other bounds, for requests that come from now on."""
         self._queue_size, self._clock_queue = queue_size, clock_queue
 
-    def serve_by(self, worker: WorkerT | None) -> None:
-        """From now on requests go to `worker`; with None they wait for the next one."""
-        self._worker = worker
+    def serve_by(self, worker: WorkerT | None, *others: WorkerT) -> None:
+        """From now on requests go to `worker`, and to the others; with None they wait for the next one."""
+        self._only, self._several = worker, None
+        if worker is not None and others:
+            self._only, self._several = None, Choice((worker, *others))
         self._refusal = None
         self.advance()
 
     def refuse(self, refusal: NoPlace) -> None:
         """Nobody is going to answer: tell those who wait and those who come, until there is a worker again."""
-        self._worker = None
+        self._only = self._several = None
         self._refusal = refusal
         while self._waiting:
             _, future = self._waiting.pop(0)

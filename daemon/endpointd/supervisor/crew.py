@@ -1,36 +1,74 @@
-"""The workers of one plugin by their parts: the present one, the next one, the old one, and those that finish behind
+"""The workers of one plugin by their teams: the present one, the next one, the old one, and those that finish behind
 them."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.worker import Worker, WorkerOrder
 
 
 @dataclass(eq=False, slots=True)
+class Team:
+    """Workers that run the same side by side. `parts` are those that start or serve, the eldest first; `failures` of
+    single ones, in a row, that the others have borne; `pause` is the delay before the next one is started, if it is not
+    over."""
+
+    order: WorkerOrder
+    parts: list["Part"] = field(default_factory=list)
+    failures: int = 0
+    pause: asyncio.TimerHandle | None = None
+
+    @property
+    def ready(self) -> list["Part"]:
+        return [part for part in self.parts if part.ready_at is not None]
+
+    @property
+    def coming(self) -> list["Part"]:
+        """Those that are starting."""
+        return [part for part in self.parts if part.ready_at is None]
+
+    @property
+    def first(self) -> "Part":
+        """The eldest that is ready; where none is, the eldest."""
+        return (self.ready or self.parts)[0]
+
+    @property
+    def strength(self) -> int:
+        """How many workers it has, without those whose relief is under way."""
+        return len(self.parts) - sum(part.relieves in self.parts for part in self.parts)
+
+    def is_borne(self, part: "Part") -> bool:
+        """Whether others answer when this one is gone."""
+        return any(other is not part for other in self.ready)
+
+
+@dataclass(eq=False, slots=True)
 class Part:
-    """A worker in one of the parts, with what is known of it beside the process. `ready_at` is in seconds of the
-    monotonic clock; `stuck` are requests that were cancelled and have not left their thread within the grace;
-    `building` is the last that was heard of its environment, while that is built."""
+    """A worker in a team, with what is known of it beside the process. `ready_at` is in seconds of the monotonic clock;
+    `stuck` are requests that were cancelled and have not left their thread within the grace; `building` is the last
+    that was heard of its environment, while that is built; `relieves` is whose place in the team it is to take."""
 
     worker: Worker
     bounds: Bounds
+    team: Team
     ready_at: float | None = None
     stuck: int = 0
     building: str | None = None
+    relieves: "Part | None" = None
 
     @property
     def order(self) -> WorkerOrder:
-        return self.worker.order
+        return self.team.order
 
 
 class Crew:
-    """The parts, and how they change hands. What a method asserts, the table of the states guarantees."""
+    """The teams, and how they change hands. What a method asserts, the table of the states guarantees."""
 
     def __init__(self) -> None:
-        self.present: Part | None = None
-        self.next: Part | None = None
-        self.old: Part | None = None
+        self.present: Team | None = None
+        self.next: Team | None = None
+        self.old: Team | None = None
         self._alive: dict[Worker, Part] = {}
         """The workers that became ready and have not ended."""
         self._requests_before = 0
@@ -49,6 +87,10 @@ class Crew:
         """Those of all workers that there ever were."""
         return self._requests_before + sum(worker.requests for worker in self._alive)
 
+    def part_of(self, worker: Worker) -> Part | None:
+        """None when it is not alive."""
+        return self._alive.get(worker)
+
     def has_begun(self, part: Part, now: float) -> None:
         """The worker is ready."""
         part.ready_at = now
@@ -58,24 +100,31 @@ class Crew:
         if self._alive.pop(part.worker, None) is not None:
             self._requests_before += part.worker.requests
 
-    # How the parts change hands
+    # How the teams change hands
 
-    def promote(self) -> None:
-        """The present worker is gone, and the next one takes its place though it is not ready."""
+    def promote(self) -> Team:
+        """The present team is gone, and the next one takes its place though it is not ready. Returns the former."""
+        left = self.present
         self.present, self.next = self.next, None
+        assert left is not None
+        return left
 
     def switch(self) -> None:
         self.old, self.present, self.next = self.present, self.next, None
 
-    def switch_back(self) -> None:
+    def switch_back(self) -> Team:
+        """Returns the team that was on trial."""
+        left = self.present
         self.present, self.old = self.old, None
+        assert left is not None
+        return left
 
-    def take_next(self) -> Part:
-        part, self.next = self.next, None
-        assert part is not None
-        return part
+    def take_next(self) -> Team:
+        team, self.next = self.next, None
+        assert team is not None
+        return team
 
-    def take_old(self) -> Part:
-        part, self.old = self.old, None
-        assert part is not None
-        return part
+    def take_old(self) -> Team:
+        team, self.old = self.old, None
+        assert team is not None
+        return team

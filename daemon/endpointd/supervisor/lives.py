@@ -50,14 +50,12 @@ class Lives:
         """Start the worker when its turn comes; it is behind those of plugins with fewer `failures`."""
         self._lives[part] = self._spawn(self._live(part, failures))
 
-    def drain(self, part: Part | None, seconds: float) -> None:
+    def drain(self, part: Part, seconds: float) -> None:
         """Let the worker finish what is open for at most so long, then end it."""
-        assert part is not None
         self._spawn(self._drain(part, seconds))
 
-    def put_down(self, part: Part | None) -> None:
+    def put_down(self, part: Part) -> None:
         """End a worker that is starting, or waits for its turn."""
-        assert part is not None
         self._spawn(self._put_down(part))
 
     def kill(self, workers: Iterable[Worker]) -> None:

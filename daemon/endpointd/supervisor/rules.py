@@ -17,5 +17,6 @@ class Rules:
     restart_longest: float
     policy: Policy
     bounds: Bounds
+    workers: int = 1
     output_rate: int = 0
     """Lines of output that are logged in a second; 0: all."""

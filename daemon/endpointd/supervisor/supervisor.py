@@ -18,7 +18,7 @@ from endpointd.journal import Journal
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.backoff import delay
-from endpointd.supervisor.crew import Crew, Part
+from endpointd.supervisor.crew import Crew, Part, Team
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
@@ -28,6 +28,7 @@ from endpointd.supervisor.refusals import refusal
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
+from endpointd.supervisor.strength import Strength
 from endpointd.supervisor.traffic import Traffic
 from endpointd.supervisor.usage import usage_of
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
@@ -91,6 +92,7 @@ class Supervisor:
         self._log = structlog.get_logger().bind(plugin=plugin)
         self._news = News(self._log, self.journal, rules.output_rate)
         self._lives = Lives(starts, provider, self._log, self)
+        self._strength = Strength(self._lives, lambda: self._rules, self._begin, self._is_kept)
         self._changes: list[asyncio.Future[None]] = []
         self._wake: asyncio.TimerHandle | None = None
         self._misses = 0
@@ -104,8 +106,9 @@ class Supervisor:
 
     @property
     def worker(self) -> Worker | None:
-        """The present worker."""
-        return self.crew.present.worker if self.crew.present is not None else None
+        """The present one; of several the eldest."""
+        present = self.crew.present
+        return present.first.worker if present is not None and present.parts else None
 
     @property
     def pid(self) -> int | None:
@@ -121,18 +124,21 @@ class Supervisor:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is on its way to become something else by itself."""
-        return self.life.stage not in UNSETTLED
+        present = self.crew.present
+        is_growing = self.life.state is State.RUNNING and present is not None and bool(present.coming)
+        return self.life.stage not in UNSETTLED and not is_growing
 
     @property
     def building(self) -> str | None:
         """The last that was heard of an environment that is built for a worker; None when none is."""
-        parts = (self.crew.next, self.crew.present)
-        return next((part.building for part in parts if part is not None and part.building is not None), None)
+        teams = (self.crew.next, self.crew.present)
+        parts = [part for team in teams if team is not None for part in team.parts]
+        return next((part.building for part in parts if part.building is not None), None)
 
     def may_run(self, order: WorkerOrder) -> bool:
         """Whether requests go to a worker of `order`, or may go to one without anybody's asking for it."""
-        parts = (self.crew.present, self.crew.next, self.crew.old)
-        return order in (self.order, self._proved) or any(part is not None and part.order == order for part in parts)
+        teams = (self.crew.present, self.crew.next, self.crew.old)
+        return order in (self.order, self._proved) or any(team is not None and team.order == order for team in teams)
 
     # For operators
 
@@ -157,6 +163,7 @@ class Supervisor:
         self._rules = rules
         self._news.gate.limit(rules.output_rate)
         self.admission.limit(rules.queue_size, rules.queue)
+        self._changed()
 
     async def settled(self, *, built: bool = True) -> None:
         """Wait until it is known whether the plugin can be served, and by which worker; without `built`, no longer than
@@ -189,27 +196,41 @@ class Supervisor:
         self._news.look()
         for worker in self.crew.alive:
             worker.look(now)
-        part = self.crew.present
-        if part is None or part.ready_at is None or self.life.stage is not Stage.RUNNING or now < self._again_at:
+        team = self.crew.present
+        if team is None or self.life.stage is not Stage.RUNNING or team.coming or now < self._again_at:
             return
-        if part.stuck:
-            # Its replacement has failed; try another one.
-            self._happen(Event.HUNG, part)
-            return
+        for part in team.ready:
+            if part.stuck:
+                # Its replacement has failed; try another one.
+                self._renew(part, Event.HUNG)
+                return
+            if (reason := self._wear(part, now)) is not None:
+                self.causes["recycled"] += 1
+                self._log.info("worker.recycled", pid=part.worker.pid, because=reason)
+                self._renew(part, Event.REPLACE)
+                return
+
+    def _wear(self, part: Part, now: float) -> str | None:
+        """Why the worker has served its time; None when it may go on."""
+        assert part.ready_at is not None
         worker = part.worker
         memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
-        reason = part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
-        if reason is not None:
-            self.causes["recycled"] += 1
-            self._log.info("worker.recycled", pid=worker.pid, because=reason)
-            self._happen(Event.REPLACE)
+        return part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
+
+    def _renew(self, part: Part, event: Event) -> None:
+        """Put another worker in the place of one that answers. Where it is the only one, that is a matter of the
+        plugin as a whole."""
+        if part.team.parts == [part]:
+            self._happen(event, part.team)
+        else:
+            self._strength.relieve(part)
 
     # Deciding
 
-    def _happen(self, event: Event, part: Part | None = None) -> None:
-        """The only place where the state changes. News of a worker that is not, or is no longer, the present one
-        changes nothing; `part` is None when the event is about the plugin, or about another part."""
-        if part is not None and part is not self.crew.present:
+    def _happen(self, event: Event, team: Team | None = None) -> None:
+        """The only place where the state changes. News of a team that is not, or is no longer, the present one
+        changes nothing; `team` is None when the event is about the plugin, or about another team."""
+        if team is not None and team is not self.crew.present:
             return
         before = self.life
         self.life, actions = step(before, event, self._now(), self._rules.policy)
@@ -218,6 +239,12 @@ class Supervisor:
             self.changed_at = time()
         for action in actions:
             self._perform(action)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Workers have come or gone, or there are to be more of them or fewer."""
+        if self.crew.present is not None:
+            self._strength.keep(self.crew.present)
         self._route()
         changes, self._changes = self._changes, []
         for future in changes:
@@ -229,7 +256,7 @@ class Supervisor:
         state = self.life.state
         if state is State.RUNNING and self.crew.present is not None:
             self._announce(self.crew.present.order)
-            self.admission.serve_by(self.crew.present.worker)
+            self.admission.serve_by(*(part.worker for part in self.crew.present.ready))
         elif state is State.STARTING:
             self.admission.serve_by(None)
         elif (no_place := refusal(state, self.failure)) is not None:
@@ -245,36 +272,35 @@ class Supervisor:
 
     # Acting
 
-    def _perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case an action, and nothing else
-        crew = self.crew
+    def _perform(self, action: Action) -> None:  # noqa: C901 - one case an action, and nothing else
+        crew, strength = self.crew, self._strength
         match action:
             case Action.SPAWN:
                 self.restarts += self.life.failures > 0
-                crew.present = self._begin()
+                crew.present = self._recruit()
             case Action.SPAWN_NEXT:
                 self._prove()
-                crew.next = self._begin()
-            case Action.DRAIN:
-                self._lives.drain(crew.present, self._rules.drain)
-            case Action.KILL:
-                self._lives.put_down(crew.present)
+                crew.next = self._recruit()
+            case Action.DRAIN | Action.KILL:
+                assert crew.present is not None
+                strength.dissolve(crew.present)
             case Action.KILL_NEXT:
-                self._lives.put_down(crew.take_next())
+                strength.dissolve(crew.take_next())
             case Action.PROMOTE:
                 self.restarts += 1
-                crew.promote()
+                strength.hold(crew.promote())
             case Action.SWITCH:
                 self._switch()
             case Action.SWITCH_BACK:
-                crew.switch_back()
+                strength.dissolve(crew.switch_back())
                 self._go_back()
             case Action.KEEP:
-                crew.next = None
+                strength.dissolve(crew.take_next())
                 self._go_back()
             case Action.RETIRE:
                 self._misses = 0
                 self._prove()
-                self._lives.drain(crew.take_old(), self._rules.drain)
+                strength.dissolve(crew.take_old())
             case Action.WAIT:
                 self._wait()
 
@@ -283,7 +309,9 @@ class Supervisor:
         present, old = self.crew.present, self.crew.old
         assert present is not None
         assert old is not None
-        self._log.info("worker.switched", pid=present.worker.pid, was=old.worker.pid)
+        self._strength.hold(old)
+        was = old.first.worker.pid if old.parts else None
+        self._log.info("worker.switched", pid=present.first.worker.pid, was=was)
         self._later(TRIAL, Event.PROVED, present)
         self._later(self._rules.policy.stable_after, Event.STABLE, present)
 
@@ -296,12 +324,24 @@ class Supervisor:
         assert self._proved is not None
         self.order = self._proved
 
-    def _begin(self) -> Part:
-        worker = Worker(self.order, self._news.line, self._news.record, self._freed, self._cancelled, self._answer)
-        part = Part(worker, self._rules.bounds.spread(random.random()))
+    def _recruit(self) -> Team:
+        """A team of one worker; the others follow when it has shown that the plugin can be loaded."""
+        team = Team(self.order)
+        self._begin(team)
+        return team
+
+    def _begin(self, team: Team, relieves: Part | None = None) -> Part:
+        worker = Worker(team.order, self._news.line, self._news.record, self._freed, self._cancelled, self._answer)
+        part = Part(worker, self._rules.bounds.spread(random.random()), team, relieves=relieves)
+        team.parts.append(part)
         self._news.begin()
-        self._lives.begin(part, self.life.failures)
+        self._lives.begin(part, self.life.failures + team.failures)
         return part
+
+    def _is_kept(self, team: Team) -> bool:
+        """Whether it is to have its number of workers: as soon as the first one is ready."""
+        is_present = team is self.crew.present and self.life.state is State.RUNNING
+        return bool(team.ready) and (is_present or team is self.crew.next)
 
     def _wait(self) -> None:
         seconds = delay(self.life.failures, self._rules.restart_longest, random.random())
@@ -315,8 +355,8 @@ class Supervisor:
             self._wake.cancel()
         self._wake = self._later(seconds, Event.WAKE)
 
-    def _later(self, seconds: float, event: Event, part: Part | None = None) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, self._happen, event, part)
+    def _later(self, seconds: float, event: Event, team: Team | None = None) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, self._happen, event, team)
 
     def _miss(self) -> None:
         """What has failed is not tried again at once, as long as somebody answers."""
@@ -327,10 +367,7 @@ class Supervisor:
 
     def is_building(self, part: Part) -> None:
         part.building = "its environment is to be built"
-        if part is self.crew.next:
-            self._happen(Event.BUILD)
-        else:
-            self._happen(Event.BUILD, part)
+        self._tell_of_build(part, Event.BUILD)
 
     def has_progressed(self, part: Part, line: str) -> None:
         part.building = line
@@ -338,72 +375,132 @@ class Supervisor:
 
     def has_built(self, part: Part) -> None:
         part.building = None
-        if part is self.crew.next:
-            self._happen(Event.BUILT)
-        else:
-            self._happen(Event.BUILT, part)
+        self._tell_of_build(part, Event.BUILT)
+
+    def _tell_of_build(self, part: Part, event: Event) -> None:
+        # Those who come to others that are ready keep nobody waiting.
+        if part.team.ready:
+            return
+        self._happen(event, None if part.team is self.crew.next else part.team)
 
     def is_ready(self, part: Part) -> None:
         self.crew.has_begun(part, self._now())
         self._log.info("worker.ready", pid=part.worker.pid, release=part.order.release)
-        if part is self.crew.next:
-            self._happen(Event.NEXT_READY)
+        team = part.team
+        if part not in team.parts:
+            return
+        self._strength.has_come(part)
+        if team is self.crew.next:
+            self._muster(team)
+        elif team is self.crew.present and self.life.state is State.RUNNING:
+            self._changed()
         else:
-            self._later(self._rules.policy.stable_after, Event.STABLE, part)
-            self._happen(Event.READY, part)
+            self._later(self._rules.policy.stable_after, Event.STABLE, team)
+            self._happen(Event.READY, team)
+
+    def _muster(self, team: Team) -> None:
+        """The next team takes over as a whole: requests are not to find fewer workers than there were."""
+        self._strength.keep(team)
+        if not team.coming:
+            self._happen(Event.NEXT_READY)
 
     def has_died(self, part: Part, how: str) -> None:
         """A worker that was ready has ended, expected or not."""
         self.crew.has_ended(part)
-        if part is self.crew.old:
+        if part.team is self.crew.old and part in part.team.parts:
+            self._lose_old(part)
+        elif self.life.state is State.RUNNING:
+            self.has_failed(part, StartFailed(part.worker.verdict, f"the worker {how}"))
+
+    def _lose_old(self, part: Part) -> None:
+        part.team.parts.remove(part)
+        if not part.team.parts:
             self.crew.old = None
             self._happen(Event.OLD_LOST)
-        elif part is self.crew.present and self.life.state is State.RUNNING:
-            self.has_failed(part, StartFailed(part.worker.verdict, f"the worker {how}"))
 
     def has_ended(self, part: Part) -> None:
         """A worker that was to end has ended."""
         part.building = None
         self.crew.has_ended(part)
-        self._happen(Event.ENDED, part)
+        team = part.team
+        if part in team.parts:
+            team.parts.remove(part)
+            if not team.parts and self.life.state is State.DRAINING:
+                self._happen(Event.ENDED, team)
 
     def has_failed(self, part: Part, error: StartFailed) -> None:
         part.building = None
-        is_next = part is self.crew.next
-        if not is_next and part is not self.crew.present:
+        team = part.team
+        is_next = team is self.crew.next
+        if part not in team.parts or not (is_next or team is self.crew.present):
             return
-        kept = is_next or self.life.stage is Stage.ON_TRIAL
+        is_tried = is_next or self.life.stage is Stage.ON_TRIAL
+        is_borne = team.is_borne(part)
+        self._note(part, error, kept=is_tried or is_borne)
+        if self.life.state is State.DRAINING:
+            # Its end comes as `has_ended`.
+            return
+        team.parts.remove(part)
+        if is_borne and not (is_tried and part.ready_at is not None):
+            self._bear(part)
+        elif is_next:
+            self._miss()
+            self._happen(Event.NEXT_FAILED)
+        else:
+            self._lose_present(part, error)
+
+    def _note(self, part: Part, error: StartFailed, *, kept: bool) -> None:
         lines = self._news.last_lines()
-        problems = tuple(error.problems)
         self.causes[error.code] += 1
+        problems = tuple(error.problems)
         self.failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
         self._news.failed(self.failure, part.worker.pid, part.worker.bad_frame)
-        if kept:
+
+    def _bear(self, part: Part) -> None:
+        """Others go on, and another worker comes in its place."""
+        if part.relieves in part.team.parts:
             self._miss()
-        if is_next:
-            self._happen(Event.NEXT_FAILED)
+        else:
+            self.restarts += 1
+            self._strength.lost(part, self._now())
+        self._changed()
+        if part.team is self.crew.next:
+            self._muster(part.team)
+
+    def _lose_present(self, part: Part, error: StartFailed) -> None:
+        """The last of the present team is gone, or one that stood on trial."""
+        if self.life.stage is Stage.ON_TRIAL:
+            self._miss()
+        elif self.crew.next is not None and self.crew.next.ready:
+            # It need not wait for the rest.
+            self._happen(Event.NEXT_READY)
+            self.crew.old = None
+            self._happen(Event.OLD_LOST)
             return
-        permanent = error.lasting or any(problem.get("code") in PERMANENT for problem in problems)
+        self._strength.hold(part.team)
+        permanent = error.lasting or any(problem.get("code") in PERMANENT for problem in error.problems)
         if part.ready_at is None and self._proved not in (None, part.order):
             # It came in the place of one that had died, and there is something better to start than the same again.
             self._go_back()
             permanent = False
-        self._happen(Event.REFUSED if permanent else Event.FAILED, part)
+        self._happen(Event.REFUSED if permanent else Event.FAILED, part.team)
 
     # News from the workers
 
-    def _freed(self, worker: Worker) -> None:
-        if worker is self.worker:
-            self.admission.advance()
+    def _freed(self, _worker: Worker) -> None:
+        self.admission.advance()
 
     def _cancelled(self, worker: Worker, exchange: Exchange) -> None:
         asyncio.get_running_loop().call_later(self._rules.cancel_grace, self._check_left, worker, exchange)
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
         """A cancelled request that is still in its thread holds a place for ever: the worker is replaced."""
-        part = self.crew.present
-        if not exchange.is_over and part is not None and worker is part.worker:
-            self._log.warning("worker.hung", pid=worker.pid, stream=exchange.stream)
-            part.stuck += 1
-            worker.doubt()
-            self._happen(Event.HUNG, part)
+        part = self.crew.part_of(worker)
+        if exchange.is_over or part is None or part.team is not self.crew.present:
+            return
+        self._log.warning("worker.hung", pid=worker.pid, stream=exchange.stream)
+        part.stuck += 1
+        worker.doubt()
+        if part.team.parts == [part]:
+            self._happen(Event.HUNG, part.team)
+        # Else it is relieved at the next look: one after the other.
