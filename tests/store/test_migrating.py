@@ -54,6 +54,34 @@ def test_the_declaration_and_the_scripts_agree(place: Place) -> None:
         assert version(place) == HISTORY.revisions[-1].id
 
 
+def described(place: Place) -> list[tuple[object, ...]]:
+    """All that a database knows of its tables, to the last letter."""
+    if place.file is not None:
+        return place.ask("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+    columns = "table_name, column_name, ordinal_position, column_default, is_nullable, data_type, udt_name"
+    lengths = "character_maximum_length, numeric_precision, is_identity"
+    constraints = "conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
+    return [
+        *place.ask(f"SELECT {columns}, {lengths} FROM information_schema.columns WHERE table_schema = 'public'"),
+        *place.ask(f"SELECT {constraints} FROM pg_constraint WHERE connamespace = 'public'::regnamespace"),
+        *place.ask("SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"),
+    ]
+
+
+def test_a_new_database_is_what_all_the_steps_make(place: Place) -> None:
+    with opened(place):
+        at_once, made = described(place), version(place)
+    if place.file is not None:
+        place.file.unlink()
+    else:
+        place.ask("DROP SCHEMA public CASCADE")
+        place.ask("CREATE SCHEMA public")
+    with opened(place, history=History(HISTORY.folder, HISTORY.revisions)):
+        assert sorted(map(str, described(place))) == sorted(map(str, at_once))
+        assert version(place) == made
+    assert len(at_once) > len(metadata.tables)
+
+
 def test_missing_steps_are_done_and_a_copy_is_kept_before_rows_change(filled: Place, longer: History) -> None:
     with opened(filled, history=longer):
         pass

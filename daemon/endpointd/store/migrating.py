@@ -1,4 +1,7 @@
-"""Bringing the tables of a database to what this version needs: step by step, each whole or not at all."""
+"""Bringing the tables of a database to what this version needs: step by step, each whole or not at all.
+
+A new database is made in one step, of the tables as they are now.
+"""
 
 import os
 import sqlite3
@@ -6,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData
 
 from endpointd.store.engines import Database
 from endpointd.store.inspection import version_of
-from endpointd.store.schema import History, Revision
+from endpointd.store.schema import History, Revision, versions
 
 log = structlog.get_logger()
 
@@ -21,6 +24,8 @@ def migrate(database: Database, history: History) -> None:
     A step is one transaction with the note that it was done; who is killed in it has done nothing.
     """
     began_at = _version(database, history)
+    if began_at is None and history.tables is not None:
+        _make(database, history, history.tables)
     while history.after(_version(database, history)) is not None:
         with database.writing(alone=True) as connection:
             # Others may have been quicker.
@@ -30,6 +35,16 @@ def migrate(database: Database, history: History) -> None:
                     _keep_copy(database, connection, step)
                 _run(connection, history.folder, step)
                 log.info("database.migrated", version=step.id)
+
+
+def _make(database: Database, history: History, tables: MetaData) -> None:
+    with database.writing(alone=True) as connection:
+        # Others may have been quicker.
+        if version_of(database, connection, history) is None:
+            tables.create_all(connection, checkfirst=False)
+            versions.create(connection, checkfirst=True)
+            connection.execute(versions.insert().values(version_num=history.revisions[-1].id))
+            log.info("database.made", version=history.revisions[-1].id)
 
 
 def _version(database: Database, history: History) -> str | None:

@@ -1,6 +1,7 @@
 """The tables as they are now, and the steps by which they came to be so (`migrations/versions/`).
 
-Both are here so that a start at which there is nothing to do need not import Alembic; a test holds them together.
+Both are here so that a start at which there is no step to do need not import Alembic: nothing is missing, or all is,
+and the tables are made as they are now. A test holds them together.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -83,6 +85,15 @@ stored_pieces = Table(
 is bytes, because PostgreSQL's texts cannot hold every character."""
 
 
+versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As Alembic makes it, which has no other than its own: one row, the last step that was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """One step. `changes` names the tables whose rows it changes or removes: of these a copy is kept."""
@@ -93,10 +104,12 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All steps in their order, and the folder with Alembic's scripts for them."""
+    """All steps in their order, and the folder with Alembic's scripts for them. `tables` are what comes of them all,
+    of which a new database is made at once; without these it is made step by step."""
 
     folder: Path
     revisions: Sequence[Revision]
+    tables: MetaData | None = None
 
     def knows(self, version: str) -> bool:
         return any(each.id == version for each in self.revisions)
@@ -108,4 +121,6 @@ class History:
         return self.revisions[place] if place < len(ids) else None
 
 
-HISTORY = History(Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002"), Revision("0003")])
+HISTORY = History(
+    Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002"), Revision("0003")], metadata
+)
