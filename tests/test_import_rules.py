@@ -106,7 +106,8 @@ HOST_LAYERS = [
     "gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
-    "observe.requests",
+    "observe.requests tracing.exporting tracing.spans",
+    "tracing.opening",
     "gateway.gateway",
     "gateway.direct",
     "gateway.server",
@@ -241,7 +242,7 @@ NAMESPACES = {
     "service",
     "sessions",
 }
-NAMESPACES |= {"store", "supervisor"}
+NAMESPACES |= {"store", "supervisor", "tracing"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 
 EVERY_MODULE = [(package, module) for package in PACKAGES for module in modules(package) if module not in NAMESPACES]

@@ -45,6 +45,7 @@ VALUES = {
     "off|warn|require": ('"off"', '"require"', '"warn"'),
     "auto|poll|off": ('"poll"', '"off"', '"poll"'),
     "started|settled|running": ('"settled"', '"running"', '"started"'),
+    "continue|link": ('"link"', '"continue"', '"link"'),
     "NAME": ('"alice"', '"1001"', '"bob"'),
 }
 

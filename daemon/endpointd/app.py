@@ -53,6 +53,7 @@ from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.reaper import reaper
 from endpointd.tls import certificate_of
+from endpointd.tracing.opening import Tracing
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
@@ -100,6 +101,8 @@ class Daemon:
         self._storage = Storage(
             lambda: open_values(settings, self._observation.store), lambda: self._settings.limit_storage
         )
+        requests = RequestLog(self._book.name_at)
+        self._tracing = Tracing(settings, requests.endpoint_of)
         sessions = Sessions(self._storage, self._switchboard.find)
         self._plugins = Plugins(
             settings,
@@ -107,11 +110,12 @@ class Daemon:
             self._rollbacks.in_service,
             self._book,
             self._environments,
-            sessions.answer,
+            self._tracing.around(sessions.answer),
         )
-        self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings)
+        self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings, self._tracing.counts)
         if settings.log_requests:
-            self._observation.trips.tell = RequestLog(self._book.name_at).tell
+            self._observation.trips.tell = requests.tell
+        self._tracing.follow(self._observation.trips)
         self._live = Live(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
         self._operations = Operations(
             settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._configuration.reload
@@ -323,6 +327,7 @@ class Daemon:
             await asyncio.sleep(LOOK)
             now = loop.time()
             self._observation.look(now - wanted)
+            self._tracing.look()
             self._plugins.look(now)
             self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
 
@@ -356,4 +361,5 @@ class Daemon:
             await self._environments.close()
             await reaper.stop()
             await cgroups.stop()
+            await self._tracing.stop()
             log.info("stopped")

@@ -58,7 +58,11 @@ class Exchange:
         "is_over",
         "loop",
         "stream",
+        "trace",
     )
+
+    trace: object
+    """What its session calls are a part of; there only when there is tracing."""
 
     def __init__(self, channel: "Channel", stream: int) -> None:
         self.stream = stream
@@ -182,6 +186,10 @@ class Channel(asyncio.BufferedProtocol):
         self.send(make(stream))
         exchange = self.exchanges[stream] = Exchange(self, stream)
         return exchange
+
+    def trace_of(self, stream: int) -> object:
+        """What the calls of a request are a part of; None when nothing is known."""
+        return getattr(self.exchanges.get(stream), "trace", None)
 
     def cancel(self, exchange: Exchange, reason: str) -> None:
         self.send(Cancel(exchange.stream, reason))

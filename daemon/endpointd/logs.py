@@ -16,7 +16,7 @@ from endpointd.setting_types import LogFormat
 
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
 _LEADING_KEYS = ("timestamp", "level", "event")
-_TALKATIVE = ("alembic", "httpcore", "httpx")
+_TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 """Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}

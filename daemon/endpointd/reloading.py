@@ -27,6 +27,8 @@ FIXED = (
     "tls_certificate",
     "tls_key",
     "tls_minimum",
+    "trace_parent",
+    "trace_url",
     "trusted_proxies",
     "watch",
 )

@@ -115,6 +115,19 @@ def _check_public_url(text: str | None) -> str | None:
     return text.rstrip("/")
 
 
+def _check_trace_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it begins with http:// or https:// and a host")
+    if parts.query or parts.fragment:
+        raise ValueError("it has neither query nor fragment")
+    if "@" in parts.netloc:
+        raise ValueError("user and password have no place in it; give a header with OTEL_EXPORTER_OTLP_HEADERS")
+    return text
+
+
 def refuse_boolean(value: object) -> object:
     """In TOML `true` is plainly not a number, where pydantic would read it as 1."""
     if isinstance(value, bool):
@@ -325,6 +338,12 @@ SizeBound = Annotated[
 SignaturePolicy = Annotated[
     Literal["off", "warn", "require"], BeforeValidator(_lower), Form("off|warn|require", "off, warn or require")
 ]
+TraceUrl = Annotated[
+    str | None,
+    AfterValidator(_check_trace_url),
+    Form("URL", "a URL such as http://127.0.0.1:4318 without query"),
+]
+TraceParent = Annotated[Literal["continue", "link"], BeforeValidator(_lower), Form("continue|link", "continue or link")]
 ReadyPolicy = Literal["started", "settled", "running"]
 ReadyPolicyValue = Annotated[
     ReadyPolicy, BeforeValidator(_lower), Form("started|settled|running", "started, settled or running")

@@ -57,6 +57,8 @@ from endpointd.setting_types import (
     Size,
     SizeBound,
     TlsVersion,
+    TraceParent,
+    TraceUrl,
     UserName,
     WatchMode,
     refuse_text,
@@ -282,6 +284,16 @@ class Settings(SharedLimits, BaseSettings):
     )
     log_files_kept: Count = Field(default=5, description="older files of the log that stay, as FILE.1, FILE.2, …")
     log_requests: Flag = Field(default=False, description="log one line for each request that is over")
+    trace_url: TraceUrl = Field(
+        default=None,
+        description="where traces are sent to by OTLP over HTTP, for which endpointd[otel] has to be installed; without"
+        " it nothing is traced",
+    )
+    trace_parent: TraceParent = Field(
+        default="continue",
+        description="what becomes of a client's traceparent; continue: requests are a part of its trace; link: they"
+        " begin a trace of their own, which has a link to it",
+    )
     limit_body: Size = Field(
         default=ByteSize(100 * _MIB), description="largest request body; a larger one is answered with 413"
     )
@@ -345,12 +357,13 @@ def group_of(name: str) -> str:
         return "Environments"
     headings = {"uv": "Environments", "python": "Environments", "package": "Packages"}
     headings |= {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
+    headings["trace"] = "Tracing"
     return headings.get(name.partition("_")[0], "Service")
 
 
 def single_settings() -> Iterator[tuple[str, FieldInfo]]:
     """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
-    headings = ["Service", "Environments", "Packages", "Log", "Limits", "Clocks", "Restarts"]
+    headings = ["Service", "Environments", "Packages", "Log", "Tracing", "Limits", "Clocks", "Restarts"]
     # The class's own fields come after the inherited ones, though they are what an operator looks for first.
     own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
     for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):

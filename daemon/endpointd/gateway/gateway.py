@@ -203,7 +203,7 @@ class Gateway:
                 trip.waited = monotonic() - since
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
-        exchange, relay = self.open(call, worker, route, first, end)
+        exchange, relay = self.open(call, worker, route, first, end, trip.began)
         trip.relay, relay.received = relay, len(body)
         pump = None
         if end is End.MORE:
@@ -229,9 +229,17 @@ class Gateway:
         elif not relay.answered:
             exchange.cancel("the request was abandoned")
 
-    def open(self, call: Call, worker: Worker, route: Matched, body: bytes, end: End) -> tuple[Exchange, Relay]:
+    def open(
+        self, call: Call, worker: Worker, route: Matched, body: bytes, end: End, began: float | None = None
+    ) -> tuple[Exchange, Relay]:
         """Hand the request to `worker`. From now on the relay's clocks run, and it hears when the client goes."""
-        exchange = self._send(call, worker, route, body, end)
+        begin = self.trips.begin
+        if begin is None:
+            exchange = self._send(call, worker, route, body, end)
+        else:
+            trace = begin(call.scope, call.head.headers, began)
+            exchange = self._send(call, worker, route, body, end)
+            exchange.trace = trace
         relay = Relay(
             exchange,
             self._clocks,

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
+from endpointd.gateway.heads import Headers
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Relay
 from endpointd.supervisor.traffic import ABORTED, CLASSES, GONE, Traffic
+
+Begin: TypeAlias = Callable[[dict[str, Any], Headers, float | None], object]
+"""Called with the scope of a request that is to go to a worker, the headers that the plugin will see, and when it began
+(None: now); returns what its session calls are a part of."""
 
 
 @dataclass(slots=True)
@@ -29,6 +34,8 @@ class Trip:
     code: str = ""
     """Of the host's refusal."""
     total: float = 0.0
+    trace: str = ""
+    """The id of the trace that it is a part of, when there is tracing."""
 
     @property
     def end(self) -> str:
@@ -48,6 +55,8 @@ class Trips:
         self.strangers = Traffic()
         """Requests for nobody: of unknown paths, and of endpoints that do not answer."""
         self.tell = tell
+        self.begin: Begin | None = None
+        """Set where there is tracing."""
 
     def over(self, trip: Trip) -> None:
         """Everything that can be said about it has been."""

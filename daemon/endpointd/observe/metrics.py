@@ -44,6 +44,7 @@ class Sources:
     version: str
     since: float
     ready: bool
+    spans: Mapping[str, int]
 
 
 def families(sources: Sources) -> list[Metric]:
@@ -84,6 +85,10 @@ def _daemon(sources: Sources) -> Iterator[Metric]:
     store = _histogram("endpointd_store_seconds", "Times of transactions in the database", [])
     _observe(store, [], sources.store)
     yield store
+    spans = CounterMetricFamily("endpointd_trace_spans", "Spans of traces, by what became of them", labels=["end"])
+    for end, number in sources.spans.items():
+        spans.add_metric([end], number)
+    yield spans
 
 
 def _requests(sources: Sources) -> Iterator[Metric]:

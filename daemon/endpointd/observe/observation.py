@@ -24,6 +24,7 @@ class Observation:
         plugins: Plugins,
         calls: Mapping[tuple[str, str], Tally],
         settings: Callable[[], Settings],
+        spans: Callable[[], Mapping[str, int]],
     ) -> None:
         self.judge = Judge()
         self.trips = Trips()
@@ -32,6 +33,7 @@ class Observation:
         self._plugins = plugins
         self._calls = calls
         self._settings = settings
+        self._spans = spans
         self._since = time.time()
 
     def readiness(self) -> Readiness:
@@ -66,6 +68,7 @@ class Observation:
                 __version__,
                 self._since,
                 self.readiness().ready,
+                self._spans(),
             )
         )
         return await asyncio.to_thread(metrics.text_of, found), metrics.CONTENT_TYPE

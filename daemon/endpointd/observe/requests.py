@@ -22,6 +22,10 @@ class RequestLog:
     def __init__(self, name_of: Callable[[str], str]) -> None:
         self._name_of = name_of
 
+    def endpoint_of(self, hook: str) -> str:
+        """What may be shown of it: its name, or the beginning of its hook id."""
+        return self._name_of(hook) or hook[:SHOWN]
+
     def tell(self, trip: Trip) -> None:
         relay, scope = trip.relay, trip.scope
         latency = relay.latency if relay is not None else None
@@ -29,7 +33,7 @@ class RequestLog:
         fields = {
             "request": trip.id,
             "plugin": trip.plugin or None,
-            "endpoint": (self._name_of(trip.hook) or trip.hook[:SHOWN]) if trip.hook else None,
+            "endpoint": self.endpoint_of(trip.hook) if trip.hook else None,
             "interface": trip.interface or scope["method"],
             "client": client[0] if client else None,
             "status": trip.status or None,
@@ -40,5 +44,6 @@ class RequestLog:
             "queue": round(trip.waited, 6),
             "first_byte": None if latency is None else round(latency, 6),
             "total": round(trip.total, 6),
+            "trace": trip.trace or None,
         }
         log.info("request.served", **{key: value for key, value in fields.items() if value is not None})

@@ -52,6 +52,8 @@ class Wire(Protocol):
 
     def send(self, message: Message) -> None: ...
 
+    def trace_of(self, stream: int) -> object: ...
+
 
 class SessionCall:
     """One call. Whoever answers it reads `arguments` first, then `rest`, and replies as often as there is an item."""
@@ -110,6 +112,10 @@ class SessionCall:
                 await self._wait()
             last = start + MAX_PIECE >= len(packed)
             self._wire.send(Reply(self._id, End.BODY if last else End.MORE, piece))
+
+    def trace(self) -> object:
+        """What the request that makes it is traced by; None when nothing is."""
+        return self._wire.trace_of(self.within) if self.within else None
 
     async def _piece(self) -> bytes | None:
         while not self._pieces:
