@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from figures import Goal
 from results import Results
+from sdk import IN_FLIGHT, OWN_RUNTIME, WITH_SDK
 from servers import ENDPOINTD, GRANIAN, GRANIAN_ONE, GUNICORN_GTHREAD, GUNICORN_SYNC
 
 
@@ -73,6 +74,7 @@ def rules() -> Iterator[Rule]:
     """Yield every rule, in the order of the table."""
     yield from small_requests()
     yield from one_connection()
+    yield from original_sdk()
     yield from streams()
 
 
@@ -85,6 +87,25 @@ def small_requests() -> Iterator[Rule]:
                 yield Against(
                     key_of(question, peer), row, f"requests a second, {connections}", question, "rate", peer, required
                 )
+            yield beside_sdk(row, name, connections)
+
+
+def beside_sdk(row: str, name: str, connections: int) -> Rule:
+    """Return the rule of requests a second beside the SDK's own runtime, which has 32 in flight in any case."""
+    theirs = f"sdk-{name}"
+    question = theirs if connections == IN_FLIGHT else f"{name}-{connections}"
+    key, subject = key_of(name, str(connections), "sdk"), f"requests a second, {connections}"
+    return Against(key, row, subject, question, "rate", OWN_RUNTIME, 5.0, their_question=theirs)
+
+
+def original_sdk() -> Iterator[Rule]:
+    """Yield the rules of plugins that have the SDK."""
+    row = "the same plugin with the original SDK"
+    subject = "requests a second, 32"
+    yield Against("sdk-duck", row, subject, "sdk-duck", "rate", OWN_RUNTIME, 2.5, ours=WITH_SDK)
+    for metric, subject in (("start_ms", "start"), ("memory_mib", "memory")):
+        key = key_of("sdk", subject)
+        yield Against(key, row, subject, "sdk-start", metric, OWN_RUNTIME, 1.0, at_most=True, ours=WITH_SDK)
 
 
 def one_connection() -> Iterator[Rule]:

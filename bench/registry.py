@@ -1,5 +1,6 @@
 """Everything that can be measured, in the order of measuring. A new measurement is one line here."""
 
+import sdk
 import small
 import streams
 from measurement import Measurement
@@ -8,6 +9,7 @@ from questions import Question
 MEASUREMENTS: tuple[Measurement, ...] = (
     small.DUCKS,
     small.DOCUMENTS,
+    sdk.MEASUREMENT,
     streams.MEASUREMENT,
 )
 

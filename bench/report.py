@@ -17,7 +17,9 @@ def report(results: Results) -> str:
     ]
     tables = ((question, rows_of(question, results)) for question in questions())
     blocks += [[question.title, *aligned(rows)] for question, rows in tables if rows]
-    blocks.append(["Goals", *(f"  {goal}" for goal in goals_of(results))])
+    goals = goals_of(results)
+    measured = [goal for goal in goals if goal.measured is not None]
+    blocks.append([f"Goals: {len(measured)} of {len(goals)} measured", *(f"  {goal}" for goal in measured)])
     if problems := list(results.problems()):
         blocks.append(["Problems", *(f"  {line}" for line in problems)])
     return "\n\n".join("\n".join(block) for block in blocks)

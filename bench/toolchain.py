@@ -9,11 +9,12 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from endpointd.environments.finding import Finder
 from errors import BenchError
 
 # What the SDK's own runtime runs on; the SDK asks for Python 3.12.
 SDK = "dify_plugin==0.10.*"
-SDK_PYTHON = "3.12"
+SDK_PYTHON = (3, 12)
 
 BENCH = Path(__file__).parent
 PROJECT = BENCH.parent
@@ -46,7 +47,7 @@ def prepare_environment() -> Path:
 def prepare_sdk() -> Path:
     """Return the interpreter of ``bench/.venv-sdk``, which holds the original SDK.
 
-    Made on first use, with uv, which also finds the interpreter or fetches it. Raises BenchError if that fails.
+    Made on first use, with uv. Raises BenchError if that fails.
     """
     python = SDK_ENVIRONMENT / "bin" / "python"
     stamp = SDK_ENVIRONMENT / "made-from"
@@ -54,7 +55,7 @@ def prepare_sdk() -> Path:
         return python
     uv = find_uv_bin()
     commands: tuple[list[str | Path], ...] = (
-        [uv, "venv", "--quiet", "--clear", "--python", SDK_PYTHON, SDK_ENVIRONMENT],
+        [uv, "venv", "--quiet", "--clear", "--python", sdk_interpreter(), SDK_ENVIRONMENT],
         [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, SDK],
     )
     for command in commands:
@@ -62,6 +63,12 @@ def prepare_sdk() -> Path:
             raise BenchError(f"cannot install {SDK} into {SDK_ENVIRONMENT}: uv says why above; then run this again")
     stamp.write_text(SDK, "utf-8")
     return python
+
+
+def sdk_interpreter() -> Path | str:
+    """Return an interpreter of ``SDK_PYTHON`` that endpointd finds on this machine, or what uv is to fetch."""
+    found = (one for one in Finder().find((), os.environ) if one.minor == SDK_PYTHON)
+    return next((one.path for one in found), ".".join(map(str, SDK_PYTHON)))
 
 
 def find_wrk() -> str:
