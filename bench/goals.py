@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from figures import Goal
+from growth import QUESTIONS, exponent
+from questions import Question
 from results import Results
 from sdk import IN_FLIGHT, OWN_RUNTIME, WITH_SDK
 from servers import ENDPOINTD, GRANIAN, GRANIAN_ONE, GUNICORN_GTHREAD, GUNICORN_SYNC
@@ -59,7 +61,23 @@ class Reached:
         return Goal(self.key, self.row, self.subject, self.required, measured, self.unit, failures, self.at_most)
 
 
-Rule = Against | Reached
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """The steepest growth of one cost: it grows at most as what it is the cost of, but for the noise."""
+
+    question: Question
+    metric: str
+    subject: str
+
+    def judge(self, results: Results) -> Goal:
+        """Return the goal with what was measured."""
+        name = self.question.name
+        row, subject = "nothing grows faster than in proportion", f"{self.subject}, by {self.question.of}"
+        measured = exponent(self.question, self.metric, results)
+        return Goal(key_of(name, self.metric), row, subject, 1.1, measured, "", results.failures(name), at_most=True)
+
+
+Rule = Against | Reached | Grown
 
 GRANIANS = (GRANIAN.name, GRANIAN_ONE.name)
 PEERS = (GUNICORN_SYNC.name, GUNICORN_GTHREAD.name, *GRANIANS)
@@ -76,6 +94,9 @@ def rules() -> Iterator[Rule]:
     yield from one_connection()
     yield from original_sdk()
     yield from streams()
+    for question in QUESTIONS:
+        for metric in question.metrics[:2]:
+            yield Grown(question, metric.name, "memory" if metric.name == "memory_mib" else "time of a request")
 
 
 def small_requests() -> Iterator[Rule]:

@@ -1,5 +1,6 @@
 """Everything that can be measured, in the order of measuring. A new measurement is one line here."""
 
+import growth
 import sdk
 import small
 import streams
@@ -11,6 +12,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     small.DOCUMENTS,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
+    growth.MEASUREMENT,
 )
 
 
