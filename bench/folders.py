@@ -16,17 +16,15 @@ extra:
 """
 
 
-def copies(plugins: Path, number: int) -> list[str]:
-    """Copy the duck in a directory until there are ``number`` of it; return all their names."""
-    names = [DUCK.plugin.name, *(f"{DUCK.plugin.name}{each}" for each in range(1, number))]
-    for name in names[1:]:
+def copies(plugins: Path, number: int) -> None:
+    """Copy the duck in a directory until there are ``number``: duck, duck1, duck2, …"""
+    for name in (f"{DUCK.plugin.name}{each}" for each in range(1, number)):
         shutil.copytree(plugins / DUCK.plugin.name, plugins / name)
         manifest = plugins / name / "manifest.yaml"
         text, changes = re.subn("(?m)^name: duck$", f"name: {name}", manifest.read_text("utf-8"))
         if changes != 1:
             raise BenchError(f"{manifest} does not say its name as the benchmark expects it")
         manifest.write_text(text, "utf-8")
-    return names
 
 
 def with_routes(plugins: Path, number: int) -> None:

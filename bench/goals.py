@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import restarts
 from figures import Goal
 from growth import QUESTIONS, exponent
 from questions import Question
@@ -94,6 +95,7 @@ def rules() -> Iterator[Rule]:
     yield from one_connection()
     yield from original_sdk()
     yield from streams()
+    yield from restarting()
     for question in QUESTIONS:
         for metric in question.metrics[:2]:
             yield Grown(question, metric.name, "memory" if metric.name == "memory_mib" else "time of a request")
@@ -150,6 +152,17 @@ def streams() -> Iterator[Rule]:
             yield Against(
                 key_of(question, peer), "8 KiB chunks and 100-byte events", subject, question, "rate", peer, 0.7
             )
+
+
+def restarting() -> Iterator[Rule]:
+    """Yield the rules of restarts under load."""
+    row = "restart under load"
+    for question, load in ((restarts.PACED.name, "400 requests/s"), (restarts.FULL.name, "full load")):
+        during, without = restarts.DURING, restarts.WITHOUT
+        yield Reached(
+            key_of(question, "failed"), row, f"failed, {load}", question, during, "failed", 0, "", at_most=True
+        )
+        yield Against(question, row, f"p99, {load}", question, "p99_ms", without, 2.0, at_most=True, ours=during)
 
 
 def key_of(*parts: str) -> str:

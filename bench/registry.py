@@ -1,6 +1,7 @@
 """Everything that can be measured, in the order of measuring. A new measurement is one line here."""
 
 import growth
+import restarts
 import sdk
 import small
 import streams
@@ -12,6 +13,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     small.DOCUMENTS,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
+    restarts.MEASUREMENT,
     growth.MEASUREMENT,
 )
 
