@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,10 +132,16 @@ def tail_of(log: Path) -> str:
 
 def ask(site: Site, workload: Workload) -> tuple[int, bytes]:
     """Make the workload's request once; return the status and the whole body."""
+    return get(site, workload.path, workload.method, workload.body or None, dict(workload.headers))
+
+
+def get(
+    site: Site, path: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Ask for the plugin's ``path``; return the status and the whole body."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=START_SECONDS)
     try:
-        body = workload.body or None
-        connection.request(workload.method, site.prefix + workload.path, body, dict(workload.headers))
+        connection.request(method, site.prefix + path, body, headers or {})
         response = connection.getresponse()
         return response.status, response.read()
     finally:
