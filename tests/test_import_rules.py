@@ -19,14 +19,16 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"]
 
 WORKER_LAYERS = [
-    "confine cooperative native official slowness texts tracebacks",
+    "confine cooperative native official slowness tasks texts tracebacks",
     "stdio waits",
     "streams",
     "calls",
     "answer body link loader",
     "environ logs pool",
-    "invoke official.translation ways",
-    "official.exchange",
+    "invoke official.translation tasks.loop ways",
+    "official.exchange tasks.outlet tasks.waiter",
+    "tasks.answer tasks.body",
+    "tasks.runner",
     "official.session cooperative.patching cooperative.waits",
     "cooperative.pool",
     "cooperative.way",

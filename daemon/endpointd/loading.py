@@ -32,6 +32,7 @@ def order_for(
         sources=tuple((source, _KEY) for source in plugin.sources),
         environment=limits.env,
         concurrency=limits.concurrency,
+        concurrency_async=limits.concurrency_async,
         development=development,
         clock_start=limits.clock_start,
         clock_kill=limits.clock_kill,

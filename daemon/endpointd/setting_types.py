@@ -318,6 +318,10 @@ Size = Annotated[
 Concurrency = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=1, le=1024), Form("N", "a whole number from 1 to 1024")
 ]
+# A task takes some ten KiB, and its client a connection.
+Tasks = Annotated[
+    int, BeforeValidator(refuse_boolean), Field(ge=1, le=65_536), Form("N", "a whole number from 1 to 65536")
+]
 QueueSize = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=0, le=65_536), Form("N", "a whole number from 0 to 65536")
 ]

@@ -56,6 +56,7 @@ from endpointd.setting_types import (
     SignaturePolicy,
     Size,
     SizeBound,
+    Tasks,
     TlsVersion,
     TraceParent,
     TraceUrl,
@@ -93,6 +94,9 @@ class SharedLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     concurrency: Concurrency = Field(default=32, description="requests that one worker runs at once")
+    concurrency_async: Tasks = Field(
+        default=5000, description="requests that one worker runs at once when all interfaces of its plugin are async"
+    )
     queue_size: QueueSize = Field(
         default=64, description="requests of one plugin that may wait for a free place; more are answered with 503"
     )
@@ -351,7 +355,7 @@ class Settings(SharedLimits, BaseSettings):
 
 def group_of(name: str) -> str:
     """The heading that a setting stands under in help and documentation."""
-    if name in ("concurrency", "queue_size", "nice"):
+    if name in ("concurrency", "concurrency_async", "queue_size", "nice"):
         return "Limits"
     if name in ("builds_at_once", "environments", "offline"):
         return "Environments"

@@ -40,6 +40,7 @@ EVERY_FLAG = {
     "limit_connections": 4,
     "limit_storage": 44,
     "concurrency": 5,
+    "concurrency_async": 45,
     "queue_size": 6,
     "clock_header": 7,
     "clock_keep_alive": 8,

@@ -1,8 +1,12 @@
 """A worker without a process: its classes are functions of the test, which sees everything that they do."""
 
+import asyncio
+import inspect
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from copy import copy
+from enum import Enum
 from typing import Any, Protocol
 
 from werkzeug.wrappers import Request, Response
@@ -13,6 +17,7 @@ from endpointd_worker.invoke import Invoker
 from endpointd_worker.link import Link
 from endpointd_worker.pool import Pool
 from endpointd_worker.streams import Stream
+from endpointd_worker.tasks.runner import TaskRunner
 from support.host_end import WAIT_SECONDS, HostEnd
 
 Invoke = Callable[[Request], object]
@@ -45,7 +50,32 @@ class Chunks:
         self.closed += 1
 
 
-def endpoint(function: Invoke) -> type:
+class AsyncChunks:
+    """The same as an async iterable that is no generator."""
+
+    def __init__(self, chunks: Iterable[object]) -> None:
+        self._chunks = chunks
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        for chunk in self._chunks:
+            yield chunk
+
+    def close(self) -> None:
+        if hasattr(self._chunks, "close"):
+            self._chunks.close()
+
+
+class Kind(Enum):
+    """How a function of the test's answers."""
+
+    THREAD = "thread"
+    TASK = "task"
+    """As a coroutine function."""
+    ASYNC_BODY = "async body"
+    """As one whose body is an async iterable, unless it is a list."""
+
+
+def endpoint(function: Invoke, kind: Kind) -> type:
     """A class as the loader would find it, whose requests are answered by `function`."""
 
     class FunctionEndpoint:
@@ -55,17 +85,32 @@ def endpoint(function: Invoke) -> type:
         def invoke(self, r: Request, values: object, settings: object) -> Any:  # noqa: ANN401, ARG002
             return function(r)
 
-    return FunctionEndpoint
+    class TaskEndpoint(FunctionEndpoint):
+        async def invoke(self, r: Request, values: object, settings: object) -> Any:  # noqa: ANN401, ARG002
+            await asyncio.sleep(0)
+            answer: Any = function(r)
+            if inspect.iscoroutine(answer) and inspect.iscoroutinefunction(function):
+                answer = await answer
+            if kind is Kind.ASYNC_BODY and isinstance(answer, Response) and not isinstance(answer.response, list):
+                answer = copy(answer)
+                answer.response = AsyncChunks(answer.response)
+            return answer
+
+    return FunctionEndpoint if kind is Kind.THREAD else TaskEndpoint
 
 
 class ThreadWorker:
-    """A real link, pool and invoker on one end of a socket pair; the test holds the other end, as the host."""
+    """A real link, pool and invoker on one end of a socket pair; the test holds the other end, as the host. `run`
+    answers one stream, as a thread of the pool has it done."""
 
-    def __init__(self, functions: tuple[Invoke, ...], *, development: bool) -> None:
+    def __init__(self, functions: tuple[Invoke, ...], *, development: bool, kind: Kind = Kind.THREAD) -> None:
         ours, self._wire = socket.socketpair()
         self.host = HostEnd(ours)
         self.link = Link(self._wire)
-        self.invoker = Invoker([*map(endpoint, functions)], lambda *ids: ids, development=development)
+        classes = [endpoint(function, kind) for function in functions]
+        self.invoker = Invoker(classes, lambda *ids: ids, development=development)
+        self._tasks = TaskRunner(self.link, self.invoker, 4, self._lose) if kind is not Kind.THREAD else None
+        self.run = self._tasks.run if self._tasks else self.invoker.run
         self.lost: list[Exception] = []
         self._lost = threading.Event()
         self._pooled = False
@@ -81,7 +126,7 @@ class ThreadWorker:
 
     def start(self) -> None:
         self._pooled = True
-        Pool(self.link, self.invoker.run, self._lose).start()
+        Pool(self.link, self.run, self._lose).start()
 
     def _lose(self, error: Exception) -> None:
         self.lost.append(error)
@@ -100,6 +145,8 @@ class ThreadWorker:
         self.host.wire.close()
         if self._pooled:
             self.wait_until_lost()
+        if self._tasks is not None:
+            self._tasks.stop()
         self._wire.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from endpointd_wire.messages import Ready
-from support.thread_worker import Invoke, Logged, StartThreads, ThreadWorker
+from support.thread_worker import Invoke, Kind, Logged, StartThreads, ThreadWorker
 from support.worker_process import LoadPlugin, StartProcess, WorkerProcess, worker_process
 
 
@@ -36,12 +36,14 @@ def load(start_process: StartProcess, tmp_path: Path) -> LoadPlugin:
 
 
 @pytest.fixture
-def start_threads() -> Iterator[StartThreads]:
-    """Starts workers without a process. The n-th function answers the requests for source n."""
+def start_threads(request: pytest.FixtureRequest) -> Iterator[StartThreads]:
+    """Starts workers without a process. The n-th function answers the requests for source n; its kind is the fixture's
+    parameter."""
+    kind = getattr(request, "param", Kind.THREAD)
     workers: list[ThreadWorker] = []
 
     def start(*functions: Invoke, pool: bool = True, development: bool = False) -> ThreadWorker:
-        worker = ThreadWorker(functions, development=development)
+        worker = ThreadWorker(functions, development=development, kind=kind)
         workers.append(worker)
         if pool:
             worker.start()

@@ -11,7 +11,10 @@ from werkzeug.wrappers import Request, Response
 from endpointd_wire.messages import Failed
 from endpointd_worker.answer import MAX_HEAD
 from endpointd_worker.logs import own_log
-from support.thread_worker import Chunks, Logged, StartThreads, answering, plain
+from endpointd_worker.streams import FLUSH_SIZE
+from support.thread_worker import Chunks, Kind, Logged, StartThreads, answering, plain
+
+pytestmark = pytest.mark.parametrize("start_threads", Kind, indirect=True, ids=lambda kind: kind.value)
 
 # Kinds of answers
 
@@ -105,20 +108,22 @@ def test_an_http_exception_in_a_body_replaces_a_head_that_has_not_left(start_thr
     worker = start_threads(lambda _: Response(body()), pool=False)
     worker.link.deferring = True
     stream = worker.host.request()
-    worker.invoker.run(worker.receive_stream())
+    worker.run(worker.receive_stream())
     assert worker.host.take(stream).status == 404
 
 
 def test_an_http_exception_after_the_head_breaks_the_answer(start_threads: StartThreads) -> None:
-    def body() -> Iterator[str]:
-        yield "first"
+    first = b"first" * (FLUSH_SIZE // 5 + 1)
+
+    def body() -> Iterator[bytes]:
+        yield first
         raise NotFound
 
     answer = start_threads(lambda _: Response(body()), pool=False)
     stream = answer.host.request()
-    answer.invoker.run(answer.receive_stream())
+    answer.run(answer.receive_stream())
     got = answer.host.take(stream)
-    assert (got.status, got.body, type(got.last)) == (200, b"first", Failed)
+    assert (got.status, got.body, type(got.last)) == (200, first, Failed)
 
 
 # What is no answer
@@ -160,7 +165,7 @@ def test_what_is_no_answer_is_explained_to_its_author_alone(
 def test_a_coroutine_is_explained(start_threads: StartThreads, logged: Logged) -> None:
     coroutine = coroutine_function()
     assert isinstance(start_threads(answering(coroutine)).host.ask().last, Failed)
-    assert "_invoke returned a coroutine; write it as a plain function" in logged()
+    assert "_invoke returned a coroutine, and is no 'async def'" in logged()
     coroutine.close()
 
 

@@ -9,7 +9,9 @@ from werkzeug.wrappers import Request, Response
 from endpointd_wire.messages import Cancel, Closed, Data, End, Failed
 from endpointd_wire.messages import Response as ResponseMessage
 from support.host_end import WAIT_SECONDS
-from support.thread_worker import Chunks, Logged, StartThreads, answering
+from support.thread_worker import Chunks, Kind, Logged, StartThreads, answering
+
+pytestmark = pytest.mark.parametrize("start_threads", Kind, indirect=True, ids=lambda kind: kind.value)
 
 
 class Watched:

@@ -107,12 +107,29 @@ def test_a_missing_method_is_named_with_its_class(load: Load) -> None:
     assert problems(answer)[0]["message"] == "class Duck does not define _invoke"
 
 
-@pytest.mark.parametrize("body", ["return Response()", "yield b''"])
-def test_an_async_method_is_a_problem(load: Load, body: str) -> None:
-    source = f"{IMPORTS}\nclass Duck(Endpoint):\n    async def _invoke(self, r, values, settings):\n        {body}\n"
-    answer = load({"duck.py": source})
+ASYNC = f"{IMPORTS}\nclass Duck(Endpoint):\n    async def _invoke(self, r, values, settings):\n        "
+
+
+def test_an_async_generator_is_a_problem(load: Load) -> None:
+    answer = load({"duck.py": f"{ASYNC}yield b''\n"})
     assert problem(answer) == ("invoke_async", "duck.py", 5)
-    assert problems(answer)[0]["message"] == "Duck._invoke is an async function"
+    assert problems(answer)[0]["message"] == "Duck._invoke is an async generator"
+
+
+@pytest.mark.parametrize(
+    ("files", "asynchronous"),
+    [
+        ({"duck.py": f"{ASYNC}return Response()\n"}, True),
+        ({"duck.py": f"{ASYNC}return Response()\n", "goose.py": f"{ASYNC}return Response()\n"}, True),
+        ({"duck.py": f"{ASYNC}return Response()\n", "goose.py": DUCK}, False),
+        ({"goose.py": DUCK}, False),
+    ],
+    ids=["one async", "two async", "mixed", "none"],
+)
+def test_the_host_is_told_whether_all_requests_are_tasks(load: Load, files: dict[str, str], asynchronous: bool) -> None:
+    answer = load(files, *files)
+    assert isinstance(answer, Ready)
+    assert answer.asynchronous == asynchronous
 
 
 # Problems of the code

@@ -197,7 +197,7 @@ def test_a_quick_answer_is_one_frame(start_threads: StartThreads) -> None:
     worker = start_threads(lambda _: Response(str(number) for number in range(50)), pool=False)
     worker.link.deferring = True
     worker.host.request()
-    worker.invoker.run(worker.receive_stream())
+    worker.run(worker.receive_stream())
     message = worker.host.hear(ResponseMessage)
     assert (message.end, message.body) == (End.STREAM, "".join(map(str, range(50))).encode())
 

@@ -29,7 +29,7 @@ from endpointd_wire.states import (
 
 T = TypeVar("T")
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 
 _ENDS = {int(end): end for end in End}
 

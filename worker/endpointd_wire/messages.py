@@ -45,9 +45,13 @@ class Load(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """Worker: loaded; `classes` has one qualified class name for each of `Load.sources`, in the same order."""
+    """Worker: loaded; `classes` has one qualified class name for each of `Load.sources`, in the same order.
+
+    `asynchronous` tells that all requests are tasks of one loop, so that many more of them can be open than threads.
+    """
 
     classes: list[str]
+    asynchronous: bool = False
 
 
 class LoadFailed(NamedTuple):

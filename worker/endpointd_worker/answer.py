@@ -31,30 +31,43 @@ def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") ->
     Raises `BadAnswer`, `Cancelled`, and whatever the plugin's iterable raises.
     """
     if not isinstance(response, Response):
-        raise BadAnswer(_explain(response))
+        raise BadAnswer(explain(response))
+    if is_async(response):
+        response.close()
+        raise BadAnswer("the response's body is an async iterable; write 'async def _invoke' to return one")
     try:
-        chunks, headers = _read(response, environ)
+        chunks, headers = read(response, environ)
     except BaseException:
         response.close()
         raise
     try:
-        stream.start_answer(response.status_code, _encode_headers(headers))
+        stream.start_answer(response.status_code, encode_headers(headers))
         _send_body(stream, chunks)
     finally:
-        _close(response, chunks)
+        close(response, chunks)
 
 
-def _read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[object], list[tuple[str, str]]]:
-    """The body, which `_close` closes, and the headers: as `get_wsgi_response` has them, but without the two iterators
+def is_async(response: Response) -> bool:
+    """Whether its body is an async iterable."""
+    return hasattr(response.response, "__aiter__")
+
+
+def has_body(response: Response, environ: "WSGIEnvironment") -> bool:
+    """Whether an answer may have one, by its status and the request's method."""
+    return response.status_code not in _WITHOUT_BODY and environ["REQUEST_METHOD"] != "HEAD"
+
+
+def read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[object], list[tuple[str, str]]]:
+    """The body, which `close` closes, and the headers: as `get_wsgi_response` has them, but without the two iterators
     that it puts around a body. Going through those takes longer than most bodies, and `_send_body` encodes as well."""
     is_plain = type(response) is Response and not response.direct_passthrough
-    if is_plain and response.status_code not in _WITHOUT_BODY and environ["REQUEST_METHOD"] != "HEAD":
+    if is_plain and has_body(response, environ):
         return response.response, response.get_wsgi_headers(environ).to_wsgi_list()
     chunks, _, headers = response.get_wsgi_response(environ)
     return chunks, headers
 
 
-def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
+def encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
     try:
         encoded = [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers]
     except UnicodeEncodeError as error:
@@ -67,7 +80,7 @@ def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
     return encoded
 
 
-def _close(response: Response, chunks: Iterable[object]) -> None:
+def close(response: Response, chunks: Iterable[object]) -> None:
     # The bare iterable knows nothing of `call_on_close`; what werkzeug has wrapped does.
     close = response.close if chunks is response.response else getattr(chunks, "close", None)
     if close is not None:
@@ -77,7 +90,7 @@ def _close(response: Response, chunks: Iterable[object]) -> None:
 def _send_body(stream: Stream, chunks: Iterable[object]) -> None:
     for chunk in chunks:
         if type(chunk) is not bytes:
-            chunk = _to_bytes(chunk)
+            chunk = to_bytes(chunk)
         if chunk:
             stream.write(chunk)
         else:
@@ -85,7 +98,7 @@ def _send_body(stream: Stream, chunks: Iterable[object]) -> None:
     stream.end_body()
 
 
-def _to_bytes(chunk: object) -> bytes:
+def to_bytes(chunk: object) -> bytes:
     if isinstance(chunk, bytes | bytearray | memoryview):
         return bytes(chunk)
     if isinstance(chunk, str):
@@ -95,13 +108,13 @@ def _to_bytes(chunk: object) -> bytes:
     )
 
 
-def _explain(value: object) -> str:
+def explain(value: object) -> str:
     if isinstance(value, str | bytes):
         return f"_invoke returned {_a(value)}; return werkzeug.Response(...) with it instead"
     if value is None:
         return "_invoke returned None (no return statement?); return a werkzeug.Response"
     if hasattr(value, "__await__"):
-        return "_invoke returned a coroutine; write it as a plain function, not as 'async def'"
+        return "_invoke returned a coroutine, and is no 'async def'; write it, and what decorates it, as one"
     return f"_invoke returned {_a(value)}; return a werkzeug.Response"
 
 

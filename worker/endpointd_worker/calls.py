@@ -7,6 +7,7 @@ other threads, which a plugin has started, are nobody's. All state is guarded by
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
@@ -83,9 +84,20 @@ class OtherThread:
 class _Here(threading.local):
     stream: Stream | None = None
     """The request that this thread answers."""
+    is_loop = False
+    """Whether this thread runs the loop of the plugin's tasks, which no call is to stop."""
 
 
 here = _Here()
+
+of_task: ContextVar[Stream | None] = ContextVar("endpointd_stream", default=None)
+"""The request that a task of the loop answers. A thread that the task has something done by (`asyncio.to_thread`)
+knows it too."""
+
+ON_THE_LOOP = (
+    "a session call in an async function would stop every request of the plugin until it is answered; have a thread"
+    " make it, for example: await asyncio.to_thread(self.session.storage.get, key)"
+)
 
 
 class OpenCall:
@@ -113,10 +125,10 @@ class OpenCall:
                 self._wait_until(lambda: len(link.connection.calls) < MAX_CALLS)
             finally:
                 self._desk.queue.remove(self._waiter)
-            stream = here.stream
+            within = desk.within()
             self.id = link.connection.calls.next()
             desk.open[self.id] = self
-            link.send_locked(Call(self.id, stream.id if stream else 0, kind, len(arguments), end, piece))
+            link.send_locked(Call(self.id, within, kind, len(arguments), end, piece))
         for piece, end in pieces:
             self._send_piece(piece, end)
 
@@ -201,6 +213,8 @@ class CallDesk:
         ValueError for arguments that cannot be sent.
         """
         packed = pack_value(arguments)
+        if here.is_loop:
+            raise CallRefused("invalid", ON_THE_LOOP)
         stream = here.stream
         call = OpenCall(self, stream if stream is not None else OtherThread(self.link.condition()))
         if stream is not None:
@@ -213,6 +227,19 @@ class CallDesk:
             call.close()
             if stream is not None:
                 stream.calls.remove(call)
+
+    def within(self) -> int:
+        """The stream of the request with which a call of this thread is to end, 0 if there is none. The lock is held.
+        Raises `CallRefused`."""
+        if here.stream is not None:
+            return here.stream.id
+        stream = of_task.get()
+        # What a task has begun may go on when its request is answered.
+        if stream is None or not self.link.connection.is_open(stream.id):
+            return 0
+        if stream.cancelled is not None:
+            raise CallRefused("cancelled", f"the request is over: {stream.cancelled}")
+        return stream.id
 
     def take(self, message: CallMessage) -> None:
         """A message of the host's has come. The lock is held."""

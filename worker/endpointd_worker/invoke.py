@@ -55,20 +55,25 @@ class Invoker:
             finally:
                 request.close()
             stream.close()
-        except Cancelled:
-            stream.close()
-        except BadAnswer as error:
-            own_log.error("%s %s: %s", stream.request.method, _path(stream), error)
-            stream.fail("bad_answer", fit(str(error), MAX_TEXT) if self._development else "")
         # SystemExit and KeyboardInterrupt as well: in a thread they would end the thread and answer nothing.
         except BaseException as error:  # noqa: BLE001
+            self.give_up(stream, error)
+        finally:
+            here.stream = None
+            request_id.reset(token)
+
+    def give_up(self, stream: Stream, error: BaseException) -> None:
+        """End `stream`, whose answer came to an end with `error`; tell the plugin's log why."""
+        if isinstance(error, Cancelled):
+            stream.close()
+        elif isinstance(error, BadAnswer):
+            own_log.error("%s %s: %s", stream.request.method, _path(stream), error)
+            stream.fail("bad_answer", fit(str(error), MAX_TEXT) if self._development else "")
+        else:
             error = cut(error)
             own_log.error("%s %s failed", stream.request.method, _path(stream), exc_info=error)
             text = "".join(traceback.format_exception(error)) if self._development else ""
             stream.fail("exception", fit(text, MAX_TEXT))
-        finally:
-            here.stream = None
-            request_id.reset(token)
 
     def _answer(self, stream: Stream, request: WerkzeugRequest) -> None:
         message = stream.request
@@ -84,14 +89,23 @@ class Invoker:
 
     def _invoke(self, message: Request, request: WerkzeugRequest) -> object:
         try:
-            session = self._open_session(message.request_id, message.script.rpartition("/")[2])
-            endpoint = self._classes[message.source](session)
-            return endpoint.invoke(request, message.values, unpack_value(message.settings))
+            return self.call(message, request)
         except ValueError as error:
-            if not self._value_error_is_404:
-                raise
-            own_log.info("%s %s: 404 for %s: %s", message.method, request.path, type(error).__name__, error)
-            return WerkzeugResponse(str(error), HTTPStatus.NOT_FOUND)
+            return self.not_found(message, request, error)
+
+    def call(self, message: Request, request: WerkzeugRequest) -> Any:  # noqa: ANN401 - whatever the plugin returns
+        """Call the plugin's class."""
+        session = self._open_session(message.request_id, message.script.rpartition("/")[2])
+        endpoint = self._classes[message.source](session)
+        return endpoint.invoke(request, message.values, unpack_value(message.settings))
+
+    def not_found(self, message: Request, request: WerkzeugRequest, error: ValueError) -> WerkzeugResponse:
+        """The answer to a request of which the plugin thinks that it has a wrong value. Raises `error` where that is
+        none."""
+        if not self._value_error_is_404:
+            raise error
+        own_log.info("%s %s: 404 for %s: %s", message.method, request.path, type(error).__name__, error)
+        return WerkzeugResponse(str(error), HTTPStatus.NOT_FOUND)
 
 
 def _path(stream: Stream) -> str:

@@ -9,6 +9,7 @@ the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or wh
 import contextlib
 import socket
 import sys
+from collections.abc import Iterable
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
@@ -112,11 +113,15 @@ class Link:
         self._check_idle()
 
     def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        self.send_output(unsent)
+
+    def send_output(self, streams: Iterable[Stream]) -> None:
+        """Send what these have to say, in one system call. The lock is held."""
         if self._gone:
-            self._unsent.clear()
             return
         buffers: list[bytes] = []
-        for stream in self._unsent:
+        for stream in streams:
             try:
                 for message in stream.take_output():
                     buffers += self.connection.send(message)
@@ -127,7 +132,6 @@ class Link:
                 buffers += self.connection.send(Failed(stream.id, "bad_answer", ""))
             if not self.connection.is_open(stream.id):
                 self._streams.pop(stream.id, None)
-        self._unsent.clear()
         self._write(buffers)
         self._check_idle()
 

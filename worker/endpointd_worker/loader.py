@@ -52,7 +52,9 @@ def prepare_path(folder: Path) -> None:
     sys.path.append(str(SDK))
 
 
-def load_classes(folder: Path, sources: list[list[str]]) -> tuple[list[type], list[dict[str, Any]]]:
+def load_classes(
+    folder: Path, sources: list[list[str]], *, may_be_async: bool = True
+) -> tuple[list[type], list[dict[str, Any]]]:
     """The class of each [source, key]; and the problems of those that have none, as `LoadFailed` carries them."""
     classes: list[type] = []
     problems: list[dict[str, Any]] = []
@@ -65,7 +67,9 @@ def load_classes(folder: Path, sources: list[list[str]]) -> tuple[list[type], li
     for source, key in sources:
         try:
             module = _import_source(folder, source)
-            classes.append(_find_class(module, base, source))
+            cls = _find_class(module, base, source)
+            _check_invoke(cls, source, may_be_async)
+            classes.append(cls)
         except SourceProblem as problem:
             problems.append(problem.as_dict(key))
     return classes, problems
@@ -198,7 +202,8 @@ def _find_class(module: ModuleType, base: type, source: str) -> type:
         if len(concrete) > 1:
             raise _several(module, source, concrete)
         if concrete:
-            return _checked(concrete[0], source)
+            found: type = concrete[0]
+            return found
     raise _none(source, own)
 
 
@@ -207,12 +212,22 @@ def _is_subclass(value: object, base: type) -> bool:
     return isinstance(value, type) and issubclass(value, base) and value.__module__.partition(".")[0] != "dify_plugin"
 
 
-def _checked(cls: type, source: str) -> type:
-    method = cls._invoke  # type: ignore[attr-defined]
-    if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-        message = f"{cls.__name__}._invoke is an async function"
-        raise SourceProblem("invoke_async", message, "write 'def _invoke', without async", source, _line(cls._invoke))  # type: ignore[attr-defined]
-    return cls
+def is_async(cls: Any) -> bool:  # noqa: ANN401 - a class of the plugin's
+    """Whether its requests are tasks of the loop."""
+    return inspect.iscoroutinefunction(cls._invoke)
+
+
+def _check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: ANN401
+    method = cls._invoke
+    if inspect.isasyncgenfunction(method):
+        message = f"{cls.__name__}._invoke is an async generator"
+        remedy = "write the generator as a function of its own, and return Response(generator()) from _invoke"
+    elif is_async(cls) and not may_be_async:
+        message = f"{cls.__name__}._invoke is an async function, and Dify's SDK (with gevent) has no loop to run it"
+        remedy = "write 'def _invoke', or leave dify_plugin out of the requirements"
+    else:
+        return
+    raise SourceProblem("invoke_async", message, remedy, source, _line(method))
 
 
 def _several(module: ModuleType, source: str, classes: list[type]) -> SourceProblem:

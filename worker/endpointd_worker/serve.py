@@ -18,10 +18,11 @@ from endpointd_wire.messages import Drained, Hello, Load, LoadFailed, Ready
 from endpointd_worker import logs
 from endpointd_worker.invoke import Invoker
 from endpointd_worker.link import HostGone, Link
-from endpointd_worker.loader import SDK, load_classes, prepare_path
+from endpointd_worker.loader import SDK, is_async, load_classes, prepare_path
 from endpointd_worker.native import poll, socket, start_new_thread
 from endpointd_worker.stdio import NotAWorker, claim_wire
-from endpointd_worker.ways import Way
+from endpointd_worker.streams import Stream
+from endpointd_worker.ways import Run, Way
 
 GC_THRESHOLD = 10_000
 """New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
@@ -46,12 +47,12 @@ def serve(way: Way) -> int:
     link = Link(wire, way.waits)
     os.register_at_fork(after_in_child=link.leave)
     try:
-        invoker = _load(link)
+        run = _load(link, way)
     except HostGone:
         return 0
-    if invoker is None:
+    if run is None:
         return 1
-    way.start_pool(link, invoker.run, _lost)
+    way.start_pool(link, run, _lost)
     link.idle.wait()
     if link.is_lost:
         _end_with_children()
@@ -59,25 +60,46 @@ def serve(way: Way) -> int:
     return 0
 
 
-def _load(link: Link) -> Invoker | None:
-    """Do what the host's `Load` says; None when the plugin has problems, which the host was told."""
+def _load(link: Link, way: Way) -> Run | None:
+    """Do what the host's `Load` says. Returns what answers a stream; None when the plugin has problems, which the host
+    was told."""
     link.send(Hello(WIRE_VERSION, os.getpid(), platform.python_version()))
     order = link.receive_message()
     assert isinstance(order, Load), order
     folder = Path(order.folder)
     prepare_path(folder)
     logs.install(link)
-    classes, problems = load_classes(folder, order.sources)
+    classes, problems = load_classes(folder, order.sources, may_be_async=way.has_loop)
     if problems:
         link.send(LoadFailed(problems))
         return None
-    open_session = _session_opener(link)
+    invoker = Invoker(
+        classes, _session_opener(link), development=order.development, value_error_is_404=order.value_error_is_404
+    )
+    of_tasks = [is_async(cls) for cls in classes]
+    run = _with_tasks(link, invoker, of_tasks, order.concurrency) if any(of_tasks) else invoker.run
     # What was imported stays for good: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    link.send(Ready([f"{cls.__module__}.{cls.__qualname__}" for cls in classes]))
-    return Invoker(classes, open_session, development=order.development, value_error_is_404=order.value_error_is_404)
+    names = [f"{cls.__module__}.{cls.__qualname__}" for cls in classes]
+    link.send(Ready(names, any(of_tasks) and all(of_tasks)))
+    return run
+
+
+def _with_tasks(link: Link, invoker: Invoker, of_tasks: list[bool], threads: int) -> Run:
+    """What answers a stream where the requests for some sources are tasks of a loop."""
+    # Takes a few MiB and some time, which other plugins save.
+    tasks = importlib.import_module("endpointd_worker.tasks.runner")
+    begin: Run = tasks.TaskRunner(link, invoker, threads, _lost).run
+
+    def run(stream: Stream) -> None:
+        if of_tasks[stream.request.source]:
+            begin(stream)
+        else:
+            invoker.run(stream)
+
+    return run
 
 
 def _session_opener(link: Link) -> Callable[[str, str], object]:

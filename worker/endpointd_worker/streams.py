@@ -1,11 +1,11 @@
 """A request under way: its body coming in, its answer going out, its cancellation.
 
-A stream belongs to the thread that runs it. All its state is guarded by the link's lock, on which the thread also
-waits: for the next piece of the body, or for credit to send more.
+A stream belongs to the thread that runs it, or to a task of the loop (`tasks`). All its state is guarded by the link's
+lock, on which the thread also waits: for the next piece of the body, or for credit to send more.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from endpointd_wire.connection import Connection
@@ -26,9 +26,10 @@ class Cancelled(Exception):
 class StreamLink(Protocol):
     """What a stream needs of the link."""
 
-    lock: RLock
-    connection: Connection
-
+    @property
+    def lock(self) -> RLock: ...
+    @property
+    def connection(self) -> Connection: ...
     def condition(self) -> Condition: ...
     def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
     def flush_locked(self) -> None: ...
@@ -65,6 +66,14 @@ class Stream:
         self.calls: list[Closable] = []
         """What its thread asks of the host."""
 
+    def move(self, link: StreamLink, waiter: Condition) -> None:
+        """Let its output go through `link`, and let `waiter` be told of its news, from now on. The lock is held, and
+        nobody waits."""
+        self.before_wait = None
+        self.has_company = False
+        self._link = link
+        self._waiter = waiter
+
     # The body of the request
 
     @property
@@ -76,17 +85,26 @@ class Stream:
     def read_piece(self) -> bytes:
         """The next piece of the body, b"" at its end. Raises `Cancelled`."""
         with self._link.lock:
-            while not self._pieces:
-                self.check()
-                if self._complete:
-                    return b""
+            while (piece := self.take_piece()) is None:
                 self.wait()
-            piece = self._pieces.popleft()
-            self._consumed += len(piece)
-            if self._consumed >= CREDIT_STEP and not self._complete:
-                self._link.send_locked(Credit(self.id, self._consumed))
-                self._consumed = 0
+            return piece
+
+    def take_piece(self) -> bytes | None:
+        """The same without waiting: None when nothing has come. The lock is held."""
+        if not self._pieces:
+            self.check()
+            return b"" if self._complete else None
+        piece = self._pieces.popleft()
+        self._consumed += len(piece)
+        if self._consumed >= CREDIT_STEP and not self._complete:
+            self._link.send_locked(Credit(self.id, self._consumed))
+            self._consumed = 0
         return piece
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the next `read_piece` returns, or raises, at once."""
+        return bool(self._pieces) or self._complete or self.cancelled is not None
 
     def deliver(self, data: Data) -> None:
         """A piece has come. The lock is held."""
@@ -141,24 +159,28 @@ class Stream:
 
     def write(self, chunk: bytes) -> None:
         """Send a piece of the body, of any size. Blocks while the host grants no credit. Raises `Cancelled`."""
-        if len(chunk) <= MAX_PIECE:
-            self._write_piece(chunk)
-            return
-        view = memoryview(chunk)
-        for start in range(0, len(chunk), MAX_PIECE):
-            self._write_piece(bytes(view[start : start + MAX_PIECE]))
+        for piece in cut(chunk):
+            with self._link.lock:
+                while not self.put_piece(piece):
+                    self.wait()
 
-    def _write_piece(self, piece: bytes) -> None:
+    def try_piece(self, piece: bytes) -> bool:
+        """As `put_piece`, without the lock."""
         with self._link.lock:
-            self.check()
-            if self._size + len(piece) > MAX_PIECE:
-                self._link.flush_locked()
-            while self._link.connection.window(self.id) - self._size < len(piece):
-                self.wait()
-                self.check()
-            self._parts.append(piece)
-            self._size += len(piece)
-            self._link.offer(self, at_once=self._size >= FLUSH_SIZE)
+            return self.put_piece(piece)
+
+    def put_piece(self, piece: bytes) -> bool:
+        """Send at most `MAX_PIECE` bytes of the body; False, and nothing has happened, when the host grants no credit
+        for them. The lock is held. Raises `Cancelled`."""
+        self.check()
+        if self._size + len(piece) > MAX_PIECE:
+            self._link.flush_locked()
+        if self._link.connection.window(self.id) - self._size < len(piece):
+            return False
+        self._parts.append(piece)
+        self._size += len(piece)
+        self._link.offer(self, at_once=self._size >= FLUSH_SIZE)
+        return True
 
     def end_body(self) -> None:
         with self._link.lock:
@@ -220,3 +242,11 @@ class Stream:
         parts.clear()
         self._size = 0
         return whole
+
+
+def cut(chunk: bytes) -> Iterable[bytes]:
+    """`chunk` in pieces that can be sent."""
+    if len(chunk) <= MAX_PIECE:
+        return (chunk,)
+    view = memoryview(chunk)
+    return (bytes(view[start : start + MAX_PIECE]) for start in range(0, len(chunk), MAX_PIECE))

@@ -10,20 +10,25 @@ from endpointd_worker.pool import Pool
 from endpointd_worker.streams import Stream
 from endpointd_worker.waits import OF_THREADS, Waits
 
-StartPool: TypeAlias = Callable[[Link, Callable[[Stream], None], Callable[[Exception], None]], None]
+Run: TypeAlias = Callable[[Stream], None]
+"""Answers a stream, or has it answered. Never raises."""
+
+StartPool: TypeAlias = Callable[[Link, Run, Callable[[Exception], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`exit` ends the process from whatever code of the plugin's a signal has come upon."""
+    """`exit` ends the process from whatever code of the plugin's a signal has come upon; `has_loop` tells whether there
+    may be a loop for tasks beside the threads."""
 
     waits: Waits
     start_pool: StartPool
     exit: Callable[[int], NoReturn]
+    has_loop: bool
 
 
-def _start_threads(link: Link, run: Callable[[Stream], None], lost: Callable[[Exception], None]) -> None:
+def _start_threads(link: Link, run: Run, lost: Callable[[Exception], None]) -> None:
     Pool(link, run, lost).start()
 
 
-IN_THREADS = Way(OF_THREADS, _start_threads, sys.exit)
+IN_THREADS = Way(OF_THREADS, _start_threads, sys.exit, has_loop=True)

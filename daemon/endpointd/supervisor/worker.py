@@ -53,6 +53,8 @@ class WorkerOrder:
     """What its environment is to hold; None when it runs on the host's interpreter and packages."""
     clock_build: float = 0.0
     value_error_is_404: bool = False
+    concurrency_async: int = 0
+    """In the place of `concurrency`, where all requests of the plugin are tasks of a loop; 0 for the same."""
 
 
 class StartFailed(Exception):
@@ -92,6 +94,7 @@ class Worker:
     ) -> None:
         self.order = order
         self.classes: list[str] = []
+        self._places = order.concurrency
         self._output = output
         self._record = record
         self._channel = Channel(self._control, lambda _: freed(self), self._cancel, self._lost)
@@ -141,7 +144,7 @@ class Worker:
         """How many more requests it takes now; 0 unless it is ready."""
         if self._channel.connection.phase is not Phase.OPEN or not self._channel.is_open or self._pings.is_doubtful:
             return 0
-        return self.order.concurrency - len(self._channel.exchanges)
+        return self._places - len(self._channel.exchanges)
 
     # Start
 
@@ -189,6 +192,8 @@ class Worker:
             raise StartFailed("load_failed", "the plugin cannot be loaded", _plain(answer.problems))
         assert isinstance(answer, Ready)
         self.classes = answer.classes
+        if answer.asynchronous:
+            self._places = order.concurrency_async or order.concurrency
 
     async def _next_message(self) -> Hello | Ready | LoadFailed:
         assert self._end is not None

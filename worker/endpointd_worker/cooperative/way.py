@@ -29,4 +29,4 @@ def end(status: int) -> NoReturn:
     os._exit(status)
 
 
-IN_GREENLETS = Way(OF_GREENLETS, _start_greenlets, end)
+IN_GREENLETS = Way(OF_GREENLETS, _start_greenlets, end, has_loop=False)

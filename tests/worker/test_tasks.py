@@ -1,0 +1,371 @@
+"""Endpoints that are tasks of a loop: what a cancel is to them, how they wait, and that none stops the others."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from endpointd_wire.flow import WINDOW
+from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Failed, Refused
+from endpointd_wire.messages import Response as ResponseMessage
+from endpointd_worker.calls import CallRefused
+from endpointd_worker.logs import request_id
+from support.host_end import WAIT_SECONDS
+from support.thread_worker import Kind, Logged, StartThreads, ThreadWorker
+
+pytestmark = pytest.mark.parametrize("start_threads", [Kind.TASK], indirect=True, ids=["task"])
+
+AsyncInvoke = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Seen:
+    """What the plugin has done, in order."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def __call__(self, word: str) -> None:
+        self.words.append(word)
+
+
+def streaming(chunks: AsyncIterator[object], seen: Seen) -> Response:
+    response = Response(chunks)  # type: ignore[arg-type]
+    response.call_on_close(lambda: seen("closed"))
+    return response
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+# Cancelling
+
+
+def test_a_cancel_is_an_error_where_the_function_waits(start_threads: StartThreads, logged: Logged) -> None:
+    seen = Seen()
+
+    async def answer(_: Request) -> Response:
+        seen("begun")
+        begun.set()
+        try:
+            await for_ever()
+        except asyncio.CancelledError:
+            seen("cancelled")
+            raise
+        return Response()
+
+    begun = threading.Event()
+    host = start_threads(answer).host
+    stream = host.request()
+    assert begun.wait(WAIT_SECONDS)
+    host.say(Cancel(stream, "client gone"))
+    assert type(host.take(stream).last) is Closed
+    assert (seen.words, logged()) == (["begun", "cancelled"], "")
+
+
+def test_a_cancel_is_an_error_where_the_body_waits(start_threads: StartThreads, logged: Logged) -> None:
+    seen = Seen()
+
+    async def chunks() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            await for_ever()
+        except asyncio.CancelledError:
+            seen("cancelled")
+            raise
+        finally:
+            await asyncio.sleep(0)
+            seen("cleaned")
+
+    async def answer(_: Request) -> Response:
+        return streaming(chunks(), seen)
+
+    host = start_threads(answer).host
+    stream = host.request()
+    assert host.hear_body(5) == b"first"
+    host.say(Cancel(stream, "client gone"))
+    assert type(host.take(stream).last) is Closed
+    assert (seen.words, logged()) == (["cancelled", "cleaned", "closed"], "")
+
+
+def test_a_cancel_closes_a_body_that_waits_for_credit(start_threads: StartThreads, logged: Logged) -> None:
+    seen = Seen()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield bytes(50_000)
+        except GeneratorExit:
+            seen("GeneratorExit")
+            raise
+
+    async def answer(_: Request) -> Response:
+        return streaming(chunks(), seen)
+
+    worker = start_threads(answer)
+    stream = worker.host.request()
+    assert len(worker.host.hear_body(WINDOW // 50_000 * 50_000)) <= WINDOW
+    worker.host.say(Cancel(stream, "client gone"))
+    assert type(worker.host.take(stream).last) is Closed
+    assert (seen.words, logged()) == (["GeneratorExit", "closed"], "")
+
+
+def test_a_function_may_do_something_else_when_it_is_cancelled(start_threads: StartThreads, logged: Logged) -> None:
+    """It is told once, has the host's patience for it, and its answer is for nobody."""
+    begun = threading.Event()
+
+    async def answer(_: Request) -> Response:
+        try:
+            begun.set()
+            await for_ever()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+        return Response("for nobody")
+
+    host = start_threads(answer).host
+    stream = host.request()
+    assert begun.wait(WAIT_SECONDS)
+    host.say(Cancel(stream, "client gone"))
+    answered = host.take(stream)
+    assert (answered.pieces, type(answered.last)) == ([], Closed)
+    assert logged() == ""
+
+
+def test_one_that_is_cancelled_before_it_begins_is_over(start_threads: StartThreads) -> None:
+    holding, going_on = threading.Event(), threading.Event()
+
+    async def block(_: Request) -> Response:
+        holding.set()
+        assert going_on.wait(WAIT_SECONDS)
+        return Response("late")
+
+    worker = start_threads(block)
+    first = worker.host.request()
+    assert holding.wait(WAIT_SECONDS)
+    second = worker.host.request()
+    worker.host.say(Cancel(second, "client gone"))
+    going_on.set()
+    heard = [worker.host.hear_any(), worker.host.hear_any()]
+    assert {(type(message), message.stream) for message in heard} == {(ResponseMessage, first), (Closed, second)}  # type: ignore[union-attr]
+
+
+def test_an_own_cancellation_is_a_failure(start_threads: StartThreads, logged: Logged) -> None:
+    async def answer(_: Request) -> Response:
+        raise asyncio.CancelledError
+
+    assert type(start_threads(answer).host.ask().last) is Failed
+    assert "CancelledError" in logged()
+
+
+# Waiting
+
+
+def test_many_wait_at_once(start_threads: StartThreads) -> None:
+    """And each has its own answer."""
+    going_on = asyncio.Event()
+
+    async def answer(r: Request) -> Response:
+        if r.path == "/go":
+            going_on.set()
+        await going_on.wait()
+        return Response(r.path)
+
+    host = start_threads(answer).host
+    before = threading.active_count()
+    paths = {host.request(path=b"/%d" % number): b"/%d" % number for number in range(300)}
+    paths[host.request(path=b"/go")] = b"/go"
+    heard = {}
+    for _ in paths:
+        message = host.hear(ResponseMessage)
+        heard[message.stream] = message.body
+    assert heard == paths
+    # More are of the pool than of the loop.
+    assert threading.active_count() <= before + 3
+
+
+def test_one_that_is_not_read_does_not_stop_the_others(start_threads: StartThreads) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(10_000)
+
+    async def answer(r: Request) -> Response:
+        return Response(endless() if r.path == "/endless" else ["short"])  # type: ignore[arg-type]
+
+    host = start_threads(answer).host
+    host.request(path=b"/endless")
+    assert len(host.hear_body(WINDOW // 10_000 * 10_000)) <= WINDOW
+    assert host.ask(path=b"/short").body == b"short"
+
+
+def test_credit_lets_it_go_on(start_threads: StartThreads) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield bytes(WINDOW)
+
+    async def answer(_: Request) -> Response:
+        return Response(chunks())  # type: ignore[arg-type]
+
+    assert len(start_threads(answer).host.ask().body) == 3 * WINDOW
+
+
+def test_a_body_without_async_is_made_beside_the_loop(start_threads: StartThreads) -> None:
+    going_on = threading.Event()
+
+    def chunks() -> Iterator[str]:
+        yield threading.current_thread().name
+        assert going_on.wait(WAIT_SECONDS)
+        yield f" {request_id.get()}"
+
+    async def answer(r: Request) -> Response:
+        if r.path == "/go":
+            going_on.set()
+            return Response("go")
+        return Response(chunks())
+
+    host = start_threads(answer).host
+    blocked = host.request(request_id="r-7")
+    assert host.hear_body(len("endpointd-body_0")) == b"endpointd-body_0"
+    other = host.request(path=b"/go")
+    bodies = {blocked: b"", other: b""}
+    ended = 0
+    while ended < 2:
+        message = host.hear_any()
+        assert isinstance(message, ResponseMessage | Data)
+        bodies[message.stream] += message.body
+        ended += message.end == End.STREAM
+    assert bodies == {blocked: b" r-7", other: b"go"}
+
+
+# The request's body
+
+
+def test_a_short_body_is_there_from_the_beginning(start_threads: StartThreads) -> None:
+    async def answer(r: Request) -> Response:
+        return Response(r.get_data())
+
+    host = start_threads(answer).host
+    stream = host.request(method="POST", headers=[[b"Content-Length", b"4"]], end=End.MORE, body=b"du")
+    host.say(Data(stream, End.MORE, b"c"))
+    host.say(Data(stream, End.BODY, b"k"))
+    assert host.take(stream).body == b"duck"
+
+
+async def piece_by_piece(r: Request) -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        async for chunk in r.stream:  # type: ignore[attr-defined]
+            yield chunk
+
+    return Response(chunks())  # type: ignore[arg-type]
+
+
+async def in_a_thread(r: Request) -> Response:
+    return Response(await asyncio.to_thread(r.get_data))
+
+
+@pytest.mark.parametrize("answer", [piece_by_piece, in_a_thread])
+def test_a_long_body_is_awaited(start_threads: StartThreads, answer: AsyncInvoke) -> None:
+    host = start_threads(answer).host
+    stream = host.request(method="POST", end=End.MORE)
+    body = bytes(range(250)) * 200
+    pieces = [Data(stream, End.MORE, body)] * 3 + [Data(stream, End.BODY, b"end")]
+    host.say(*pieces)
+    assert host.take(stream).body == body * 3 + b"end"
+
+
+def test_waiting_for_a_body_on_the_loop_is_an_error_that_says_so(start_threads: StartThreads, logged: Logged) -> None:
+    async def answer(r: Request) -> Response:
+        return Response(r.get_data())
+
+    host = start_threads(answer).host
+    stream = host.request(method="POST", end=End.MORE, body=b"more than that")
+    assert type(host.take(stream).last) is Failed
+    assert "'async for chunk in r.stream'" in logged()
+
+
+# The session
+
+
+def asking(worker: list[ThreadWorker], answer: Callable[..., Coroutine[Any, Any, object]]) -> AsyncInvoke:
+    """An endpoint that asks the host for something, in one way or the other."""
+
+    def ask() -> object:
+        return list(worker[0].link.calls.call("storage", {"opt": "exist"}))
+
+    async def invoke(_: Request) -> Response:
+        try:
+            return Response(repr(await answer(ask)))
+        except CallRefused as error:
+            return Response(f"{error.code}: {error}")
+
+    return invoke
+
+
+def test_a_call_on_the_loop_is_refused(start_threads: StartThreads) -> None:
+    worker: list[ThreadWorker] = []
+
+    async def directly(ask: Callable[[], object]) -> object:
+        return ask()
+
+    worker.append(start_threads(asking(worker, directly)))
+    assert b"invalid: a session call in an async function would stop" in worker[0].host.ask().body
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_call_of_a_thread_of_the_task_is_the_requests(start_threads: StartThreads, cancelled: bool) -> None:
+    worker: list[ThreadWorker] = []
+    worker.append(start_threads(asking(worker, asyncio.to_thread)))
+    host = worker[0].host
+    stream = host.request()
+    call = host.hear(Call)
+    assert call.within == stream
+    if cancelled:
+        # The task ends at once, and the thread when the host refuses what is wanted no more.
+        host.say(Cancel(stream, "client gone"), Refused(call.call, "cancelled", "the request is over"))
+        assert type(host.take(stream).last) is Closed
+    else:
+        host.say(Refused(call.call, "missing", "there is none"))
+        assert host.take(stream).body == b"missing: there is none"
+
+
+# Logs, and what goes wrong
+
+
+def test_a_record_is_of_the_request_whose_task_logs_it(start_threads: StartThreads) -> None:
+    ids: list[tuple[str, str]] = []
+    here = threading.Lock()
+
+    async def later(path: str) -> None:
+        await asyncio.sleep(0)
+        with here:
+            ids.append((path, request_id.get()))
+
+    async def answer(r: Request) -> Response:
+        await asyncio.gather(later(r.path), asyncio.to_thread(lambda: ids.append((r.path, request_id.get()))))
+        return Response()
+
+    host = start_threads(answer).host
+    for number in range(20):
+        host.request(path=b"/%d" % number, request_id=f"r-{number}")
+    for _ in range(20):
+        host.hear(ResponseMessage)
+    assert sorted(ids) == sorted([(f"/{number}", f"r-{number}") for number in range(20)] * 2)
+
+
+def test_a_task_of_the_plugins_that_exits_does_not_end_the_loop(start_threads: StartThreads, logged: Logged) -> None:
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    tasks: list[asyncio.Task[None]] = []
+
+    async def answer(_: Request) -> Response:
+        tasks.append(asyncio.create_task(leave()))
+        await asyncio.sleep(0)
+        return Response("goes on")
+
+    host = start_threads(answer).host
+    assert host.ask().body == b"goes on"
+    assert host.ask().body == b"goes on"
+    assert "SystemExit" in logged()
