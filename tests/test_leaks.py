@@ -9,7 +9,7 @@ import pytest
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.catalogue import fine, kill_worker, misbehave, unexplained, write_catalogue
 from support.gates import Gate
-from support.holdings import settled
+from support.holdings import administered, settled
 from support.processes import resident
 from support.raw_http import Broken, Client, ask, plain
 
@@ -28,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture
 def daemon(start_daemon: DaemonStarter, tmp_path: Path, state: Path) -> RunningDaemon:
     plugins = write_catalogue(tmp_path / "plugins", *PLUGINS)
-    return start_daemon(plugins, state=state, restart_stable=0)
+    return administered(start_daemon(plugins, state=state, restart_stable=0), state)
 
 
 # Kinds of requests

@@ -208,7 +208,7 @@ class Daemon:
         self._take_signals()
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
-        tasks = [asyncio.create_task(work) for work in (admin.begun(), self._begin(url), self._look())]
+        tasks = [asyncio.create_task(work) for work in (self._administer(admin), self._begin(url), self._look())]
         if self._certificate is not None:
             tasks.append(asyncio.create_task(self._certificate.follow()))
         # To the very end: while it stops, it is to be known for alive.
@@ -285,6 +285,11 @@ class Daemon:
         await self._begun.wait()
         await self._server.serve(sockets=self._listeners.sockets)
 
+    async def _administer(self, admin: AdminServer) -> None:
+        await admin.begun()
+        # Its parts stay too, and come when somebody wants them.
+        gc.freeze()
+
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""
         await self._live.begin()
@@ -303,8 +308,7 @@ class Daemon:
     def _tell(self, url: str) -> None:
         """To the operator, to the log, to the service manager."""
         # What was imported and built stays for good. Without this, each full collection looks at all of it again and
-        # stops every request for tens of milliseconds.
-        gc.collect()
+        # stops every request for tens of milliseconds. There is next to no garbage in it to be found first.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         reports = self._reports()

@@ -9,10 +9,7 @@ from endpointd.folder import PluginFolder
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.packages.errors import PackageError
-from endpointd.packages.keys import trusted_keys
 from endpointd.packages.limits import PackageLimits
-from endpointd.packages.opening import unpack_package
-from endpointd.packages.trust import enforce
 from endpointd.settings import Settings
 from endpointd.staging import stage, unpack_archive
 
@@ -47,6 +44,11 @@ def from_archive(archive: BinaryIO, plugins: Path, settings: Settings) -> Arriva
 
 def from_package(file: BinaryIO, plugins: Path, settings: Settings) -> Arrival:
     """Raises `OperatorError`, and then nothing is left."""
+    # No matter of a daemon that nobody gives a package: signatures are a large library's.
+    from endpointd.packages.keys import trusted_keys
+    from endpointd.packages.opening import unpack_package
+    from endpointd.packages.trust import enforce
+
     keys = [] if settings.package_signatures == "off" else trusted_keys(settings.package_keys)
     limits = PackageLimits(settings.limit_package)
 

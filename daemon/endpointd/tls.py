@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import structlog
-from cryptography import x509
 
 from endpointd.errors import OperatorError, UsageError
 from endpointd.settings import Settings
@@ -68,6 +67,9 @@ class Certificate:
         return tuple(map(_stamp, (self._certificate, self._key)))
 
     def _load(self) -> ssl.SSLContext:
+        # Most daemons have none to read.
+        from cryptography import x509
+
         check_key(self._key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self._minimum

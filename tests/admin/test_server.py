@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -202,6 +203,47 @@ def test_a_group_that_is_not_there_is_an_error_that_lets_go_of_the_lock(tmp_path
 
 
 # What it costs
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when the parts of the server are imported and put together."""
+    build, event = server._build, threading.Event()
+
+    def seen(*arguments: Any) -> Any:  # noqa: ANN401
+        event.set()
+        return build(*arguments)
+
+    monkeypatch.setattr(server, "_build", seen)
+    return event
+
+
+def test_its_parts_are_there_for_the_first_who_connects_and_not_before(
+    tmp_path: Path, control: FakeControl, built: threading.Event
+) -> None:
+    with AdminHost(tmp_path, control) as host:
+        with connected(host.state) as http:
+            host.do(lambda: None)
+            assert not built.is_set()
+            assert http.get("/api/v1/daemon").status_code == 200
+        assert built.is_set()
+
+
+def test_its_parts_are_there_at_leisure_when_nobody_connects(
+    tmp_path: Path, control: FakeControl, built: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LEISURE", 0.01)
+    with AdminHost(tmp_path, control):
+        assert built.wait(10)
+
+
+def test_an_end_before_anybody_has_connected_waits_for_nothing(
+    tmp_path: Path, control: FakeControl, built: threading.Event
+) -> None:
+    with AdminHost(tmp_path, control):
+        pass
+    assert not built.is_set()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_the_other_commands_do_not_wait_for_the_servers_packages() -> None:

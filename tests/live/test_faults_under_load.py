@@ -14,7 +14,7 @@ import pytest
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.catalogue import BYSTANDER, misbehave, unexplained, write_catalogue
 from support.eventually import eventually
-from support.holdings import settled
+from support.holdings import administered, settled
 from support.load import Load
 from support.processes import Watched
 from support.raw_http import Answer, ask
@@ -42,7 +42,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, state: Path) -> Iterator[Ru
     plugins = write_catalogue(state.with_name("plugins"), *VICTIMS)
     configuration = state.with_name("endpointd.toml")
     configuration.write_text(CONFIGURATION)
-    daemon = starter(plugins, state=state, config=configuration)
+    daemon = administered(starter(plugins, state=state, config=configuration), state)
     yield daemon
     starter.stop_all()
     assert unexplained(daemon, *VICTIMS) == []

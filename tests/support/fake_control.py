@@ -174,6 +174,7 @@ class AdminHost:
 
     def wait_until_served(self) -> None:
         assert self._server is not None
+        self.do(self._server._wanted.set)
         assert self._server._serving is not None
         self._wait(asyncio.wait_for(self._server._serving, 20))
 

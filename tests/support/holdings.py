@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from endpointd.admin.client import Client as Administration
 from endpointd.testing import RunningDaemon
 from support.catalogue import BYSTANDER
 from support.processes import children, descriptors, is_zombie, threads
@@ -22,6 +23,13 @@ class Holdings(NamedTuple):
     threads: int
     zombies: int
     files: tuple[str, ...]
+
+
+def administered(daemon: RunningDaemon, state: Path) -> RunningDaemon:
+    """The daemon, when all of its parts are there: those of its administration come when it is first asked for."""
+    with Administration(state) as administration:
+        assert administration.daemon()["pid"] == daemon.pid
+    return daemon
 
 
 def holdings(daemon: RunningDaemon, state: Path) -> Holdings:

@@ -33,12 +33,23 @@ class NetworkServer:
 
     def __init__(self, address: str, settings: Settings, grace: int, tls: ssl.SSLContext | None) -> None:
         """With `tls` it is HTTPS. `grace`: seconds that calls have at the end. Raises `OperatorError`."""
-        self._listener = _listen(address)
+        self.listener = _listen(address)
         self._settings = settings
         self._grace = grace
         self._tls = tls
         self._clocks = Clocks()
         self._server: HttpServer | None = None
+
+    def tell(self) -> None:
+        """That who connects now will be answered."""
+        url, host = address_of(self.listener, encrypted=self._tls is not None), self.listener.getsockname()[0]
+        log.info("admin.listening", url=url)
+        if self._tls is None and not ip_address(host.partition("%")[0]).is_loopback:
+            log.warning(
+                "admin.unencrypted",
+                url=url,
+                remedy="tokens go in clear here: name a tls_certificate, or let admin_listen be a loopback address",
+            )
 
     async def serve(self, app: Any, tokens: TokenControl, open: Sequence[str] = ()) -> None:  # noqa: A002, ANN401
         """Needs a token for all of `app` but the paths that are `open`, which have a door of their own."""
@@ -48,8 +59,7 @@ class NetworkServer:
         config.load()
         server = self._server = HttpServer(config, self._tls, self._settings.clock_header)
         server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[self._listener])
-        self._tell()
+        await server.startup(sockets=[self.listener])
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -57,7 +67,7 @@ class NetworkServer:
         self._clocks.stop()
 
     def close(self) -> None:
-        self._listener.close()
+        self.listener.close()
 
     def _configured(self, app: Any) -> uvicorn.Config:  # noqa: ANN401
         settings = self._settings
@@ -81,16 +91,6 @@ class NetworkServer:
             timeout_keep_alive=settings.clock_keep_alive,  # type: ignore[arg-type]
             timeout_graceful_shutdown=self._grace,
         )
-
-    def _tell(self) -> None:
-        url, host = address_of(self._listener, encrypted=self._tls is not None), self._listener.getsockname()[0]
-        log.info("admin.listening", url=url)
-        if self._tls is None and not ip_address(host.partition("%")[0]).is_loopback:
-            log.warning(
-                "admin.unencrypted",
-                url=url,
-                remedy="tokens go in clear here: name a tls_certificate, or let admin_listen be a loopback address",
-            )
 
 
 def _listen(address: str) -> socket.socket:

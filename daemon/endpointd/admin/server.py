@@ -21,13 +21,18 @@ from endpointd.admin.network import NetworkServer
 from endpointd.admin.services import Services
 from endpointd.settings import Settings
 
+LEISURE = 10.0
+"""Seconds after which the parts are imported though nobody has connected yet: whoever does later need not wait, and it
+is not left to a day on which the files of another version have come to the place of these."""
+
 GRACE = 5
 """Seconds that a call which is under way has to be answered when the daemon ends."""
 
 
 class AdminServer:
-    """Made before all else, because whoever has it has the state directory; then `serve`. Its parts are imported in a
-    thread while the plugins' workers start: the socket is there at once, and who connects early waits."""
+    """Made before all else, because whoever has it has the state directory; then `serve`. Its parts take as long to
+    import as all the rest: that is done in a thread, for the first who connects, or at leisure. The socket is there at
+    once, and who connects early waits."""
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
         """Take the state directory, and listen there and wherever else it is asked for. Raises `OperatorError`: it is
@@ -45,24 +50,30 @@ class AdminServer:
             self._lock.release()
             raise
         self._followers = Followers()
-        self._serving: asyncio.Task[uvicorn.Server] | None = None
+        self._wanted = asyncio.Event()
+        self._ending = False
+        self._serving: asyncio.Task[uvicorn.Server | None] | None = None
 
     def serve(self, services: Services) -> None:
         """Over the network only with `tokens`."""
+        if self._network is not None and services.tokens is not None:
+            self._network.tell()
         describe = _Describer(services, self._state)
         self._serving = asyncio.create_task(self._serve(services, describe))
 
     async def begun(self) -> None:
-        """Return when it answers. Raises what keeps it from that: nobody could control the daemon."""
+        """Return when it answers, or has ended before that. Raises what keeps it from that: nobody could control the
+        daemon."""
         if self._serving is not None:
             await asyncio.shield(self._serving)
 
     async def stop(self) -> None:
         """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""
         self._followers.close()
+        self._ending = True
+        self._wanted.set()
         try:
-            if self._serving is not None:
-                server = await self._serving
+            if self._serving is not None and (server := await self._serving) is not None:
                 await asyncio.gather(server.shutdown(), *([self._network.stop()] if self._network else []))
         finally:
             if self._network is not None:
@@ -71,7 +82,10 @@ class AdminServer:
             sockets.remove(self._state)
             self._lock.release()
 
-    async def _serve(self, services: Services, describe: "_Describer") -> uvicorn.Server:
+    async def _serve(self, services: Services, describe: "_Describer") -> uvicorn.Server | None:
+        await self._until_wanted()
+        if self._ending:
+            return None
         app = await asyncio.to_thread(_build, services, describe, self._state, self._followers)
         config = uvicorn.Config(
             app,
@@ -96,6 +110,19 @@ class AdminServer:
             network_app = await asyncio.to_thread(_with_console, app, services, self._followers)
             await self._network.serve(network_app, services.tokens, _open_paths(services))
         return server
+
+    async def _until_wanted(self) -> None:
+        loop = asyncio.get_running_loop()
+        listeners = [self._listener, *([self._network.listener] if self._network else [])]
+        leisure = loop.call_later(LEISURE, self._wanted.set)
+        for listener in listeners:
+            loop.add_reader(listener, self._wanted.set)
+        try:
+            await self._wanted.wait()
+        finally:
+            leisure.cancel()
+            for listener in listeners:
+                loop.remove_reader(listener)
 
 
 def _build(
