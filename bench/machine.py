@@ -40,6 +40,13 @@ def describe_versions(programs: Path, wrk: str) -> dict[str, str]:
     }
 
 
+def describe_sdk(python: Path) -> dict[str, str]:
+    """Return the version of the original SDK in the environment of ``python``, and of that interpreter."""
+    found = output([str(python), "-c", ASK_VERSIONS, "dify_plugin"]).strip()
+    interpreter = output([str(python), "-c", "import platform; print(platform.python_version())"]).strip()
+    return {"dify_plugin": f"{found} on python {interpreter}"}
+
+
 def output(command: list[str]) -> str:
     """Return what a command prints, whatever its exit status."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout

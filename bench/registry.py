@@ -1,6 +1,7 @@
 """Everything that can be measured, in the order of measuring. A new measurement is one line here."""
 
 import growth
+import host_cost
 import restarts
 import sdk
 import small
@@ -13,6 +14,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     small.DOCUMENTS,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
+    host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
     growth.MEASUREMENT,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from errors import BenchError
 from goals import goals_of
-from machine import describe_machine, describe_versions
+from machine import describe_machine, describe_sdk, describe_versions
 from measurement import Bench, Plan
 from publish import PAGE, RESULTS, publish
 from registry import MEASUREMENTS
@@ -19,7 +19,7 @@ from report import report
 from results import Results
 from servers import SERVERS
 from taking import take_all
-from toolchain import find_wrk, prepare_environment
+from toolchain import find_wrk, prepare_environment, prepare_sdk
 
 WHOLE = Plan()
 LATEST = Path(__file__).parent / "results" / "latest.json"
@@ -87,7 +87,8 @@ def prepare(arguments: argparse.Namespace) -> Bench:
 
 def begin(bench: Bench, arguments: argparse.Namespace) -> Results:
     """Return results without a measurement, or with those of a file."""
-    results = Results(describe_machine(), describe_versions(bench.programs, bench.wrk), bench.plan.as_dict())
+    versions = describe_versions(bench.programs, bench.wrk) | describe_sdk(prepare_sdk())
+    results = Results(describe_machine(), versions, bench.plan.as_dict())
     if arguments.into:
         results.takings = Results.from_dict(json.loads(arguments.into.read_text("utf-8"))).takings
     return results

@@ -129,8 +129,10 @@ def time_of_start(admin: Client, site: Site, workload: Workload) -> float:
 
 
 def worker_of(admin: Client) -> int:
-    """Return the process of the one plugin."""
+    """Return the process of the one plugin; raise BenchError if it has none."""
     (plugin,) = admin.plugins()
+    if plugin["worker"] is None:
+        raise BenchError(f"{plugin['id']} has no worker: {plugin['state']}, {plugin['failure']}")
     pid: int = plugin["worker"]["pid"]
     return pid
 
