@@ -32,7 +32,9 @@ WORKER_LAYERS = [
     "official.session cooperative.patching cooperative.waits",
     "cooperative.pool",
     "cooperative.way",
-    "serve",
+    "preload serve",
+    "newborn",
+    "template",
     "bootstrap",
 ]
 
@@ -95,7 +97,8 @@ HOST_LAYERS = [
     "supervisor.cgroups",
     "supervisor.choice",
     "supervisor.admission supervisor.launch supervisor.news supervisor.output supervisor.process supervisor.starts",
-    "supervisor.refusals supervisor.worker",
+    "supervisor.forks supervisor.refusals",
+    "supervisor.worker",
     "supervisor.crew supervisor.provision",
     "environments.finding environments.guard environments.sealing environments.uv loading",
     "environments.shelf",

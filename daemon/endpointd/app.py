@@ -51,6 +51,7 @@ from endpointd.settings import Settings
 from endpointd.storage import key_rotation, open_store, open_values
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
+from endpointd.supervisor.forks import forks
 from endpointd.supervisor.reaper import reaper
 from endpointd.tls import certificate_of
 from endpointd.tracing.opening import Tracing
@@ -202,6 +203,8 @@ class Daemon:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
+        if self._settings.fork_server:
+            forks.start()
         url = self._url = first_url(self._listeners, encrypted=self._certificate is not None)
         self._base = self._settings.public_url or url
         self._server = self._build_server()
@@ -363,6 +366,7 @@ class Daemon:
             # One clock for both: what clients did not get within it, no worker has to go on with.
             await self._plugins.stop(spent=loop.time() - began)
             await self._environments.close()
+            await forks.stop()
             await reaper.stop()
             await cgroups.stop()
             await self._tracing.stop()

@@ -266,6 +266,11 @@ class Settings(SharedLimits, BaseSettings):
     )
     package_keys: KeyFiles = Field(default=(), description="public keys of those whose packages are trusted")
     starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
+    fork_server: Flag = Field(
+        default=True,
+        description="fork the workers of plugins without an environment of their own from a process that has imported"
+        " what they need; without it each is started from the beginning, and none shares memory with another",
+    )
     auto_endpoints: Flag = Field(
         default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
     )

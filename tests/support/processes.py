@@ -65,8 +65,21 @@ def children(pid: int) -> list[int]:
 
 
 def workers(daemon: int) -> list[int]:
-    """Its children but for its keeper."""
-    return [pid for pid in children(daemon) if b"keeper.py" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """Its children but for its keeper and its template."""
+    return [pid for pid in children(daemon) if not _is_beside(Path(f"/proc/{pid}/cmdline").read_bytes())]
+
+
+def templates(daemon: int) -> list[int]:
+    """Those of its children that workers are forked from: one, or none."""
+    return [pid for pid in children(daemon) if _is_template(Path(f"/proc/{pid}/cmdline").read_bytes())]
+
+
+def _is_beside(command: bytes) -> bool:
+    return b"keeper.py" in command or _is_template(command)
+
+
+def _is_template(command: bytes) -> bool:
+    return command.endswith(b"\0template\0")
 
 
 def is_zombie(pid: int) -> bool:

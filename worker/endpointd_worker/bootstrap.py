@@ -6,6 +6,7 @@ plugin's.
 """
 
 import importlib
+import os
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PRIVATE = "endpointd-private"
 """Folder of an environment for packages that are ours alone (`endpointd.environments.additions`)."""
+
+TEMPLATE = "template"
+"""Behind the limits on the command line: this is no worker, but workers are to be forked from it."""
 
 
 def _load_package(name: str) -> None:
@@ -33,13 +37,33 @@ def main() -> None:
     # Held, because modules that nobody holds are emptied.
     hidden = _load_wire()
     _load_package("endpointd_worker")
+    report = None
+    if sys.argv[2:] == [TEMPLATE]:
+        report, shadowed = _be_born()
+        hidden |= shadowed
     _confine()
+    if report is not None:
+        os.close(report)
     way = _find_way()
     from endpointd_worker.serve import serve
 
     status = serve(way)
     hidden.clear()
     way.exit(status)
+
+
+def _be_born() -> tuple[int, dict[str, ModuleType]]:
+    """Be the template, and return in each worker: a descriptor, to be closed when the process is set up, and modules
+    to be held."""
+    importlib.import_module("endpointd_worker.native")
+    from endpointd_worker.confine import bear_mark
+    from endpointd_worker.cooperative.patching import is_wanted
+    from endpointd_worker.template import leave, wait_for_orders
+
+    if is_wanted():
+        leave()
+    bear_mark(sys.argv[1])
+    return wait_for_orders()
 
 
 def _find_way() -> "Way":

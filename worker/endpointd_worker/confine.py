@@ -28,6 +28,11 @@ def confine(argument: str) -> None:
         os.nice(limits["nice"])
 
 
+def bear_mark(argument: str) -> None:
+    """Bear the mark that is in `argument` as it is: that of whoever is not a worker yet."""
+    _mark(json.loads(argument)["mark"])
+
+
 def _limit(kind: int, value: int, name: str) -> None:
     """Set a limit; where the system allows less already, that stays, and the plugin's log says so."""
     if not value:

@@ -19,6 +19,9 @@ from collections.abc import Iterator
 
 MARK_ROOM = 1 << 23
 """Marks of one host: its base and the pid of the worker, and pids are smaller than this (PID_MAX_LIMIT)."""
+TEMPLATE = MARK_ROOM - 1
+"""What stands for the pid in the mark of the template and of what it has forked, until that has a mark of its own:
+being the highest, it can be lowered to any other by whoever may not raise a limit."""
 _LIMIT = "Max realtime timeout"
 _ROUNDS = 50
 _PAUSE = 0.02

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from endpointd.supervisor.keeper import TEMPLATE
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.reaper import MARKS
 from endpointd.supervisor.users import Account
@@ -17,6 +18,10 @@ INHERITED = frozenset(
 )
 """The only variables of the host that a plugin sees, besides those that begin with `LC_`: how this machine speaks and
 how it reaches others. Whatever else is in the host's environment may be a secret."""
+
+HEEDED_AT_ONCE = frozenset({"GLIBC_TUNABLES", "LANG", "LANGUAGE", "OPENSSL_CONF"})
+HEEDED_PREFIXES = ("LC_", "LD_", "MALLOC_", "PYTHON")
+"""Variables that the loader, the C library and the interpreter read once, when a program begins."""
 
 NO_LIMITS = ProcessLimits()
 
@@ -39,7 +44,24 @@ def command(limits: ProcessLimits = NO_LIMITS, python: Path | None = None) -> li
     return [str(python or sys.executable), "-I", "-X", "utf8", str(bootstrap()), limits.argument(MARKS)]
 
 
+def template_command() -> list[str]:
+    """The same for the process that workers are forked from."""
+    return [*command()[:-1], NO_LIMITS.argument(MARKS + TEMPLATE), "template"]
+
+
 def environment(extra: Mapping[str, str], account: Account | None = None) -> dict[str, str]:
     """What is inherited, who the worker runs as if that is another user, and `extra`, which wins."""
     inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     return {**inherited, **(account.environment if account is not None else {}), **extra}
+
+
+def can_be_forked(words: Sequence[str], variables: Mapping[str, str]) -> bool:
+    """Whether a worker with this command and environment may be forked from the template: it is for the same
+    interpreter, and no variable is another that is only heeded when a program is executed."""
+    return list(words[:-1]) == command()[:-1] and _of_execution(variables) == _of_execution(environment({}))
+
+
+def _of_execution(variables: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in variables.items() if name in HEEDED_AT_ONCE or name.startswith(HEEDED_PREFIXES)
+    }

@@ -9,9 +9,11 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.leaf import Leaf
@@ -21,20 +23,49 @@ from endpointd.supervisor.usage import Usage, oom_kills, usage_of
 from endpointd.supervisor.users import Account, out_of_reach
 
 
-class WorkerProcess:
-    """One child process. `spawn` makes it; whoever has it calls `wait` or `kill` and `wait`, or it is a zombie."""
+class Ends:
+    """The wire and the log of a process that is to be started. Leaving the block closes what is that process's, and on
+    a failure the host's ends too. Raises `OSError`."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", pidfd: int, wire: socket.socket, log: int, leaf: Leaf | None
+    def __init__(self) -> None:
+        self.wire, self.their_wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.log, self.their_log = os.pipe2(os.O_CLOEXEC)
+        except OSError:
+            self.wire.close()
+            self.their_wire.close()
+            raise
+        self.wire.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pid = process.pid
-        self.wire = wire
+        self.their_wire.close()
+        os.close(self.their_log)
+        if error is not None:
+            self.close()
+
+    def close(self) -> None:
+        self.wire.close()
+        os.close(self.log)
+
+
+class WorkerProcess:
+    """One child process. `spawn` makes it, or `adopt` takes it over; whoever has it calls `wait` or `kill` and `wait`,
+    or it is a zombie."""
+
+    def __init__(self, pid: int, wait: Callable[[], int], pidfd: int, ends: Ends, leaf: Leaf | None) -> None:
+        self.pid = pid
+        self.wire = ends.wire
         """The host's end of the wire; not blocking. The channel that takes it over closes it."""
-        self.log = log
+        self.log = ends.log
         """Read end of the pipe that is the worker's fd 2. Whoever reads it closes it."""
         self.starved: bool | None = None
         """Once it has ended: whether the system killed for want of memory meanwhile; None when that is not known."""
-        self._process = process
+        self._wait = wait
         self._pidfd = pidfd
         self._leaf = leaf
         self._oom_kills = oom_kills()
@@ -54,7 +85,7 @@ class WorkerProcess:
         environment: Mapping[str, str],
         account: Account | None = None,
         leaf: Leaf | None = None,
-    ) -> "WorkerProcess":
+    ) -> Self:
         """Start `command` with `folder` as its working directory and exactly `environment`, as `account` and in the
         control group `leaf` if they are given. It cannot gain privileges that it does not have; this thread cannot
         either from now on.
@@ -62,25 +93,30 @@ class WorkerProcess:
         Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
         over then.
         """
-        with ExitStack() as on_failure, ExitStack() as always:
+        with ExitStack() as on_failure:
             if leaf is not None:
                 on_failure.callback(cgroups.discard, leaf)
             gain_no_privileges()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            on_failure.callback(ours.close)
-            always.callback(theirs.close)
-            read_end, write_end = os.pipe2(os.O_CLOEXEC)
-            on_failure.callback(os.close, read_end)
-            always.callback(os.close, write_end)
-            ours.setblocking(False)
-            process = _start(command, folder, environment, account, theirs.fileno(), write_end)
-            on_failure.callback(_end, process)
+            with Ends() as ends:
+                process = _start(command, folder, environment, account, ends)
+                on_failure.pop_all()
+                return cls.adopt(process.pid, process.wait, ends, leaf)
+
+    @classmethod
+    def adopt(cls, pid: int, wait: Callable[[], int], ends: Ends, leaf: Leaf | None = None) -> Self:
+        """Take over a child of this process that has `ends` and for which nobody has waited; `wait` does so and returns
+        its exit status, as `wait` here. It is put into `leaf`. Raises `OSError`; it is gone then, and so is the
+        leaf."""
+        with ExitStack() as on_failure:
+            if leaf is not None:
+                on_failure.callback(cgroups.discard, leaf)
+            on_failure.callback(_end, pid, wait)
             if leaf is not None:
                 # Here and now: until this thread reaps it, its number cannot be another's.
-                leaf.take(process.pid)
-            pidfd = os.pidfd_open(process.pid)
+                leaf.take(pid)
+            pidfd = os.pidfd_open(pid)
             on_failure.pop_all()
-        return cls(process, pidfd, ours, read_end, leaf)
+        return cls(pid, wait, pidfd, ends, leaf)
 
     @property
     def is_alive(self) -> bool:
@@ -118,7 +154,7 @@ class WorkerProcess:
         # Children of the plugin must not outlive it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        status = self._process.wait()
+        status = self._wait()
         self.starved = self._has_starved()
         if self._leaf is not None:
             cgroups.discard(self._leaf)
@@ -134,14 +170,14 @@ class WorkerProcess:
 
 
 def _start(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], account: Account | None, wire: int, log: int
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], account: Account | None, ends: Ends
 ) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             command,
-            stdin=wire,
-            stdout=wire,
-            stderr=log,
+            stdin=ends.their_wire.fileno(),
+            stdout=ends.their_wire.fileno(),
+            stderr=ends.their_log,
             cwd=folder,
             env=environment,
             start_new_session=True,
@@ -150,15 +186,20 @@ def _start(
             extra_groups=None if account is None else account.groups,
         )
     except PermissionError as error:
-        if account is None or (path := out_of_reach(account, [Path(command[0]), folder])) is None:
-            raise
-        raise PermissionError(error.errno, f"the user {account.name} may not read or enter {path}") from error
+        raise explained(error, command, folder, account) from error
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def explained(error: PermissionError, command: Sequence[str], folder: Path, account: Account | None) -> PermissionError:
+    """The error of a process that cannot be started, with its cause where that is known."""
+    if account is None or (path := out_of_reach(account, [Path(command[0]), folder])) is None:
+        return error
+    return PermissionError(error.errno, f"the user {account.name} may not read or enter {path}")
+
+
+def _end(pid: int, wait: Callable[[], int]) -> None:
     """End a process that nobody is going to watch."""
-    process.kill()
-    process.wait()
+    os.kill(pid, signal.SIGKILL)
+    wait()
 
 
 NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})

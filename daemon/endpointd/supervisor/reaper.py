@@ -46,6 +46,7 @@ class Reaper:
 
     def __init__(self) -> None:
         self._workers: set[int] = set()
+        self._births = 0
         self._orphans: dict[int, int] = {}
         """Pids, with the pidfds that tell of their end."""
         self._none_left = asyncio.Event()
@@ -118,6 +119,18 @@ class Reaper:
 
     # News of workers
 
+    @contextlib.contextmanager
+    def birth(self) -> Iterator[None]:
+        """A process that the template forks may be a child of this one before it is known as a worker: within this
+        block, such children are left alone. What is still not known afterwards is ended."""
+        self._births += 1
+        try:
+            yield
+        finally:
+            self._births -= 1
+            if self._loop is not None:
+                self.sweep()
+
     def began(self, pid: int) -> None:
         self._workers.add(pid)
 
@@ -136,6 +149,8 @@ class Reaper:
             if pid in self._workers:
                 continue
             worker = keeper.worker_of(pid, MARKS)
+            if self._births and worker in (None, keeper.TEMPLATE, pid):
+                continue
             if worker is None:
                 if _is_a_strangers(pid):
                     _reap(pid)

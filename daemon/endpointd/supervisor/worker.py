@@ -15,6 +15,7 @@ from endpointd.sessions.calls import CallDesk
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor import launch
 from endpointd.supervisor.cgroups import cgroups
+from endpointd.supervisor.forks import forks
 from endpointd.supervisor.launch import NO_LIMITS
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.output import OutputReader
@@ -153,7 +154,7 @@ class Worker:
         then."""
         leaf, limits = cgroups.leaf(self.order.limits)
         try:
-            self._process = WorkerProcess.spawn(
+            self._process = await forks.spawn(
                 launch.command(limits, python),
                 self.order.folder,
                 launch.environment(self.order.environment, self.order.account),

@@ -12,10 +12,14 @@ SDK = "dify_plugin"
 GEVENT = "gevent"
 
 
+def is_wanted() -> bool:
+    """Whether the packages that are installed here have the SDK, and gevent. Nothing is imported to find out."""
+    return all(PathFinder.find_spec(name, sys.path) for name in (SDK, GEVENT))
+
+
 def patch_if_wanted() -> bool:
-    """Whether the packages that are installed here have the SDK, and gevent: then it is done. Nothing is imported to
-    find out."""
-    if not all(PathFinder.find_spec(name, sys.path) for name in (SDK, GEVENT)):
+    """Whether it is wanted; then it is done."""
+    if not is_wanted():
         return False
     importlib.import_module("gevent.monkey").patch_all(sys=True)
     return True
