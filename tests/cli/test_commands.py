@@ -63,6 +63,7 @@ EVERY_FLAG = {
     "watch": "poll",
     "releases_kept": 25,
     "starts_at_once": 26,
+    "fork_server": False,
     "admin_group": "27",
     "limit_files": 28,
     "limit_memory": 29,

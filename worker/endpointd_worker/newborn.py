@@ -56,13 +56,14 @@ def become(
     os.setsid()
     _take(wire, log, report)
     os.chdir(order.folder)
-    _rename(order.command, addresses)
     if order.account is not None:
         _be(*order.account)
         if not os.access(sys.executable, os.X_OK):
             # What it would still have to import is out of its reach too.
             raise PermissionError(13, "the interpreter is out of reach", sys.executable)
     _take_variables(order.environment)
+    # Now that no variable is there any more.
+    _rename(order.command, addresses)
     sys.argv = [order.command[-2], order.command[-1]]
     sys.orig_argv = order.command
     return preloaded.give_way_to(order.folder)

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from endpointd_worker.loader import SDK
 
-OURS = ("serve", "ways")
+PACKAGE = "endpointd_worker"
 
 STANDARD = (
     "asyncio base64 concurrent.futures.thread csv ctypes dataclasses datetime decimal email.message encodings.idna"
@@ -40,13 +40,15 @@ class Preloaded:
 
 def preload() -> Preloaded:
     """Import all of it."""
-    for name in OURS:
-        importlib.import_module(f"endpointd_worker.{name}")
+    for name in ("serve", "ways"):
+        importlib.import_module(f"{PACKAGE}.{name}")
     before = frozenset(sys.modules)
+    importlib.import_module(f"{PACKAGE}.tasks.runner")
     for name in STANDARD.split():
         importlib.import_module(name)
     _preload_sdk()
-    return Preloaded(frozenset(sys.modules) - before)
+    early = frozenset(sys.modules) - before
+    return Preloaded(frozenset(name for name in early if name.partition(".")[0] != PACKAGE))
 
 
 def _preload_sdk() -> None:

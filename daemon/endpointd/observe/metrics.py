@@ -45,6 +45,7 @@ class Sources:
     since: float
     ready: bool
     spans: Mapping[str, int]
+    starts: Mapping[str, int]
 
 
 def families(sources: Sources) -> list[Metric]:
@@ -89,6 +90,10 @@ def _daemon(sources: Sources) -> Iterator[Metric]:
     for end, number in sources.spans.items():
         spans.add_metric([end], number)
     yield spans
+    starts = CounterMetricFamily("endpointd_worker_starts", "Processes of workers, by how they began", labels=["way"])
+    for way, number in sources.starts.items():
+        starts.add_metric([way], number)
+    yield starts
 
 
 def _requests(sources: Sources) -> Iterator[Metric]:

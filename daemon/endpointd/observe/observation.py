@@ -13,6 +13,7 @@ from endpointd.plugins import Plugins
 from endpointd.sessions.tally import Tally
 from endpointd.settings import Settings
 from endpointd.store.times import StoreTimes
+from endpointd.supervisor.forks import forks
 from endpointd.supervisor.latencies import Latencies
 
 
@@ -69,6 +70,7 @@ class Observation:
                 self._since,
                 self.readiness().ready,
                 self._spans(),
+                {"forked": forks.forked, "executed": forks.executed},
             )
         )
         return await asyncio.to_thread(metrics.text_of, found), metrics.CONTENT_TYPE
