@@ -21,7 +21,8 @@ Stream: TypeAlias = Literal["output", "log", "event"]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line, or one record with line breaks (a traceback). `at` is in seconds since the epoch; `lost` is how many
-    entries are missing before this one, because the reader was too slow."""
+    entries are missing before this one, because the reader was too slow; `pid` tells whose it is, where several workers
+    speak."""
 
     at: float
     stream: Stream
@@ -29,6 +30,7 @@ class Entry:
     level: str | None = None
     request: str | None = None
     lost: int = 0
+    pid: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,10 +53,17 @@ class Journal:
         self._closed = False
         self._followers: set[Follower] = set()
 
-    def append(self, stream: Stream, text: str, level: str | None = None, request: str | None = None) -> None:
+    def append(
+        self,
+        stream: Stream,
+        text: str,
+        level: str | None = None,
+        request: str | None = None,
+        pid: int | None = None,
+    ) -> None:
         """Add an entry. A text of more than a quarter of the ring is cut."""
         text, size = _cut(text, self._max_bytes // 4)
-        self._entries.append((Entry(self._now(), stream, text, level, request), size))
+        self._entries.append((Entry(self._now(), stream, text, level, request, pid=pid), size))
         self._bytes += size
         while len(self._entries) > self._max_lines or self._bytes > self._max_bytes:
             self._bytes -= self._entries.popleft()[1]

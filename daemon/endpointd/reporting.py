@@ -113,6 +113,8 @@ def plugin_status(
         previous_releases=previous,
         pinned=pinned,
         worker=workers[0] if workers else None,
+        workers=workers,
+        workers_wanted=supervisor.workers_wanted,
         replacing=_REPLACING.get(supervisor.life.stage),
         building=supervisor.building,
         in_flight=crew.in_flight,

@@ -322,6 +322,7 @@ Concurrency = Annotated[
 Tasks = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=1, le=65_536), Form("N", "a whole number from 1 to 65536")
 ]
+Workers = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=64), Form("N", "a whole number from 1 to 64")]
 QueueSize = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=0, le=65_536), Form("N", "a whole number from 0 to 65536")
 ]

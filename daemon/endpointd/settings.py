@@ -62,6 +62,7 @@ from endpointd.setting_types import (
     TraceUrl,
     UserName,
     WatchMode,
+    Workers,
     refuse_text,
 )
 from endpointd.settings_file import read_settings_file
@@ -96,6 +97,10 @@ class SharedLimits(BaseModel):
     concurrency: Concurrency = Field(default=32, description="requests that one worker runs at once")
     concurrency_async: Tasks = Field(
         default=5000, description="requests that one worker runs at once when all interfaces of its plugin are async"
+    )
+    workers: Workers = Field(
+        default=1,
+        description="workers of one plugin that answer side by side; with `development` there is one",
     )
     queue_size: QueueSize = Field(
         default=64, description="requests of one plugin that may wait for a free place; more are answered with 503"
@@ -360,7 +365,7 @@ class Settings(SharedLimits, BaseSettings):
 
 def group_of(name: str) -> str:
     """The heading that a setting stands under in help and documentation."""
-    if name in ("concurrency", "concurrency_async", "queue_size", "nice"):
+    if name in ("concurrency", "concurrency_async", "workers", "queue_size", "nice"):
         return "Limits"
     if name in ("builds_at_once", "environments", "offline"):
         return "Environments"

@@ -29,7 +29,7 @@ class FailureStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The process that answers now. `uptime` is in seconds, `memory` the resident bytes, `cpu` the seconds of
+    """A process that answers now. `uptime` is in seconds, `memory` the resident bytes, `cpu` the seconds of
     processor time so far; both are None when the system does not tell."""
 
     pid: int
@@ -77,6 +77,10 @@ class PluginStatus:
     pinned: bool = False
     """Whether an older release runs because an operator has asked for it (`rollback`)."""
     worker: WorkerStatus | None = None
+    """The one that answers; of several the eldest."""
+    workers: tuple[WorkerStatus, ...] = ()
+    """All that answer."""
+    workers_wanted: int = 1
     replacing: str | None = None
     building: str | None = None
     """The last that was heard of an environment that is built for it."""
@@ -88,6 +92,24 @@ class PluginStatus:
     findings: tuple[str, ...] = ()
     """What is wrong with the folder as it is now, for people."""
     interfaces: tuple[InterfaceStatus, ...] = ()
+
+    @property
+    def memory(self) -> int | None:
+        """Of all workers together."""
+        known = [worker.memory for worker in self.workers if worker.memory is not None]
+        return sum(known) if known else None
+
+    @property
+    def cpu(self) -> float | None:
+        """Of all workers together."""
+        known = [worker.cpu for worker in self.workers if worker.cpu is not None]
+        return sum(known) if known else None
+
+    @property
+    def shortage(self) -> str:
+        """Such as "1 of 2", where a plugin runs that has fewer workers than it is to have; else empty."""
+        is_short = self.state == "RUNNING" and len(self.workers) < self.workers_wanted
+        return f"{len(self.workers)} of {self.workers_wanted}" if is_short else ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -38,14 +38,17 @@ class Version:
         order = order_for(
             entry.root, entry.plugin, limits, release=release, development=settings.development, needs=entry.needs
         )
-        return cls(entry.plugin, entry.digest, order, _rules(limits), limits, RouteTable(entry.plugin.interfaces))
+        # Who writes a plugin wants to see one process, and one output.
+        workers = 1 if settings.development else limits.workers
+        rules = _rules(limits, workers)
+        return cls(entry.plugin, entry.digest, order, rules, limits, RouteTable(entry.plugin.interfaces))
 
     def is_run_as(self, other: "Version") -> bool:
         """Whether a worker of `other` would do for this one."""
         return self.order == other.order and self.digest == other.digest
 
 
-def _rules(limits: PluginLimits) -> Rules:
+def _rules(limits: PluginLimits, workers: int) -> Rules:
     return Rules(
         queue_size=limits.queue_size,
         queue=limits.clock_queue,
@@ -54,6 +57,7 @@ def _rules(limits: PluginLimits) -> Rules:
         restart_longest=limits.restart_longest,
         policy=Policy(limits.restart_limit, limits.restart_stable),
         bounds=Bounds(limits.recycle_requests, limits.recycle_age, limits.recycle_memory),
+        workers=workers,
         output_rate=limits.output_rate,
     )
 

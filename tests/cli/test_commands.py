@@ -41,6 +41,7 @@ EVERY_FLAG = {
     "limit_storage": 44,
     "concurrency": 5,
     "concurrency_async": 45,
+    "workers": 2,
     "queue_size": 6,
     "clock_header": 7,
     "clock_keep_alive": 8,

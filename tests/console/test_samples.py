@@ -13,7 +13,7 @@ from endpointd.supervisor.latencies import Latencies
 @dataclass
 class Plugin:
     latencies: Latencies = field(default_factory=Latencies)
-    pid: int | None = None
+    pids: tuple[int, ...] = ()
 
     def answer(self, count: int, seconds: float) -> None:
         for _ in range(count):
@@ -74,10 +74,10 @@ def test_memory_is_read_now_and_then_and_when_the_worker_is_another_one() -> Non
     for second in range(MEMORY_EVERY):
         samples.look(float(second), {"a/b": plugin})
     assert samples.summary("a/b").memory is None
-    plugin.pid = os.getpid()
+    plugin.pids = (os.getpid(),)
     samples.look(10.0, {"a/b": plugin})
     assert (samples.summary("a/b").memory or 0) > 2**20
-    plugin.pid = None
+    plugin.pids = ()
     samples.look(11.0, {"a/b": plugin})
     assert samples.summary("a/b").memory is None
 

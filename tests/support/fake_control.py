@@ -25,6 +25,7 @@ from endpointd.status import FailureStatus, InstalledStatus, InterfaceStatus, Pl
 
 T = TypeVar("T")
 
+WORKER = WorkerStatus(4711, "sha-new", 75.5, 2, 41, 34 * 1024 * 1024, 1.25)
 NEKO = PluginStatus(
     folder="neko",
     id="acme/neko",
@@ -33,7 +34,8 @@ NEKO = PluginStatus(
     since=1_700_000_000.0,
     release="sha-new",
     previous_releases=("sha-old", "sha-older"),
-    worker=WorkerStatus(4711, "sha-new", 75.5, 2, 41, 34 * 1024 * 1024, 1.25),
+    worker=WORKER,
+    workers=(WORKER,),
     in_flight=2,
     queued=1,
     requests=99,

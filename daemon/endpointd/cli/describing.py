@@ -32,8 +32,8 @@ def _lines(status: PluginStatus, now: float) -> Iterator[Text]:
     yield from _release(status)
     yield _line("requests", f"{status.requests}, {status.in_flight} in flight, {status.queued} waiting")
     yield _line("restarts", str(status.restarts))
-    if status.worker is not None:
-        yield from _worker(status.worker, status.release)
+    for worker in status.workers:
+        yield from _worker(worker, status.release)
     if status.failure is not None:
         yield from _failure(status.failure, now)
     for number, finding in enumerate(status.findings):

@@ -40,6 +40,9 @@ def _texts(entry: Entry) -> Iterable[Text]:
     request = f" [{one_line(entry.request)}]" if entry.request else ""
     first, *others = entry.text.splitlines() or [""]
     head = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} "
-    yield Text.assemble((head, "dim"), (f"{one_line(label):8} ", style), one_line(first), (request, "dim"))
+    whose = f"{entry.pid} " if entry.pid is not None else ""
+    yield Text.assemble(
+        (head, "dim"), (f"{one_line(label):8} ", style), (whose, "dim"), one_line(first), (request, "dim")
+    )
     for line in others:
         yield Text(f"  {one_line(line)}")

@@ -46,9 +46,10 @@ def print_overview(daemon: DaemonStatus, statuses: Sequence[PluginStatus], now: 
 
 
 def state_text(status: PluginStatus) -> Text:
-    """The state in its colour, and that a new worker is on its way."""
+    """The state in its colour, how many of its workers answer if not all do, and that a new one is on its way."""
     style = _STYLES.get(status.state, _ON_THE_WAY)
-    return Text(one_line(status.state) + (" (replacing)" if status.replacing else ""), style=style)
+    remarks = [remark for remark in (status.shortage, "replacing" if status.replacing else "") if remark]
+    return Text(one_line(status.state) + (f" ({', '.join(remarks)})" if remarks else ""), style=style)
 
 
 def why_not(status: PluginStatus) -> str:
@@ -70,12 +71,11 @@ def _name(status: PluginStatus) -> Text:
 
 
 def _row(status: PluginStatus, now: float) -> Sequence[Text]:
-    memory = status.worker.memory if status.worker else None
     texts = (
         "" if status.since is None else duration(now - status.since),
         str(status.requests),
         str(status.restarts),
-        "" if memory is None else size(memory),
+        "" if status.memory is None else size(status.memory),
         one_line(_first_url(status)),
     )
     return (_name(status), Text(one_line(status.version or "")), state_text(status), *map(Text, texts))

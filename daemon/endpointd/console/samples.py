@@ -26,8 +26,8 @@ class Sampled(Protocol):
     def latencies(self) -> Latencies: ...
 
     @property
-    def pid(self) -> int | None:
-        """Of the worker that serves; None when there is none."""
+    def pids(self) -> tuple[int, ...]:
+        """Of the workers that serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class Samples:
             track = self._tracks.get(plugin_id)
             if track is None or track.latencies is not plugin.latencies:
                 track = self._tracks[plugin_id] = _Track(plugin.latencies, now)
-                track.read_memory(plugin.pid)
+                track.read_memory(plugin.pids)
                 continue
-            if self._looks % MEMORY_EVERY == 0 or plugin.pid != track.pid:
-                track.read_memory(plugin.pid)
+            if self._looks % MEMORY_EVERY == 0 or plugin.pids != track.pids:
+                track.read_memory(plugin.pids)
             track.add(now)
 
     def of(self, plugin_id: str) -> Sequence[Sample]:
@@ -104,15 +104,15 @@ class _Track:
     def __init__(self, latencies: Latencies, now: float) -> None:
         self.latencies = latencies
         self.samples: deque[Sample] = deque(maxlen=KEPT)
-        self.pid: int | None = None
+        self.pids: tuple[int, ...] = ()
         self._memory: int | None = None
         self._at = now
         self._total = latencies.total
         self._counts = latencies.counts.copy()
 
-    def read_memory(self, pid: int | None) -> None:
-        self.pid = pid
-        self._memory = resident(pid) if pid is not None else None
+    def read_memory(self, pids: tuple[int, ...]) -> None:
+        self.pids = pids
+        self._memory = sum(resident(pid) or 0 for pid in pids) or None
 
     def add(self, now: float) -> None:
         answers = self.latencies.total - self._total

@@ -164,18 +164,22 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
 
 
 def _workers(sources: Sources) -> Iterator[Metric]:
+    ready = GaugeMetricFamily("endpointd_workers", "Workers that answer", labels=["plugin"])
+    wanted = GaugeMetricFamily("endpointd_workers_wanted", "Workers that are to answer", labels=["plugin"])
     memory = GaugeMetricFamily(
-        "endpointd_worker_resident_memory_bytes", "Memory of the present worker", labels=["plugin"]
+        "endpointd_worker_resident_memory_bytes", "Memory of the present workers, all together", labels=["plugin"]
     )
     cpu = GaugeMetricFamily(
-        "endpointd_worker_cpu_seconds", "Processor time of the present worker since its start", labels=["plugin"]
+        "endpointd_worker_cpu_seconds", "Processor time of the present workers since their start", labels=["plugin"]
     )
     for name, one in sources.supervisors.items():
-        usage = usage_of(one.pid) if one.pid is not None else None
-        if usage is not None:
-            memory.add_metric([name], usage.memory)
-            cpu.add_metric([name], usage.cpu)
-    yield from (memory, cpu)
+        ready.add_metric([name], len(one.pids) if one.life.state is State.RUNNING else 0)
+        wanted.add_metric([name], one.workers_wanted)
+        usages = [usage for pid in one.pids if (usage := usage_of(pid)) is not None]
+        if usages:
+            memory.add_metric([name], sum(usage.memory for usage in usages))
+            cpu.add_metric([name], sum(usage.cpu for usage in usages))
+    yield from (ready, wanted, memory, cpu)
 
 
 def _calls(sources: Sources) -> Iterator[Metric]:

@@ -120,7 +120,7 @@ class Admission(Generic[WorkerT]):
         """Other bounds, for requests that come from now on."""
         self._queue_size, self._clock_queue = queue_size, clock_queue
 
-    def serve_by(self, worker: WorkerT | None, *others: WorkerT) -> None:
+    def serve_by(self, worker: WorkerT | None = None, *others: WorkerT) -> None:
         """From now on requests go to `worker`, and to the others; with None they wait for the next one."""
         self._only, self._several = worker, None
         if worker is not None and others:

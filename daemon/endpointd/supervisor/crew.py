@@ -4,6 +4,7 @@ them."""
 import asyncio
 from dataclasses import dataclass, field
 
+from endpointd.supervisor.news import Voice
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.worker import Worker, WorkerOrder
 
@@ -47,11 +48,13 @@ class Team:
 class Part:
     """A worker in a team, with what is known of it beside the process. `ready_at` is in seconds of the monotonic clock;
     `stuck` are requests that were cancelled and have not left their thread within the grace; `building` is the last
-    that was heard of its environment, while that is built; `relieves` is whose place in the team it is to take."""
+    that was heard of its environment, while that is built; `relieves` is whose place in the team it is to take; `voice`
+    has what it said."""
 
     worker: Worker
     bounds: Bounds
     team: Team
+    voice: Voice
     ready_at: float | None = None
     stuck: int = 0
     building: str | None = None

@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -18,16 +19,14 @@ LAST_LINES = 20
 """Lines of output kept for the report of a failure."""
 
 
-class News:
-    def __init__(self, log: Any, journal: Journal, rate: int = 0) -> None:  # noqa: ANN401 - structlog's loggers have no type
-        self.gate = FloodGate(rate)
-        self._log = log
-        self._journal = journal
-        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+class Voice:
+    """What is heard of one worker. `pid` tells which it is, where several speak at once; its `last_lines` are part of
+    the report when it fails."""
 
-    def begin(self) -> None:
-        """A worker begins: what was said before is not part of its failure."""
-        self._lines.clear()
+    def __init__(self, news: "News", pid: Callable[[], int | None]) -> None:
+        self._news = news
+        self._pid = pid
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
 
     def last_lines(self) -> tuple[str, ...]:
         return tuple(self._lines)
@@ -35,24 +34,47 @@ class News:
     def line(self, line: str) -> None:
         """A line of output."""
         self._lines.append(line)
-        if self.gate.admits(monotonic()):
-            self._log.info("plugin.output", line=line)
-        self._journal.append("output", line)
-
-    def progress(self, line: str) -> None:
-        """What is heard of the environment that is built for a worker."""
-        self._lines.append(line)
-        self._log.info("environment.progress", line=line)
-        self._journal.append("event", f"environment: {line}")
+        self._news.line(line, self._pid())
 
     def record(self, record: Log) -> None:
         """A record of the plugin's `logging`."""
         self._lines.append(record.text)
+        self._news.record(record, self._pid())
+
+    def progress(self, line: str) -> None:
+        """What is heard of the environment that is built for it."""
+        self._lines.append(line)
+        self._news.progress(line)
+
+
+class News:
+    def __init__(self, log: Any, journal: Journal, rate: int = 0) -> None:  # noqa: ANN401 - structlog's loggers have no type
+        self.gate = FloodGate(rate)
+        self._log = log
+        self._journal = journal
+
+    def line(self, line: str, pid: int | None) -> None:
+        """A line of output."""
+        if self.gate.admits(monotonic()):
+            self._log.info("plugin.output", line=line, **_whose(pid))
+        self._journal.append("output", line, pid=pid)
+
+    def progress(self, line: str) -> None:
+        """What is heard of the environment that is built for a worker."""
+        self._log.info("environment.progress", line=line)
+        self._journal.append("event", f"environment: {line}")
+
+    def record(self, record: Log, pid: int | None) -> None:
+        """A record of the plugin's `logging`."""
         # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
         level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
         if self.gate.admits(monotonic()):
-            self._log.log(level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id)
-        self._journal.append("log", record.text, level=logging.getLevelName(level), request=record.request_id or None)
+            whose = _whose(pid)
+            self._log.log(
+                level, "plugin.log", logger=record.logger, text=record.text, request=record.request_id, **whose
+            )
+        name = logging.getLevelName(level)
+        self._journal.append("log", record.text, level=name, request=record.request_id or None, pid=pid)
 
     def look(self) -> None:
         """Called about once a second: tell how many lines were left out."""
@@ -82,3 +104,7 @@ class News:
             kept_serving=failure.kept or None,
         )
         self._journal.append("event", f"{failure.message} [{failure.code}]")
+
+
+def _whose(pid: int | None) -> dict[str, int]:
+    return {} if pid is None else {"pid": pid}

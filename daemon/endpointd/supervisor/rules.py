@@ -8,7 +8,8 @@ from endpointd.supervisor.state import Policy
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts."""
+    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts. `workers` answer side by
+    side."""
 
     queue_size: int
     queue: float

@@ -36,10 +36,9 @@ class Strength:
             return
         while team.pause is None and team.strength < self._rules().workers:
             self._begin(team, None)
-        # The eldest stay; whoever is being relieved goes as soon as that is done.
-        spare = [part for part in team.parts if not any(other.relieves is part for other in team.parts)]
-        for part in spare[self._rules().workers :]:
-            self.let_go(part)
+        while team.strength > self._rules().workers:
+            # Who serves stays before who only starts, and the eldest before the younger ones.
+            self.let_go((team.coming or team.ready)[-1])
 
     def lost(self, part: Part, now: float) -> None:
         """A worker has failed whose requests others take: another one is started, after a delay that grows."""

@@ -22,7 +22,7 @@ from endpointd.supervisor.crew import Crew, Part, Team
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
-from endpointd.supervisor.news import News
+from endpointd.supervisor.news import News, Voice
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.refusals import refusal
 from endpointd.supervisor.rules import Rules
@@ -111,10 +111,14 @@ class Supervisor:
         return present.first.worker if present is not None and present.parts else None
 
     @property
-    def pid(self) -> int | None:
-        """Of the present worker."""
-        worker = self.worker
-        return None if worker is None else worker.pid
+    def pids(self) -> tuple[int, ...]:
+        """Of the present workers that answer."""
+        ready = self.crew.present.ready if self.crew.present is not None else ()
+        return tuple(part.worker.pid for part in ready if part.worker.pid is not None)
+
+    @property
+    def workers_wanted(self) -> int:
+        return self._rules.workers
 
     @property
     def lines_left_out(self) -> int:
@@ -331,10 +335,10 @@ class Supervisor:
         return team
 
     def _begin(self, team: Team, relieves: Part | None = None) -> Part:
-        worker = Worker(team.order, self._news.line, self._news.record, self._freed, self._cancelled, self._answer)
-        part = Part(worker, self._rules.bounds.spread(random.random()), team, relieves=relieves)
+        voice = Voice(self._news, lambda: worker.pid if self._rules.workers > 1 else None)
+        worker = Worker(team.order, voice.line, voice.record, self._freed, self._cancelled, self._answer)
+        part = Part(worker, self._rules.bounds.spread(random.random()), team, voice, relieves=relieves)
         team.parts.append(part)
-        self._news.begin()
         self._lives.begin(part, self.life.failures + team.failures)
         return part
 
@@ -371,7 +375,7 @@ class Supervisor:
 
     def has_progressed(self, part: Part, line: str) -> None:
         part.building = line
-        self._news.progress(line)
+        part.voice.progress(line)
 
     def has_built(self, part: Part) -> None:
         part.building = None
@@ -450,7 +454,7 @@ class Supervisor:
             self._lose_present(part, error)
 
     def _note(self, part: Part, error: StartFailed, *, kept: bool) -> None:
-        lines = self._news.last_lines()
+        lines = part.voice.last_lines()
         self.causes[error.code] += 1
         problems = tuple(error.problems)
         self.failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
