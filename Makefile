@@ -24,8 +24,8 @@ test: $(DEVELOPMENT) $(BROWSER) ## run every check: ruff, mypy, pytest
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench plugins/*/tests
-	$(BIN)/pytest --numprocesses 3 --dist loadfile $(ARGS)
+	@# In the order of tests/conftest.py; by itself pytest-xdist begins with the files that have the most tests.
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(DEVELOPMENT) ## measure everything and write docs/performance.md: half an hour (options: make bench ARGS="--help")
 	$(BIN)/python bench/run.py $(ARGS)
