@@ -24,6 +24,7 @@ from servers import ENDPOINTD
 GREY = "#808080"
 OURS, THEIRS, SECOND = "#2f81c7", "#a8804a", "#c4622d"
 WIDTH, BAR, GROWTH_HEIGHT = 7.2, 0.36, 2.9
+MUCH = 3
 STYLE = {
     "svg.fonttype": "none",
     # The same figures give the same file.
@@ -75,21 +76,37 @@ def draw_growth(question: Question, results: Results) -> None:
     for axes, metric, colour in zip(all_axes[0], question.metrics, (OURS, SECOND, THEIRS), strict=False):
         found = [results.spread(question.name, name, metric.name) for name in results.subjects(question.name)]
         draw_line(axes, sizes, found, colour)
+        draw_scale(axes, [(size, spread.middle) for size, spread in zip(sizes, found, strict=True) if spread])
         axes.set_ylabel(metric.heading)
         axes.set_xlabel(question.of)
     plt.tight_layout()
 
 
 def draw_line(axes: Axes, sizes: list[float], found: list[Spread | None], colour: str) -> None:
-    """Draw one figure's growth; sizes from nothing to very much, so their axis is a logarithm but for the nothing."""
+    """Draw one figure's growth."""
     points = [(size, spread) for size, spread in zip(sizes, found, strict=True) if spread is not None]
     middles = [spread.middle for _, spread in points]
     below = [spread.middle - spread.low for _, spread in points]
     above = [spread.high - spread.middle for _, spread in points]
     axes.errorbar([size for size, _ in points], middles, yerr=[below, above], color=colour, marker="o", markersize=4)
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_ylim(bottom=0)
     axes.grid(visible=True, color=GREY, alpha=0.25)
+
+
+def draw_scale(axes: Axes, points: list[tuple[float, float]]) -> None:
+    """Scale the axes; sizes go from nothing to very much, so theirs is a logarithm but for the nothing.
+
+    What grows much is on a logarithm too, with a dotted line as steep as growth in proportion.
+    """
+    axes.set_xscale("symlog", linthresh=1)
+    values = [value for _, value in points]
+    if min(values) > 0 and values[-1] / values[0] > MUCH:
+        last_size, last_value = points[-1]
+        begin = max(min(size for size, _ in points if size), last_size * min(values) / last_value)
+        axes.plot([begin, last_size], [last_value * begin / last_size, last_value], color=GREY, linestyle=":")
+        axes.set_yscale("log")
+        axes.set_ylim(min(values) / 2, max(values) * 2)
+    else:
+        axes.set_ylim(0, max(values) * 1.15 or 1)
 
 
 if __name__ == "__main__":
