@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import resident
 import restarts
 from figures import Goal
 from growth import QUESTIONS, exponent
@@ -63,6 +64,28 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """One figure of a subject as a multiple of another one of the same, such as during something and before it."""
+
+    key: str
+    row: str
+    subject: str
+    question: str
+    whose: str
+    metric: str
+    before: str
+    required: float
+
+    def judge(self, results: Results) -> Goal:
+        """Return the goal with what was measured."""
+        during = results.middle(self.question, self.whose, self.metric)
+        before = results.middle(self.question, self.whose, self.before)
+        measured = None if during is None or not before else during / before
+        failures = results.failures(self.question, self.whose)
+        return Goal(self.key, self.row, self.subject, self.required, measured, "x", failures, at_most=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Grown:
     """The steepest growth of one cost: it grows at most as what it is the cost of, but for the noise."""
 
@@ -78,7 +101,7 @@ class Grown:
         return Goal(key_of(name, self.metric), row, subject, 1.1, measured, "", results.failures(name), at_most=True)
 
 
-Rule = Against | Reached | Grown
+Rule = Against | Reached | Within | Grown
 
 GRANIANS = (GRANIAN.name, GRANIAN_ONE.name)
 PEERS = (GUNICORN_SYNC.name, GUNICORN_GTHREAD.name, *GRANIANS)
@@ -95,7 +118,10 @@ def rules() -> Iterator[Rule]:
     yield from one_connection()
     yield from original_sdk()
     yield from streams()
+    yield from open_streams()
+    yield from starting()
     yield from restarting()
+    yield from idle()
     for question in QUESTIONS:
         for metric in question.metrics[:2]:
             yield Grown(question, metric.name, "memory" if metric.name == "memory_mib" else "time of a request")
@@ -152,6 +178,43 @@ def streams() -> Iterator[Rule]:
             yield Against(
                 key_of(question, peer), "8 KiB chunks and 100-byte events", subject, question, "rate", peer, 0.7
             )
+
+
+def open_streams() -> Iterator[Rule]:
+    """Yield the rules of streams that stay open, and of two workers."""
+    several, row = "CPU-bound, `workers = 2`", "open event streams"
+    yield Against("several", several, "requests a second", "several", "rate", "workers = 1", 1.8, ours="workers = 2")
+    for number, way in ((1000, "thread"), (5000, "task")):
+        whose = f"{number} streams, a {way} each"
+        question = "open-streams"
+        yield Reached(key_of("open", way), row, f"served, {whose}", question, whose, "served", number, "")
+        key = key_of("open", way, "p99")
+        yield Within(key, row, f"p99 of others, {whose}", question, whose, "p99_ms", "before_ms", 2.0)
+
+
+def starting() -> Iterator[Rule]:
+    """Yield the rule of how soon a plugin answers."""
+    row = "folder dropped to first answer"
+    yield Reached("start", row, "p50, folder moved", "start", "moved", "answered_ms", 150, " ms", at_most=True)
+
+
+def idle() -> Iterator[Rule]:
+    """Yield the rules of plugins that do nothing."""
+    row, name = "100 resident plugins, idle", resident.DENSITY.name
+    for metric, subject, required, unit in (
+        ("plugin_mib", "memory of each", 8, " MiB"),
+        ("wakeups", "wake-ups of each", 1, "/s"),
+        ("start_s", "all started", 10, " s"),
+    ):
+        key = key_of(name, metric)
+        yield Reached(key, row, subject, name, resident.WHOSE, metric, required, unit, at_most=True)
+    row = "1,000 installed plugins, 10 used"
+    for metric, subject, required, unit in (
+        ("memory_mib", "memory in all", 300, " MiB"),
+        ("first_ms", "first request to a sleeping plugin", 200, " ms"),
+    ):
+        key = key_of("sleeping", metric)
+        yield Reached(key, row, subject, "sleeping", "endpointd", metric, required, unit, at_most=True)
 
 
 def restarting() -> Iterator[Rule]:

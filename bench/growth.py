@@ -38,7 +38,7 @@ BY_PLUGINS = Question(
     "growth-plugins",
     "Growth with the number of plugins",
     "Copies of `duck`, all running, asked in turn over 32 connections. Memory is the proportional set size of the "
-    "host and all that it started.",
+    "host and all that it started. Dotted in these plots: growth in proportion.",
     (RATE, ALL_MEMORY),
     Kind.GROWTH,
     "plugins",

@@ -2,6 +2,7 @@
 
 import growth
 import host_cost
+import resident
 import restarts
 import sdk
 import small
@@ -16,6 +17,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     streams.MEASUREMENT,
     host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
+    resident.MEASUREMENT,
     growth.MEASUREMENT,
 )
 
