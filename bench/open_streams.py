@@ -1,0 +1,185 @@
+"""Event streams that stay open: what each takes of memory, and what the requests of another plugin notice of them.
+
+``python bench/open_streams.py [STREAMS [thread|task]]`` measures one of them alone, and writes its figures as JSON.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from endpointd.admin.client import Client
+from errors import BenchError
+from figures import percentile
+from measurement import Bench, Measurement
+from processes import cpu_seconds, pss
+from questions import P50, P99, Kind, Metric, Question
+from restarts import ask_at_pace
+from results import Sample
+from running import Site, get, serving
+from servers import BOUNDS, Server, endpointd
+from workloads import BENCH, DUCK
+
+PLUGIN = BENCH / "plugins" / "events"
+CLIENTS, INTERVAL = 8, 0.02
+SETTLE_SECONDS = 12.0
+"""Longer than two intervals of the events: each stream has had its second one, and its third."""
+START_SECONDS = 60.0
+CONCURRENCY = 1024
+"""The most that the setting takes. A stream of the plugin with threads has one of its own."""
+
+
+class Way(Enum):
+    """How the plugin answers."""
+
+    THREAD = "thread"
+    TASK = "task"
+
+
+OPEN = Question(
+    "open-streams",
+    "Open event streams",
+    "Streams of one plugin with an event each 5 s, held open by clients in a process of their own: a thread each "
+    "(`concurrency = 1024`), or as tasks (`async def`, no setting). *Before* and *during*: `duck`, another plugin, "
+    "at a pace of 400 requests a second. Memory is what the host and the worker have more of it (proportional set size), "
+    "divided by the streams; the processor's time is what both take while the streams are open, `duck` included.",
+    (
+        P99,
+        Metric("before_ms", "p99 ms before"),
+        P50,
+        Metric("served", "served"),
+        Metric("open_s", "all open after s"),
+        Metric("worker_kib", "KiB a stream, worker"),
+        Metric("host_kib", "KiB a stream, host"),
+        Metric("cpu", "processors busy"),
+    ),
+    Kind.PLAIN,
+)
+
+
+def take(bench: Bench) -> Iterator[Sample]:
+    """Yield what 1,000 streams of threads and 5,000 of tasks cost, or as many as the plan goes up to."""
+    share = bench.plan.largest
+    for _ in bench.rounds():
+        yield measure(bench.programs, 1000 * share // 100, Way.THREAD)
+        yield measure(bench.programs, 5000 * share // 100, Way.TASK)
+
+
+def measure(programs: Path, streams: int, way: Way, seconds: float = SETTLE_SECONDS) -> Sample:
+    """Return what so many open streams cost; ``programs`` is where ``endpointd`` is."""
+    options = ("--concurrency", str(CONCURRENCY)) if way is Way.THREAD else ()
+    server = Server("endpointd", "", endpointd(*BOUNDS, *options), "/e/{plugin}")
+    with serving(server, programs, DUCK, lambda plugins: add_events(plugins, way)) as site:
+        events = Site(site.port, "/e/events", site.pid, site.state)
+        worker = wait_for_worker(events)
+        warm_up(events, worker)
+        before, _ = ask_others(site, seconds)
+        memory = pss(site.pid), pss(worker)
+        began = time.monotonic()
+        with listening(events, streams) as clients:
+            opened = time.monotonic() - began
+            busy = cpu_seconds(site.pid) + cpu_seconds(worker)
+            during, wrong = ask_others(site, seconds)
+            busy = (cpu_seconds(site.pid) + cpu_seconds(worker) - busy) / seconds
+            grown = pss(site.pid) - memory[0], pss(worker) - memory[1]
+            outcome = enough(clients)
+    figures = {
+        "p99_ms": percentile(during, 0.99),
+        "before_ms": percentile(before, 0.99),
+        "p50_ms": percentile(during, 0.5),
+        "served": outcome["served"],
+        "open_s": opened,
+        "worker_kib": grown[1] / streams / 1024,
+        "host_kib": grown[0] / streams / 1024,
+        "cpu": busy,
+    }
+    failures = streams - outcome["served"] + wrong
+    problem = f"{failures} streams or requests were not served" if failures else None
+    return Sample(OPEN.name, f"{streams} streams, a {way.value} each", figures, failures, problem)
+
+
+def add_events(plugins: Path, way: Way) -> None:
+    """Put the plugin with the streams beside the other."""
+    folder = plugins / PLUGIN.name
+    shutil.copytree(PLUGIN, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    source, other = folder / "endpoints" / "events.py", folder / "endpoints" / "events_async.py"
+    if way is Way.TASK:
+        other.replace(source)
+    else:
+        other.unlink()
+
+
+def wait_for_worker(site: Site) -> int:
+    """Return the pid of the worker of the plugin with the streams, when it is ready."""
+    deadline = time.monotonic() + START_SECONDS
+    with Client(site.state) as admin:
+        while time.monotonic() < deadline:
+            for plugin in admin.plugins():
+                if plugin["id"] == f"endpointd/{PLUGIN.name}" and plugin["state"] == "RUNNING":
+                    pid: int = plugin["worker"]["pid"]
+                    return pid
+            time.sleep(0.05)
+    raise BenchError(f"the plugin {PLUGIN.name} did not start within {START_SECONDS:g} s")
+
+
+def warm_up(site: Site, worker: int) -> None:
+    """Have a few streams opened and closed, so that what is imported and made for the first one does not count."""
+    with listening(site, 8) as clients:
+        enough(clients)
+    status, _ = get(site, "/nothing")
+    if status != 404 or not pss(worker):
+        raise BenchError(f"the plugin {PLUGIN.name} does not answer as it must: {status}")
+
+
+@contextmanager
+def listening(site: Site, streams: int) -> Iterator["subprocess.Popen[str]"]:
+    """The clients' process, when each stream has its first event."""
+    command = [sys.executable, str(BENCH / "stream_clients.py"), str(site.port), f"{site.prefix}/events", str(streams)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "open\n":
+                raise BenchError(f"the clients of {streams} streams ended with status {process.wait()}")
+            yield process
+        finally:
+            process.kill()
+
+
+def enough(clients: "subprocess.Popen[str]") -> dict[str, int]:
+    """End the clients; return what they have had."""
+    output, _ = clients.communicate("enough\n")
+    outcome: dict[str, int] = json.loads(output)
+    return outcome
+
+
+def ask_others(site: Site, seconds: float) -> tuple[list[float], int]:
+    """Ask the other plugin at a pace; return the latencies in milliseconds, and how many answers were wrong."""
+    over = threading.Event()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(ask_at_pace, site, INTERVAL * number / CLIENTS, over) for number in range(CLIENTS)]
+        time.sleep(seconds)
+        over.set()
+        asked = [one for client in clients for one in client.result()]
+    return [(one.ended - one.began) * 1000 for one in asked], sum(not one.right for one in asked)
+
+
+MEASUREMENT = Measurement("open-streams", (OPEN,), take)
+
+
+def main() -> None:
+    """Measure once, with the programs of this interpreter's environment."""
+    streams = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    way = Way(sys.argv[2]) if len(sys.argv) > 2 else Way.TASK
+    sample = measure(Path(sys.executable).parent, streams, way)
+    sys.stdout.write(json.dumps({"subject": sample.subject, **sample.figures, "failures": sample.failures}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
