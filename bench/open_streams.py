@@ -48,7 +48,7 @@ OPEN = Question(
     "Open event streams",
     "Streams of one plugin with an event each 5 s, held open by clients in a process of their own: a thread each "
     "(`concurrency = 1024`), or as tasks (`async def`, no setting). *Before* and *during*: `duck`, another plugin, "
-    "at a pace of 400 requests a second. Memory is what the host and the worker have more of it (proportional set size), "
+    "at a pace of 400 requests a second. Memory is what host and worker have more of it (proportional set size), "
     "divided by the streams; the processor's time is what both take while the streams are open, `duck` included.",
     (
         P99,

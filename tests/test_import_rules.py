@@ -72,7 +72,7 @@ HOST_LAYERS = [
     "backends.lines",
     "backends.switchboard",
     "logfiles",
-    "channel disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
+    "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "included packages.archive packages.keys packages.writing",
     "packages.making packages.receiving packages.signing",

@@ -19,6 +19,7 @@ from endpointd.backends.switchboard import Switchboard
 from endpointd.console.opening import console_of
 from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
+from endpointd.descriptors import raise_limit
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
@@ -136,6 +137,7 @@ class Daemon:
 
     async def run(self) -> int:
         settings = self._settings
+        raise_limit()
         # Before there are children, who must not think that these are for them.
         handed = take_over()
         make_state(settings.state)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from endpointd.gateway.clocks import PERIOD, Clocks
+from endpointd.gateway.clocks import MOST, PERIOD, Clocks
 from support.virtual_time import run_in_virtual_time
 
 
@@ -43,6 +43,21 @@ def test_all_are_looked_at_in_each_period() -> None:
         await asyncio.sleep(2 * PERIOD)
         assert one.looks == looks(1, 4)
         assert two.looks == looks(3, 4)
+
+    with_clocks(story)
+
+
+def test_many_take_turns() -> None:
+    """A look at all of them would keep every other request waiting."""
+
+    async def story(clocks: Clocks) -> None:
+        requests = [Request() for _ in range(3 * MOST)]
+        for request in requests:
+            clocks.add(request)
+        await asyncio.sleep(6.5 * PERIOD)
+        for number, request in enumerate(requests):
+            first = number // MOST + 1
+            assert request.looks == [*looks(first, first), *looks(first + 3, first + 3)]
 
     with_clocks(story)
 

@@ -129,11 +129,12 @@ def _interpreters(settings: Settings) -> Check:
 
 
 def _files(settings: Settings) -> Check:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    # The daemon takes all that it may.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if most == resource.RLIM_INFINITY or most > settings.limit_connections:
         return Check("open files", "ok", f"a process may have {most} open")
     says = f"a process may have {most} open, and limit_connections is {settings.limit_connections}"
-    return Check("open files", "warning", says, "raise it (ulimit -n, LimitNOFILE=), or lower limit_connections")
+    return Check("open files", "warning", says, "raise it (ulimit -Hn, LimitNOFILE=), or lower limit_connections")
 
 
 def _watches() -> Check:
