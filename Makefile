@@ -6,6 +6,8 @@ MINUTES ?= 5
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+# uv needs a quarter of the time, and knows nothing of pip's configuration: where that is needed, pip goes on.
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1)
 # The project is installed editable, so only a change of its definition asks for another installation.
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
@@ -53,13 +55,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): pyproject.toml | $(BIN)/python
-	$(PIP) --editable .
+	$(PIP) 'uv>=0.9'
+	$(call INSTALL,--editable .)
 	@touch $@
 
 $(DEVELOPMENT): pyproject.toml | $(BIN)/python
-	$(PIP) --editable '.[dev]'
+	$(PIP) 'uv>=0.9'
+	$(call INSTALL,--editable '.[dev]')
 	@# For Python 3.11 it asks for a greenlet that is too old for Playwright; it never imports one.
-	$(PIP) --no-deps 'httpbin>=0.10.2'
+	$(call INSTALL,--no-deps 'httpbin>=0.10.2')
 	@touch $(RUNTIME) $@
 
 $(BROWSER): .ci/browser $(DEVELOPMENT)
