@@ -2,6 +2,7 @@
 
 import growth
 import host_cost
+import open_streams
 import resident
 import restarts
 import sdk
@@ -17,6 +18,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     streams.MEASUREMENT,
     host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
+    open_streams.MEASUREMENT,
     resident.MEASUREMENT,
     growth.MEASUREMENT,
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from endpointd_wire.messages import LoadFailed, Ready
+from endpointd_worker.loader import SourceProblem, check_invoke
 from support.worker_process import KEY, StartProcess
 
 Load = Callable[..., Ready | LoadFailed]
@@ -114,6 +115,16 @@ def test_an_async_generator_is_a_problem(load: Load) -> None:
     answer = load({"duck.py": f"{ASYNC}yield b''\n"})
     assert problem(answer) == ("invoke_async", "duck.py", 5)
     assert problems(answer)[0]["message"] == "Duck._invoke is an async generator"
+
+
+def test_an_async_method_is_a_problem_where_there_is_no_loop() -> None:
+    class Duck:
+        async def _invoke(self) -> None: ...
+
+    check_invoke(Duck, "duck.py", may_be_async=True)
+    with pytest.raises(SourceProblem, match="no loop to run it") as raised:
+        check_invoke(Duck, "duck.py", may_be_async=False)
+    assert raised.value.code == "invoke_async"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def load_classes(
         try:
             module = _import_source(folder, source)
             cls = _find_class(module, base, source)
-            _check_invoke(cls, source, may_be_async)
+            check_invoke(cls, source, may_be_async)
             classes.append(cls)
         except SourceProblem as problem:
             problems.append(problem.as_dict(key))
@@ -217,7 +217,8 @@ def is_async(cls: Any) -> bool:  # noqa: ANN401 - a class of the plugin's
     return inspect.iscoroutinefunction(cls._invoke)
 
 
-def _check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: ANN401
+def check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: ANN401
+    """Raises `SourceProblem` when its `_invoke` is of a kind that cannot be called here."""
     method = cls._invoke
     if inspect.isasyncgenfunction(method):
         message = f"{cls.__name__}._invoke is an async generator"
