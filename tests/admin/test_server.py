@@ -247,9 +247,27 @@ def test_an_end_before_anybody_has_connected_waits_for_nothing(
 
 
 def test_the_other_commands_do_not_wait_for_the_servers_packages() -> None:
-    script = "import sys, endpointd.cli, endpointd.admin.server; print({'fastapi', 'httpx'} & sys.modules.keys())"
+    script = (
+        "import sys, endpointd.cli.commands, endpointd.admin.server; print({'fastapi', 'httpx'} & sys.modules.keys())"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_start_does_not_wait_for_what_most_daemons_do_not_use() -> None:
+    late = [
+        "alembic",
+        "cryptography.x509",
+        "fastapi",
+        "httpx",
+        "jinja2",
+        "opentelemetry",
+        "prometheus_client",
+        "sqlalchemy",
+    ]
+    script = f"import sys, endpointd.app; print(sorted(set({late}) & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
 
 
 def connected(state: Path) -> httpx.Client:

@@ -9,7 +9,6 @@ from typing import Annotated, TypeAlias
 import typer
 
 from endpointd.cli.control_commands import CONTROL_PANEL, Config, Json, State
-from endpointd.cli.typed_values import Assignments
 
 Word: TypeAlias = Annotated[
     str, typer.Argument(metavar="ENDPOINT", help="Its hook id, id or name, or author/plugin:name.")
@@ -80,6 +79,7 @@ def create(
 ) -> None:
     """Make an endpoint of a plugin. On a terminal, what is missing is asked for."""
     from endpointd.cli import control, endpoints
+    from endpointd.cli.typed_values import Assignments
 
     given = Assignments(set_ or (), set_file or ())
     with control.connected(state, config) as client:
@@ -102,6 +102,7 @@ def update(
 ) -> None:
     """Change an endpoint; what is not named stays as it is. It holds for the next request."""
     from endpointd.cli import control, endpoints
+    from endpointd.cli.typed_values import Assignments
 
     given = Assignments(set_ or (), set_file or (), unset or ())
     with control.connected(state, config) as client:
