@@ -74,7 +74,7 @@ HOST_LAYERS = [
     "logfiles",
     "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
-    "included packages.archive packages.keys packages.writing",
+    "included resting packages.archive packages.keys packages.writing",
     "packages.making packages.receiving packages.signing",
     "packages.opening",
     "endpoints.declaration endpoints.drafts",

@@ -174,3 +174,18 @@ def test_no_change_waits_longer_than_the_longest_unrest(pauses: list[float]) -> 
         now += pause
         settling.changed("a", now)
         unseen = now if unseen is None else unseen
+
+
+def test_a_folder_that_has_rested_is_due_at_once() -> None:
+    settling = Settling()
+    settling.changed("a", 1.0)
+    settling.rested("a", 1.0)
+    settling.rested("unknown", 1.0)
+
+    assert settling.due(1.0) == ["a"]
+    # What changes afterwards is waited for as ever, and what is not right is given as much time.
+    assert settling.incomplete("a", 1.0)
+    assert settling.next_due() == 1.0 - QUIET + PATIENCE
+    settling.changed("a", 1.5)
+    assert settling.due(1.5 + QUIET - 0.01) == []
+    assert settling.due(1.5 + QUIET) == ["a"]

@@ -13,7 +13,8 @@ from endpointd.intake import Intake
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.plugins import Plugins
 from endpointd.releases import FolderChanged
-from endpointd.settling import Settling
+from endpointd.resting import had_rested
+from endpointd.settling import QUIET, Settling
 from endpointd.watch import RESCAN, watch
 
 PASSING = frozenset({"release_disk_full", "release_not_written"})
@@ -68,9 +69,17 @@ class Live:
     async def _listen(self, poll: bool | None) -> None:
         async for names in watch(self._directory, poll):
             now = self._now()
-            for name in await self._changed_since_read() if names is RESCAN else names:
+            changed = await self._changed_since_read() if names is RESCAN else names
+            rested = await asyncio.to_thread(self._rested, changed - self._entries.keys())
+            for name in changed:
                 self._settling.changed(name, now)
+            for name in rested:
+                self._settling.rested(name, now)
             self._roused.set()
+
+    def _rested(self, names: set[str]) -> list[str]:
+        """Those that have come as they are, so that nobody has to wait whether there is more to come."""
+        return [name for name in names if had_rested(self._directory / name, QUIET)]
 
     async def _changed_since_read(self) -> set[str]:
         """The folders that are not as they were when they were taken in. Nothing, when the directory itself is away:

@@ -48,6 +48,12 @@ class Settling:
         before = self._restless.get(folder, _Unrest(now, now, now, QUIET))
         self._restless[folder] = replace(before, last=now, wait=QUIET)
 
+    def rested(self, folder: str, now: float) -> None:
+        """It is known that the latest change within the folder, which has come as a whole, was `QUIET` ago."""
+        unrest = self._restless.get(folder)
+        if unrest is not None:
+            self._restless[folder] = replace(unrest, last=min(unrest.last, now - QUIET))
+
     def due(self, now: float) -> list[str]:
         """The folders that are to be looked at now, in the order of their names; each is told once."""
         names = sorted(name for name, unrest in self._restless.items() if unrest.due <= now)
