@@ -184,14 +184,15 @@ def opened(account: Account, command: list[str], empty: Path) -> list[str]:
 
 
 @needs_root
-def test_a_whole_worker_runs_as_another_user(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["executed", "forked"])
+def test_a_whole_worker_runs_as_another_user(tmp_path: Path, way: str) -> None:
     """It loads a plugin, answers, and has its limits. The folder of the plugin is open to everybody."""
     account = find_account(NOBODY.pw_name)
     assert account is not None
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "who.py").write_text(other_user.PLUGIN)
-        command = opened(account, [sys.executable, other_user.__file__, folder, account.name], tmp_path)
+        command = opened(account, [sys.executable, other_user.__file__, folder, account.name, way], tmp_path)
         path = f"{Path(__file__).parents[1]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
         ran = subprocess.run(
             command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=30
@@ -201,6 +202,9 @@ def test_a_whole_worker_runs_as_another_user(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert found == {
+        # It may look at itself, and has no rights but a user's.
+        "seen": account.uid,
+        "rights": ["0" * 16, "1"],
         "user": [account.uid] * 3,
         "group": [account.gid] * 3,
         "groups": sorted(account.groups),

@@ -1,10 +1,11 @@
-"""A host of one worker that runs as another user, as a program: FOLDER USER. It prints what the plugin answers."""
+"""A host of one worker that runs as another user, as a program: FOLDER USER WAY. It prints what the plugin answers."""
 
 import os
 import sys
 from pathlib import Path
 
 from endpointd.supervisor import launch
+from endpointd.supervisor.forks import forks
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.process import WorkerProcess
 from endpointd.supervisor.users import find_account
@@ -20,6 +21,8 @@ from dify_plugin import Endpoint
 class Who(Endpoint):
     def _invoke(self, r, values, settings):
         found = {
+            "seen": os.stat("/proc/self/environ").st_uid,
+            "rights": [line.split()[1] for line in open("/proc/self/status") if line[:5] in ("CapEf", "NoNew")],
             "user": os.getresuid(), "group": os.getresgid(), "groups": sorted(os.getgroups()),
             "home": os.path.expanduser("~"), "name": os.environ["USER"],
             "files": resource.getrlimit(resource.RLIMIT_NOFILE), "nice": os.nice(0), "arguments": len(sys.argv),
@@ -28,11 +31,23 @@ class Who(Endpoint):
 """
 
 
-async def ask(folder: Path, user: str) -> str:
+async def ask(folder: Path, user: str, way: str) -> str:
     account = find_account(user)
     assert account is not None
     command = launch.command(ProcessLimits(files=500, nice=2))
-    process = WorkerProcess.spawn(command, folder, launch.environment({}, account), account)
+    environment = launch.environment({}, account)
+    if way == "executed":
+        return await _ask(WorkerProcess.spawn(command, folder, environment, account), folder)
+    forks.start()
+    try:
+        process = await forks.spawn(command, folder, environment, account)
+        assert forks.forked == 1
+        return await _ask(process, folder)
+    finally:
+        await forks.stop()
+
+
+async def _ask(process: WorkerProcess, folder: Path) -> str:
     host = HostEnd(process.wire)
     try:
         host.hear(Hello)
@@ -46,4 +61,4 @@ async def ask(folder: Path, user: str) -> str:
 
 
 if __name__ == "__main__":
-    print(with_reaper(lambda: ask(Path(sys.argv[1]), sys.argv[2])))  # noqa: T201
+    print(with_reaper(lambda: ask(Path(sys.argv[1]), *sys.argv[2:])))  # noqa: T201
