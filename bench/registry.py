@@ -6,6 +6,7 @@ import open_streams
 import resident
 import restarts
 import sdk
+import several
 import small
 import streams
 from measurement import Measurement
@@ -19,6 +20,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
     open_streams.MEASUREMENT,
+    several.MEASUREMENT,
     resident.MEASUREMENT,
     growth.MEASUREMENT,
 )

@@ -49,3 +49,6 @@ STREAM = Workload(
     f"/out/{8 * len(STREAM_CHUNK) + 1}/{len(STREAM_CHUNK)}",
     STREAM_CHUNK * 8 + STREAM_CHUNK[:1],
 )
+RECKON = Workload(
+    BENCH / "plugins" / "reckon", "/reckon", str(sum(number * number for number in range(100_000))).encode()
+)
