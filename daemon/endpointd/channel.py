@@ -90,6 +90,11 @@ class Exchange:
         """The message that comes next, which is there already."""
         return self._events[0]
 
+    @property
+    def has_next(self) -> bool:
+        """Whether `next` returns, or raises, at once."""
+        return bool(self._events)
+
     async def next(self) -> Answer:
         """The worker's next message. Raises `ExchangeError` when there will be none."""
         while not self._events:

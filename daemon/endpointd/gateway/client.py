@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import ResponseHead
 
+JOINED = 16 * 1024
+"""Bytes of body that are copied behind their head, which is cheaper then than to name several buffers to the system."""
+
 
 def reset(transport: asyncio.Transport) -> None:
     """Break a connection: not even a client that takes its end for the end of the answer can mistake a reset."""
@@ -35,18 +38,23 @@ def _nothing() -> None:
 
 
 class Client:
-    """Where one answer goes; an application finds it as `scope["endpointd.client"]`."""
+    """Where one answer goes; an application finds it as `scope["endpointd.client"]`.
 
-    __slots__ = ("_corked", "_cycle", "_transport", "gone", "on_gone")
+    An answer is written by `begin`, `put` and, for what is to leave now, `flush`. Until then it waits here, so that a
+    head and its body, and pieces that are there together, leave in one system call.
+    """
+
+    __slots__ = ("_cycle", "_is_chunked", "_parts", "_transport", "gone", "held", "on_gone")
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
+        self.held = 0
+        """Bytes of body that wait for `flush`."""
         self._transport = transport
         self._cycle = cycle
-        self._corked: list[bytes] | None = None
-        # uvicorn writes an answer piece by piece; this object gathers the pieces.
-        cycle.transport = self  # type: ignore[assignment]
+        self._is_chunked = False
+        self._parts: list[bytes] = []
 
     def abort(self) -> None:
         """Break the connection in a way that no client can take for the end of an answer."""
@@ -60,10 +68,6 @@ class Client:
     def has_input(self) -> bool:
         """Whether the next `receive` returns at once."""
         return self._cycle.message_event.is_set()
-
-    def release(self) -> None:
-        """The answer is complete; nothing is to keep it in memory through this connection."""
-        self._cycle.transport = self._transport
 
     def whole_body(self) -> bytes | None:
         """The request's body, when all of it is here and the client waits for nothing but the answer."""
@@ -85,40 +89,68 @@ class Client:
     def complete(self) -> bool:
         return self._cycle.response_complete
 
-    def answer(self, status: int, head: ResponseHead, body: bytes) -> bool:
-        """Send a whole answer at once, as `cycle.send` would piece by piece. False, and nothing was sent, when the
-        connection is congested or ends."""
+    # The answer
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether what is written now need not wait: the connection is neither congested nor at its end."""
         cycle = self._cycle
-        if cycle.flow.write_paused or cycle.disconnected or self._transport.is_closing():
-            return False
-        lines = [STATUS_LINE[status], head.lines]
+        return not (cycle.flow.write_paused or cycle.disconnected or self._transport.is_closing())
+
+    async def room(self) -> None:
+        """Wait until the connection is not congested."""
+        flow = self._cycle.flow
+        if flow.write_paused and not self._cycle.disconnected:
+            self.flush()
+            await flow.drain()
+
+    def begin(self, status: int, head: ResponseHead, *, by_closing: bool = False) -> None:
+        """Write the head. Of a body without a length, the end is that of the connection (HTTP/1.0) when
+        `by_closing`, and else that of its chunks (RFC 9112 §6.3)."""
+        cycle = self._cycle
+        self._parts += (STATUS_LINE[status], head.lines)
         if not head.has_date:
-            lines += (b"date: ", http_date(), b"\r\n")
+            self._parts += (b"date: ", http_date(), b"\r\n")
         if not cycle.keep_alive:
-            lines.append(b"connection: close\r\n")
-        if not head.has_body:
-            body = b""
-        elif head.length is None:
-            lines.append(b"transfer-encoding: chunked\r\n")
-            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
-        lines += (b"\r\n", body)
+            self._parts.append(b"connection: close\r\n")
+        if head.has_body and head.length is None and not by_closing:
+            self._is_chunked = True
+            self._parts.append(b"transfer-encoding: chunked\r\n")
+        self._parts.append(b"\r\n")
         cycle.response_started = True
-        self._transport.write(b"".join(lines))
+        cycle.waiting_for_100_continue = False
+
+    def put(self, body: bytes, *, last: bool) -> None:
+        """Write a piece of the body; with the `last` one, all of the answer leaves."""
+        if body:
+            self.held += len(body)
+            self._parts += (b"%x\r\n" % len(body), body, b"\r\n") if self._is_chunked else (body,)
+        if last:
+            if self._is_chunked:
+                self._parts.append(b"0\r\n\r\n")
+            self.flush()
+            self._complete()
+
+    def flush(self) -> None:
+        parts = self._parts
+        if parts and not self._cycle.disconnected:
+            if self.held < JOINED:
+                self._transport.write(b"".join(parts))
+            else:
+                self._transport.writelines(parts)
+        self._parts, self.held = [], 0
+
+    def _complete(self) -> None:
+        cycle = self._cycle
+        if cycle.disconnected:
+            return
         cycle.response_complete = True
+        cycle.message_event.set()
         if not cycle.keep_alive:
             self._transport.close()
         # Let go of the connection, as uvicorn does when the application returns.
         finished, cycle.on_response = cycle.on_response, _nothing
         finished()
-        return True
-
-    def end_by_closing(self) -> None:
-        """Neither length nor chunks: the end of the connection is the end of the body (HTTP/1.0)."""
-        self._cycle.chunked_encoding = False
-
-    def allow(self, size: int) -> None:
-        """Whatever the head says, `size` bytes of body follow now."""
-        self._cycle.expected_content_length = size
 
     def leave(self) -> None:
         """The client is gone, or is treated as if it were."""
@@ -127,27 +159,3 @@ class Client:
         self._cycle.message_event.set()
         if self.on_gone is not None:
             self.on_gone()
-
-    # What uvicorn uses of a transport
-
-    def write(self, data: bytes) -> None:
-        if self._corked is None:
-            self._transport.write(data)
-        else:
-            self._corked.append(data)
-
-    def close(self) -> None:
-        self.uncork()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def cork(self) -> None:
-        """Gather what is written until `uncork`: a head and its body are to leave in one system call."""
-        self._corked = []
-
-    def uncork(self) -> None:
-        if self._corked:
-            self._transport.write(b"".join(self._corked))
-        self._corked = None

@@ -214,7 +214,7 @@ class Gateway:
         self, call: Call, exchange: Exchange, relay: Relay, pump: asyncio.Task[None] | None = None
     ) -> None:
         try:
-            await relay.run(call.send)
+            await relay.run()
         finally:
             self.end(call, exchange, relay, pump)
 

@@ -246,7 +246,7 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         while self._clients and self._clients[0].complete:
-            self._clients.pop(0).release()
+            self._clients.pop(0)
         if self.cycle.response_complete and self.cycle.more_body:
             self._answered_at = self.loop.time()
         if self._head_since is not None:

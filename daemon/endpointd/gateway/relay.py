@@ -15,14 +15,16 @@ import structlog
 from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.date import http_date
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
-from endpointd.gateway.heads import BadHead, Headers, ResponseHead, check_response_head
+from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_HELD = MAX_PIECE
+"""Bytes of body that leave together when they have come together."""
 
 log = structlog.get_logger()
 
@@ -205,25 +207,29 @@ class Relay:
             head = self._check(first)
         except BrokenAnswer:
             return False
-        self._head_sent = self._answered = self._client.answer(first.status, head, first.body)
-        if self._answered:
-            self.latency = monotonic() - self.began
-            self.status, self.sent = first.status, len(first.body) if head.has_body else 0
-        return self._answered
+        if not self._client.takes_all:
+            return False
+        body = first.body if head.has_body else b""
+        self._client.begin(first.status, head)
+        self._client.put(body, last=True)
+        self._head_sent = self._answered = True
+        self.latency = monotonic() - self.began
+        self.status, self.sent = first.status, len(body)
+        return True
 
-    async def run(self, send: Send) -> None:
+    async def run(self) -> None:
         """Relay the answer. Raises `Problem` as long as nothing of it was sent."""
         try:
             first = await self._exchange.next()
             head = self._check(first)
             assert isinstance(first, Response)
-            self._client.cork()
-            await self._send_head(send, first.status, head)
-            await self._send_body(send, head, first)
+            await self._client.room()
+            self._send_head(first.status, head)
+            await self._send_body(head, first)
         except ClientGone:
             self._exchange.cancel("the client has gone")
         except (ExchangeError, BrokenAnswer) as error:
-            self._client.uncork()
+            self._client.flush()
             self._exchange.cancel(str(error))
             if not self._head_sent:
                 raise problem_of(error, self._plugin, self._limits.body, self._limits.client_idle) from error
@@ -246,18 +252,15 @@ class Relay:
             )
         return head
 
-    async def _send_head(self, send: Send, status: int, head: ResponseHead) -> None:
-        if head.length is None and self._version == "1.0":
-            self._client.end_by_closing()
+    def _send_head(self, status: int, head: ResponseHead) -> None:
         self._head_sent = True
         self._watch("clock_client_idle", self._limits.client_idle)
         self.latency = monotonic() - self.began
         self.status = status
-        await send({"type": "http.response.start", "status": status, "headers": _dated(head)})
+        self._client.begin(status, head, by_closing=self._version == "1.0")
 
-    async def _send_body(self, send: Send, head: ResponseHead, piece: Answer) -> None:
-        left = head.length
-        by_closing = left is None and self._version == "1.0"
+    async def _send_body(self, head: ResponseHead, piece: Answer) -> None:
+        client, exchange, left = self._client, self._exchange, head.length
         while True:
             if isinstance(piece, Failed | Closed):
                 raise broken(piece)
@@ -267,20 +270,20 @@ class Relay:
             elif left is not None:
                 body, more = self._fit(head, body, more, left)
                 left -= len(body)
-            self.sent += len(body)
             if body or not more:
                 self._watch("clock_client_idle", self._limits.client_idle)
-                if by_closing or not head.has_body:
-                    self._client.allow(len(body))
-                await send({"type": "http.response.body", "body": body, "more_body": more})
-            self._client.uncork()
+                await client.room()
+                client.put(body, last=not more)
+                self.sent += len(body)
             if not more:
                 self._answered = True
                 return
+            if not exchange.has_next or client.held >= MOST_HELD:
+                client.flush()
             self._filled = left == 0 or not head.has_body
-            self._exchange.consumed(len(piece.body))
+            exchange.consumed(len(piece.body))
             self._watch("clock_idle", self._limits.idle)
-            piece = await self._exchange.next()
+            piece = await exchange.next()
 
     def _fit(self, head: ResponseHead, body: bytes, more: bool, left: int) -> tuple[bytes, bool]:
         """As much of a piece as the Content-Length has `left` for, and whether more may follow. Raises `BrokenAnswer`
@@ -294,7 +297,3 @@ class Relay:
         if not more and len(body) < left:
             raise BrokenAnswer("bad_answer", f"the body ended {left - len(body)} bytes before its Content-Length")
         return body, more
-
-
-def _dated(head: ResponseHead) -> Headers:
-    return head.headers if head.has_date else [*head.headers, (b"date", http_date())]
