@@ -21,6 +21,7 @@ from endpointd.supervisor.prctl import gain_no_privileges
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.usage import Usage, oom_kills, usage_of
 from endpointd.supervisor.users import Account, out_of_reach
+from endpointd_wire.flow import WINDOW
 
 
 class Ends:
@@ -36,6 +37,9 @@ class Ends:
             self.their_wire.close()
             raise
         self.wire.setblocking(False)
+        for end in (self.wire, self.their_wire):
+            # As much as the system allows of what one stream may have under way.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WINDOW)
 
     def __enter__(self) -> Self:
         return self
