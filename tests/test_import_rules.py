@@ -114,6 +114,7 @@ HOST_LAYERS = [
     "observe.requests tracing.exporting tracing.spans",
     "tracing.opening",
     "gateway.gateway",
+    "gateway.waiting",
     "gateway.direct",
     "gateway.server",
     # Whole.

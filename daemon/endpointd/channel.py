@@ -23,6 +23,9 @@ many they are: a worker may send a million of one byte, or none."""
 SMALL = 4096
 """Bytes of a joined piece."""
 
+JOINED = 16 * 1024
+"""Bytes that are copied into one buffer, which is cheaper then than to name several to the system."""
+
 
 class ExchangeError(Exception):
     """Why an exchange cannot go on."""
@@ -210,8 +213,12 @@ class Channel(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
-        if self._transport is not None and self.is_open:
-            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
+        if self._transport is None or not self.is_open:
+            return
+        if sum(map(len, unsent)) < JOINED:
+            self._transport.write(b"".join(unsent))
+        else:
+            self._transport.writelines(unsent)
 
     def close(self) -> None:
         if self._transport is not None:

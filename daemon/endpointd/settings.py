@@ -103,7 +103,7 @@ class SharedLimits(BaseModel):
         description="workers of one plugin that answer side by side; with `development` there is one",
     )
     queue_size: QueueSize = Field(
-        default=64, description="requests of one plugin that may wait for a free place; more are answered with 503"
+        default=512, description="requests of one plugin that may wait for a free place; more are answered with 503"
     )
     clock_client_idle: Clock = Field(
         default=30, description="longest pause of a client that is sending a request body or reading a response"

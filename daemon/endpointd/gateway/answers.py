@@ -2,15 +2,14 @@
 
 import structlog
 
-from endpointd.gateway.date import http_date
-from endpointd.gateway.heads import Headers
+from endpointd.gateway.client import Client
+from endpointd.gateway.heads import Headers, own_head
 from endpointd.gateway.problems import Problem
-from endpointd.gateway.relay import Send
 
 log = structlog.get_logger()
 
 
-async def refuse(send: Send, problem: Problem, request_id: str) -> None:
+async def refuse(client: Client, problem: Problem, request_id: str) -> None:
     if problem.status >= 500:
         log.warning(
             "request.refused",
@@ -20,10 +19,10 @@ async def refuse(send: Send, problem: Problem, request_id: str) -> None:
             request=request_id,
         )
     headers, body = problem.response(request_id)
-    await answer(send, problem.status, headers, body)
+    await answer(client, problem.status, headers, body)
 
 
-async def show(send: Send, status: int, text: str) -> None:
+async def show(client: Client, status: int, text: str) -> None:
     """A page of the host's own."""
     body = text.encode()
     headers = [
@@ -31,10 +30,11 @@ async def show(send: Send, status: int, text: str) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
     ]
-    await answer(send, status, headers, body)
+    await answer(client, status, headers, body)
 
 
-async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    headers.append((b"date", http_date()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+async def answer(client: Client, status: int, headers: Headers, body: bytes) -> None:
+    head = own_head(headers, client.method)
+    await client.room()
+    client.begin(status, head)
+    client.put(body if head.has_body else b"", last=True)

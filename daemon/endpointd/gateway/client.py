@@ -16,6 +16,10 @@ JOINED = 16 * 1024
 """Bytes of body that are copied behind their head, which is cheaper then than to name several buffers to the system."""
 
 
+UNREAD = 64 * 1024
+"""Bytes of a request's body that nobody has taken, from which on the client is not read from."""
+
+
 def reset(transport: asyncio.Transport) -> None:
     """Break a connection: not even a client that takes its end for the end of the answer can mistake a reset."""
     raw = transport.get_extra_info("socket")
@@ -44,7 +48,7 @@ class Client:
     head and its body, and pieces that are there together, leave in one system call.
     """
 
-    __slots__ = ("_cycle", "_is_chunked", "_parts", "_transport", "gone", "held", "on_gone")
+    __slots__ = ("_cycle", "_is_chunked", "_parts", "_pieces", "_transport", "_unread", "gone", "held", "on_gone")
 
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         self.gone = False
@@ -55,6 +59,8 @@ class Client:
         self._cycle = cycle
         self._is_chunked = False
         self._parts: list[bytes] = []
+        self._pieces: list[bytes] = []
+        self._unread = 0
 
     def abort(self) -> None:
         """Break the connection in a way that no client can take for the end of an answer."""
@@ -65,21 +71,56 @@ class Client:
         """Bytes that were given to this connection and have not reached the client's system."""
         return unsent(self._transport)
 
+    @property
+    def method(self) -> str:
+        return self._cycle.scope["method"]
+
+    # The request's body
+
     def has_input(self) -> bool:
         """Whether the next `receive` returns at once."""
         return self._cycle.message_event.is_set()
 
+    def hear(self, piece: bytes) -> None:
+        """A piece has come. No more is read from the connection than one reading beyond `UNREAD`."""
+        self._pieces.append(piece)
+        self._unread += len(piece)
+        if self._unread > UNREAD:
+            self._cycle.flow.pause_reading()
+        self._cycle.message_event.set()
+
+    async def receive(self) -> tuple[bytes, bool] | None:
+        """What has come since the last call, and whether more may follow; None when nothing will. Waits for either."""
+        cycle = self._cycle
+        if cycle.waiting_for_100_continue and not self._transport.is_closing():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        if not (cycle.disconnected or cycle.response_complete):
+            cycle.flow.resume_reading()
+            await cycle.message_event.wait()
+            cycle.message_event.clear()
+        if cycle.disconnected or cycle.response_complete:
+            return None
+        return self._take(), cycle.more_body
+
     def whole_body(self) -> bytes | None:
-        """The request's body, when all of it is here and the client waits for nothing but the answer."""
+        """The request's body, when all of it is here and the client waits for nothing but the answer. It stays here
+        until `body_taken`."""
         cycle = self._cycle
         if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
             return None
-        return bytes(cycle.body)
+        if len(self._pieces) > 1:
+            self._pieces = [self._take()]
+        return self._pieces[0] if self._pieces else b""
 
     def body_taken(self) -> None:
         """Keep it no longer, and hear again when the client leaves."""
-        self._cycle.body = bytearray()
+        self._take()
         self._cycle.flow.resume_reading()
+
+    def _take(self) -> bytes:
+        pieces, self._pieces, self._unread = self._pieces, [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     @property
     def started(self) -> bool:

@@ -6,23 +6,29 @@ does for a request. What is read, refused and sent is decided by the gateway and
 Whatever turns out to be different goes on there: before the worker has heard of it, or once it has said something.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic
 from typing import Any, TypeAlias
 
 import structlog
 
 from endpointd.channel import Exchange
 from endpointd.gateway.client import Client
+from endpointd.gateway.failures import no_place
 from endpointd.gateway.gateway import Call, Gateway
 from endpointd.gateway.problems import Problem
-from endpointd.gateway.relay import Receive, Relay, Send
+from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip
-from endpointd.routing import Redirect
+from endpointd.gateway.waiting import Outcome, Vain, Waiting
+from endpointd.routing import Matched, Redirect
+from endpointd.supervisor.admission import NoPlace
+from endpointd.supervisor.worker import Worker
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import End
 
-Application: TypeAlias = Callable[[Any, Receive, Send], Awaitable[None]]
+Application: TypeAlias = Callable[..., Awaitable[None]]
 Start: TypeAlias = Callable[[Application], None]
 
 log = structlog.get_logger()
@@ -32,29 +38,71 @@ class DirectPath:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def begin(
-        self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, body: bytes, start: Start
-    ) -> bool:
-        """Hand a request with its whole `body` to a worker. False, and nothing has happened, when it has to wait or to
-        be refused.
+    def begin(self, scope: dict[str, Any], client: Client, start: Start) -> bool:
+        """Hand a request to a worker, now or when it has a place. False, and nothing has happened, when it is not all
+        here or is to be refused.
 
-        `start` is given the application that goes on when the answer is not there in one piece.
+        `start` is given the application that goes on when the answer is not there in one piece, or is none.
         """
+        body = client.whole_body()
+        if body is None:
+            return False
         gateway = self._gateway
         try:
-            found = gateway.read(scope, receive, send, client, gateway.next_id())
-            if isinstance(found, Redirect):
-                return False
-            call, route = found
-            worker = call.mount.supervisor.admission.enter_at_once()
-            if worker is None or len(body) > min(call.mount.limits.body, MAX_PIECE):
-                return False
-            exchange, relay = gateway.open(call, worker, route, body, End.BODY)
+            found = gateway.read(scope, client, gateway.next_id())
         except Problem:
             return False
-        relay.received = len(body)
+        if isinstance(found, Redirect):
+            return False
+        call, route = found
+        if len(body) > min(call.mount.limits.body, MAX_PIECE):
+            return False
+        admission = call.mount.supervisor.admission
+        worker = admission.enter_at_once()
+        if worker is not None:
+            return self._open(call, worker, route, body, start)
+        turn = admission.line_up()
+        if turn is not None:
+            Waiting(admission, turn, client, partial(self._waited, call, route, start))
+        return turn is not None
+
+    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0) -> bool:
+        try:
+            exchange, relay = self._gateway.open(call, worker, route, body, End.BODY)
+        except Problem:
+            return False
+        relay.waited = waited
+        if body:
+            relay.received = len(body)
+            call.client.body_taken()
         exchange.listen(partial(self._heard, call, route.interface, exchange, relay, start))
         return True
+
+    def _waited(self, call: Call, route: Matched, start: Start, waiting: Waiting, outcome: Outcome) -> None:
+        """Its turn has come, or it has waited in vain."""
+        seconds = waiting.seconds
+        if isinstance(outcome, Worker):
+            body = call.client.whole_body()
+            fits = body is not None and outcome.order is call.mount.order
+            if fits and self._open(call, outcome, route, body or b"", start, seconds):
+                return
+        elif outcome is not Vain.WORKER_GONE:
+            trip = call.trip(monotonic() - seconds, route.interface)
+            trip.waited = seconds
+            start(partial(self._refuse, call, trip, outcome))
+            return
+        # The plugin was replaced, or its worker has gone: from the beginning, then.
+        start(self._gateway)
+
+    async def _refuse(self, call: Call, trip: Trip, outcome: NoPlace | Vain, *_: object) -> None:
+        await self._gateway.conclude(self._give_up(call, outcome), call.client, trip)
+
+    @staticmethod
+    async def _give_up(call: Call, outcome: NoPlace | Vain) -> None:
+        if isinstance(outcome, NoPlace):
+            raise no_place(outcome, call.mount.supervisor.plugin)
+        # As a task would be, whose client has left.
+        raise asyncio.CancelledError
 
     def _heard(self, call: Call, interface: int, exchange: Exchange, relay: Relay, start: Start) -> None:
         """The worker, the client or a clock has something to say."""
@@ -80,10 +128,10 @@ class DirectPath:
     async def _go_on(self, call: Call, interface: int, exchange: Exchange, relay: Relay, *_: object) -> None:
         gateway = self._gateway
         work = gateway.see_through(call, exchange, relay)
-        await gateway.conclude(work, call.send, call.client, _trip(call, interface, relay))
+        await gateway.conclude(work, call.client, _trip(call, interface, relay))
 
 
 def _trip(call: Call, interface: int, relay: Relay) -> Trip:
-    trip = call.trip(relay.began, interface)
-    trip.relay = relay
+    trip = call.trip(relay.began - relay.waited, interface)
+    trip.relay, trip.waited = relay, relay.waited
     return trip

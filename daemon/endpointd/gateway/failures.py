@@ -1,7 +1,8 @@
 """What can go wrong with an answer, and what the client is told of it."""
 
 from endpointd.channel import Answer, ClockRanOut, ExchangeError, WorkerGone
-from endpointd.gateway.problems import Problem
+from endpointd.gateway.problems import Problem, retry_after
+from endpointd.supervisor.admission import NoPlace
 from endpointd_wire.messages import Failed
 
 
@@ -35,6 +36,11 @@ def broken(message: Answer) -> BrokenAnswer:
 
 def body_too_large(limit: int, plugin: str | None) -> Problem:
     return Problem(413, "limit_body", f"the request's body is larger than {limit} bytes (limit_body)", plugin)
+
+
+def no_place(error: NoPlace, plugin: str) -> Problem:
+    status = 504 if error.code == "clock_queue" else 503
+    return Problem(status, error.code, error.message, plugin, retry_after(error.retry_after))
 
 
 def problem_of(error: Exception, plugin: str, body: int, client_idle: float) -> Problem:

@@ -1,4 +1,4 @@
-"""The ASGI application: which endpoint, which interface, which worker; then the relay."""
+"""What uvicorn calls for a request: which endpoint, which interface, which worker; then the relay."""
 
 import asyncio
 import secrets
@@ -14,10 +14,10 @@ from endpointd.endpoints import Endpoint
 from endpointd.gateway.answers import answer, refuse, show
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.failures import body_too_large
+from endpointd.gateway.failures import body_too_large, no_place
 from endpointd.gateway.heads import RequestHead, read_request_head
 from endpointd.gateway.problems import Problem, redirect, retry_after
-from endpointd.gateway.relay import Receive, Relay, RelayLimits, Send
+from endpointd.gateway.relay import Relay, RelayLimits
 from endpointd.gateway.trips import Trip, Trips
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
 from endpointd.supervisor.admission import NoPlace
@@ -55,8 +55,6 @@ class Call:
     """One request on its way through the gateway."""
 
     scope: dict[str, Any]
-    receive: Receive
-    send: Send
     client: Client
     id: str
     head: RequestHead
@@ -99,46 +97,45 @@ class Gateway:
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    # The body is read from the client and the answer written to it, without ASGI's messages: those copy every piece.
+    async def __call__(self, scope: dict[str, Any], *_: object) -> None:
         request_id = self.next_id()
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
         client: Client = scope.pop("endpointd.client")
         trip = Trip(request_id, scope, monotonic())
-        await self.conclude(self._serve(scope, receive, send, client, trip), send, client, trip)
+        await self.conclude(self._serve(scope, client, trip), client, trip)
 
     def next_id(self) -> str:
         return f"{self._run}-{next(self._numbers):x}"
 
-    async def conclude(self, work: Awaitable[None], send: Send, client: Client, trip: Trip) -> None:
+    async def conclude(self, work: Awaitable[None], client: Client, trip: Trip) -> None:
         """Do the work, and tell the client what has come in its way."""
         try:
             try:
                 await work
             except Problem as problem:
                 trip.refused(problem)
-                await refuse(send, problem, trip.id)
+                await refuse(client, problem, trip.id)
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
             client.abort()
         finally:
             self.trips.over(trip)
 
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, trip: Trip) -> None:
+    async def _serve(self, scope: dict[str, Any], client: Client, trip: Trip) -> None:
         page = self._pages.get(scope["raw_path"])
         if page is not None and scope["method"] in ("GET", "HEAD"):
             trip.status, text = page()
-            await show(send, trip.status, text)
+            await show(client, trip.status, text)
             return
-        found = self.read(scope, receive, send, client, trip.id)
+        found = self.read(scope, client, trip.id)
         if isinstance(found, Redirect):
             trip.status = 308
-            await answer(send, 308, redirect(found.location), b"")
+            await answer(client, 308, redirect(found.location), b"")
         else:
             await self._relay(trip, *found)
 
-    def read(
-        self, scope: dict[str, Any], receive: Receive, send: Send, client: Client, request_id: str
-    ) -> tuple[Call, Matched] | Redirect:
+    def read(self, scope: dict[str, Any], client: Client, request_id: str) -> tuple[Call, Matched] | Redirect:
         """All that can be told of a request by its head. Raises `Problem`."""
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
@@ -150,7 +147,7 @@ class Gateway:
             query = scope["query_string"]
             return Redirect(f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
         prefix = PREFIX + hook.encode("latin-1")
-        call = Call(scope, receive, send, client, request_id, head, mount, prefix, path)
+        call = Call(scope, client, request_id, head, mount, prefix, path)
         route = self._route(call)
         if isinstance(route, Redirect):
             return route
@@ -207,7 +204,7 @@ class Gateway:
         trip.relay, relay.received = relay, len(body)
         pump = None
         if end is End.MORE:
-            pump = asyncio.create_task(relay.pump(call.receive, rest, more, len(body)))
+            pump = asyncio.create_task(relay.pump(rest, more, len(body)))
         await self.see_through(call, exchange, relay, pump)
 
     async def see_through(
@@ -260,15 +257,15 @@ class Gateway:
         limits, plugin = call.mount.limits, call.mount.supervisor.plugin
         try:
             async with asyncio.timeout(None if call.client.has_input() else limits.client_idle or None):
-                message = await call.receive()
+                heard = await call.client.receive()
         except TimeoutError:
             detail = f"nothing of the body came in {limits.client_idle:g} s"
             raise Problem(408, "clock_client_idle", detail, plugin) from None
-        if message["type"] == "http.disconnect":
+        if heard is None:
             raise asyncio.CancelledError
-        if len(message["body"]) > limits.body:
+        if len(heard[0]) > limits.body:
             raise body_too_large(limits.body, plugin)
-        return message["body"], message["more_body"]
+        return heard
 
     async def _wait(self, call: Call, route: Matched) -> tuple[Worker, Matched]:
         """Wait for a place. The plugin may have been replaced meanwhile; its new version's routes hold then."""
@@ -298,9 +295,7 @@ class Gateway:
         try:
             return await call.mount.supervisor.admission.enter()
         except NoPlace as error:
-            status = 504 if error.code == "clock_queue" else 503
-            plugin = call.mount.supervisor.plugin
-            raise Problem(status, error.code, error.message, plugin, retry_after(error.retry_after)) from error
+            raise no_place(error, call.mount.supervisor.plugin) from error
         finally:
             call.client.on_gone = None
 

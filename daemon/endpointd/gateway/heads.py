@@ -68,7 +68,7 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
 
 class ResponseHead(NamedTuple):
     """`length` is the announced size of the body, None when there is none; `has_body` is False when none may be sent.
-    `lines` is `headers` as they are written. Several answers may share one: nothing of it is ever changed."""
+    `lines` are the `headers` as they are written. Several answers may share one: nothing of it is ever changed."""
 
     headers: Headers
     length: int | None
@@ -117,8 +117,16 @@ def _check_response_head(status: int, headers: Sequence[object], method: str) ->
             has_date = True
         kept.append((name, value))
     has_body = method != "HEAD" and status not in _WITHOUT_BODY
-    lines = b"".join([b"%b: %b\r\n" % header for header in kept])
-    return ResponseHead(kept, length, has_body, has_date, lines)
+    return ResponseHead(kept, length, has_body, has_date, _lines(kept))
+
+
+def own_head(headers: Headers, method: str) -> ResponseHead:
+    """The head of an answer by the host itself, whose headers tell its length."""
+    return ResponseHead(headers, 0, method != "HEAD", False, _lines(headers))
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def _checked(header: object) -> tuple[bytes | None, bytes]:

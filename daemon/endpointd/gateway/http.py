@@ -230,7 +230,9 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._framing = 0
-        super().on_body(body)
+        if not self.cycle.response_complete:
+            # The last one is that of the request which is being read, as long as it was not answered.
+            self._clients[-1].hear(body)
 
     def _too_large(self, header_size: int) -> Problem:
         if len(self.url) > self._limits.uri:
@@ -269,12 +271,8 @@ class ClientProtocol(HttpToolsProtocol):
             self._unbegun = cycle, app
             return
         start = partial(super()._start_asgi_task, cycle)
-        client: Client = cycle.scope["endpointd.client"]  # type: ignore[typeddict-item]
-        body = client.whole_body()
-        if body is None or not self._begin(cycle.scope, cycle.receive, cycle.send, client, body, start):
+        if not self._begin(cycle.scope, cycle.scope["endpointd.client"], start):  # type: ignore[typeddict-item]
             start(app)
-        elif body:
-            client.body_taken()
 
     def on_message_complete(self) -> None:
         self._answered_at = None

@@ -4,11 +4,9 @@ The head of the answer decides what a failure looks like: before it has left, a 
 client's connection is broken, because nothing else says that a body is not whole.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from math import inf
 from time import monotonic
-from typing import Any, TypeAlias
 
 import structlog
 
@@ -19,9 +17,6 @@ from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, probl
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
-
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_HELD = MAX_PIECE
 """Bytes of body that leave together when they have come together."""
@@ -66,6 +61,7 @@ class Relay:
         "received",
         "sent",
         "status",
+        "waited",
     )
 
     def __init__(
@@ -106,6 +102,8 @@ class Relay:
         """Of the answer whose head was sent."""
         self.received = self.sent = 0
         """Bytes of the request's body and of the answer's."""
+        self.waited = 0.0
+        """Seconds in the queue, before it began."""
 
     @property
     def answered(self) -> bool:
@@ -172,8 +170,8 @@ class Relay:
 
     # The request's body
 
-    async def pump(self, receive: Receive, rest: bytes, more: bool, size: int) -> None:
-        """Send what follows the first piece: `rest`, then all that `receive` gives. `size` bytes came before."""
+    async def pump(self, rest: bytes, more: bool, size: int) -> None:
+        """Send what follows the first piece: `rest`, then all that the client sends. `size` bytes came before."""
         loop = self._loop
         body = rest
         while True:
@@ -183,11 +181,11 @@ class Relay:
             if not more or self._exchange.is_over:
                 break
             self._body_since = loop.time()
-            message = await receive()
+            heard = await self._client.receive()
             self._body_since = None
-            if message["type"] == "http.disconnect":
+            if heard is None:
                 return
-            body, more = message["body"], message["more_body"]
+            body, more = heard
             size += len(body)
             self.received = size
             if size > self._limits.body:

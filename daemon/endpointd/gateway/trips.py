@@ -77,4 +77,6 @@ class Trips:
     def answered_at_once(self, traffic: Traffic, relay: Relay) -> None:
         """The same for a request on the direct path, which ends where it has begun."""
         assert relay.latency is not None
-        traffic.add(CLASSES[relay.status // 100], relay.latency, relay.received, relay.sent)
+        traffic.add(CLASSES[relay.status // 100], relay.waited + relay.latency, relay.received, relay.sent)
+        if relay.waited:
+            traffic.waits.add(relay.waited)

@@ -22,7 +22,7 @@ class NoPlace(Exception):
         return NoPlace(self.code, self.message, self.retry_after)
 
 
-Turn: TypeAlias = "tuple[int, asyncio.Future[None]]"
+Turn: TypeAlias = tuple[int, "asyncio.Future[None]"]
 """A request's number, which none has had before, and the future that is done when it may go on."""
 
 
@@ -31,7 +31,8 @@ class Admission(Generic[WorkerT]):
 
     def __init__(self, queue_size: int, clock_queue: float) -> None:
         self._queue_size = queue_size
-        self._clock_queue = clock_queue
+        self.clock_queue = clock_queue
+        """Seconds that a request may wait; 0 for as long as it takes."""
         self._only: WorkerT | None = None
         """The worker, where there is one alone: then nobody has to choose."""
         self._several: Choice[WorkerT] | None = None
@@ -66,10 +67,14 @@ class Admission(Generic[WorkerT]):
         if len(self._waiting) >= self._queue_size:
             raise NoPlace("queue_full", f"{len(self._waiting)} requests wait for this plugin already", retry_after=1)
         try:
-            async with asyncio.timeout(self._clock_queue or None):
+            async with asyncio.timeout(self.clock_queue or None):
                 return await self._wait()
         except TimeoutError:
-            raise NoPlace("clock_queue", f"no place became free in {self._clock_queue:g} s", retry_after=1) from None
+            raise self.too_late() from None
+
+    def too_late(self) -> NoPlace:
+        """What to tell a request that has waited as long as it may."""
+        return NoPlace("clock_queue", f"no place became free in {self.clock_queue:g} s", retry_after=1)
 
     async def _wait(self) -> WorkerT:
         number = next(self._numbers)
@@ -80,14 +85,35 @@ class Admission(Generic[WorkerT]):
             try:
                 await turn[1]
             finally:
-                self._leave(turn)
-            is_first = not self._waiting or self._waiting[0] > turn
-            # Whoever else was promised a place came later.
-            if is_first and (worker := self._free_worker()) is not None:
+                self.leave(turn)
+            worker = self._worker_for(turn)
+            if worker is not None:
                 return worker
             if self._refusal is not None:
                 raise self._refusal.again()
             # The worker went in the meantime; the place in the queue is kept.
+
+    def line_up(self) -> Turn | None:
+        """A turn for a request that does not wait by itself: `take` it when its future is done, or `leave`. None when
+        the queue is full, or when there is no worker whose places could become free."""
+        if len(self._waiting) >= self._queue_size or (self._only is None and self._several is None):
+            return None
+        turn: Turn = (next(self._numbers), asyncio.get_running_loop().create_future())
+        self._waiting.append(turn)
+        # Everybody may wait for places that have become free in this turn of the event loop.
+        self.advance()
+        return turn
+
+    def take(self, turn: Turn) -> WorkerT | None:
+        """The worker to which the request is to be handed without awaiting anything, now that its turn has come; None
+        if that has gone in the meantime."""
+        self.leave(turn)
+        return self._worker_for(turn) if turn[1].exception() is None else None
+
+    def _worker_for(self, turn: Turn) -> WorkerT | None:
+        is_first = not self._waiting or self._waiting[0] > turn
+        # Whoever else was promised a place came later.
+        return self._free_worker() if is_first else None
 
     def _free_worker(self) -> WorkerT | None:
         if self._several is not None:
@@ -99,14 +125,15 @@ class Admission(Generic[WorkerT]):
             return self._several.free_places()
         return 0 if self._only is None else self._only.free_places()
 
-    def _leave(self, turn: Turn) -> None:
+    def leave(self, turn: Turn) -> None:
+        """Its request waits no more."""
         _, future = turn
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        elif future.done() and not future.cancelled() and future.exception() is None:
+        if future.done() and not future.cancelled() and future.exception() is None:
             self._promised -= 1
             # If it does not take its place (its client has gone), the next one may.
             asyncio.get_running_loop().call_soon(self.advance)
+        elif turn in self._waiting:
+            self._waiting.remove(turn)
 
     def advance(self) -> None:
         """Places may be free: give them to those who have waited longest."""
@@ -118,7 +145,7 @@ class Admission(Generic[WorkerT]):
 
     def limit(self, queue_size: int, clock_queue: float) -> None:
         """Other bounds, for requests that come from now on."""
-        self._queue_size, self._clock_queue = queue_size, clock_queue
+        self._queue_size, self.clock_queue = queue_size, clock_queue
 
     def serve_by(self, worker: WorkerT | None = None, *others: WorkerT) -> None:
         """From now on requests go to `worker`, and to the others; with None they wait for the next one."""
