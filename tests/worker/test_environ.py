@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import wrap_file
 
 from endpointd_wire import messages as wire
+from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Cancel, Credit, Data, End
 from endpointd_worker import environ
 from endpointd_worker.environ import build_request
@@ -244,3 +247,21 @@ def test_long_names_of_headers_are_not_kept(worker: ThreadWorker, monkeypatch: p
         assert tracemalloc.get_traced_memory()[0] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+# Files
+
+
+def test_a_file_is_read_in_pieces_as_large_as_the_wire_takes(worker: ThreadWorker) -> None:
+    request = see(worker)
+    content = bytes(MAX_PIECE) + b"rest"
+    pieces = list(wrap_file(request.environ, io.BytesIO(content)))
+    assert pieces == [content[:MAX_PIECE], b"rest"]
+
+
+def test_a_part_of_a_file_can_be_asked_for(worker: ThreadWorker) -> None:
+    request = see(worker, headers=[[b"range", b"bytes=2-4"]])
+    response = send_file(io.BytesIO(b"0123456789"), request.environ, mimetype="text/plain")
+    chunks, status, headers = response.get_wsgi_response(request.environ)
+    assert (b"".join(chunks), status) == (b"234", "206 PARTIAL CONTENT")
+    assert ("Content-Range", "bytes 2-4/10") in headers
