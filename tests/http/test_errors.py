@@ -93,7 +93,7 @@ RETURNED = {
     "none": "return a werkzeug.Response",
     "dict": "return a werkzeug.Response",
     "tuple": "return a werkzeug.Response",
-    "coroutine": "not as 'async def'",
+    "coroutine": "and is no 'async def'",
 }
 
 

@@ -68,7 +68,8 @@ class DirectPath:
 
     def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0) -> bool:
         try:
-            exchange, relay = self._gateway.open(call, worker, route, body, End.BODY)
+            began = monotonic() - waited if waited else None
+            exchange, relay = self._gateway.open(call, worker, route, body, End.BODY, began)
         except Problem:
             return False
         relay.waited = waited
