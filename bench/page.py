@@ -6,7 +6,7 @@ from pathlib import Path
 from figures import Goal
 from goals import goals_of
 from questions import Question
-from reasons import REASONS
+from reasons import reason_for
 from registry import MEASUREMENTS
 from results import Results
 from servers import SERVERS
@@ -79,7 +79,7 @@ def goals_section(results: Results) -> str:
 def reason(goal: Goal) -> str:
     """Return the line that says why a goal is missed."""
     failed = f"{goal.failures} requests failed. " if goal.failures else ""
-    return f"- {goal.row}, {goal.subject}: {failed}{REASONS.get(goal.key, 'not found out yet.')}"
+    return f"- {goal.row}, {goal.subject}: {failed}{reason_for(goal.key)}"
 
 
 def section(questions: tuple[Question, ...], results: Results) -> str:

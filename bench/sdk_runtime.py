@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
@@ -37,7 +37,8 @@ class Runtime:
         self._bodies: dict[str, bytes] = {}
         self._said: SimpleQueue[bytes | None] = SimpleQueue()
         # Writing and reading from one thread would end with both sides waiting for the other to read.
-        threading.Thread(target=_write, args=(_pipe(process.stdin), self._said), daemon=True).start()
+        self._writer = threading.Thread(target=_write, args=(_pipe(process.stdin), self._said), daemon=True)
+        self._writer.start()
 
     @property
     def pid(self) -> int:
@@ -69,8 +70,15 @@ class Runtime:
         return LoadRun(len(latencies) / elapsed, p50, p99, {"wrong": wrong})
 
     def close(self) -> None:
-        """End the thread that writes."""
+        """End the process and the thread that writes to it."""
+        self._process.kill()
+        self._process.wait()
         self._said.put(None)
+        self._writer.join()
+        self._stdout.close()
+        # What a dead process has not read any more.
+        with suppress(OSError):
+            _pipe(self._process.stdin).close()
 
     def _send(self) -> None:
         session = f"s{next(self._numbers)}"
@@ -156,10 +164,7 @@ def runtime(python: Path, plugin: Path, workload: Workload) -> Iterator[Runtime]
         try:
             yield running
         except BenchError as error:
-            process.kill()
             stderr.seek(max(0, os.fstat(stderr.fileno()).st_size - 2000))
             raise BenchError(f"{error}; it said:\n{stderr.read().decode('utf-8', 'replace')}") from error
         finally:
-            process.kill()
-            process.wait()
             running.close()

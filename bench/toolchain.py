@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -36,10 +35,7 @@ def prepare_environment() -> Path:
     programs = ENVIRONMENT / "bin"
     if stamp.exists() and stamp.read_text("utf-8") == made_from:
         return programs
-    venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS), "-e", str(PROJECT)]
-    if subprocess.run(install, check=False).returncode:
-        raise BenchError(f"cannot install the servers into {ENVIRONMENT}: pip says why above; then run this again")
+    make(ENVIRONMENT, sys.executable, "-r", REQUIREMENTS, "-e", PROJECT)
     stamp.write_text(made_from, "utf-8")
     return programs
 
@@ -51,18 +47,24 @@ def prepare_sdk() -> Path:
     """
     python = SDK_ENVIRONMENT / "bin" / "python"
     stamp = SDK_ENVIRONMENT / "made-from"
-    if stamp.exists() and stamp.read_text("utf-8") == SDK:
-        return python
-    uv = find_uv_bin()
+    if not stamp.exists() or stamp.read_text("utf-8") != SDK:
+        make(SDK_ENVIRONMENT, sdk_interpreter(), "--compile-bytecode", SDK)
+        stamp.write_text(SDK, "utf-8")
+    return python
+
+
+def make(environment: Path, interpreter: Path | str, *wanted: str | Path) -> None:
+    """Make an environment of an interpreter, with uv, and install what is wanted; raise BenchError if that fails."""
+    uv, python = find_uv_bin(), environment / "bin" / "python"
     commands: tuple[list[str | Path], ...] = (
-        [uv, "venv", "--quiet", "--clear", "--python", sdk_interpreter(), SDK_ENVIRONMENT],
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, SDK],
+        [uv, "venv", "--quiet", "--clear", "--python", interpreter, environment],
+        [uv, "pip", "install", "--quiet", "--python", python, *wanted],
     )
     for command in commands:
         if subprocess.run(command, check=False).returncode:
-            raise BenchError(f"cannot install {SDK} into {SDK_ENVIRONMENT}: uv says why above; then run this again")
-    stamp.write_text(SDK, "utf-8")
-    return python
+            raise BenchError(
+                f"cannot install what is measured into {environment}: uv says why above; then run this again"
+            )
 
 
 def sdk_interpreter() -> Path | str:

@@ -37,7 +37,7 @@ def test_names_are_there_once() -> None:
 def test_every_goal_is_of_a_question_and_a_reason_of_a_goal() -> None:
     keys = [goal.key for goal in goals_of(Results({}, {}, {}))]
     assert len(keys) == len(set(keys))
-    assert set(REASONS) <= set(keys)
+    assert all(any(key.startswith(begin) for key in keys) for begin in REASONS)
 
 
 def test_a_growth_says_what_it_counts() -> None:
