@@ -17,6 +17,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     small.DOCUMENTS,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
+    open_streams.MEASUREMENT,
     host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
     open_streams.MEASUREMENT,
