@@ -17,7 +17,6 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     small.DOCUMENTS,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
-    open_streams.MEASUREMENT,
     host_cost.MEASUREMENT,
     restarts.MEASUREMENT,
     open_streams.MEASUREMENT,
