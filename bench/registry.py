@@ -1,5 +1,6 @@
 """Everything that can be measured, in the order of measuring. A new measurement is one line here."""
 
+import dropping
 import growth
 import host_cost
 import open_streams
@@ -21,6 +22,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     restarts.MEASUREMENT,
     open_streams.MEASUREMENT,
     several.MEASUREMENT,
+    dropping.MEASUREMENT,
     resident.MEASUREMENT,
     growth.MEASUREMENT,
 )
