@@ -1,19 +1,19 @@
-"""Measurements as they are taken: with a real daemon and a real load generator, briefly."""
+"""Measurements as they are taken: one with a real daemon, briefly."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import restarts
+from endpointd.admin.client import Client
 from errors import BenchError
 from measurement import Bench, Measurement, Plan
 from questions import Kind, Question
 from results import Results, Sample
-from servers import GRANIAN, GUNICORN_SYNC
+from running import serving
+from servers import ENDPOINTD, GRANIAN, GUNICORN_SYNC
 from taking import take_all
+from workloads import DUCK
 
 PLAN = Plan(rounds=1, seconds=1, stream_bytes=10**6, largest=1)
 
@@ -23,18 +23,13 @@ def bench_with(wrk: str = "wrk", told: list[str] | None = None) -> Bench:
     return Bench(PLAN, Path(sys.executable).parent, wrk, frozenset({"granian"}), told.append)
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="there is no wrk on this machine")
 def test_restarts_under_load_lose_no_request() -> None:
-    samples = list(restarts.take(bench_with()))
-    assert [(sample.question, sample.subject) for sample in samples] == [
-        ("restart-paced", "without"),
-        ("restart-paced", "during restarts"),
-        ("restart-full", "without"),
-        ("restart-full", "during restarts"),
-    ]
-    assert all(sample.failures == 0 and sample.figures["p99_ms"] > 0 for sample in samples)
-    assert samples[1].figures["restarts"] == restarts.RESTARTS
-    assert samples[3].figures["restarts"] >= 1
+    with serving(ENDPOINTD, bench_with().programs, DUCK) as site, Client(site.state) as admin:
+        without, during = restarts.paced(site, admin, quiet=0.3)
+    assert (without.subject, during.subject) == (restarts.WITHOUT, restarts.DURING)
+    assert without.failures == during.failures == 0
+    assert 0 < without.figures["p50_ms"] <= without.figures["p99_ms"]
+    assert during.figures["restarts"] == restarts.RESTARTS
 
 
 def test_a_measurement_that_fails_takes_no_figure_away() -> None:
@@ -46,7 +41,6 @@ def test_a_measurement_that_fails_takes_no_figure_away() -> None:
 
     def lacks(_: Bench) -> Iterator[Sample]:
         raise BenchError("there is no such program")
-        yield
 
     told: list[str] = []
     kept: list[list[str]] = []
