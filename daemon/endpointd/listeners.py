@@ -28,7 +28,7 @@ def take_over() -> list[socket.socket]:
         os.environ.pop(variable, None)
     listeners = [_open(one) for one in handed]
     if listeners:
-        log.info("sockets.handed_over", addresses=[address_of(listener) for listener in listeners])
+        log.info("sockets.handed_over", addresses=[_plainly(listener) for listener in listeners])
     return listeners
 
 
@@ -39,6 +39,11 @@ def address_of(listener: socket.socket, *, encrypted: bool = False) -> str:
     host, port = listener.getsockname()[:2]
     scheme = "https" if encrypted else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _plainly(listener: socket.socket) -> str:
+    """Without a scheme: what is spoken over it is not known yet."""
+    return address_of(listener).removeprefix("http://")
 
 
 def proxies_of(settings: Settings) -> Proxies | None:

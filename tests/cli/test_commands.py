@@ -29,6 +29,8 @@ EVERY_FLAG = {
     "tls_minimum": "1.3",
     "forwarding_headers": "forwarded",
     "public_url": "https://example.org",
+    "trace_parent": "link",
+    "trace_url": "http://collector.example:4318",
     "trusted_proxies": "10.0.0.0/8",
     "auto_endpoints": False,
     "development": True,

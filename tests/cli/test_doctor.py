@@ -1,12 +1,18 @@
 """`endpointd doctor`, beside a daemon and without one."""
 
+import errno
 import json
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from endpointd.cli import kernel_checks
+from endpointd.cli.tls_check import lifetime
 from endpointd.testing import DaemonStarter
 from support.catalogue import write_catalogue
 
@@ -26,6 +32,7 @@ def test_without_a_daemon_its_address_has_to_be_free(tmp_path: Path) -> None:
     assert (status, found["address"]["verdict"]) == (1, "failed")
     assert "in use" in found["address"]["says"]
     assert found["daemon"]["verdict"] == found["plugins"]["verdict"] == found["uv"]["verdict"] == "ok"
+    assert found["kernel"]["verdict"] == "ok"
     assert not (tmp_path / "state").exists()
     status, found = examined("--plugins", tmp_path / "none", "--listen", "127.0.0.1:0")
     assert (status, found["plugins"]["verdict"], found["address"]["verdict"]) == (1, "failed", "ok")
@@ -38,3 +45,53 @@ def test_beside_a_daemon(start_daemon: DaemonStarter, tmp_path: Path) -> None:
     assert (status, found["daemon"]["verdict"]) == (0, "ok")
     assert str(daemon.pid) in found["daemon"]["says"]
     assert "address" not in found
+
+
+NOW = datetime(2026, 6, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "verdict"),
+    [
+        (-30, 60, "ok"),
+        (-76, 14.1, "ok"),
+        (-77, 13, "warning"),
+        (-90, -0.01, "failed"),
+        (0.01, 90, "failed"),
+        # One of six days is renewed when a third of them is left.
+        (-3.9, 2.1, "ok"),
+        (-4.1, 1.9, "warning"),
+    ],
+)
+def test_how_long_a_certificate_holds(since: float, until: float, verdict: str) -> None:
+    found = lifetime(NOW + timedelta(days=since), NOW + timedelta(days=until), NOW)
+    assert (found.verdict, bool(found.remedy)) == (verdict, verdict != "ok")
+
+
+@pytest.mark.parametrize(
+    ("kept", "verdict", "words"),
+    [(True, "ok", "kept right"), (False, "warning", "nothing keeps"), (None, "ok", "does not tell")],
+)
+def test_whether_something_keeps_the_clock_right(
+    monkeypatch: pytest.MonkeyPatch, kept: bool | None, verdict: str, words: str
+) -> None:
+    assert kernel_checks.synchronized() in (True, False, None)
+    monkeypatch.setattr(kernel_checks, "synchronized", lambda: kept)
+    found = kernel_checks.clock()
+    assert (found.verdict, words in found.says) == (verdict, True)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert kernel_checks.clock().verdict == "failed"
+
+
+def test_what_the_kernel_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Path("/proc/self/status").read_text()
+    assert kernel_checks.kernel().verdict == "ok"
+    privileges = [line for line in before.splitlines() if line.startswith("NoNewPrivs")]
+    assert privileges[0] in Path("/proc/self/status").read_text()
+
+    def forbidden(*_: object) -> int:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("os.pidfd_open", forbidden)
+    found = kernel_checks.kernel()
+    assert (found.verdict, "pidfd_open" in found.says, "newer kernel" in found.remedy) == ("failed", True, True)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from endpointd.cli.configuration import load
+from endpointd.cli.tls_check import tls
 from endpointd.errors import OperatorError
 from endpointd.listeners import listeners_of
 from endpointd.testing import DaemonStarter, RunningDaemon
@@ -196,6 +197,23 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, issue: "Issu
     sealed = serialization.BestAvailableEncryption(b"x")
     key.write_bytes(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed))
     assert "has a password" in refused(**both)
+
+
+def test_the_doctor_looks_at_the_certificate(tmp_path: Path, issue: "Issue") -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    settings = load({"tls_certificate": str(certificate), "tls_key": str(key)}).settings
+    (absent,) = tls(settings)
+    assert (absent.verdict, "cannot be read" in absent.says) == ("failed", True)
+    issue(certificate, key, "x")
+    (well,) = tls(settings)
+    assert (well.verdict, "until 20" in well.says) == ("ok", True)
+    issue(tmp_path / "other.pem", key, "y")
+    (another,) = tls(settings)
+    assert (another.verdict, "another certificate's" in another.says) == ("failed", True)
+    key.chmod(0o644)
+    (exposed,) = tls(settings)
+    assert (exposed.verdict, exposed.remedy.startswith("chmod")) == ("failed", True)
+    assert list(tls(load({}).settings)) == []
 
 
 def test_at_the_end_the_socket_is_taken_away(start: DaemonStarter, plugins: Path, tmp_path: Path) -> None:

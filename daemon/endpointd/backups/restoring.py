@@ -29,7 +29,7 @@ from endpointd.backups.contents import (
     damaged,
     read_contents,
 )
-from endpointd.backups.saving import Places
+from endpointd.backups.saving import Places, Told
 from endpointd.disk import write_out
 from endpointd.errors import OperatorError
 from endpointd.leftout import is_plugin_folder
@@ -50,14 +50,14 @@ class Restored:
     aside: tuple[Path, ...]
 
 
-def restore(file: Path, places: Places, *, replace: bool) -> Restored:
-    """Raises `OperatorError`; until everything has been checked nothing has changed."""
+def restore(file: Path, places: Places, told: Told = lambda *_: None, *, replace: bool) -> Restored:
+    """`told` hears how far it is. Raises `OperatorError`; until everything has been checked nothing has changed."""
     is_begun = (places.state / RESTORING).exists()
     if not (replace or is_begun):
         _expect_nothing_there(places)
     with _explained(places), tempfile.TemporaryDirectory(prefix=".restore-", dir=places.state) as name:
         folder = Path(name)
-        contents = _unpack(file, folder)
+        contents = _unpack(file, folder, told)
         _check(contents, folder, places)
         staged = _stage(contents, folder, places)
         try:
@@ -80,7 +80,7 @@ def _expect_nothing_there(places: Places) -> None:
         )
 
 
-def _unpack(file: Path, folder: Path) -> Contents:
+def _unpack(file: Path, folder: Path, told: Told) -> Contents:
     """All of it, with every checksum right."""
     try:
         with file.open("rb") as source, tarfile.open(fileobj=source, mode="r|gz") as archive:
@@ -90,7 +90,9 @@ def _unpack(file: Path, folder: Path) -> Contents:
                 raise damaged(f"it does not begin with its list ({LIST})")
             contents = read_contents(_content(archive, first))
             missing = dict(contents.files)
+            size = file.stat().st_size
             for member in members:
+                told(source.tell(), size)
                 expected = missing.pop(member.name, None)
                 if expected is None or not member.isreg():
                     raise damaged(f"{member.name!r} is not in its list, or is there twice, or is no file")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from endpointd import __version__
 from endpointd.backups.contents import DATABASE, KEY, LIST, PINS, PLUGINS, RELEASES, Contents
@@ -25,6 +26,9 @@ from endpointd.sealing.keyfile import KeyFile
 from endpointd.staging import pack
 from endpointd.store.faults import explained
 from endpointd.tree import FolderChanged
+
+Told: TypeAlias = Callable[[int, int], None]
+"""Called with the bytes that are done, and all of them."""
 
 TRIES = 5
 """For what changes while it is read."""
@@ -40,9 +44,9 @@ class Places:
     key: KeyFile
 
 
-def save(places: Places, file: Path, *, with_key: bool) -> Contents:
-    """Write the backup to `file`, which only its owner can read, and which is whole or not there. Raises
-    `OperatorError`."""
+def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: bool) -> Contents:
+    """Write the backup to `file`, which only its owner can read, and which is whole or not there. `told` hears how far
+    it is. Raises `OperatorError`."""
     if places.database is not None and not places.database.exists():
         raise OperatorError(
             "backup_nothing",
@@ -57,7 +61,7 @@ def save(places: Places, file: Path, *, with_key: bool) -> Contents:
                 __version__, time.time(), "postgresql" if places.database is None else "sqlite", _checksums(folder)
             )
             (folder / LIST).write_bytes(contents.written())
-            _write(folder, [LIST, *contents.files], file)
+            _write(folder, [LIST, *contents.files], file, told)
     except OSError as error:
         raise OperatorError(
             "output_unwritable", f"{file} cannot be written: {error.strerror}", "name another place"
@@ -140,17 +144,21 @@ def _checksums(folder: Path) -> dict[str, str]:
     return found
 
 
-def _write(folder: Path, names: list[str], target: Path) -> None:
+def _write(folder: Path, names: list[str], target: Path, told: Told) -> None:
     """At once, and on the disk before it has its name."""
     whole = folder / "whole"
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    done, total = 0, sum(sizes.values())
     number = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(number, "wb") as file:
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
             for name in names:
                 member = tarfile.TarInfo(name)
-                member.size, member.mode, member.mtime = (folder / name).stat().st_size, 0o600, int(time.time())
+                member.size, member.mode, member.mtime = sizes[name], 0o600, int(time.time())
                 with (folder / name).open("rb") as content:
                     archive.addfile(member, content)
+                done += sizes[name]
+                told(done, total)
         file.flush()
         os.fsync(file.fileno())
     whole.replace(target)

@@ -1,21 +1,25 @@
 """Building environments without the daemon, in the place where it looks for them."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
 from endpointd.cli.checking import content_of
-from endpointd.cli.output import report_error, report_output, stdout
+from endpointd.cli.output import is_quiet, report_error, report_output, tell
 from endpointd.environments.declared import needs_of
 from endpointd.environments.service import Environments, environments_of
 from endpointd.errors import OperatorError, UsageError
 from endpointd.folder import PluginFolder
 from endpointd.loading import order_for
-from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.findings import Finding, Severity, one_line
 from endpointd.manifest.reading import read_plugin
 from endpointd.settings import Settings
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
+
+LINES = 200
+"""Of uv's, at most, that are told of a build that has failed."""
 
 
 def build_all(settings: Settings, folders: Sequence[Path]) -> int:
@@ -31,7 +35,7 @@ async def _build_all(settings: Settings, folders: Sequence[Path]) -> int:
         for folder in folders:
             try:
                 name, order = await asyncio.to_thread(_order_of, settings, folder)
-                stdout().print(f"{name}: {await _build(environments, order)}", soft_wrap=True)
+                tell(one_line(f"{name}: {await _build(environments, order)}"))
             except OperatorError as error:
                 report_error(error)
                 failed = 1
@@ -42,15 +46,18 @@ async def _build_all(settings: Settings, folders: Sequence[Path]) -> int:
 
 
 async def _build(environments: Environments, order: WorkerOrder) -> str:
-    """What became of it."""
+    """What became of it. uv's lines are kept from who wants quiet, as long as nothing fails."""
+    unsaid: deque[str] = deque(maxlen=LINES)
     if order.needs is None:
         return "needs no environment"
     try:
         key = await environments.key_of(order)
         if await environments.find(order) is not None:
             return f"the environment {key} is there"
-        await environments.build(order, report_output)
+        await environments.build(order, unsaid.append if is_quiet() else report_output)
     except StartFailed as error:
+        for line in unsaid:
+            report_output(line)
         raise OperatorError(
             "environment_unbuilt", f"{order.folder}: {error.message} [{error.code}]", "see above"
         ) from error

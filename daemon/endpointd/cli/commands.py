@@ -16,7 +16,7 @@ from endpointd.cli import (
     token_commands,
 )
 from endpointd.cli.late import Commands, stand_in
-from endpointd.cli.output import print_json, report_output, stdout
+from endpointd.cli.output import is_quiet, print_json, report_output, stdout
 
 application = typer.Typer(
     cls=Commands,
@@ -92,7 +92,7 @@ def check(
     outcome = check_folder(folder, report_output)
     if json:
         print_json(outcome.as_dict())
-    else:
+    elif not (is_quiet() and outcome.ok):
         print_check(outcome)
     raise typer.Exit(0 if outcome.ok else 1)
 

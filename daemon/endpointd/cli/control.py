@@ -2,13 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 import typer
-from rich.text import Text
 
 from endpointd.admin.client import Client
 from endpointd.admin.documents import DaemonStatus, read
@@ -17,7 +16,8 @@ from endpointd.admin.names import resolve, resolve_served
 from endpointd.cli.describing import print_plugin
 from endpointd.cli.journals import print_entries, print_ndjson
 from endpointd.cli.listing import print_list, print_overview, why_not
-from endpointd.cli.output import print_json, report_error, stderr, stdout
+from endpointd.cli.output import print_json, report_error, stderr, stdout, tell
+from endpointd.cli.progress import waiting
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
 from endpointd.setting_names import LogLevel
@@ -87,17 +87,21 @@ def act_on_each(client: Client, action: str, names: Sequence[str], expected: str
     for name in names:
         try:
             plugin_id = _find(client, name)
-            report(waiting(f"{action} {plugin_id}", lambda: client.act(action, plugin_id)), expected)  # noqa: B023
+            report(_acted(client, action, plugin_id), expected)
         except OperatorError as error:
             report_error(error)
             failed = max(failed, 2 if isinstance(error, UsageError) else 1)
     return failed
 
 
+def _acted(client: Client, action: str, plugin_id: str, body: object = None) -> object:
+    what = f"{action} {plugin_id}"
+    return waiting(what, lambda: client.act(action, plugin_id, body), lambda: building(client, plugin_id))
+
+
 def roll_back(client: Client, name: str, release: str | None) -> None:
     plugin_id = _find(client, name)
-    document = waiting(f"rollback {plugin_id}", lambda: client.act("rollback", plugin_id, {"release": release}))
-    report(document, RUNNING)
+    report(_acted(client, "rollback", plugin_id, {"release": release}), RUNNING)
 
 
 def uninstall(client: Client, name: str, *, confirmed: bool) -> None:
@@ -105,12 +109,12 @@ def uninstall(client: Client, name: str, *, confirmed: bool) -> None:
     if not confirmed:
         _confirm(plugin_id)
     waiting(f"uninstall {plugin_id}", lambda: client.uninstall(plugin_id))
-    stdout().print(f"{plugin_id} is uninstalled", soft_wrap=True)
+    tell(one_line(f"{plugin_id} is uninstalled"))
 
 
 def reload(client: Client) -> None:
     later = client.reload()["needs_restart"]
-    stdout().print("The configuration was read again.")
+    tell("The configuration was read again.")
     if later:
         stderr().print(one_line(f"Only a new start changes: {', '.join(later)}"), soft_wrap=True)
 
@@ -134,10 +138,12 @@ def _find(client: Client, name: str) -> str:
     return resolve_served(name, [read(PluginStatus, document) for document in client.plugins()])
 
 
-def waiting(what: str, act: Callable[[], object]) -> object:
-    """Show on a terminal what is being waited for."""
-    with stderr().status(Text(one_line(f"{what} …"))):
-        return act()
+def building(client: Client, plugin_id: str | None = None) -> str | None:
+    """The last line of the build of an environment: of that plugin's, or of any plugin's with its id before it."""
+    for status in (read(PluginStatus, document) for document in client.plugins()):
+        if status.building is not None and plugin_id in (None, status.id):
+            return status.building if plugin_id else f"{status.id or status.folder}: {status.building}"
+    return None
 
 
 def report(document: object, expected: str) -> None:
@@ -147,7 +153,7 @@ def report(document: object, expected: str) -> None:
         raise _not_done(status)
     version = f" {status.version}" if status.version else ""
     release = f", release {status.release}" if status.release and status.state == RUNNING else ""
-    stdout().print(one_line(f"{status.id}{version} is {status.state}{release}"), soft_wrap=True)
+    tell(one_line(f"{status.id}{version} is {status.state}{release}"))
 
 
 def _not_done(status: PluginStatus) -> OperatorError:

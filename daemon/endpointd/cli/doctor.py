@@ -4,17 +4,16 @@ import os
 import resource
 import shutil
 import sys
-import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
 from uv import find_uv_bin
 
 from endpointd.addresses import UNIX, split_listen
 from endpointd.admin.client import Client
+from endpointd.cli.kernel_checks import clock, kernel
+from endpointd.cli.tls_check import tls
+from endpointd.cli.verdicts import Check, Verdict
 from endpointd.environments.finding import Finder
 from endpointd.errors import OperatorError
 from endpointd.gateway.server import bind
@@ -22,27 +21,11 @@ from endpointd.humane import size
 from endpointd.settings import Settings
 from endpointd.supervisor.delegation import find as find_division
 
-Verdict = Literal["ok", "warning", "failed"]
-
 SCARCE, LITTLE = 100 * 1024**2, 1024**3
 """Free bytes below which nothing can be built, and below which that is to be feared."""
 
 WATCHES = 8192
 """Folders that the kernel should let one user watch."""
-
-OLDEST_TIME = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
-"""A clock that says less is not set, and no certificate holds then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    what: str
-    verdict: Verdict
-    says: str
-    remedy: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -53,7 +36,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     checks: list[Callable[[Settings], Check]] = [_plugins, _state, _disk, _uv, _interpreters, _files]
     for check in checks:
         yield check(settings)
-    yield from (_watches(), _groups(), _time())
+    yield from tls(settings)
+    yield from (_watches(), _groups(), kernel(), clock())
 
 
 def _daemon(settings: Settings) -> Generator[Check, None, bool]:
@@ -152,9 +136,3 @@ def _groups() -> Check:
     if isinstance(found, str):
         return Check("control groups", "warning", found, "run it as a service with Delegate=yes to bound whole workers")
     return Check("control groups", "ok", f"workers can have their own below {found.base}")
-
-
-def _time() -> Check:
-    now = time.time()
-    says = f"it is {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC"
-    return Check("time", "ok", says) if now > OLDEST_TIME else Check("time", "failed", says, "set the system's clock")

@@ -11,7 +11,7 @@ from endpointd.admin.names import resolve_served
 from endpointd.cli.asking import ask_name, ask_settings, can_ask, confirm, show_faults
 from endpointd.cli.endpoint_names import find_endpoint
 from endpointd.cli.endpoint_views import print_endpoint, print_endpoints, print_urls
-from endpointd.cli.output import print_json, report_warning, stdout
+from endpointd.cli.output import print_json, report_warning, tell
 from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
@@ -107,7 +107,7 @@ def switch(client: Client, words: Sequence[str], *, enabled: bool, json: bool) -
         print_json(changed)
         return
     for view in [read(EndpointView, document) for document in changed]:
-        stdout().print(f"{_called(view)} is {'enabled' if enabled else 'disabled'}", soft_wrap=True)
+        tell(f"{_called(view)} is {'enabled' if enabled else 'disabled'}")
 
 
 def delete(client: Client, words: Sequence[str], *, confirmed: bool, json: bool) -> None:
@@ -122,7 +122,7 @@ def delete(client: Client, words: Sequence[str], *, confirmed: bool, json: bool)
     for view in views:
         client.delete_endpoint(view.id)
         if not json:
-            stdout().print(f"{_called(view)} is deleted", soft_wrap=True)
+            tell(f"{_called(view)} is deleted")
     if json:
         print_json(documents)
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
-from endpointd.cli.output import plain_table, print_json, stdout
+from endpointd.cli.output import is_quiet, plain_table, print_json, stdout
+from endpointd.cli.progress import waiting
 from endpointd.humane import duration, plural, size
 from endpointd.manifest.findings import one_line
 from endpointd.status import EnvironmentStatus
@@ -23,11 +24,13 @@ def list_environments(client: Client, *, json: bool) -> None:
 
 
 def prune_environments(client: Client, *, dry_run: bool, json: bool) -> None:
-    documents = client.prune_environments(dry_run=dry_run)
+    documents = waiting("pruning", lambda: client.prune_environments(dry_run=dry_run))
     if json:
         print_json(documents)
         return
     gone = [read(EnvironmentStatus, document) for document in documents]
+    if is_quiet() and not dry_run:
+        return
     if gone:
         _print(gone)
     what = f"{plural(len(gone), 'environment')}, {size(sum(one.bytes for one in gone))}"

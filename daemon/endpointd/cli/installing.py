@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
-
 from endpointd.admin.client import Client
 from endpointd.admin.documents import ARCHIVE, PACKAGE, read
-from endpointd.cli.control import RUNNING, report, waiting
-from endpointd.cli.output import print_json, report_warning, stderr
+from endpointd.cli.control import RUNNING, building, report
+from endpointd.cli.output import print_json, report_warning
+from endpointd.cli.progress import Told, bar, is_shown, waiting
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
 from endpointd.status import InstalledStatus
@@ -34,32 +33,26 @@ def install(client: Client, path: Path, *, replace: bool, json: bool) -> None:
 
 
 def _send(client: Client, path: Path, file: IO[bytes], size: int, kind: str, *, replace: bool) -> object:
-    what = f"install {one_line(path.name)} …"
-    if size < QUICK or not stderr().is_terminal:
-        return waiting(what, lambda: client.install(file, size, kind, replace=replace))
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=stderr(), transient=True) as progress:
-        task = progress.add_task(f"sending {one_line(path.name)}", total=size)
-        told = cast("IO[bytes]", _Told(file, size, progress, task, what))
-        return client.install(told, size, kind, replace=replace)
+    what = f"install {path.name}"
+    if size < QUICK or not is_shown():
+        return waiting(what, lambda: client.install(file, size, kind, replace=replace), lambda: building(client))
+    with bar(f"sending {path.name}", f"{what} …") as told:
+        return client.install(cast("IO[bytes]", _Told(file, size, told)), size, kind, replace=replace)
 
 
 class _Told:
-    """Tells how much of a file was read; at its end, what is being waited for then."""
+    """Tells how much of a file was read."""
 
-    def __init__(self, file: IO[bytes], size: int, progress: Progress, task: TaskID, then: str) -> None:
+    def __init__(self, file: IO[bytes], size: int, told: Told) -> None:
         self._file = file
-        self._left = size
-        self._progress = progress
-        self._task = task
-        self._then = then
+        self._size = size
+        self._done = 0
+        self._told = told
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
-        self._left -= len(data)
-        self._progress.advance(self._task, len(data))
-        if self._left <= 0:
-            self._progress.update(self._task, description=self._then)
+        self._done += len(data)
+        self._told(self._done, self._size)
         return data
 
 

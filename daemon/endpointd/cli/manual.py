@@ -45,6 +45,10 @@ def _head(group: TyperGroup) -> Iterator[str]:
     yield from (".SH DESCRIPTION", _plain(group.help or ""))
     yield "A command that asks a running daemon finds it by its state directory: \\-\\-state, ENDPOINTD_STATE, ./state,"
     yield "or the service's own, in this order."
+    yield from (
+        ".PP",
+        "Every command takes \\fB\\-\\-quiet\\fR (\\fB\\-q\\fR): it then prints answers, warnings and errors alone.",
+    )
 
 
 def _commands(group: TyperGroup) -> Iterator[str]:
@@ -54,6 +58,7 @@ def _commands(group: TyperGroup) -> Iterator[str]:
         yield f".SS endpointd {_plain(name)}{_arguments(command)}"
         yield from _paragraphs(command.help or "")
         options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
+        options = [one for one in options if "--quiet" not in one.opts]
         same = next((names for names in shown if names <= {one.opts[0] for one in options}), None)
         if same is not None:
             yield f"Besides those that follow, it has the options of \\fB{_plain(shown[same])}\\fR."

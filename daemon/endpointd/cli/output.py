@@ -15,6 +15,27 @@ from endpointd.manifest.findings import one_line
 _WIDTH_WITHOUT_TERMINAL = 10_000
 
 
+class _Voice:
+    """What the whole command line has been told."""
+
+    is_quiet = False
+
+
+def be_quiet() -> None:
+    """Print answers, warnings and errors alone from now on."""
+    _Voice.is_quiet = True
+
+
+def is_quiet() -> bool:
+    return _Voice.is_quiet
+
+
+def tell(text: str) -> None:
+    """Say that something was done, on stdout; not to who wants quiet."""
+    if not is_quiet():
+        stdout().print(text, soft_wrap=True)
+
+
 def stdout() -> Console:
     """Made for each use, so that it follows whatever stdout is at that moment."""
     width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from endpointd.cli.output import print_json, report_warning, stderr, stdout
+from endpointd.cli.output import print_json, report_warning, stdout, tell
+from endpointd.cli.progress import waiting
 from endpointd.errors import OperatorError, UsageError
 from endpointd.humane import plural, size
 from endpointd.manifest.findings import one_line
@@ -47,20 +48,19 @@ def package(folder: Path, output: Path | None, limits: PackageLimits, *, json: b
             }
         )
         return
-    stdout().print(one_line(f"{path}: {plural(len(made.files), 'file')}, {size(packed)}"), soft_wrap=True)
+    tell(one_line(f"{path}: {plural(len(made.files), 'file')}, {size(packed)}"))
     if made.left_out:
-        stdout().print(one_line(f"left out: {', '.join(made.left_out)}"), soft_wrap=True)
+        tell(one_line(f"left out: {', '.join(made.left_out)}"))
     stdout().print(identifier, soft_wrap=True)
 
 
 def keygen(stem: Path) -> None:
     try:
-        with stderr().status("making a key …"):
-            private, public = make_keys(stem)
+        private, public = waiting("making a key", lambda: make_keys(stem))
     except OSError as error:
         raise _unwritable(stem, error) from error
-    stdout().print(one_line(f"{private}: keep it secret; who has it can sign in your name"), soft_wrap=True)
-    stdout().print(one_line(f"{public}: give it to those who are to trust your packages"), soft_wrap=True)
+    tell(one_line(f"{private}: keep it secret; who has it can sign in your name"))
+    tell(one_line(f"{public}: give it to those who are to trust your packages"))
 
 
 def sign(package_file: Path, key: Path, category: str, output: Path | None, limits: PackageLimits) -> None:
@@ -69,7 +69,7 @@ def sign(package_file: Path, key: Path, category: str, output: Path | None, limi
     with _read(package_file) as source, _new_file(path) as new:
         signed = sign_package(source, new.file, secret, category, limits)
         new.put(path)
-    stdout().print(one_line(f"{path}: signed, checksum {signed.checksum}"), soft_wrap=True)
+    tell(one_line(f"{path}: signed, checksum {signed.checksum}"))
 
 
 def verify(package_file: Path, keys: Sequence[Path], limits: PackageLimits, *, json: bool) -> int:

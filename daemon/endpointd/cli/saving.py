@@ -8,8 +8,9 @@ from endpointd.backups.contents import PLUGINS, Contents
 from endpointd.backups.restoring import restore
 from endpointd.backups.saving import Places, save
 from endpointd.cli.configuration import load
-from endpointd.cli.output import report_warning, stderr, stdout
+from endpointd.cli.output import report_warning, tell
 from endpointd.cli.owners import expect_owner
+from endpointd.cli.progress import bar
 from endpointd.errors import OperatorError
 from endpointd.humane import moment, plural, size
 from endpointd.manifest.findings import one_line
@@ -24,8 +25,8 @@ _ELSEWHERE = (
 def backup(file: Path, state: Path | None, config: Path | None, *, with_key: bool) -> None:
     settings = _settings(state, config)
     places = _places(settings)
-    with stderr().status("saving …"):
-        contents = save(places, file, with_key=with_key)
+    with bar("saving …") as told:
+        contents = save(places, file, told, with_key=with_key)
     _say(f"{file}: {_what(contents)}, {size(file.stat().st_size)}")
     if contents.database != "sqlite":
         report_warning(_ELSEWHERE)
@@ -42,8 +43,8 @@ def restore_backup(file: Path, state: Path | None, config: Path | None, *, repla
     expect_owner(places.state)
     lock = StateLock(places.state)
     try:
-        with stderr().status("restoring …"):
-            done = restore(file, places, replace=replace)
+        with bar("restoring …") as told:
+            done = restore(file, places, told, replace=replace)
         _say(
             f"{_what(done.contents)}, as of {moment(done.contents.made_at)}, are in {places.state} and {places.plugins}"
         )
@@ -79,4 +80,4 @@ def _what(contents: Contents) -> str:
 
 
 def _say(text: str) -> None:
-    stdout().print(one_line(text), soft_wrap=True)
+    tell(one_line(text))

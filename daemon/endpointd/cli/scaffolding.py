@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from endpointd.cli.output import stdout
+from endpointd.cli.output import is_quiet, stdout
 from endpointd.errors import UsageError
 from endpointd.scaffold.author import guess_author
 from endpointd.scaffold.names import check_author, check_description, check_name
@@ -44,7 +44,9 @@ def create_plugin(name: str, author: str | None, description: str | None, direct
 
 
 def print_created(created: Created) -> None:
-    """What was written, and the commands that come next, as they can be typed."""
+    """What was written, and the commands that come next, as they can be typed; not to who wants quiet."""
+    if is_quiet():
+        return
     folder, parent = _typed(created.folder), _typed(created.folder.parent)
     console = stdout()
     console.print(Text.assemble(("written: ", "bold green"), folder), soft_wrap=True)

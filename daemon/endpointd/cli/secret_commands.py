@@ -16,7 +16,7 @@ def rotate(state: State = None, config: Config = None, json: Json = False) -> No
 
     It is done by the daemon, or here when none runs.
     """
-    from endpointd.cli.output import print_json, stdout
+    from endpointd.cli.output import print_json, tell
     from endpointd.cli.rotating import rotate_secrets
     from endpointd.humane import plural
 
@@ -29,7 +29,7 @@ def rotate(state: State = None, config: Config = None, json: Json = False) -> No
         f"Keep a copy of {done['key_file']}; the old key opens only copies of the database from before.",
     )
     for line in lines:
-        stdout().print(line, soft_wrap=True)
+        tell(line)
 
 
 @application.command("new-key")
@@ -40,12 +40,12 @@ def new_key(
 
     Start the daemon again then, and let 'rotate' seal all secrets with it.
     """
-    from endpointd.cli.output import stdout
+    from endpointd.cli.output import tell
     from endpointd.cli.rotating import add_key
 
     add_key(file)
-    stdout().print(f"A new key is in {file}, before the old ones, which are still needed.", soft_wrap=True)
-    stdout().print("Next: 'systemctl restart endpointd', then 'endpointd secrets rotate'.", soft_wrap=True)
+    tell(f"A new key is in {file}, before the old ones, which are still needed.")
+    tell("Next: 'systemctl restart endpointd', then 'endpointd secrets rotate'.")
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from endpointd import __version__
 from endpointd.addresses import UNIX, split_listen
 from endpointd.cli.asking import can_ask, confirm
 from endpointd.cli.configuration import load
-from endpointd.cli.output import print_json, stdout
+from endpointd.cli.output import print_json, stdout, tell
 from endpointd.errors import OperatorError, UsageError
 from endpointd.service.machine import (
     look,
@@ -49,11 +49,11 @@ def install(*, dry_run: bool) -> None:
     steps = installing(files, first_config(values), look(files), __version__)
     _do(steps, dry_run=dry_run)
     if not steps:
-        _say("The service is installed and runs; there is nothing to do.")
+        tell("The service is installed and runs; there is nothing to do.")
     elif not dry_run:
-        shown = ", ".join(map(_shown, values.listen))
-        _say(f"endpointd {__version__} runs as a service on {shown}.")
-        _say(f"Plugins are in {PLUGINS}, the configuration is {CONFIG}. Try 'endpointd list'.")
+        shown = ", ".join(_shown(address, encrypted=values.encrypted) for address in values.listen)
+        tell(f"endpointd {__version__} runs as a service on {shown}.")
+        tell(f"Plugins are in {PLUGINS}, the configuration is {CONFIG}. Try 'endpointd list'.")
 
 
 def uninstall(*, purge: bool, confirmed: bool, dry_run: bool) -> None:
@@ -68,9 +68,9 @@ def uninstall(*, purge: bool, confirmed: bool, dry_run: bool) -> None:
         confirm(f"Delete all plugins, endpoints and secrets in {STATE} and {CONFIG_DIRECTORY}?")
     _do(steps, dry_run=dry_run)
     if not steps:
-        _say("The service is not installed; there is nothing to do.")
+        tell("The service is not installed; there is nothing to do.")
     if not purge and os.path.isdir(STATE):
-        _say(f"{STATE} and {CONFIG_DIRECTORY} stay as they are; 'endpointd service uninstall --purge' deletes them.")
+        tell(f"{STATE} and {CONFIG_DIRECTORY} stay as they are; 'endpointd service uninstall --purge' deletes them.")
 
 
 def show(name: str | None) -> None:
@@ -142,7 +142,7 @@ def _values() -> Values:
     grace = max(one.clock_drain + 2 * one.clock_kill for one in (settings, *settings.plugin.values()))
     for address in settings.listen:
         _check_for_systemd(address)
-    return Values(own_command(), settings.listen, int(grace) + STOP_MARGIN)
+    return Values(own_command(), settings.listen, int(grace) + STOP_MARGIN, settings.tls_certificate is not None)
 
 
 def _check_for_systemd(address: str) -> None:
@@ -166,13 +166,15 @@ def _defaults() -> Values:
 
 def _do(steps: Sequence[Step], *, dry_run: bool) -> None:
     for step in steps:
-        _say(f"{'would ' if dry_run else ''}{step}")
-        if not dry_run:
+        if dry_run:
+            _say(f"would {step}")
+        else:
+            tell(str(step))
             perform(step)
 
 
-def _shown(address: str) -> str:
-    return address if address.startswith(UNIX) else f"http://{address}"
+def _shown(address: str, *, encrypted: bool) -> str:
+    return address if address.startswith(UNIX) else f"{'https' if encrypted else 'http'}://{address}"
 
 
 def _say(text: str) -> None:

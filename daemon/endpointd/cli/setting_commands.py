@@ -12,7 +12,7 @@ from endpointd.cli.control_commands import CONTROL_PANEL
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.environment_commands import environments
 from endpointd.cli.options import with_settings
-from endpointd.cli.output import plain_table, print_json, report_warning, stdout
+from endpointd.cli.output import is_quiet, plain_table, print_json, report_warning, stdout
 from endpointd.logfiles import Rotation
 
 _EPILOG = (
@@ -43,7 +43,7 @@ def run_daemon(configuration: Configuration) -> int:
     logs.configure(settings.log_format, settings.log_level, rotation)
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
-    people_read = logs.is_console(settings.log_format)
+    people_read = logs.is_console(settings.log_format) and not is_quiet()
     return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings)
 
 
@@ -79,6 +79,8 @@ def doctor(
     if json:
         print_json([one.as_dict() for one in checks])
     else:
-        rows = [(one.verdict, one.what, f"{one.says}; {one.remedy}" if one.remedy else one.says) for one in checks]
-        stdout().print(plain_table(("VERDICT", "WHAT", "SAYS"), rows))
+        shown = [one for one in checks if not (is_quiet() and one.verdict == "ok")]
+        rows = [(one.verdict, one.what, f"{one.says}; {one.remedy}" if one.remedy else one.says) for one in shown]
+        if rows:
+            stdout().print(plain_table(("VERDICT", "WHAT", "SAYS"), rows))
     raise typer.Exit(int(any(one.verdict == "failed" for one in checks)))

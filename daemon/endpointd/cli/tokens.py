@@ -6,7 +6,7 @@ from endpointd.access.errors import TokenMissing
 from endpointd.access.views import TokenView
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
-from endpointd.cli.output import plain_table, print_json, stderr, stdout
+from endpointd.cli.output import plain_table, print_json, stderr, stdout, tell
 from endpointd.humane import duration, moment
 from endpointd.manifest.findings import one_line
 
@@ -44,7 +44,7 @@ def revoke(client: Client, name: str) -> None:
     if not found:
         raise TokenMissing(name)
     client.revoke_token(found[0].id)
-    stdout().print(one_line(f"{found[0].name} is revoked"), soft_wrap=True)
+    tell(one_line(f"{found[0].name} is revoked"))
 
 
 def _rest(view: TokenView, now: float) -> str:

@@ -36,6 +36,8 @@ class Values:
     command: tuple[str, ...]
     listen: tuple[str, ...]
     stop_seconds: int
+    encrypted: bool = False
+    """Whether TCP is spoken with TLS; no file differs for it."""
 
 
 @dataclass(frozen=True, slots=True)

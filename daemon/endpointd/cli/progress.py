@@ -1,0 +1,73 @@
+"""How far something is that takes its time: on stderr, on a terminal, and never for who wants quiet."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeAlias, TypeVar
+
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+from rich.status import Status
+from rich.text import Text
+
+from endpointd.cli.output import is_quiet, stderr
+from endpointd.errors import OperatorError
+from endpointd.manifest.findings import one_line
+
+ASK = 1.0
+"""Seconds between two questions about how far it is."""
+
+T = TypeVar("T")
+Told: TypeAlias = Callable[[int, int], None]
+"""Called with the bytes that are done, and all of them."""
+
+
+def is_shown() -> bool:
+    return stderr().is_terminal and not is_quiet()
+
+
+def waiting(what: str, act: Callable[[], T], news: Callable[[], str | None] | None = None) -> T:
+    """Show what is being waited for, and `news` of it: a line each second, asked for in another thread."""
+    if not is_shown():
+        return act()
+    with stderr().status(Text(one_line(f"{what} …"))) as status:
+        if news is None:
+            return act()
+        with _followed(status, what, news):
+            return act()
+
+
+@contextmanager
+def _followed(status: Status, what: str, news: Callable[[], str | None]) -> Iterator[None]:
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.wait(ASK):
+            # Whether it can be done is told by who does it.
+            with suppress(OperatorError):
+                line = news()
+                status.update(Text(one_line(f"{what}: {line}" if line else f"{what} …"), overflow="ellipsis"))
+
+    thread = threading.Thread(target=follow, name="news", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(ASK)
+
+
+@contextmanager
+def bar(what: str, then: str = "") -> Iterator[Told]:
+    """A bar of bytes, once there is something to tell. At its end, it shows what is being waited for `then`."""
+    if not is_shown():
+        yield lambda *_: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=stderr(), transient=True) as progress:
+        task = progress.add_task(one_line(what), total=None)
+
+        def tell(done: int, total: int) -> None:
+            words = then if then and done >= total else what
+            progress.update(task, completed=done, total=total, description=one_line(words))
+
+        yield tell
