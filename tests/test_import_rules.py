@@ -108,7 +108,7 @@ HOST_LAYERS = [
     "supervisor.strength",
     "supervisor.supervisor",
     "gateway.client gateway.failures",
-    "gateway.http tls unix_sockets",
+    "gateway.asgi gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
     "observe.requests tracing.exporting tracing.spans",

@@ -35,7 +35,7 @@ def test_an_entry_says_when_and_from_where() -> None:
     ring.append("log", "oh", level="ERROR", request="r-1")
     first, second = ring.tail(10)
     assert first.as_dict() == {
-        "at": 0, "stream": "output", "text": "hello", "level": None, "request": None, "lost": 0,
+        "at": 0, "stream": "output", "text": "hello", "level": None, "request": None, "lost": 0, "pid": None,
     }  # fmt: skip
     assert second == Entry(1, "log", "oh", "ERROR", "r-1")
 

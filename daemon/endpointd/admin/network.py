@@ -17,6 +17,7 @@ from endpointd.access.service import TokenControl
 from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
 from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.asgi import reading_clients
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 from endpointd.gateway.server import HttpServer, bind
 from endpointd.listeners import address_of, proxies_of
@@ -77,7 +78,7 @@ class NetworkServer:
         # Behind a proxy everybody would have its address, and one could shut out all.
         proxies = proxies_of(settings)
         return uvicorn.Config(
-            app,
+            reading_clients(app),
             http=partial(ClientProtocol, limits, self._clocks, proxies=proxies),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
