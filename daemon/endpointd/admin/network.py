@@ -16,8 +16,8 @@ import uvicorn
 from endpointd.access.service import TokenControl
 from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
-from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.asgi import reading_clients
+from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 from endpointd.gateway.server import HttpServer, bind
 from endpointd.listeners import address_of, proxies_of
