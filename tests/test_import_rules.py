@@ -41,16 +41,19 @@ WORKER_LAYERS = [
 HOST_LAYERS = [
     # What everybody may know.
     "errors humane reports status",
-    "addresses setting_names",
+    "addresses callers callers.networks callers.origins callers.rates setting_names",
     "activation setting_types settings_file watchdog",
     "backend_settings",
     "settings",
     "reloading",
+    "callers.buckets callers.rules",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.latencies supervisor.pings supervisor.recycling gateway.forwarded gateway.heads gateway.problems"
     " backends.framing backends.sse supervisor.flood observe observe.readiness",
-    "store.times supervisor.traffic",
+    "callers.reading store.times supervisor.traffic",
+    "callers.cors",
+    "callers.guard",
     "environments.failures environments.requirements supervisor.cgroup_rules supervisor.rules sessions.caller"
     " sessions.errors",
     "environments.additions environments.projects sessions.backends sessions.permissions sessions.tally"
@@ -107,7 +110,7 @@ HOST_LAYERS = [
     "supervisor.lives",
     "supervisor.strength",
     "supervisor.supervisor",
-    "gateway.client gateway.failures",
+    "gateway.client gateway.failures gateway.visits",
     "gateway.asgi gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
@@ -148,13 +151,15 @@ PURE = {
     "endpointd_worker": "slowness texts official.translation",
     "endpointd": "addresses errors humane reports setting_names status setting_types backend_settings settings_file"
     " settings reloading"
+    " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"
+    " callers.reading callers.rules"
     " manifest.*"
     " supervisor.state supervisor.backoff supervisor.cgroup_rules supervisor.failure supervisor.limits supervisor.pings"
     " supervisor.recycling supervisor.rules supervisor.choice"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
     " gateway.forwarded gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"
-    " admin.names admin.problems cli.endpoint_names cli.typed_values"
+    " admin.names admin.problems cli.endpoint_names cli.typed_rules cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from endpointd.callers.buckets import Buckets
 from endpointd.endpoints import Endpoint, automatic_endpoint
 from endpointd.endpoints.book import Book
 from endpointd.gateway.gateway import Mount
@@ -22,6 +23,8 @@ class Mounts:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._buckets = Buckets()
+        """They outlive what is mounted: who has called too often has so under another version of the plugin as well."""
         self._mounts: dict[str, Mount] = {}
         self._of: dict[Supervisor, list[Mount]] = {}
         """The same, by whose they are; the automatic one first, then the oldest first."""
@@ -49,7 +52,7 @@ class Mounts:
     def put(self, version: Version, supervisor: Supervisor, settings: Settings) -> None:
         """`version` is what answers for the plugin from now on, at the endpoints that it has now."""
         wanted = [
-            mount(version, endpoint, supervisor, settings.limit_body)
+            mount(version, endpoint, supervisor, settings.limit_body, self._buckets)
             for endpoint in (*self._own(version, supervisor, settings), *self._book.endpoints_of(version.plugin))
         ]
         kept = {one.endpoint.hook_id for one in wanted}

@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
 from endpointd.addresses import UNIX, split_listen
+from endpointd.callers.networks import read_network
+from endpointd.callers.origins import read_origin
+from endpointd.callers.rates import kept_rate
 from endpointd.setting_names import LogLevel
 
 # Far beyond any use, and well within what an event loop's timers can hold.
@@ -296,6 +299,27 @@ PublicUrl = Annotated[
     str | None,
     AfterValidator(_check_public_url),
     Form("URL", "a URL such as https://hooks.example.org without query or fragment"),
+]
+CallerNetworks = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split_list_of_text),
+    AfterValidator(lambda texts: tuple(dict.fromkeys(map(read_network, texts)))),
+    Form(
+        "NETWORKS", "addresses or networks such as 10.0.0.0/8,2001:db8::/32, and unix (in the file: a list of strings)"
+    ),
+]
+CallerRate = Annotated[
+    str | None,
+    AfterValidator(lambda text: text if text is None else kept_rate(text)),
+    Form("RATE", "a rate such as 10/s, 100/min burst 20, 1000/h overall, or unlimited"),
+]
+CallerOrigins = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split_list_of_text),
+    AfterValidator(lambda texts: tuple(dict.fromkeys(map(read_origin, texts)))),
+    Form("ORIGINS", "origins such as https://app.example.com, or * for all (in the file: a list of strings)"),
 ]
 Networks = Annotated[
     tuple[IPvAnyNetwork | Literal["unix"], ...],

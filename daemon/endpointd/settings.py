@@ -22,6 +22,9 @@ from endpointd.backend_settings import BackendTables, Calls
 from endpointd.setting_names import ENVIRONMENT_PREFIX
 from endpointd.setting_types import (
     Bound,
+    CallerNetworks,
+    CallerOrigins,
+    CallerRate,
     Clock,
     Concurrency,
     ConfigFile,
@@ -158,6 +161,17 @@ class SharedLimits(BaseModel):
         default=0,
         description="processes and threads of a worker; outside of a control group those of its user, all taken"
         " together, and root has no bound",
+    )
+    allow_from: CallerNetworks = Field(
+        default=(), description="addresses that may call endpoints which do not say so themselves; without it all may"
+    )
+    rate: CallerRate = Field(
+        default=None,
+        description="requests that endpoints which do not say so themselves answer for each address; more get 429",
+    )
+    cors_origins: CallerOrigins = Field(
+        default=(),
+        description="origins whose pages may call endpoints which do not say so themselves (CORS)",
     )
     nice: Niceness = Field(default=0, description="how much a worker stands back for others who want the processor")
     user: UserName = Field(default=None, description="user that workers run as, when the daemon is root's")
@@ -365,7 +379,8 @@ class Settings(SharedLimits, BaseSettings):
 
 def group_of(name: str) -> str:
     """The heading that a setting stands under in help and documentation."""
-    if name in ("concurrency", "concurrency_async", "workers", "queue_size", "nice"):
+    limits = ("concurrency", "concurrency_async", "workers", "queue_size", "nice", "allow_from", "rate", "cors_origins")
+    if name in limits:
         return "Limits"
     if name in ("builds_at_once", "environments", "offline"):
         return "Environments"

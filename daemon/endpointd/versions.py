@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from endpointd.callers.buckets import Buckets
+from endpointd.callers.guard import Guard
+from endpointd.callers.rules import CallerRules, CorsRule
 from endpointd.catalog import Entry
 from endpointd.endpoints import Endpoint
 from endpointd.gateway.gateway import Mount
@@ -62,7 +65,7 @@ def _rules(limits: PluginLimits, workers: int) -> Rules:
     )
 
 
-def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_body: int) -> Mount:
+def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_body: int, buckets: Buckets) -> Mount:
     """The endpoint in its place, answered by workers of `version`."""
     places = {source: place for place, source in enumerate(version.plugin.sources)}
     limits = version.limits
@@ -75,4 +78,14 @@ def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_bo
             limit_body, limits.clock_first_byte, limits.clock_idle, limits.clock_total, limits.clock_client_idle
         ),
         version.order,
+        Guard.make(endpoint.hook_id, endpoint.callers.over(_default_rules(limits)), buckets),
+    )
+
+
+def _default_rules(limits: PluginLimits) -> CallerRules:
+    """For an endpoint that says nothing of its own about who may call."""
+    return CallerRules(
+        tuple(map(str, limits.allow_from)) or None,
+        limits.rate,
+        CorsRule(limits.cors_origins) if limits.cors_origins else None,
     )

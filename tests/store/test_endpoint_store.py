@@ -141,6 +141,11 @@ def test_a_secret_cannot_be_moved(place: Place) -> None:
         ("sealed", '{"a": 1}'),
         ("hook_id", "A B"),
         ("origin", "x"),
+        # Whom an endpoint was closed to, it is not opened to.
+        ("callers", "{"),
+        ("callers", "[]"),
+        ("callers", '{"allow_from": ["nowhere"]}'),
+        ("callers", '{"allow_form": ["192.0.2.1"]}'),
     ],
 )
 def test_what_others_have_written_is_not_taken(place: Place, store: EndpointStore, column: str, value: str) -> None:

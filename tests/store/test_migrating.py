@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import insert
 
-from endpointd.store.endpoint_store import EndpointStore
-from endpointd.store.schema import HISTORY, VERSION_TABLE, History, metadata
+from endpointd.callers.rules import CallerRules, CorsRule
+from endpointd.store.endpoint_store import EndpointStore, _row
+from endpointd.store.schema import HISTORY, VERSION_TABLE, History, endpoints, metadata
 from store import migrations_with_changes
 from store.conftest import KEYS, Place, opened, record, refused, token
 from store.migrations_with_changes import NOW, SECOND_ID, THIRD_ID
@@ -101,10 +104,16 @@ def test_missing_steps_are_done_and_a_copy_is_kept_before_rows_change(filled: Pl
 
 def test_what_an_older_version_has_kept_is_there_and_tokens_can_be_added(place: Place) -> None:
     with opened(place, history=History(HISTORY.folder, HISTORY.revisions[:1])) as store:
-        store.add(ONE)
+        # As that version has written it.
+        row = {name: value for name, value in _row(ONE, KEYS).items() if name != "callers"}
+        with store._database.writing() as connection:
+            connection.execute(insert(endpoints).values(row))
     assert version(place) == "0001"
     with opened(place) as store:
         assert store.all() == [ONE]
+        guarded = replace(ONE, callers=CallerRules(("192.0.2.0/24",), "10/s", CorsRule(("*",))))
+        store.replace(guarded)
+        assert store.all() == [guarded]
         store.tokens.add(token())
         assert len(store.tokens.all()) == 1
 

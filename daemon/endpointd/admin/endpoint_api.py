@@ -13,6 +13,7 @@ from starlette.responses import Response
 from endpointd.admin.bodies import BoundedRoute
 from endpointd.admin.json_response import Json
 from endpointd.admin.parameters import PluginId
+from endpointd.callers.rules import rules_in
 from endpointd.endpoints.declared import MOST, Declared
 from endpointd.endpoints.service import EndpointControl
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
@@ -32,7 +33,32 @@ _Plugin = Annotated[str, Field(min_length=1, max_length=300, description='"autho
 _HookId = Annotated[str | None, Field(description="the word behind /e/; null: one by chance")]
 
 
-class NewEndpoint(_Body):
+_AllowFrom = Annotated[
+    Any, Field(description='networks whose clients may call, such as ["192.0.2.0/24", "unix"]; [] as the settings say')
+]
+_Rate = Annotated[Any, Field(description='such as "10/s", "100/min burst 20", "unlimited"; "" as the settings say')]
+_Cors = Annotated[
+    Any,
+    Field(
+        description="pages of other origins that may call: an object with origins, methods, headers, expose,"
+        ' credentials, max_age, or "none"; {} as the settings say'
+    ),
+]
+
+
+class _Callers(_Body):
+    """Rules for who may call. What is wrong with them is told with all else that is wrong with the endpoint."""
+
+    allow_from: _AllowFrom = None
+    rate: _Rate = None
+    cors: _Cors = None
+
+    @property
+    def callers(self) -> dict[str, Any]:
+        return rules_in({"allow_from": self.allow_from, "rate": self.rate, "cors": self.cors})
+
+
+class NewEndpoint(_Callers):
     """An endpoint to be made."""
 
     plugin: _Plugin
@@ -42,7 +68,7 @@ class NewEndpoint(_Body):
     settings: _Settings = Field(default_factory=dict, repr=False)
 
 
-class EndpointChange(_Body):
+class EndpointChange(_Callers):
     """What is to change; everything that is not here, or null, stays. In `settings` a null removes a value."""
 
     name: str | None = None
@@ -99,14 +125,24 @@ def _add_changes(router: APIRouter, endpoints: EndpointControl) -> None:
     @router.post(_ENDPOINTS, status_code=201, response_model=EndpointView, summary="Make an endpoint")
     async def create_endpoint(wanted: NewEndpoint) -> Response:
         made = await endpoints.create(
-            wanted.plugin, wanted.name, wanted.settings, hook_id=wanted.hook_id, enabled=wanted.enabled
+            wanted.plugin,
+            wanted.name,
+            wanted.settings,
+            hook_id=wanted.hook_id,
+            enabled=wanted.enabled,
+            callers=wanted.callers,
         )
         return Json(made.as_dict(), status_code=201)
 
     @router.patch(_ENDPOINT, response_model=EndpointView, summary="Change what is submitted, and nothing else")
     async def change_endpoint(endpoint_id: str, change: EndpointChange) -> Response:
         changed = await endpoints.update(
-            endpoint_id, change.settings, name=change.name, hook_id=change.hook_id, enabled=change.enabled
+            endpoint_id,
+            change.settings,
+            name=change.name,
+            hook_id=change.hook_id,
+            enabled=change.enabled,
+            callers=change.callers,
         )
         return Json(changed.as_dict())
 
@@ -135,7 +171,10 @@ def _add_applying(router: APIRouter, endpoints: EndpointControl) -> None:
         summary="Let the endpoints that are declared be these, and no others; all of it or, when one is wrong, nothing",
     )
     async def apply_endpoints(body: DeclaredEndpoints, query: Annotated[_ApplyQuery, Query()]) -> Response:
-        declared = [Declared(one.plugin, one.name, one.hook_id, one.enabled, one.settings) for one in body.endpoints]
+        declared = [
+            Declared(one.plugin, one.name, one.hook_id, one.enabled, one.settings, one.callers)
+            for one in body.endpoints
+        ]
         return Json((await endpoints.apply(declared, dry_run=query.dry_run)).as_dict())
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -11,6 +12,7 @@ from endpointd.admin.client import Client
 from endpointd.admin.documents import read
 from endpointd.cli.output import print_json, stdout
 from endpointd.endpoints.declaration import load
+from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import AppliedView, PlannedView
 from endpointd.humane import plural
@@ -20,7 +22,7 @@ from endpointd.manifest.findings import one_line
 def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None:
     """The environment variables and files that it refers to are those of whoever calls. Raises `DeclarationInvalid`."""
     declaration = load(file, os.environ, waits=True)
-    body = {"endpoints": [asdict(one) for one in declaration.endpoints]}
+    body = {"endpoints": [_document(one) for one in declaration.endpoints]}
     try:
         document = client.apply_endpoints(body, dry_run=dry_run)
     except EndpointInvalid as error:
@@ -30,6 +32,10 @@ def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None
         return
     for line in _lines(read(AppliedView, document)):
         stdout().print(line, soft_wrap=True)
+
+
+def _document(one: Declared) -> dict[str, Any]:
+    return {**{key: value for key, value in asdict(one).items() if key != "callers"}, **one.callers}
 
 
 def _lines(done: AppliedView) -> Iterator[Text]:

@@ -9,6 +9,9 @@ from typing import Annotated, TypeAlias
 import typer
 
 from endpointd.cli.control_commands import CONTROL_PANEL, Config, Json, State
+from endpointd.cli.typed_rules import GivenRules
+
+_CALLERS = "Who may call"
 
 Word: TypeAlias = Annotated[
     str, typer.Argument(metavar="ENDPOINT", help="Its hook id, id or name, or author/plugin:name.")
@@ -28,6 +31,33 @@ SetFile: TypeAlias = Annotated[
 ]
 HookId: TypeAlias = Annotated[
     str | None, typer.Option(metavar="ID", help="The word behind /e/ in its URLs (default: one by chance).")
+]
+AllowFrom: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-from",
+        metavar="NETWORK",
+        help="Addresses that may call it: a network, unix or any. May be repeated; '' as the settings say.",
+        rich_help_panel=_CALLERS,
+    ),
+]
+Rate: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RATE",
+        help="Requests that it answers for one address: 10/s, 100/min burst 20, unlimited; '' as the settings say.",
+        rich_help_panel=_CALLERS,
+    ),
+]
+Cors: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cors",
+        metavar="KEY=VALUE",
+        help="Pages that may call it: origins=https://app.example.com; also methods, headers, expose, credentials,"
+        " max_age. May be repeated; none for no page, '' as the settings say.",
+        rich_help_panel=_CALLERS,
+    ),
 ]
 
 application = typer.Typer(help="Make endpoints of plugins, with settings of their own.", no_args_is_help=True)
@@ -73,6 +103,9 @@ def create(
     set_file: SetFile = None,
     hook_id: HookId = None,
     enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether it answers from now on.")] = True,
+    allow_from: AllowFrom = None,
+    rate: Rate = None,
+    cors: Cors = None,
     state: State = None,
     config: Config = None,
     json: Json = False,
@@ -81,9 +114,9 @@ def create(
     from endpointd.cli import control, endpoints
     from endpointd.cli.typed_values import Assignments
 
-    given = Assignments(set_ or (), set_file or ())
+    given, callers = Assignments(set_ or (), set_file or ()), GivenRules(allow_from, rate, cors)
     with control.connected(state, config) as client:
-        endpoints.create(client, plugin, name, given, hook_id=hook_id, enabled=enabled, json=json)
+        endpoints.create(client, plugin, name, given, hook_id=hook_id, enabled=enabled, callers=callers, json=json)
 
 
 @application.command()
@@ -96,6 +129,9 @@ def update(
         list[str] | None, typer.Option(metavar="KEY", help="A setting that is to have no value. May be repeated.")
     ] = None,
     hook_id: HookId = None,
+    allow_from: AllowFrom = None,
+    rate: Rate = None,
+    cors: Cors = None,
     state: State = None,
     config: Config = None,
     json: Json = False,
@@ -104,9 +140,9 @@ def update(
     from endpointd.cli import control, endpoints
     from endpointd.cli.typed_values import Assignments
 
-    given = Assignments(set_ or (), set_file or (), unset or ())
+    given, callers = Assignments(set_ or (), set_file or (), unset or ()), GivenRules(allow_from, rate, cors)
     with control.connected(state, config) as client:
-        endpoints.update(client, word, given, name=name, hook_id=hook_id, json=json)
+        endpoints.update(client, word, given, name=name, hook_id=hook_id, callers=callers, json=json)
 
 
 @application.command()

@@ -54,6 +54,7 @@ def _lines(view: EndpointView, settings: dict[str, SettingView]) -> Iterator[Tex
     yield _line("made", f"{moment(view.created_at)}, changed {moment(view.updated_at)}")
     for number, (name, value) in enumerate(view.settings.items()):
         yield _line("" if number else "settings", f"{name} = {_written(value, settings.get(name))}")
+    yield from _callers(view)
     for number, fault in enumerate(view.faults):
         yield Text.assemble(_key("" if number else "faults"), (one_line(str(fault)), "red"))
     methods: dict[str, list[str]] = {}
@@ -61,6 +62,17 @@ def _lines(view: EndpointView, settings: dict[str, SettingView]) -> Iterator[Tex
         methods.setdefault(one.url, []).append(one.method)
     for number, (url, names) in enumerate(methods.items()):
         yield _line("" if number else "URLs", f"{','.join(names)} {url}")
+
+
+def _callers(view: EndpointView) -> Iterator[Text]:
+    """The rules that it has; of others the daemon's settings tell."""
+    if view.allow_from is not None:
+        yield _line("callers", ", ".join(view.allow_from))
+    if view.rate is not None:
+        yield _line("rate", view.rate)
+    for number, (key, value) in enumerate((view.cors or {}).items()):
+        shown = ", ".join(value) if isinstance(value, list) else json.dumps(value)
+        yield _line("" if number else "cors", f"{key} = {shown}")
 
 
 def _written(value: object, setting: SettingView | None) -> str:

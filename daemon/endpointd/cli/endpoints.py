@@ -12,6 +12,7 @@ from endpointd.cli.asking import ask_name, ask_settings, can_ask, confirm, show_
 from endpointd.cli.endpoint_names import find_endpoint
 from endpointd.cli.endpoint_views import print_endpoint, print_endpoints, print_urls
 from endpointd.cli.output import print_json, report_warning, tell
+from endpointd.cli.typed_rules import GivenRules
 from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
@@ -59,6 +60,7 @@ def create(
     *,
     hook_id: str | None,
     enabled: bool,
+    callers: GivenRules,
     json: bool,
 ) -> None:
     """On a terminal, what is missing is asked for, and asked for again while the daemon does not take it."""
@@ -72,6 +74,7 @@ def create(
     if name is None:
         raise UsageError("name_missing", "the endpoint has no name", "give it one with --name")
     wanted: dict[str, Any] = {"plugin": plugin_id, "name": name, "hook_id": hook_id, "enabled": enabled}
+    wanted |= callers.document()
     while True:
         try:
             _show(client, client.create_endpoint(wanted | {"settings": settings}), json=json)
@@ -87,11 +90,22 @@ def create(
             settings |= ask_settings(faulty)
 
 
-def update(client: Client, word: str, given: Assignments, *, name: str | None, hook_id: str | None, json: bool) -> None:
-    if name is None and hook_id is None and not given:
-        raise UsageError("nothing_to_change", "nothing is to be changed", "say what: --set, --unset, --name, --hook-id")
+def update(
+    client: Client,
+    word: str,
+    given: Assignments,
+    *,
+    name: str | None,
+    hook_id: str | None,
+    callers: GivenRules,
+    json: bool,
+) -> None:
+    if name is None and hook_id is None and not given and not callers:
+        what = "--set, --unset, --name, --hook-id, --allow-from, --rate, --cors"
+        raise UsageError("nothing_to_change", "nothing is to be changed", f"say what: {what}")
     document = _document(client, word)
     change: dict[str, Any] = {"name": name, "hook_id": hook_id}
+    change |= callers.document(document.get("cors"))
     if given:
         declared = _settings(client, document["plugin"])
         _warn_of_secrets(given, declared)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from endpointd.callers.rules import UNSAID, CallerRules
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.values import fill_defaults
 from endpointd_wire.frames import pack_value
@@ -19,6 +20,7 @@ class Endpoint:
     hook_id: str
     plugin_id: str
     settings: bytes = field(repr=False)
+    callers: CallerRules = UNSAID
 
     @classmethod
     def make(cls, hook_id: str, plugin: Plugin, values: Mapping[str, Any]) -> "Endpoint":

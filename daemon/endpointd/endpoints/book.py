@@ -148,7 +148,7 @@ class _Meaning:
         if faults:
             return cls(record, plugin, faults, None)
         packed = pack_value(given_values(plugin, record.settings))
-        return cls(record, plugin, (), Endpoint(record.hook_id, plugin.id, packed))
+        return cls(record, plugin, (), Endpoint(record.hook_id, plugin.id, packed, record.callers))
 
 
 def _oldest_first(records: Iterable[EndpointRecord]) -> list[EndpointRecord]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from endpointd.callers.reading import read_rules
+from endpointd.callers.rules import KEYS
 from endpointd.errors import UsageError
 from endpointd.manifest.document import read_document
 from endpointd.manifest.fields import Fields
@@ -36,7 +38,7 @@ _UNQUOTED = {
 """The faults that a secret without quotes may be, told without it."""
 
 _TOP = ("endpoints",)
-_KEYS = ("plugin", "name", "hook_id", "enabled", "settings")
+_KEYS = ("plugin", "name", "hook_id", "enabled", "settings", *KEYS)
 _SOURCES = ("env", "file")
 
 
@@ -58,6 +60,8 @@ class Declared:
     hook_id: str | None = None
     enabled: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    callers: Mapping[str, Any] = field(default_factory=dict)
+    """The rules for who may call, as they were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ class _Reader:
         if first != key:
             message = f"{first} is of the same plugin and has the same name"
             fields.error("name", "endpoint_twice", message, "give one of them another name")
-        return Declared(plugin, name, hook_id, enabled, settings)
+        return Declared(plugin, name, hook_id, enabled, settings, self._callers(fields, key))
 
     def _needed(self, fields: Fields, name: str, example: str) -> str | None:
         if fields.node(name) is None:
@@ -163,6 +167,21 @@ class _Reader:
         self.lines.update({f"{key}.settings.{name}": line for name, line in node.lines.items()})
         inner = Fields(self._report, self._file, node, f"{key}.settings")
         return {name: self._value(inner, name, value) for name, value in node.entries.items()}
+
+    def _callers(self, fields: Fields, key: str) -> dict[str, Any]:
+        """Each fault at the line of what it is about."""
+        nodes = {name: node for name in KEYS if (node := fields.node(name)) is not None}
+        cors = nodes.get("cors")
+        if isinstance(cors, Entries):
+            self.lines.update({f"{key}.cors.{name}": line for name, line in cors.lines.items()})
+        given = {name: plain(node) for name, node in nodes.items()}
+        for fault in read_rules(given)[1]:
+            whole = f"{key}.{fault.key}"
+            place = Place(
+                self._file, self.lines.get(whole) or self.lines[f"{key}.{fault.key.partition('.')[0]}"], whole
+            )
+            self._report.error(place, fault.code, fault.message, fault.remedy)
+        return given
 
     def _value(self, inner: Fields, name: str, node: Node) -> object:
         """A mapping whose only key is `env` or `file` is a reference; no type of a setting has such values."""

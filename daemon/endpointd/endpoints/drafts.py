@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from endpointd.callers.reading import changed_rules, read_rules
+from endpointd.callers.rules import KEYS, rules_in
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
@@ -53,20 +55,33 @@ class Drafts:
             *masked_by_mistake(settings, secret_names(plugin)),
             *faults_of(plugin, settings, wanted.settings),
         ]
+        callers, wrong = read_rules(wanted.callers)
+        faults += wrong
         if faults:
             return Draft(None, tuple(faults))
         hook_id = self._free_hook_id() if wanted.hook_id is None else wanted.hook_id
         secrets, now = secrets_in(plugin, settings), self._now()
         return Draft(
             EndpointRecord(
-                new_id(), hook_id, wanted.plugin, wanted.name, settings, secrets, wanted.enabled, origin, now, now
+                new_id(),
+                hook_id,
+                wanted.plugin,
+                wanted.name,
+                settings,
+                secrets,
+                wanted.enabled,
+                origin,
+                now,
+                now,
+                callers,
             )
         )
 
     def changed(
         self, before: EndpointRecord, wanted: Declared, submitted: Mapping[str, Any], plugin: Plugin | None
     ) -> Draft:
-        """`before` with the name, the hook id and the switch of `wanted` and what was submitted of the settings.
+        """`before` with the name, the hook id, the switch and the rules of `wanted` and what was submitted of the
+        settings.
 
         Without a plugin the settings must stay as they are, and are not looked at.
         """
@@ -79,6 +94,8 @@ class Drafts:
             faults += masked_by_mistake({name: settings.get(name) for name in new}, known)
             faults += faults_of(plugin, settings, new)
             secrets = secrets_in(plugin, settings, before)
+        callers, wrong = changed_rules(before.callers, wanted.callers)
+        faults += wrong
         if faults:
             return Draft(None, tuple(faults))
         hook_id = before.hook_id if wanted.hook_id is None else wanted.hook_id
@@ -91,6 +108,7 @@ class Drafts:
                 secrets=secrets,
                 enabled=wanted.enabled,
                 updated_at=self._now(),
+                callers=callers,
             )
         )
 
@@ -104,6 +122,8 @@ class Drafts:
         touched = {name: value for name, value in submitted.items() if not is_same(value, before.settings.get(name))}
         if plugin is None and needs_plugin(before, touched, wanted.enabled):
             return _unknown_plugin(wanted.plugin, known)
+        # What the file does not say of the rules is removed as well.
+        wanted = replace(wanted, callers=dict.fromkeys(KEYS, "") | rules_in(wanted.callers))
         # A mask in a file is not what was shown here a moment ago, and stands for no secret in particular.
         masks = masked_by_mistake(touched, before.secrets | (secret_names(plugin) if plugin is not None else set()))
         return Draft(None, masks) if masks else self.changed(before, wanted, submitted, plugin)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from endpointd.callers.reading import read_rules
+from endpointd.callers.rules import KEYS
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.values import is_same
 from endpointd.endpoints.views import AppliedView, PlannedView
@@ -75,6 +77,8 @@ def _changes(record: EndpointRecord, wanted: Declared) -> tuple[str, ...]:
         "hook_id": wanted.hook_id not in (None, record.hook_id),
         "enabled": record.enabled != wanted.enabled,
     }
+    callers, faults = read_rules(wanted.callers)
+    plain |= {key: bool(faults) or getattr(record.callers, key) != getattr(callers, key) for key in KEYS}
     names = dict.fromkeys([*wanted.settings, *record.settings])
     changed = [name for name in names if not is_same(wanted.settings.get(name), record.settings.get(name))]
     return (*(name for name, is_another in plain.items() if is_another), *(f"settings.{name}" for name in changed))

@@ -100,11 +100,12 @@ class Registry:
         *,
         hook_id: str | None = None,
         enabled: bool = True,
+        callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
         """Raises `PluginUnknown`, or `EndpointInvalid` with all that is wrong."""
 
         async def work() -> EndpointView:
-            wanted = Declared(plugin_id, name, hook_id, enabled, dict(settings))
+            wanted = Declared(plugin_id, name, hook_id, enabled, dict(settings), dict(callers or {}))
             record = self._drafts.new(wanted, self._plugin(plugin_id), "operator").accepted()
             await self._put(record)
             return self._view(record)
@@ -119,6 +120,7 @@ class Registry:
         name: str | None = None,
         hook_id: str | None = None,
         enabled: bool | None = None,
+        callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
         """Raises `EndpointInvalid`, `EndpointDeclared`; `PluginUnknown` where the plugin is needed to judge."""
 
@@ -130,6 +132,7 @@ class Registry:
                 before.name if name is None else name,
                 hook_id,
                 before.enabled if enabled is None else enabled,
+                callers=dict(callers or {}),
             )
             record = self._drafts.changed(before, wanted, settings, plugin).accepted()
             if not is_as_before(before, record):

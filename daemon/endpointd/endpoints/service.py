@@ -20,9 +20,16 @@ class EndpointControl(Protocol):
         """What the plugin declares. Raises `PluginUnknown`."""
 
     async def create(
-        self, plugin_id: str, name: str, settings: Mapping[str, Any], *, hook_id: str | None, enabled: bool
+        self,
+        plugin_id: str,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        hook_id: str | None,
+        enabled: bool,
+        callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """Without a hook id it gets one by chance."""
+        """Without a hook id it gets one by chance. `callers` are its rules for who may call (`callers.reading`)."""
 
     async def update(
         self,
@@ -32,8 +39,10 @@ class EndpointControl(Protocol):
         name: str | None,
         hook_id: str | None,
         enabled: bool | None,
+        callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """What is None, and every setting that is not in `settings`, stays as it is; a setting's null removes it."""
+        """What is None, and every setting that is not in `settings`, stays as it is; a setting's null removes it, and
+        so does an empty rule."""
 
     async def delete(self, endpoint_id: str) -> None: ...
 

@@ -16,7 +16,8 @@ from endpointd.store.records import EndpointRecord
 class EndpointView:
     """One endpoint. `plugin` is "author/name"; `settings` has `********` for each secret, and null for what has no
     value; `urls` is where its interfaces answer when it is enabled and has no `faults`; `origin` is "operator" or
-    "file". Times are in seconds since the epoch. A key that is there once stays."""
+    "file". `allow_from`, `rate` and `cors` are its rules for who may call; where one is null, the daemon's settings
+    hold. Times are in seconds since the epoch. A key that is there once stays."""
 
     id: str
     hook_id: str
@@ -29,6 +30,9 @@ class EndpointView:
     faults: tuple[Fault, ...]
     created_at: float
     updated_at: float
+    allow_from: tuple[str, ...] | None = None
+    rate: str | None = None
+    cors: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,6 +108,9 @@ def view(record: EndpointRecord, plugin: Plugin | None, base: str, faults: tuple
         faults if plugin is not None else (_not_served(record.plugin),),
         record.created_at,
         record.updated_at,
+        record.callers.allow_from,
+        record.callers.rate,
+        None if record.callers.cors is None else record.callers.cors.document(),
     )
 
 

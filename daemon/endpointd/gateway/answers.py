@@ -1,5 +1,7 @@
 """What the host answers by itself: refusals and redirects."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from endpointd.gateway.client import Client
@@ -9,7 +11,8 @@ from endpointd.gateway.problems import Problem
 log = structlog.get_logger()
 
 
-async def refuse(client: Client, problem: Problem, request_id: str) -> None:
+async def refuse(client: Client, problem: Problem, request_id: str, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """`more` are headers besides those of the problem."""
     if problem.status >= 500:
         log.warning(
             "request.refused",
@@ -19,6 +22,7 @@ async def refuse(client: Client, problem: Problem, request_id: str) -> None:
             request=request_id,
         )
     headers, body = problem.response(request_id)
+    headers.extend(more)
     await answer(client, problem.status, headers, body)
 
 

@@ -22,7 +22,7 @@ from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip
 from endpointd.gateway.waiting import Outcome, Vain, Waiting
-from endpointd.routing import Matched, Redirect
+from endpointd.routing import Matched
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.worker import Worker
 from endpointd_wire.frames import MAX_PIECE
@@ -52,7 +52,7 @@ class DirectPath:
             found = gateway.read(scope, client, gateway.next_id())
         except Problem:
             return False
-        if isinstance(found, Redirect):
+        if not isinstance(found, tuple):
             return False
         call, route = found
         if len(body) > min(call.mount.limits.body, MAX_PIECE):

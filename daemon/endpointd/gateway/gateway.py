@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from endpointd.callers.guard import Guard
 from endpointd.channel import Exchange
 from endpointd.endpoints import Endpoint
 from endpointd.gateway.answers import answer, refuse, show
@@ -19,6 +20,7 @@ from endpointd.gateway.heads import RequestHead, read_request_head
 from endpointd.gateway.problems import Problem, redirect, retry_after
 from endpointd.gateway.relay import Relay, RelayLimits
 from endpointd.gateway.trips import Trip, Trips
+from endpointd.gateway.visits import Preflight, let_in, visit_of
 from endpointd.routing import Matched, MethodNotAllowed, Redirect, RouteTable
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.supervisor import Supervisor
@@ -40,6 +42,7 @@ class Mount:
     """An endpoint in its place: what is needed to answer a request for it.
 
     `sources` has, for each interface of `routes`, the place of its source among those that a worker of `order` loaded.
+    `guard` is None where everybody may call.
     """
 
     endpoint: Endpoint
@@ -48,6 +51,7 @@ class Mount:
     supervisor: Supervisor
     limits: RelayLimits
     order: WorkerOrder
+    guard: Guard | None = None
 
 
 @dataclass(slots=True)
@@ -115,7 +119,7 @@ class Gateway:
                 await work
             except Problem as problem:
                 trip.refused(problem)
-                await refuse(client, problem, trip.id)
+                await refuse(client, problem, trip.id, self._more_headers(trip))
         except asyncio.CancelledError:
             # The client has gone, or the daemon ends and cannot wait any longer.
             client.abort()
@@ -131,11 +135,17 @@ class Gateway:
         found = self.read(scope, client, trip.id)
         if isinstance(found, Redirect):
             trip.status = 308
-            await answer(client, 308, redirect(found.location), b"")
+            await answer(client, 308, [*redirect(found.location), *self._more_headers(trip)], b"")
+        elif isinstance(found, Preflight):
+            trip.status = 204
+            self._more_headers(trip)
+            await answer(client, 204, found.headers, b"")
         else:
             await self._relay(trip, *found)
 
-    def read(self, scope: dict[str, Any], client: Client, request_id: str) -> tuple[Call, Matched] | Redirect:
+    def read(
+        self, scope: dict[str, Any], client: Client, request_id: str
+    ) -> tuple[Call, Matched] | Redirect | Preflight:
         """All that can be told of a request by its head. Raises `Problem`."""
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
@@ -143,6 +153,10 @@ class Gateway:
         if head.coding not in (b"", b"chunked"):
             raise Problem(501, "coding_unknown", "the only Transfer-Encoding that is understood is chunked")
         hook, mount, path = self._find(scope)
+        if mount.guard is not None:
+            preflight = let_in(mount.guard, scope, head.headers, mount)
+            if preflight is not None:
+                return preflight
         if path is None:
             query = scope["query_string"]
             return Redirect(f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
@@ -154,6 +168,19 @@ class Gateway:
         if head.length is not None and head.length > mount.limits.body:
             raise body_too_large(mount.limits.body, mount.supervisor.plugin)
         return call, route
+
+    @staticmethod
+    def _more_headers(trip: Trip) -> tuple[tuple[bytes, bytes], ...]:
+        """What the host's own answer gets where the endpoint has rules for its callers; the trip is told whose it
+        is."""
+        visit = visit_of(trip.scope)
+        if visit is None:
+            return ()
+        if trip.traffic is None:
+            mount: Mount = visit.owner
+            trip.plugin, trip.hook = mount.supervisor.plugin, mount.endpoint.hook_id
+            trip.traffic = mount.supervisor.traffic
+        return () if visit.dress is None else visit.dress.plain()
 
     def _find(self, scope: dict[str, Any]) -> tuple[str, Mount, bytes | None]:
         """The hook id, what is mounted there, and the path behind it; None for a path without its slash."""
@@ -246,6 +273,8 @@ class Gateway:
             call.scope["http_version"],
             call.mount.supervisor.plugin,
         )
+        if call.mount.guard is not None and (visit := visit_of(call.scope)) is not None:
+            relay.dress = visit.dress
         call.client.on_gone = relay.client_gone
         if call.client.gone:
             relay.client_gone()

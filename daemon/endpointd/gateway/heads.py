@@ -117,15 +117,16 @@ def _check_response_head(status: int, headers: Sequence[object], method: str) ->
             has_date = True
         kept.append((name, value))
     has_body = method != "HEAD" and status not in _WITHOUT_BODY
-    return ResponseHead(kept, length, has_body, has_date, _lines(kept))
+    return ResponseHead(kept, length, has_body, has_date, written(kept))
 
 
 def own_head(headers: Headers, method: str) -> ResponseHead:
     """The head of an answer by the host itself, whose headers tell its length."""
-    return ResponseHead(headers, 0, method != "HEAD", False, _lines(headers))
+    return ResponseHead(headers, 0, method != "HEAD", False, written(headers))
 
 
-def _lines(headers: Headers) -> bytes:
+def written(headers: Headers) -> bytes:
+    """As they are sent."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

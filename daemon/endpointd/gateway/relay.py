@@ -10,11 +10,13 @@ from time import monotonic
 
 import structlog
 
+from endpointd.callers.cors import Dress
 from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
+from endpointd.gateway.visits import dressed
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
 
@@ -57,6 +59,7 @@ class Relay:
         "_unsent",
         "_version",
         "began",
+        "dress",
         "latency",
         "received",
         "sent",
@@ -96,6 +99,8 @@ class Relay:
         self._head_sent = False
         self._answered = False
         self._filled = False
+        self.dress: Dress | None = None
+        """What the answer gets for browsers, where the endpoint has a rule for other origins."""
         self.latency: float | None = None
         """Seconds from the beginning to the head of the answer; None when no answer has begun."""
         self.status = 0
@@ -243,6 +248,8 @@ class Relay:
             head = check_response_head(first.status, first.headers, self._method)
         except BadHead as error:
             raise BrokenAnswer("bad_answer", str(error)) from error
+        if self.dress is not None:
+            head = dressed(self.dress, head)
         if head.has_body and first.end != End.MORE and head.length not in (None, len(first.body)):
             # All of it is here, so a wrong length can still be told as an error.
             raise BrokenAnswer(

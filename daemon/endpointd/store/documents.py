@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from endpointd.callers.reading import read_rules
+from endpointd.callers.rules import KEYS, CallerRules
 from endpointd.errors import OperatorError
 from endpointd.sealing.keyring import Keyring, KeyUnknown, SealBroken
 from endpointd.store.records import EndpointRecord
@@ -56,6 +58,26 @@ def settings_of(endpoint_id: str, settings: str, sealed: str, keys: Keyring) -> 
         # What went wrong with a secret's text may quote it.
         raise damaged(endpoint_id) from None
     return values, frozenset(texts)
+
+
+def kept_rules(rules: CallerRules) -> str:
+    """A JSON object, in ASCII."""
+    return json.dumps(rules.document())
+
+
+def rules_of(endpoint_id: str, text: str) -> CallerRules:
+    """OperatorError: what is kept is no such rules. An endpoint is not opened to everybody because its rules cannot be
+    read."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise damaged(endpoint_id) from None
+    if not isinstance(document, dict):
+        raise damaged(endpoint_id)
+    rules, faults = read_rules(document)
+    if faults or document.keys() - set(KEYS):
+        raise damaged(endpoint_id)
+    return rules
 
 
 def damaged(endpoint_id: str) -> OperatorError:

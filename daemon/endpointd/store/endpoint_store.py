@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from endpointd.errors import OperatorError, UsageError
 from endpointd.sealing.keyfile import KeyFile
 from endpointd.sealing.keyring import Keyring
-from endpointd.store.documents import damaged, keep, settings_of
+from endpointd.store.documents import damaged, keep, kept_rules, rules_of, settings_of
 from endpointd.store.engines import Database, connect_to_file, connect_to_server, locate, prepare_file
 from endpointd.store.errors import EndpointExists, EndpointUnknown, HookIdTaken
 from endpointd.store.inspection import inspect_file
@@ -149,13 +149,20 @@ def _connect(place: Path | URL, history: History) -> Database:
 def _row(record: EndpointRecord, keys: Keyring) -> dict[str, Any]:
     kept = keep(record, keys)
     row = {name: getattr(record, name) for name in _PLAIN}
-    return row | {"settings": kept.settings, "sealed": kept.sealed, "key": kept.key}
+    return row | {
+        "settings": kept.settings,
+        "sealed": kept.sealed,
+        "key": kept.key,
+        "callers": kept_rules(record.callers),
+    }
 
 
 def _record(row: RowMapping, keys: Keyring) -> EndpointRecord:
     settings, secrets = settings_of(row["id"], row["settings"], row["sealed"], keys)
+    callers = rules_of(row["id"], row["callers"])
     try:
-        return EndpointRecord(settings=settings, secrets=secrets, **{name: row[name] for name in _PLAIN})
+        plain = {name: row[name] for name in _PLAIN}
+        return EndpointRecord(settings=settings, secrets=secrets, callers=callers, **plain)
     except (ValueError, UsageError) as error:
         raise damaged(row["id"]) from error
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from endpointd.callers.rules import UNSAID, CallerRules
 from endpointd.errors import UsageError
 
 _HOOK_ID = re.compile(r"[a-z0-9_-]{1,64}")
@@ -33,6 +34,7 @@ class EndpointRecord:
     origin: Origin
     created_at: float
     updated_at: float
+    callers: CallerRules = UNSAID
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):

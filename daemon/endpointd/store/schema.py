@@ -50,6 +50,8 @@ endpoints = Table(
     Column("origin", String(16), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    # It was added later, so that it is the last one, and has a value for what was there before.
+    Column("callers", Text, nullable=False, server_default="{}"),
 )
 
 tokens = Table(
@@ -122,5 +124,5 @@ class History:
 
 
 HISTORY = History(
-    Path(__file__).with_name("migrations"), [Revision("0001"), Revision("0002"), Revision("0003")], metadata
+    Path(__file__).with_name("migrations"), [Revision(f"{number:04}") for number in range(1, 5)], metadata
 )

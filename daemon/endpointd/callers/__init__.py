@@ -1,0 +1,1 @@
+"""Who may call an endpoint: from which addresses, how often, and from pages of which origins. Pure."""

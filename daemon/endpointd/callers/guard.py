@@ -1,0 +1,41 @@
+"""The rules of one endpoint, ready for requests. Pure."""
+
+from dataclasses import dataclass
+
+from endpointd.callers.buckets import Buckets
+from endpointd.callers.cors import Cors
+from endpointd.callers.networks import ANY, Networks, key_of, read_address
+from endpointd.callers.rates import Rate, read_rate
+from endpointd.callers.rules import CallerRules
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is None is not looked at. `buckets` are those of all endpoints."""
+
+    endpoint: str
+    networks: Networks | None
+    rate: Rate | None
+    cors: Cors | None
+    buckets: Buckets
+
+    @classmethod
+    def make(cls, endpoint: str, rules: CallerRules, buckets: Buckets) -> "Guard | None":
+        """None when there is nothing to look at: then no request pays for it. `endpoint` is the hook id."""
+        networks = Networks(rules.allow_from) if rules.allow_from and ANY not in rules.allow_from else None
+        rate = read_rate(rules.rate) if rules.rate is not None else None
+        cors = Cors(rules.cors) if rules.cors is not None and rules.cors.origins else None
+        if networks is None and rate is None and cors is None:
+            return None
+        return cls(endpoint, networks, rate, cors, buckets)
+
+    def allows(self, client: str | None) -> bool:
+        """Whether requests from this address are answered; None is the other end of a unix socket."""
+        return self.networks is None or self.networks.has(read_address(client))
+
+    def wait(self, client: str | None, now: float) -> float:
+        """Count a request: 0, or the seconds until the next one is answered."""
+        if self.rate is None:
+            return 0.0
+        key = "" if self.rate.overall else key_of(read_address(client))
+        return self.buckets.take(self.endpoint, key, self.rate, now)

@@ -1,0 +1,80 @@
+"""A request for an endpoint that has rules for its callers: whether it may come in, and what its answer gets.
+
+A request may be read twice, because the direct path gives it up to the general one; it is judged and counted once. So
+what was found is kept with the request, in its scope.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from endpointd.callers.cors import Dress, is_preflight
+from endpointd.callers.guard import Guard
+from endpointd.gateway.heads import Headers, ResponseHead, written
+from endpointd.gateway.problems import Problem, retry_after
+
+_KEY = "endpointd.visit"
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """The host answers for the plugin: a page may send what it has asked for."""
+
+    headers: Headers
+
+
+@dataclass(slots=True)
+class Visit:
+    """`owner` is whose endpoint it is: what was given to `let_in`."""
+
+    owner: Any
+    dress: Dress | None = None
+    preflight: Preflight | None = None
+    problem: Problem | None = None
+
+
+def let_in(guard: Guard, scope: dict[str, Any], headers: Headers, owner: object) -> Preflight | None:
+    """Let the request in, or answer a preflight. Raises `Problem`."""
+    visit: Visit | None = scope.get(_KEY)
+    if visit is None:
+        visit = scope[_KEY] = _judge(guard, scope, headers, owner)
+    if visit.problem is not None:
+        raise visit.problem
+    return visit.preflight
+
+
+def visit_of(scope: dict[str, Any]) -> Visit | None:
+    return scope.get(_KEY)
+
+
+def dressed(dress: Dress, head: ResponseHead) -> ResponseHead:
+    """The head of a plugin's answer with what the rule for other origins wants."""
+    headers = dress.over(head.headers)
+    return head._replace(headers=headers, lines=written(headers))
+
+
+def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, owner: object) -> Visit:
+    visit = Visit(owner)
+    client = scope["client"][0] if scope["client"] else None
+    if not guard.allows(client):
+        detail = "this endpoint is not for your address; whoever runs it can allow it (allow_from)"
+        visit.problem = Problem(403, "address_not_allowed", detail)
+        return visit
+    if guard.cors is not None:
+        visit.dress = guard.cors.dress(headers)
+        if is_preflight(scope["method"], headers):
+            # It costs the plugin nothing, and is not counted.
+            allowed = guard.cors.preflight(headers)
+            if allowed is not None:
+                visit.preflight = Preflight(allowed)
+            else:
+                detail = "pages of this origin may not call this endpoint; whoever runs it can allow it (cors)"
+                visit.problem = Problem(403, "origin_not_allowed", detail)
+            return visit
+    wait = guard.wait(client, monotonic())
+    if wait:
+        whose = "for all callers together" if guard.rate is not None and guard.rate.overall else "for one caller"
+        detail = f"there were more requests than this endpoint answers {whose}; try again later (rate)"
+        visit.problem = Problem(429, "rate_exceeded", detail, None, retry_after(ceil(wait)))
+    return visit
