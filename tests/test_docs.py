@@ -133,7 +133,7 @@ def at(place: int) -> Callable[[ast.Call], ast.expr | None]:
 HTTP: Rules = {"Problem": at(1), "NoPlace": at(0), "BrokenAnswer": at(0)}
 READING: Rules = {"error": at(1), "warning": at(1), "note": at(2), "_Refusal": at(1), "UnreadableScalar": at(0)}
 CHECK: Rules = {"Finding": at(1), "FileProblem": at(0), "RuleProblem": at(0), "SourceProblem": at(0)}
-FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": at(1)}
+FAULT: Rules = {"Fault": at(1), "error": at(1), "Unavailable": at(0), "_about": at(1), "_fault": at(1)}
 CHECK |= {"RequirementsProblem": at(0)}
 FAILURE: Rules = {"StartFailed": at(0), "_fail": at(1), "EnvironmentFailed": at(0)}
 COMMAND: Rules = {"OperatorError": at(0), "UsageError": at(0), "ReleaseError": at(0), "StagingError": at(0)}
@@ -213,7 +213,9 @@ CODES = {
     "What `endpointd check` reports": lambda: (
         codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest") | misnamed()
     ),
-    "What is wrong with an endpoint": lambda: codes(FAULT, HOST / "endpoints", HOST / "manifest" / "values.py"),
+    "What is wrong with an endpoint": lambda: codes(
+        FAULT, HOST / "endpoints", HOST / "callers", HOST / "manifest" / "values.py"
+    ),
     "Why a worker failed": lambda: codes(FAILURE, HOST),
     "Why a command failed": lambda: codes(COMMAND, HOST) | codes({"__init__": at(0)}, *ERRORS),
 }

@@ -11,9 +11,7 @@ from endpointd.callers.reading import changed_rules, read_rules
 from endpointd.callers.rules import UNSAID, CallerRules, CorsRule
 
 NETWORKS = st.sampled_from(["192.0.2.1", "10.0.0.0/8", "unix", "any"])
-OTHERS = st.sampled_from(
-    ["10/s", "1/h overall", "unlimited", "*", "https://a.example", "none", "", "GET", "x y"]
-)
+OTHERS = st.sampled_from(["10/s", "1/h overall", "unlimited", "*", "https://a.example", "none", "", "GET", "x y"])
 WORDS = NETWORKS | OTHERS
 JUNK = st.recursive(
     WORDS | st.none() | st.booleans() | st.integers(-1, 90_000) | st.floats() | st.text(max_size=5),

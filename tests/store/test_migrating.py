@@ -58,9 +58,11 @@ def test_the_declaration_and_the_scripts_agree(place: Place) -> None:
 
 
 def described(place: Place) -> list[tuple[object, ...]]:
-    """All that a database knows of its tables, to the last letter."""
+    """All that a database knows of its tables. SQLite keeps the statements, to which a column that comes later is added
+    with other blanks."""
     if place.file is not None:
-        return place.ask("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+        rows = place.ask("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+        return [(*row, " ".join((sql or "").split())) for *row, sql in rows]
     columns = "table_name, column_name, ordinal_position, column_default, is_nullable, data_type, udt_name"
     lengths = "character_maximum_length, numeric_precision, is_identity"
     constraints = "conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
@@ -166,7 +168,7 @@ def test_a_death_at_any_step_is_no_hindrance(filled: Place, longer: History) -> 
         seen.add((version(filled), rows[0][3], rows[0][-1]))
     assert version(filled) == THIRD_ID
     assert {each[0] for each in seen} >= {NOW, SECOND_ID}
-    assert seen <= {(NOW, "Duck", 2.25), (SECOND_ID, "Duck", "grey"), (THIRD_ID, "changed", "red")}
+    assert seen <= {(NOW, "Duck", "{}"), (SECOND_ID, "Duck", "grey"), (THIRD_ID, "changed", "red")}
 
 
 def test_of_many_starts_at_once_one_migrates(place: Place) -> None:

@@ -56,9 +56,7 @@ class _Reader:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
-    def texts(
-        self, key: str, value: object, read: Callable[[str], str], remedy: str, code: str = "caller_rule_invalid"
-    ) -> tuple[str, ...]:
+    def texts(self, key: str, value: object, read: Callable[[str], str], remedy: str) -> tuple[str, ...]:
         """A list of texts, or one text with commas or blanks between. Each that is wrong is a fault of its own."""
         parts = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
         if parts is None:
@@ -67,14 +65,14 @@ class _Reader:
             self._fault(key, "wrong_type", "it is no list of texts", remedy)
             return ()
         if len(parts) > MOST:
-            self._fault(key, code, f"it has {len(parts)} items, and {MOST} is the most", "give fewer")
+            self._fault(key, "caller_rule_invalid", f"it has {len(parts)} items, and {MOST} is the most", "give fewer")
             return ()
         found: dict[str, None] = {}
         for part in filter(None, map(str.strip, parts)):
             try:
                 found[read(part[:_LONGEST])] = None
             except ValueError as error:
-                self._fault(key, code, f"{shown(part)}: {error}", remedy)
+                self._fault(key, "caller_rule_invalid", f"{shown(part)}: {error}", remedy)
         return tuple(found)
 
     def rate(self, value: object) -> str | None:
