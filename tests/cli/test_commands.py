@@ -23,6 +23,9 @@ EVERY_FLAG = {
     "state": "s",
     "listen": "[::1]:9",
     "listen_mode": "600",
+    "allow_from": "10.1.0.0/16",
+    "rate": "5/s",
+    "cors_origins": "https://a.example",
     "listen_group": "28",
     "tls_certificate": "c.pem",
     "tls_key": "k.pem",
@@ -137,6 +140,7 @@ def test_every_setting_is_an_option(run: Run, tmp_path: Path) -> None:
     effective = {name: one["value"] for name, one in shown["settings"].items()}
     lists = {"package_keys": ["x.pem"], "listen": ["[::1]:9"]}
     lists |= {"trusted_proxies": ["10.0.0.0/8"], "python_interpreters": ["p/python3"], "uv_find_links": ["w"]}
+    lists |= {"allow_from": ["10.1.0.0/16"], "cors_origins": ["https://a.example"]}
     assert effective == flags | lists
     assert {one["source"] for one in shown["settings"].values()} == {flag_of(name) for name in flags}
 
