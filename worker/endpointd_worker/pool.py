@@ -152,6 +152,8 @@ class Pool:
                     self._turn += 1
                     if self._asleep:
                         self._asleep = False
+                        # It may be long until the watcher runs, and this answer is to leave in one piece too.
+                        self._link.deferring = True
                         self._watcher.tell(Duty.ROUSE)
             if stream is None:
                 self._read()
