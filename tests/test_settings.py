@@ -32,7 +32,9 @@ VALUES = {
     "x-forwarded|forwarded": ('"x-forwarded"', '"forwarded"', '"x-forwarded"'),
     "HOST:PORT": ('"10.0.0.1:1"', '"[::1]:2"', '"localhost:3"'),
     "URL": ('"http://file.example"', '"https://environment.example/base"', '"http://flag.example:8000"'),
-    "NETWORKS": ('["10.0.0.0/8"]', '"127.0.0.1/32,::1/128"', '"192.168.0.0/16"'),
+    "NETWORKS": ('["10.0.0.0/8"]', '"127.0.0.0/8,fd00::/8"', '"192.168.0.0/16"'),
+    "ORIGINS": ('["https://a.example"]', '"https://b.example"', '"https://c.example,http://localhost:3000"'),
+    "RATE": ('"5/s"', '"100/min"', '"7/s"'),
     "PATHS": ('["/from/file", "/too"]', '"/from/environment"', '"/from/flag,/too"'),
     "PLACES": ('["/from/file", "/too"]', '"/from/environment"', '"https://from.example/flag,/too"'),
     "auto|console|json": ('"console"', '"json"', '"auto"'),
@@ -109,7 +111,7 @@ def test_the_file_may_be_named_by_the_environment_and_the_flag_wins(
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENDPOINTD_QUEUE_SIZE", "")
     configuration = load({})
-    assert (configuration.settings.queue_size, configuration.origins["queue_size"]) == (64, "default")
+    assert (configuration.settings.queue_size, configuration.origins["queue_size"]) == (512, "default")
 
 
 def test_the_url_of_a_database_is_shown_without_its_password(file: Path) -> None:
