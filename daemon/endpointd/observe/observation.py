@@ -38,8 +38,7 @@ class Observation:
         self._since = time.time()
 
     def readiness(self) -> Readiness:
-        waking = sum(one.supervisor.is_waking for one in self._plugins.served.values())
-        return self.judge.judge(self._settings().ready_when, self.states(), waking)
+        return self.judge.judge(self._settings().ready_when, self.states())
 
     def states(self) -> Sequence[str]:
         """Those of the plugins, and one for each folder that cannot be one."""
