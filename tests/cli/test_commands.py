@@ -23,6 +23,8 @@ EVERY_FLAG = {
     "state": "s",
     "listen": "[::1]:9",
     "listen_mode": "600",
+    "start": "on-demand",
+    "idle_stop": 9,
     "allow_from": "10.1.0.0/16",
     "rate": "5/s",
     "cors_origins": "https://a.example",
