@@ -50,7 +50,7 @@ HOST_LAYERS = [
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
     " supervisor.latencies supervisor.pings supervisor.recycling gateway.forwarded gateway.heads gateway.problems"
-    " backends.framing backends.sse supervisor.flood observe observe.readiness",
+    " backends.framing backends.sse supervisor.flood supervisor.idling observe observe.readiness",
     "callers.reading store.times supervisor.traffic",
     "callers.cors",
     "callers.guard",

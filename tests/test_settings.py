@@ -45,6 +45,7 @@ VALUES = {
     "SECONDS": ("1.5", "2", "3.25"),
     "true|false": ("true", "false", "true"),
     "off|warn|require": ('"off"', '"require"', '"warn"'),
+    "always|on-demand": ('"on-demand"', '"always"', '"on-demand"'),
     "auto|poll|off": ('"poll"', '"off"', '"poll"'),
     "started|settled|running": ('"settled"', '"running"', '"started"'),
     "continue|link": ('"link"', '"continue"', '"link"'),

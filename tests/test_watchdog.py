@@ -41,6 +41,7 @@ def test_a_late_look_is_no_sign_of_life() -> None:
     [
         ([], "0 plugins run"),
         (["RUNNING"], "1 plugin runs"),
+        (["SLEEPING", "RUNNING", "SLEEPING"], "1 plugin runs, 2 sleep"),
         (["FATAL", *["RUNNING"] * 12], "12 plugins run, 1 failed"),
         (["BACKOFF", "BUILDING", "REFUSED", "STOPPED"], "0 plugins run, 2 not running yet, 1 refused, 1 stopped"),
     ],

@@ -74,7 +74,7 @@ class Manager:
             log.warning("loop.late", seconds=round(late, 3))
 
 
-_WORDS = {"RUNNING": "run", "FATAL": "failed", "REFUSED": "refused", "STOPPED": "stopped"}
+_WORDS = {"RUNNING": "run", "SLEEPING": "sleep", "FATAL": "failed", "REFUSED": "refused", "STOPPED": "stopped"}
 
 
 def summary(states: Iterable[str]) -> str:
@@ -82,5 +82,5 @@ def summary(states: Iterable[str]) -> str:
     counts = Counter(_WORDS.get(state, "not running yet") for state in states)
     running = counts.pop("run", 0)
     first = "1 plugin runs" if running == 1 else f"{running} plugins run"
-    order = [word for word in ("not running yet", "failed", "refused", "stopped") if counts[word]]
+    order = [word for word in ("sleep", "not running yet", "failed", "refused", "stopped") if counts[word]]
     return ", ".join([first, *(f"{counts[word]} {word}" for word in order)])

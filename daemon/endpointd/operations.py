@@ -115,7 +115,8 @@ class Operations:
         supervisor = served.supervisor
         await supervisor.settled()
         failure = supervisor.failure
-        runs = supervisor.life.state is State.RUNNING
+        # A short idle_stop may have come before us.
+        runs = supervisor.life.state in (State.RUNNING, State.SLEEPING)
         if runs and supervisor.order is served.wanted.order:
             return self.status(plugin_id)
         why = f"{failure.message} [{failure.code}]" if failure is not None else f"it is {supervisor.life.state}"

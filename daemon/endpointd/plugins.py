@@ -80,6 +80,8 @@ class Plugins:
         self._leaving: set[Supervisor] = set()
         """Of plugins that are gone, and whose workers finish."""
         self._doing: set[asyncio.Task[None]] = set()
+        self._is_beginning = True
+        """What is there from the beginning is thought to work, and may sleep; what comes later is to show that."""
         self._is_ending = False
         self.taking = asyncio.Lock()
         """Held from the making of a release until it is wanted, and by whoever removes releases: what is not wanted yet
@@ -168,6 +170,7 @@ class Plugins:
         for entry in steps.move:
             self._served[_plugin(entry).id].entry = entry
         self._mount_the_waiting()
+        self._is_beginning = False
 
     def _expect_runnable(self, entry: Entry) -> Entry:
         """The entry, refused when the settings name a user for it that there is not."""
@@ -195,7 +198,10 @@ class Plugins:
         served = self._served[name] = Served(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
         self._mount(served)
-        supervisor.start()
+        if self._is_beginning and version.rules.on_demand:
+            supervisor.sleep()
+        else:
+            supervisor.start()
 
     def change(self, entry: Entry) -> None:
         """The folder of a plugin that is served has this content now."""

@@ -132,7 +132,7 @@ def report(status: PluginStatus, why_unmounted: str) -> PluginReport:
     urls = tuple((interface.method, interface.url) for interface in status.interfaces)
     if status.state == REFUSED:
         return PluginReport(status.folder, None, (), status.findings)
-    if status.state != State.RUNNING:
+    if status.state not in (State.RUNNING, State.SLEEPING):
         return PluginReport(status.folder, status.id, (), _reasons(status), is_building=status.building is not None)
     return PluginReport(status.folder, status.id, urls, (why_unmounted,) if why_unmounted else (), runs=True)
 

@@ -377,6 +377,9 @@ ReadyPolicy = Literal["started", "settled", "running"]
 ReadyPolicyValue = Annotated[
     ReadyPolicy, BeforeValidator(_lower), Form("started|settled|running", "started, settled or running")
 ]
+StartMode = Annotated[
+    Literal["always", "on-demand"], BeforeValidator(_lower), Form("always|on-demand", "always or on-demand")
+]
 WatchMode = Annotated[
     Literal["auto", "poll", "off"], BeforeValidator(_lower), Form("auto|poll|off", "auto, poll or off")
 ]

@@ -59,6 +59,7 @@ from endpointd.setting_types import (
     SignaturePolicy,
     Size,
     SizeBound,
+    StartMode,
     Tasks,
     TlsVersion,
     TraceParent,
@@ -148,6 +149,13 @@ class SharedLimits(BaseModel):
     recycle_age: Clock = Field(default=0, description="time after which a worker is replaced")
     recycle_memory: SizeBound = Field(
         default=ByteSize(0), description="resident memory from which on a worker is replaced"
+    )
+    start: StartMode = Field(
+        default="always",
+        description="when a plugin's worker is there; on-demand: from the first request on, until it is idle",
+    )
+    idle_stop: Clock = Field(
+        default=300, description="time without a request after which a worker that was started on demand is ended"
     )
     limit_files: Bound = Field(
         default=1024, description="files that a worker may have open; with 0 as many as the daemon itself"
@@ -385,6 +393,7 @@ def group_of(name: str) -> str:
     if name in ("builds_at_once", "environments", "offline"):
         return "Environments"
     headings = {"uv": "Environments", "python": "Environments", "package": "Packages"}
+    headings |= {"start": "Restarts", "idle": "Restarts"}
     headings |= {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
     headings["trace"] = "Tracing"
     return headings.get(name.partition("_")[0], "Service")

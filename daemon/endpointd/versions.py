@@ -41,9 +41,10 @@ class Version:
         order = order_for(
             entry.root, entry.plugin, limits, release=release, development=settings.development, needs=entry.needs
         )
-        # Who writes a plugin wants to see one process, and one output.
+        # Who writes a plugin wants to see one process, and one output, and at once what is wrong.
         workers = 1 if settings.development else limits.workers
-        rules = _rules(limits, workers)
+        on_demand = limits.start == "on-demand" and not settings.development
+        rules = _rules(limits, workers, on_demand=on_demand)
         return cls(entry.plugin, entry.digest, order, rules, limits, RouteTable(entry.plugin.interfaces))
 
     def is_run_as(self, other: "Version") -> bool:
@@ -51,7 +52,7 @@ class Version:
         return self.order == other.order and self.digest == other.digest
 
 
-def _rules(limits: PluginLimits, workers: int) -> Rules:
+def _rules(limits: PluginLimits, workers: int, *, on_demand: bool) -> Rules:
     return Rules(
         queue_size=limits.queue_size,
         queue=limits.clock_queue,
@@ -62,6 +63,8 @@ def _rules(limits: PluginLimits, workers: int) -> Rules:
         bounds=Bounds(limits.recycle_requests, limits.recycle_age, limits.recycle_memory),
         workers=workers,
         output_rate=limits.output_rate,
+        on_demand=on_demand,
+        idle_stop=limits.idle_stop,
     )
 
 

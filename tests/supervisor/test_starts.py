@@ -11,9 +11,11 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def start(starts: Starts, failures: int, seconds: float) -> tuple[float, float]:
+async def start(
+    starts: Starts, failures: int, seconds: float, who: object = None, *, awaited: bool = False
+) -> tuple[float, float]:
     """A start that takes so long: when it began and when it was done."""
-    async with starts.place(failures):
+    async with starts.place(failures, who, awaited=awaited):
         began = now()
         await asyncio.sleep(seconds)
     return began, now()
@@ -48,6 +50,40 @@ def test_who_never_failed_goes_first() -> None:
         await asyncio.gather(*broken)
 
     run(4, scenario)
+
+
+def test_who_is_awaited_goes_first_among_equals() -> None:
+    async def scenario(starts: Starts) -> None:
+        others = [asyncio.create_task(start(starts, 0, 1.0)) for _ in range(100)]
+        failed = asyncio.create_task(start(starts, 1, 1.0, awaited=True))
+        hurried = asyncio.create_task(start(starts, 0, 1.0, "hurried"))
+        await asyncio.sleep(0.5)
+        awaited = asyncio.create_task(start(starts, 0, 1.0, awaited=True))
+        await asyncio.sleep(0)
+        starts.hurry("hurried")
+        starts.hurry("hurried")
+        starts.hurry("nobody")
+        assert await hurried == (1.0, 2.0)
+        assert await awaited == (2.0, 3.0)
+        starts.hurry("hurried")
+        await asyncio.gather(*others)
+        assert not failed.done()
+        await failed
+
+    run(1, scenario)
+
+
+def test_who_is_hurried_and_goes_away_leaves_its_place() -> None:
+    async def scenario(starts: Starts) -> None:
+        first = asyncio.create_task(start(starts, 0, 1.0))
+        hurried = asyncio.create_task(start(starts, 0, 1.0, "hurried"))
+        await asyncio.sleep(0.5)
+        starts.hurry("hurried")
+        hurried.cancel()
+        await asyncio.wait({first, hurried})
+        assert starts.waiting == 0
+
+    run(1, scenario)
 
 
 def test_who_takes_long_does_not_hold_the_others_up() -> None:

@@ -21,17 +21,18 @@ from endpointd.supervisor.state import (
 )
 
 GRID = """
-          start          stop                      replace                     build     built     ready   refused failed          hung                        wake           stable    ended   next-ready      next-failed  proved         old-lost
-STOPPED   STARTING:SPAWN =                         =                           -         -         -       -       -               =                           =              =         -       -               -            =              =
-BUILDING  =              DRAINING:KILL             STARTING:KILL,SPAWN         -         STARTING  -       FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
-STARTING  =              DRAINING:KILL             STARTING:KILL,SPAWN         BUILDING  -         RUNNING FATAL   BACKOFF:WAIT    =                           =              =         -       -               -            =              =
-RUNNING   =              DRAINING:DRAIN            REPLACING:SPAWN_NEXT        -         -         -       -       BACKOFF:WAIT    REPLACING:SPAWN_NEXT        =              RUNNING   -       -               -            =              =
-REPLACING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT PREPARING -      -       -       STARTING:PROMOTE =                          =              REPLACING -       ON_TRIAL:SWITCH RUNNING:KEEP =              =
-PREPARING =              DRAINING:KILL_NEXT,DRAIN  REPLACING:KILL_NEXT,SPAWN_NEXT -      REPLACING -       -       BUILDING:PROMOTE =                          =              PREPARING -       -               RUNNING:KEEP =              =
-ON_TRIAL  =              DRAINING:RETIRE,DRAIN     REPLACING:RETIRE,SPAWN_NEXT -         -         -       -       RUNNING:SWITCH_BACK REPLACING:RETIRE,SPAWN_NEXT =          ON_TRIAL  -       -               -            RUNNING:RETIRE RUNNING
-DRAINING  -              =                         =                           =         =         =       =       =               =                           =              =         STOPPED -               -            =              =
-BACKOFF   STARTING:SPAWN STOPPED                   STARTING:SPAWN              -         -         -       -       -               =                           STARTING:SPAWN =         -       -               -            =              =
-FATAL     STARTING:SPAWN STOPPED                   STARTING:SPAWN              -         -         -       -       -               =                           =              =         -       -               -            =              =
+          start          stop                     sleep           needed         replace                        build     built     ready   refused failed              hung                        wake           stable    ended   next-ready      next-failed  proved         old-lost
+STOPPED   STARTING:SPAWN =                        SLEEPING        =              =                              -         -         -       -       -                   =                           =              =         -       -               -            =              =
+SLEEPING  STARTING:SPAWN STOPPED                  =               STARTING:SPAWN STARTING:SPAWN                 -         -         -       -       -                   =                           =              =         -       -               -            =              =
+BUILDING  =              DRAINING:KILL            =               =              STARTING:KILL,SPAWN            -         STARTING  -       FATAL   BACKOFF:WAIT        =                           =              =         -       -               -            =              =
+STARTING  =              DRAINING:KILL            =               =              STARTING:KILL,SPAWN            BUILDING  -         RUNNING FATAL   BACKOFF:WAIT        =                           =              =         -       -               -            =              =
+RUNNING   =              DRAINING:DRAIN           SLEEPING:LET_GO =              REPLACING:SPAWN_NEXT           -         -         -       -       BACKOFF:WAIT        REPLACING:SPAWN_NEXT        =              RUNNING   -       -               -            =              =
+REPLACING =              DRAINING:KILL_NEXT,DRAIN =               =              REPLACING:KILL_NEXT,SPAWN_NEXT PREPARING -         -       -       STARTING:PROMOTE    =                           =              REPLACING -       ON_TRIAL:SWITCH RUNNING:KEEP =              =
+PREPARING =              DRAINING:KILL_NEXT,DRAIN =               =              REPLACING:KILL_NEXT,SPAWN_NEXT -         REPLACING -       -       BUILDING:PROMOTE    =                           =              PREPARING -       -               RUNNING:KEEP =              =
+ON_TRIAL  =              DRAINING:RETIRE,DRAIN    =               =              REPLACING:RETIRE,SPAWN_NEXT    -         -         -       -       RUNNING:SWITCH_BACK REPLACING:RETIRE,SPAWN_NEXT =              ON_TRIAL  -       -               -            RUNNING:RETIRE RUNNING
+DRAINING  -              =                        =               =              =                              =         =         =       =       =                   =                           =              =         STOPPED -               -            =              =
+BACKOFF   STARTING:SPAWN STOPPED                  =               =              STARTING:SPAWN                 -         -         -       -       -                   =                           STARTING:SPAWN =         -       -               -            =              =
+FATAL     STARTING:SPAWN STOPPED                  =               =              STARTING:SPAWN                 -         -         -       -       -                   =                           =              =         -       -               -            =              =
 """  # noqa: E501
 
 WITH_A_NEXT = (Stage.REPLACING, Stage.PREPARING)
@@ -160,6 +161,13 @@ def test_a_hang_is_no_failure() -> None:
     hung = live(STARTED, (Event.READY, 0.1), (Event.HUNG, 1.0))
     assert (hung.stage, hung.state, hung.failures) == (Stage.REPLACING, State.RUNNING, 0)
     assert Event.HUNG not in FAILURES
+
+
+def test_a_worker_that_was_put_to_sleep_begins_anew_unless_it_is_woken_soon() -> None:
+    slept = live(STARTED, *FAIL_TO_START * 2, (Event.READY, 0.1), (Event.SLEEP, 1.0))
+    assert (slept.state, slept.failures) == (State.SLEEPING, 2)
+    assert live(slept, (Event.NEEDED, 1.0)).failures == 2
+    assert live(slept, (Event.NEEDED, POLICY.stable_after)).failures == 0
 
 
 # Replacement

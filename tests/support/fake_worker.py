@@ -37,6 +37,7 @@ class FakeWorker:
         self.made_at = asyncio.get_running_loop().time()
         self.pid: int | None = None
         self.in_flight = 0
+        self.is_busy = False
         self.requests = 0
         self.places = 4
         self.verdict = "worker_died"

@@ -41,7 +41,7 @@ def status(
 ) -> None:
     """Tell how a plugin fares, or the daemon with all of them.
 
-    With NAME the exit status is 0 when the plugin runs, and 3 when it does not.
+    With NAME the exit status is 0 when the plugin runs or sleeps, and 3 when it does not.
     """
     from endpointd.cli import control
 

@@ -13,6 +13,7 @@ from endpointd.status import PluginStatus
 
 _STYLES = {
     "RUNNING": "green",
+    "SLEEPING": "green",
     "STOPPED": "dim",
     "FATAL": "bold red",
     "REFUSED": "bold red",
@@ -32,11 +33,12 @@ def print_list(statuses: Sequence[PluginStatus], now: float) -> None:
 def print_overview(daemon: DaemonStatus, statuses: Sequence[PluginStatus], now: float) -> None:
     """The daemon, and a line for each plugin."""
     running = daemon.plugins.get("RUNNING", 0)
+    sleeping = daemon.plugins.get("SLEEPING", 0)
     lines = (
         f"endpointd {daemon.version}, pid {daemon.pid}, up {duration(now - daemon.since)}"
         f" (since {moment(daemon.since)})",
         f"serves {daemon.base_url}, keeps its state in {daemon.state_directory}",
-        f"{running} of {plural(len(statuses), 'plugin')} running",
+        f"{running} of {plural(len(statuses), 'plugin')} running" + (f", {sleeping} sleeping" if sleeping else ""),
     )
     for line in lines:
         stdout().print(Text(one_line(line)), soft_wrap=True)

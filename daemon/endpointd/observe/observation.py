@@ -38,7 +38,8 @@ class Observation:
         self._since = time.time()
 
     def readiness(self) -> Readiness:
-        return self.judge.judge(self._settings().ready_when, self.states())
+        waking = sum(one.supervisor.is_waking for one in self._plugins.served.values())
+        return self.judge.judge(self._settings().ready_when, self.states(), waking)
 
     def states(self) -> Sequence[str]:
         """Those of the plugins, and one for each folder that cannot be one."""

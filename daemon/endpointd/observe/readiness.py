@@ -39,9 +39,10 @@ class Judge:
     def end(self) -> None:
         self._is_ending = True
 
-    def judge(self, policy: ReadyPolicy, states: Sequence[str]) -> Readiness:
-        """`states` are the operators' words, one for each plugin and each refused folder."""
-        coming = sum(state in ON_THE_WAY for state in states)
+    def judge(self, policy: ReadyPolicy, states: Sequence[str], waking: int = 0) -> Readiness:
+        """`states` are the operators' words, one for each plugin and each refused folder; so many of them as are
+        `waking` start because a request has come, which is nothing to be taken out of service for."""
+        coming = sum(state in ON_THE_WAY for state in states) - waking
         broken = sum(state in BROKEN for state in states)
         self._is_started = self._is_started or (self._has_begun and not coming)
         if self._is_ending:
@@ -54,5 +55,7 @@ class Judge:
             "running": not coming and not broken,
         }[policy]
         running = sum(state == "RUNNING" for state in states)
-        counts = f"{running} running, {coming} starting, {broken} broken"
+        sleeping = sum(state == "SLEEPING" for state in states) + waking
+        asleep = f", {sleeping} sleeping" if sleeping else ""
+        counts = f"{running} running{asleep}, {coming} starting, {broken} broken"
         return Readiness(ready, f"{'ready' if ready else 'not ready'}: {counts}")

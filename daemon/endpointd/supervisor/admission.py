@@ -2,6 +2,7 @@
 
 import asyncio
 from bisect import insort
+from collections.abc import Callable
 from itertools import count
 from typing import Generic, TypeAlias
 
@@ -36,6 +37,7 @@ class Admission(Generic[WorkerT]):
         self._only: WorkerT | None = None
         """The worker, where there is one alone: then nobody has to choose."""
         self._several: Choice[WorkerT] | None = None
+        self._need: Callable[[], None] | None = None
         self._refusal: NoPlace | None = None
         self._waiting: list[Turn] = []
         """In the order of their numbers."""
@@ -65,6 +67,9 @@ class Admission(Generic[WorkerT]):
         if self._refusal is not None:
             raise self._refusal.again()
         if len(self._waiting) >= self._queue_size:
+            if self._need is not None:
+                # This one must not wait, but the next one may find a worker.
+                self._need()
             raise NoPlace("queue_full", f"{len(self._waiting)} requests wait for this plugin already", retry_after=1)
         try:
             async with asyncio.timeout(self.clock_queue or None):
@@ -81,6 +86,8 @@ class Admission(Generic[WorkerT]):
         while True:
             turn: Turn = (number, asyncio.get_running_loop().create_future())
             insort(self._waiting, turn)
+            if self._need is not None:
+                self._need()
             self.advance()
             try:
                 await turn[1]
@@ -147,17 +154,21 @@ class Admission(Generic[WorkerT]):
         """Other bounds, for requests that come from now on."""
         self._queue_size, self.clock_queue = queue_size, clock_queue
 
-    def serve_by(self, worker: WorkerT | None = None, *others: WorkerT) -> None:
-        """From now on requests go to `worker`, and to the others; with None they wait for the next one."""
+    def serve_by(self, worker: WorkerT | None = None, *others: WorkerT, need: Callable[[], None] | None = None) -> None:
+        """From now on requests go to `worker`, and to the others; with None they wait for the next one, and `need` is
+        called whenever one begins to."""
         self._only, self._several = worker, None
         if worker is not None and others:
             self._only, self._several = None, Choice((worker, *others))
+        self._need = need
         self._refusal = None
+        if need is not None and self._waiting:
+            need()
         self.advance()
 
     def refuse(self, refusal: NoPlace) -> None:
         """Nobody is going to answer: tell those who wait and those who come, until there is a worker again."""
-        self._only = self._several = None
+        self._only = self._several = self._need = None
         self._refusal = refusal
         while self._waiting:
             _, future = self._waiting.pop(0)

@@ -4,6 +4,7 @@ them."""
 import asyncio
 from dataclasses import dataclass, field
 
+from endpointd.supervisor.idling import Idling
 from endpointd.supervisor.news import Voice
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.worker import Worker, WorkerOrder
@@ -72,6 +73,8 @@ class Crew:
         self.present: Team | None = None
         self.next: Team | None = None
         self.old: Team | None = None
+        self.idling = Idling()
+        """Of the present team."""
         self._alive: dict[Worker, Part] = {}
         """The workers that became ready and have not ended."""
         self._requests_before = 0
@@ -104,6 +107,11 @@ class Crew:
             self._requests_before += part.worker.requests
 
     # How the teams change hands
+
+    def take_present(self) -> Team:
+        team, self.present = self.present, None
+        assert team is not None
+        return team
 
     def promote(self) -> Team:
         """The present team is gone, and the next one takes its place though it is not ready. Returns the former."""

@@ -15,6 +15,9 @@ from endpointd.supervisor.worker import StartFailed, Worker
 
 
 class Owner(Protocol):
+    def is_awaited(self, part: Part) -> bool:
+        """Whether a request waits for the worker."""
+
     def is_building(self, part: Part) -> None:
         """The worker's environment is not there, and is built first."""
 
@@ -50,6 +53,10 @@ class Lives:
         """Start the worker when its turn comes; it is behind those of plugins with fewer `failures`."""
         self._lives[part] = self._spawn(self._live(part, failures))
 
+    def hurry(self, part: Part) -> None:
+        """A request waits for the worker that is to start."""
+        self._starts.hurry(part)
+
     def drain(self, part: Part, seconds: float) -> None:
         """Let the worker finish what is open for at most so long, then end it."""
         self._spawn(self._drain(part, seconds))
@@ -72,7 +79,7 @@ class Lives:
     async def _live(self, part: Part, failures: int) -> None:
         try:
             python = await self._provide(part)
-            async with self._starts.place(failures):
+            async with self._starts.place(failures, part, awaited=self._owner.is_awaited(part)):
                 await part.worker.start(python)
             self._owner.is_ready(part)
             how = await part.worker.ended()

@@ -19,5 +19,5 @@ def refusal(state: State, failure: Failure | None) -> NoPlace | None:
             return NoPlace("plugin_building", "the plugin's environment is being built", retry_after=RETRY_BUILT)
         case State.STOPPED | State.DRAINING:
             return NoPlace("plugin_stopped", "the plugin is stopped", None)
-        case State.STARTING | State.RUNNING | State.BACKOFF:
+        case State.SLEEPING | State.STARTING | State.RUNNING | State.BACKOFF:
             return None

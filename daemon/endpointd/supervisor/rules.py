@@ -21,3 +21,7 @@ class Rules:
     workers: int = 1
     output_rate: int = 0
     """Lines of output that are logged in a second; 0: all."""
+    on_demand: bool = False
+    """No worker is needed before a request comes."""
+    idle_stop: float = 0.0
+    """Seconds without a request after which a worker that runs on demand is ended; 0: never."""

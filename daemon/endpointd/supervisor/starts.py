@@ -1,4 +1,5 @@
-"""How many workers may be starting at once, and who is next: plugins that never failed go before those that did.
+"""How many workers may be starting at once, and who is next: plugins that never failed go before those that did, and
+of those that have failed as often, the ones that a request waits for.
 
 Importing is work for a processor. Without a bound, two hundred broken plugins that fall and rise together would keep
 one good plugin from ever becoming ready within its clock.
@@ -9,10 +10,16 @@ from bisect import insort
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import TypeAlias
 
 HOLD = 5.0
 """Seconds after which a worker that is still starting gives its place up: it waits for something rather than work, and
 must not keep others waiting with it."""
+
+
+Turn: TypeAlias = "tuple[int, bool, int, asyncio.Future[None]]"
+"""Failures so far, whether nobody waits for the worker, the number of arrival, and the future that is done when the
+place is there."""
 
 
 class Starts:
@@ -20,8 +27,9 @@ class Starts:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        """Failures so far, number of arrival, and the future that is done when the place is there."""
+        self._waiting: list[Turn] = []
+        self._turns: dict[object, Turn] = {}
+        """The same, by who waits; of those alone that told who they are."""
         self._numbers = count()
 
     @property
@@ -29,9 +37,10 @@ class Starts:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def place(self, failures: int) -> AsyncIterator[None]:
-        """Wait for a place; it is given up at the end of the block, or after `HOLD` seconds."""
-        await self._enter(failures)
+    async def place(self, failures: int, who: object = None, *, awaited: bool = False) -> AsyncIterator[None]:
+        """Wait for a place; it is given up at the end of the block, or after `HOLD` seconds. `awaited` tells that a
+        request waits for the worker, and `who` whom to `hurry` when one comes later."""
+        await self._enter(failures, who, awaited=awaited)
         released = False
 
         def release() -> None:
@@ -48,20 +57,34 @@ class Starts:
             timer.cancel()
             release()
 
-    async def _enter(self, failures: int) -> None:
-        turn = (failures, next(self._numbers), asyncio.get_running_loop().create_future())
+    def hurry(self, who: object) -> None:
+        """A request waits for the worker. Nothing happens when it waits for no place, or is awaited already."""
+        turn = self._turns.get(who)
+        if turn is not None and turn in self._waiting:
+            failures, is_unawaited, number, future = turn
+            if is_unawaited:
+                self._waiting.remove(turn)
+                self._turns[who] = sooner = (failures, False, number, future)
+                insort(self._waiting, sooner)
+
+    async def _enter(self, failures: int, who: object, *, awaited: bool) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn = (failures, not awaited, next(self._numbers), future)
+        self._turns[who] = turn
         insort(self._waiting, turn)
         self._advance()
         try:
-            await turn[2]
+            await future
         except asyncio.CancelledError:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif turn[2].done() and not turn[2].cancelled():
+            if future.done() and not future.cancelled():
                 # The place came at the same moment.
                 self._free += 1
-                self._advance()
+            else:
+                self._waiting = [other for other in self._waiting if other[-1] is not future]
+            self._advance()
             raise
+        finally:
+            self._turns.pop(who, None)
 
     def _advance(self) -> None:
         while self._free and self._waiting:

@@ -16,6 +16,8 @@ class State(StrEnum):
 
     STOPPED = "STOPPED"
     """No worker, and none is wanted."""
+    SLEEPING = "SLEEPING"
+    """No worker, until a request comes."""
     BUILDING = "BUILDING"
     """The environment that the worker is to run with is built."""
     STARTING = "STARTING"
@@ -34,6 +36,7 @@ class Stage(StrEnum):
     """Where a life stands: the states, with RUNNING in four."""
 
     STOPPED = "stopped"
+    SLEEPING = "sleeping"
     BUILDING = "building"
     STARTING = "starting"
     RUNNING = "running"
@@ -57,6 +60,10 @@ class Event(StrEnum):
     """A worker is wanted."""
     STOP = "stop"
     """No worker is wanted."""
+    SLEEP = "sleep"
+    """No worker is needed before a request comes."""
+    NEEDED = "needed"
+    """A request has come that a worker is to answer."""
     REPLACE = "replace"
     """Another worker is wanted: the plugin has changed, an operator asks for it, or this one has served its time."""
     BUILD = "build"
@@ -91,6 +98,7 @@ class Action(Enum):
     SPAWN = "spawn a worker as the present one"
     SPAWN_NEXT = "spawn a worker as the next one"
     DRAIN = "let the present worker finish, then end it"
+    LET_GO = "let the present worker end, and do not wait for it"
     KILL = "kill the present worker"
     KILL_NEXT = "kill the next worker"
     PROMOTE = "make the next worker, which is still starting, the present one"
@@ -132,6 +140,11 @@ _S, _E, _A = Stage, Event, Action
 
 TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.STOPPED, _E.START): (_S.STARTING, (_A.SPAWN,)),
+    (_S.STOPPED, _E.SLEEP): (_S.SLEEPING, ()),
+    (_S.SLEEPING, _E.NEEDED): (_S.STARTING, (_A.SPAWN,)),
+    (_S.SLEEPING, _E.START): (_S.STARTING, (_A.SPAWN,)),
+    (_S.SLEEPING, _E.REPLACE): (_S.STARTING, (_A.SPAWN,)),
+    (_S.SLEEPING, _E.STOP): (_S.STOPPED, ()),
     (_S.BUILDING, _E.BUILT): (_S.STARTING, ()),
     (_S.BUILDING, _E.REFUSED): (_S.FATAL, ()),
     (_S.BUILDING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
@@ -147,6 +160,7 @@ TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
     (_S.RUNNING, _E.FAILED): (_S.BACKOFF, (_A.WAIT,)),
     (_S.RUNNING, _E.HUNG): (_S.REPLACING, (_A.SPAWN_NEXT,)),
     (_S.RUNNING, _E.REPLACE): (_S.REPLACING, (_A.SPAWN_NEXT,)),
+    (_S.RUNNING, _E.SLEEP): (_S.SLEEPING, (_A.LET_GO,)),
     (_S.RUNNING, _E.STOP): (_S.DRAINING, (_A.DRAIN,)),
     (_S.REPLACING, _E.STABLE): (_S.REPLACING, ()),
     (_S.REPLACING, _E.BUILD): (_S.PREPARING, ()),
@@ -185,6 +199,9 @@ WITHOUT_EFFECT: frozenset[tuple[Stage, Event]] = frozenset(
     {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.BUILDING, _E.START)}
     | {(_S.REPLACING, _E.HUNG), (_S.PREPARING, _E.HUNG)}
     | {(stage, _E.START) for stage in _SERVING}
+    # A worker is on its way, or none is wanted; and who fails, or is being replaced, has no time to sleep.
+    | {(stage, _E.NEEDED) for stage in _S if stage is not _S.SLEEPING}
+    | {(stage, _E.SLEEP) for stage in _S if stage not in (_S.STOPPED, _S.RUNNING)}
     # Who has stopped a plugin does not want it because it has changed.
     | {(_S.STOPPED, _E.REPLACE), (_S.DRAINING, _E.REPLACE)}
     # Timers that ran out when they no longer mattered.
@@ -223,6 +240,9 @@ def _count(life: Life, event: Event, now: float, policy: Policy) -> int:
     if event is Event.STABLE or life.stage is Stage.ON_TRIAL:
         return 0
     if event is Event.REPLACE or (event is Event.START and life.stage in (Stage.STOPPED, Stage.FATAL)):
+        return 0
+    if life.stage is Stage.SLEEPING and now - life.served_since >= policy.stable_after:
+        # What has failed since would have woken it.
         return 0
     if event in FAILURES:
         earned = life.stage in _SERVING and now - life.served_since >= policy.stable_after

@@ -133,6 +133,11 @@ class Supervisor:
         return self.life.stage not in UNSETTLED and not is_growing
 
     @property
+    def is_waking(self) -> bool:
+        """Whether a worker starts that is only there when it is needed."""
+        return self.life.state is State.STARTING and self._rules.on_demand
+
+    @property
     def building(self) -> str | None:
         """The last that was heard of an environment that is built for a worker; None when none is."""
         teams = (self.crew.next, self.crew.present)
@@ -150,13 +155,19 @@ class Supervisor:
         if not self._is_closed:
             self._happen(Event.START)
 
+    def sleep(self) -> None:
+        """A plugin that was not started yet: let the first request start its worker."""
+        # What is there to be run is what a change that does not run must not take away.
+        self._proved = self.order
+        self._happen(Event.SLEEP)
+
     def replace(self, order: WorkerOrder, rules: Rules) -> None:
         """Let a worker that runs `order` take the place of the present one, as soon as it is ready; if it fails, the
         present one stays. A plugin that was stopped stays so."""
         if self._is_closed:
             return
         self.order = order
-        self.regulate(rules)
+        self._hold_to(rules)
         if self.life.state is not State.RUNNING:
             # Nobody answers: who waits is answered by the new one.
             self._announce(order)
@@ -164,6 +175,11 @@ class Supervisor:
 
     def regulate(self, rules: Rules) -> None:
         """Hold the plugin to other rules from now on."""
+        self._hold_to(rules)
+        if self.life.stage is Stage.SLEEPING and not rules.on_demand:
+            self.start()
+
+    def _hold_to(self, rules: Rules) -> None:
         self._rules = rules
         self._news.gate.limit(rules.output_rate)
         self.admission.limit(rules.queue_size, rules.queue)
@@ -196,12 +212,18 @@ class Supervisor:
         self._lives.kill(self.crew.alive)
 
     def look(self, now: float) -> None:
-        """Called about once a second: find workers that do not answer, and those that have served their time."""
+        """Called about once a second: find workers that do not answer, those that have served their time, and those
+        that have nothing to do."""
+        if self.life.stage is Stage.SLEEPING and not self.crew.alive:
+            return
         self._news.look()
         for worker in self.crew.alive:
             worker.look(now)
         team = self.crew.present
         if team is None or self.life.stage is not Stage.RUNNING or team.coming or now < self._again_at:
+            return
+        if self._is_idle(team, now):
+            self._happen(Event.SLEEP)
             return
         for part in team.ready:
             if part.stuck:
@@ -228,6 +250,14 @@ class Supervisor:
             self._happen(event, part.team)
         else:
             self._strength.relieve(part)
+
+    def _is_idle(self, team: Team, now: float) -> bool:
+        if not self._rules.on_demand:
+            return False
+        workers = [part.worker for part in team.ready]
+        busy = self.admission.queued > 0 or any(worker.is_busy for worker in workers)
+        requests = sum(worker.requests for worker in workers)
+        return self.crew.idling.is_over(team, requests, self._rules.idle_stop, now, busy=busy)
 
     # Deciding
 
@@ -261,10 +291,20 @@ class Supervisor:
         if state is State.RUNNING and self.crew.present is not None:
             self._announce(self.crew.present.order)
             self.admission.serve_by(*(part.worker for part in self.crew.present.ready))
+        elif state is State.SLEEPING:
+            self.admission.serve_by(need=self._needed)
         elif state is State.STARTING:
-            self.admission.serve_by(None)
+            self.admission.serve_by(need=self._hurry)
         elif (no_place := refusal(state, self.failure)) is not None:
             self.admission.refuse(no_place)
+
+    def _needed(self) -> None:
+        if not self._is_closed:
+            self._happen(Event.NEEDED)
+
+    def _hurry(self) -> None:
+        for part in self.crew.present.coming if self.crew.present is not None else ():
+            self._lives.hurry(part)
 
     def _announce(self, order: WorkerOrder) -> None:
         if order is not self._served:
@@ -276,7 +316,7 @@ class Supervisor:
 
     # Acting
 
-    def _perform(self, action: Action) -> None:  # noqa: C901 - one case an action, and nothing else
+    def _perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case an action, and nothing else
         crew, strength = self.crew, self._strength
         match action:
             case Action.SPAWN:
@@ -288,6 +328,9 @@ class Supervisor:
             case Action.DRAIN | Action.KILL:
                 assert crew.present is not None
                 strength.dissolve(crew.present)
+            case Action.LET_GO:
+                self._prove()
+                strength.dissolve(crew.take_present())
             case Action.KILL_NEXT:
                 strength.dissolve(crew.take_next())
             case Action.PROMOTE:
@@ -368,6 +411,9 @@ class Supervisor:
         self._again_at = self._now() + delay(self._misses, self._rules.restart_longest, random.random())
 
     # What the lives of the workers bring
+
+    def is_awaited(self, part: Part) -> bool:
+        return part.team is self.crew.present and not part.team.ready and self.admission.queued > 0
 
     def is_building(self, part: Part) -> None:
         part.building = "its environment is to be built"

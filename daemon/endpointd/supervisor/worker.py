@@ -123,6 +123,11 @@ class Worker:
         return len(self._channel.exchanges)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether it answers requests, or waits for answers to session calls, those of its own threads among them."""
+        return bool(self._channel.exchanges) or len(self._calls) > 0
+
+    @property
     def requests(self) -> int:
         """How many it was given so far."""
         return self._channel.connection.next_stream() - 1
