@@ -8,6 +8,7 @@ import resident
 import restarts
 import sdk
 import several
+import sleeping
 import small
 import streams
 from measurement import Measurement
@@ -24,6 +25,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     several.MEASUREMENT,
     dropping.MEASUREMENT,
     resident.MEASUREMENT,
+    sleeping.MEASUREMENT,
     growth.MEASUREMENT,
 )
 
