@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from werkzeug.routing import Map, Rule
 from werkzeug.routing.rules import parse_converter_args
@@ -70,6 +71,11 @@ class RulePath:
         return Crowding(most, segment) if crosses else Crowding(max(most, segment), 0)
 
 
+REMEMBERED = 256
+"""Rules that need not be read again. Each is read five times until it is served (in the folder and in its release, by
+itself and beside the others, and for the routes), and werkzeug takes a millisecond for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Crowding:
     """The most variables in one segment, and those from a `path` variable's segment to the end."""
@@ -78,6 +84,7 @@ class Crowding:
     in_tail: int
 
 
+@lru_cache(maxsize=REMEMBERED)
 def read_rule(path: str) -> RulePath:
     """The rule taken apart; RuleProblem where werkzeug, or we, would not serve it."""
     merged = re.sub("/{2,}", "/", path)
