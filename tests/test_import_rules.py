@@ -131,7 +131,7 @@ HOST_LAYERS = [
     "reconfiguring",
     "admin.*",
     "console.chart console.figures console.language console.requests console.samples console.sessions",
-    "console.fields console.pages console.parts console.targets console.uploads",
+    "console.caller_fields console.fields console.pages console.parts console.targets console.uploads",
     "console.door console.log_stream console.shell console.trying",
     "console.try_pages",
     "console.endpoint_pages console.install_pages console.plugin_pages",
@@ -168,7 +168,7 @@ PURE = {
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
     " supervisor.latencies supervisor.flood supervisor.traffic observe.readiness"
-    " console.chart console.figures console.language console.fields console.targets",
+    " console.chart console.figures console.language console.caller_fields console.fields console.targets",
 }
 IMPURE = frozenset(["asyncio", "os", "random", "select", "signal", "socket", "subprocess", "threading", "time"])
 

@@ -88,6 +88,38 @@ def test_a_required_secret_cannot_be_removed(operator: Operator, made: str) -> N
     assert refused.status_code == 422
 
 
+def test_the_rules_for_callers_are_set_shown_and_taken_back(console: Console, operator: Operator, made: str) -> None:
+    hook = hook_of(operator, made)
+    rules = {"callers.shown": "1", "allow_from": "192.0.2.0/24, 2001:db8::/32", "rate": "100/min burst 20"}
+    rules |= {"cors.origins": "https://app.example.com", "cors.credentials": "true", "cors.max_age": "60"}
+    assert operator.post(f"{made}/edit", form(**rules)).status_code == 303
+    assert "address_not_allowed" in says(console, hook)
+    shown, edited = operator.get(made).text, operator.get(f"{made}/edit").text
+    for text in ("192.0.2.0/24, 2001:db8::/32", "100/min burst 20", "https://app.example.com", "60"):
+        assert f"<dd>{text}</dd>" in shown
+        assert f'value="{text}"' in edited
+    assert re.search(r'name="cors\.credentials" value="true" checked', edited)
+    # A form that is older than the rules leaves them.
+    operator.post(f"{made}/edit", form())
+    assert "address_not_allowed" in says(console, hook)
+    operator.post(f"{made}/edit", form(**{"callers.shown": "1"}))
+    assert "token of" in says(console, hook)
+    assert "Addresses that may call" not in operator.get(made).text
+
+
+def test_what_is_wrong_with_rules_is_told_beside_them(operator: Operator, made: str) -> None:
+    rules = {"callers.shown": "1", "allow_from": "192.0.2.1/24", "rate": "fast", "cors.origins": "*"}
+    rules |= {"cors.credentials": "true", "cors.max_age": "soon"}
+    answer = operator.post(f"{made}/edit", form(**rules))
+    assert answer.status_code == 422
+    for field in ("allow_from", "rate", "cors.max_age", "cors.credentials"):
+        assert re.search(rf'id="field-{re.escape(field)}"[^>]*aria-invalid="true"', answer.text), field
+        assert f'<a href="#field-{field}">' in answer.text
+    # It is there to be mended, and not hidden.
+    assert "<details open>" in answer.text
+    assert 'value="fast"' in answer.text
+
+
 def test_it_is_switched_off_and_on(console: Console, operator: Operator, made: str) -> None:
     hook = hook_of(operator, made)
     assert operator.post(f"{made}/disable").headers["location"] == made

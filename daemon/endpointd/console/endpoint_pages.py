@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from endpointd.console.caller_fields import CALLER_FIELDS, LABELS, caller_texts, read_callers
 from endpointd.console.door import Door, Form
 from endpointd.console.fields import MODEL_TYPES, Field, fields, read
 from endpointd.console.language import languages_of
@@ -65,6 +66,7 @@ class EndpointPages:
             "endpoint.html",
             endpoint=view,
             fields=fields(settings, view.settings, _languages(request)),
+            callers=[(LABELS[name], text) for name, text in caller_texts(view).items()],
             targets=targets_of(view.urls, self._parts.base()),
         )
 
@@ -101,6 +103,7 @@ class EndpointPages:
                 given,
                 hook_id=form.get("hook_id", "").strip() or None,
                 enabled=form.get("enabled") == "true",
+                callers=read_callers(form),
             )
         except EndpointInvalid as invalid:
             shown = fields(settings, None, _languages(request), form, invalid.faults)
@@ -113,6 +116,7 @@ class EndpointPages:
     async def edit(self, request: Request, session: Session, _: Form) -> Response:
         view = self._owned(request)
         own = {"name": view.name, "hook_id": view.hook_id, "enabled": "true" if view.enabled else ""}
+        own |= caller_texts(view)
         shown = fields(self._settings(view), view.settings, _languages(request))
         return await self._form(request, session, view.plugin, view, own, shown)
 
@@ -128,6 +132,7 @@ class EndpointPages:
                 name=form.get("name", "").strip(),
                 hook_id=form.get("hook_id", "").strip() or None,
                 enabled=form.get("enabled") == "true",
+                callers=read_callers(form),
             )
         except EndpointInvalid as invalid:
             shown = fields(settings, view.settings, _languages(request), form, invalid.faults)
@@ -192,8 +197,10 @@ class EndpointPages:
             own=own,
             fields=shown,
             faults=faults,
-            by_key={key: [fault for fault in faults if fault.key == key] for key in _OWN},
-            labels={field.name: str(field.label) for field in shown} | {"name": "Name", "hook_id": "Hook ID"},
+            caller_fields=CALLER_FIELDS,
+            has_callers=any(own.get(name) for name in LABELS) or any(fault.key in LABELS for fault in faults),
+            by_key={key: [fault for fault in faults if fault.key == key] for key in (*_OWN, *LABELS)},
+            labels={field.name: str(field.label) for field in shown} | LABELS | {"name": "Name", "hook_id": "Hook ID"},
             base=self._parts.base(),
             model_types=MODEL_TYPES,
         )
