@@ -107,7 +107,7 @@ HOST_LAYERS = [
     "environments.shelf",
     "environments.building",
     "environments.service",
-    "supervisor.lives",
+    "supervisor.lives supervisor.rounds",
     "supervisor.strength",
     "supervisor.supervisor",
     "gateway.client gateway.failures gateway.visits",

@@ -93,10 +93,10 @@ def test_a_version_that_does_not_run_leaves_the_one_before_and_its_worker(tmp_pa
     async def scenario(parts: Parts) -> None:
         parts.write("one")
         await parts.look()
-        worker = parts.plugins.find(DUCK).supervisor.worker
+        worker = parts.plugins.find(DUCK).supervisor.crew.worker
         await refused(parts, "broken")
         assert (parts.directory / "duck" / "says.py").read_text() == "one"
-        assert (state(parts), parts.plugins.find(DUCK).supervisor.worker) == (State.RUNNING, worker)
+        assert (state(parts), parts.plugins.find(DUCK).supervisor.crew.worker) == (State.RUNNING, worker)
         await parts.operations.restart(DUCK)
         assert parts.runs() == "one"
 

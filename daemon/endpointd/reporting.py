@@ -116,7 +116,7 @@ def plugin_status(
         workers=workers,
         workers_wanted=supervisor.workers_wanted,
         replacing=_REPLACING.get(supervisor.life.stage),
-        building=supervisor.building,
+        building=supervisor.crew.building,
         in_flight=crew.in_flight,
         queued=supervisor.admission.queued,
         requests=crew.requests,

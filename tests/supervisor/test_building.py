@@ -73,13 +73,13 @@ def test_a_first_version_is_building_until_its_environment_is_there() -> None:
         stage.supervisor.start()
         await settle()
         assert state(stage) is State.BUILDING
-        assert stage.supervisor.building == "building v1"
+        assert stage.supervisor.crew.building == "building v1"
         assert not FakeWorker.made[-1].is_alive
         # However long it takes: its clock is the builder's business, and no start's.
         await asyncio.sleep(10_000)
         builder.finish("v1")
         await settle()
-        assert (state(stage), str(stage.supervisor.building)) == (State.STARTING, "None")
+        assert (state(stage), str(stage.supervisor.crew.building)) == (State.STARTING, "None")
         FakeWorker.made[-1].ready()
         await settle()
         assert state(stage) is State.RUNNING
@@ -130,7 +130,7 @@ def test_the_old_version_answers_while_the_environment_of_the_new_one_is_built()
         stage.change("v2")
         await settle()
         assert (stage.supervisor.life.stage, state(stage)) == (Life.PREPARING, State.RUNNING)
-        assert stage.supervisor.building == "building v2"
+        assert stage.supervisor.crew.building == "building v2"
         await asyncio.sleep(10_000)
         assert stage.takes() is old
         builder.finish("v2")
@@ -153,7 +153,7 @@ def test_a_build_that_fails_keeps_the_old_version_and_is_told() -> None:
         failure = stage.supervisor.failure
         assert failure is not None
         assert (failure.code, failure.lines, failure.kept) == ("environment_failed", ("building v2",), True)
-        assert (stage.supervisor.life.stage, stage.supervisor.building) == (Life.RUNNING, None)
+        assert (stage.supervisor.life.stage, stage.supervisor.crew.building) == (Life.RUNNING, None)
         assert stage.takes() is old
         assert stage.supervisor.order.release == "v1"
 
@@ -210,7 +210,7 @@ def test_a_plugin_that_is_stopped_or_changed_gives_its_build_up(has_old: bool) -
         assert builder.cancelled == ["v2"]
         await stage.supervisor.stop()
         assert builder.cancelled == ["v2", "v3"]
-        assert (state(stage), stage.supervisor.building) == (State.STOPPED, None)
+        assert (state(stage), stage.supervisor.crew.building) == (State.STOPPED, None)
 
     play(scenario, *(["v1"] if has_old else []))
 

@@ -148,7 +148,7 @@ class Stage:
         return self.supervisor.admission.enter_at_once()
 
     def present(self) -> object:
-        return self.supervisor.worker
+        return self.supervisor.crew.worker
 
     async def begin(self) -> FakeWorker:
         """Start it, with a worker that is ready."""

@@ -91,7 +91,7 @@ class Parts:
 
     def runs(self, plugin_id: str = "test/duck") -> str:
         """What the present worker runs: the text of the source."""
-        worker = self.plugins.find(plugin_id).supervisor.worker
+        worker = self.plugins.find(plugin_id).supervisor.crew.worker
         assert worker is not None
         return (worker.order.folder / "says.py").read_text()
 

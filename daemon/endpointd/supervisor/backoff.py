@@ -16,3 +16,23 @@ def delay(failures: int, longest: float, chance: float) -> float:
     # The exponent is bounded so that the power stays a number after a year of failures.
     plain = min(longest / (1 + JITTER), FIRST_DELAY * 2.0 ** min(failures - 2, 32))
     return plain * (1 + JITTER * (2 * chance - 1))
+
+
+class Misses:
+    """Tries in a row that failed, of something that nobody waits for. Times are in seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._again_at = 0.0
+
+    def add(self, now: float, longest: float, chance: float) -> None:
+        """One more; `longest` and `chance` as in `delay`."""
+        self._number += 1
+        self._again_at = now + delay(self._number, longest, chance)
+
+    def may_try(self, now: float) -> bool:
+        return now >= self._again_at
+
+    def forget(self) -> None:
+        """One has not failed."""
+        self._number = 0

@@ -4,7 +4,6 @@ them."""
 import asyncio
 from dataclasses import dataclass, field
 
-from endpointd.supervisor.idling import Idling
 from endpointd.supervisor.news import Voice
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.worker import Worker, WorkerOrder
@@ -73,12 +72,32 @@ class Crew:
         self.present: Team | None = None
         self.next: Team | None = None
         self.old: Team | None = None
-        self.idling = Idling()
-        """Of the present team."""
         self._alive: dict[Worker, Part] = {}
         """The workers that became ready and have not ended."""
         self._requests_before = 0
         """Those of workers that have ended."""
+
+    @property
+    def teams(self) -> list[Team]:
+        """Those to which requests go, or may go without anybody's asking for it."""
+        return [team for team in (self.next, self.present, self.old) if team is not None]
+
+    @property
+    def worker(self) -> Worker | None:
+        """The present one; of several the eldest."""
+        return self.present.first.worker if self.present is not None and self.present.parts else None
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the present workers that answer."""
+        ready = self.present.ready if self.present is not None else ()
+        return tuple(part.worker.pid for part in ready if part.worker.pid is not None)
+
+    @property
+    def building(self) -> str | None:
+        """The last that was heard of an environment that is built for a worker; None when none is."""
+        parts = [part for team in self.teams for part in team.parts]
+        return next((part.building for part in parts if part.building is not None), None)
 
     @property
     def alive(self) -> list[Worker]:

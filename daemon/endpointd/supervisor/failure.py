@@ -1,6 +1,6 @@
 """Why a worker ended or did not start. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,3 +17,13 @@ class Failure:
     lines: tuple[str, ...] = ()
     release: str | None = None
     kept: bool = False
+
+
+_PERMANENT = frozenset(
+    {"syntax_error", "source_unreadable", "class_several", "class_missing", "invoke_missing", "invoke_async"}
+)
+
+
+def are_permanent(problems: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether one of a plugin's problems is the same at every start. An import may fail today and succeed tomorrow."""
+    return any(problem.get("code") in _PERMANENT for problem in problems)

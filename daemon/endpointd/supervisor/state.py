@@ -55,6 +55,12 @@ class Stage(StrEnum):
         return State.RUNNING if self in (Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL) else State[self.name]
 
 
+UNSETTLED = frozenset(
+    {Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL, Stage.DRAINING}
+)
+"""Stages that become another one by themselves."""
+
+
 class Event(StrEnum):
     START = "start"
     """A worker is wanted."""

@@ -17,32 +17,21 @@ from endpointd.channel import Exchange
 from endpointd.journal import Journal
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.admission import Admission, NoPlace
-from endpointd.supervisor.backoff import delay
+from endpointd.supervisor.backoff import Misses, delay
 from endpointd.supervisor.crew import Crew, Part, Team
-from endpointd.supervisor.failure import Failure
+from endpointd.supervisor.failure import Failure, are_permanent
 from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News, Voice
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.refusals import refusal
+from endpointd.supervisor.rounds import Rounds, Worn, find_worn
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
-from endpointd.supervisor.state import Action, Event, Life, Stage, State, step
+from endpointd.supervisor.state import UNSETTLED, Action, Event, Life, Stage, State, step
 from endpointd.supervisor.strength import Strength
 from endpointd.supervisor.traffic import Traffic
-from endpointd.supervisor.usage import usage_of
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
-
-PERMANENT = frozenset({"syntax_error", "source_unreadable", "class_several", "class_missing", "invoke_missing"}) | {
-    "invoke_async"
-}
-"""Problems of a plugin that are the same at every start. An import may fail today and succeed tomorrow."""
-
-UNSETTLED = frozenset({Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PREPARING}) | {
-    Stage.ON_TRIAL,
-    Stage.DRAINING,
-}
-"""Stages that become another one by themselves."""
 
 LEAST_DRAIN = 1.0
 """Seconds that a worker without requests has to end by itself, though others have used up the clock."""
@@ -95,26 +84,18 @@ class Supervisor:
         self._strength = Strength(self._lives, lambda: self._rules, self._begin, self._is_kept)
         self._changes: list[asyncio.Future[None]] = []
         self._wake: asyncio.TimerHandle | None = None
-        self._misses = 0
-        """Replacements in a row that failed while the one that they were to replace went on."""
-        self._again_at = 0.0
-        """When the next one may be tried that nobody has asked for."""
+        self._misses = Misses()
+        """Of replacements, while the worker that they were to replace went on."""
+        self._rounds = Rounds()
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.plugin}: {self.life.stage}, worker {self.worker!r}>"
-
-    @property
-    def worker(self) -> Worker | None:
-        """The present one; of several the eldest."""
-        present = self.crew.present
-        return present.first.worker if present is not None and present.parts else None
+        return f"<Supervisor {self.plugin}: {self.life.stage}, worker {self.crew.worker!r}>"
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the present workers that answer."""
-        ready = self.crew.present.ready if self.crew.present is not None else ()
-        return tuple(part.worker.pid for part in ready if part.worker.pid is not None)
+        return self.crew.pids
 
     @property
     def workers_wanted(self) -> int:
@@ -137,17 +118,9 @@ class Supervisor:
         """Whether a worker starts that is only there when it is needed."""
         return self.life.state is State.STARTING and self._rules.on_demand
 
-    @property
-    def building(self) -> str | None:
-        """The last that was heard of an environment that is built for a worker; None when none is."""
-        teams = (self.crew.next, self.crew.present)
-        parts = [part for team in teams if team is not None for part in team.parts]
-        return next((part.building for part in parts if part.building is not None), None)
-
     def may_run(self, order: WorkerOrder) -> bool:
         """Whether requests go to a worker of `order`, or may go to one without anybody's asking for it."""
-        teams = (self.crew.present, self.crew.next, self.crew.old)
-        return order in (self.order, self._proved) or any(team is not None and team.order == order for team in teams)
+        return order in (self.order, self._proved) or any(team.order == order for team in self.crew.teams)
 
     # For operators
 
@@ -220,44 +193,25 @@ class Supervisor:
         for worker in self.crew.alive:
             worker.look(now)
         team = self.crew.present
-        if team is None or self.life.stage is not Stage.RUNNING or team.coming or now < self._again_at:
+        if team is None or self.life.stage is not Stage.RUNNING or team.coming or not self._misses.may_try(now):
             return
-        if self._is_idle(team, now):
+        if self._rounds.is_idle(team, self._rules, self.admission.queued, now):
             self._happen(Event.SLEEP)
-            return
-        for part in team.ready:
-            if part.stuck:
-                # Its replacement has failed; try another one.
-                self._renew(part, Event.HUNG)
-                return
-            if (reason := self._wear(part, now)) is not None:
-                self.causes["recycled"] += 1
-                self._log.info("worker.recycled", pid=part.worker.pid, because=reason)
-                self._renew(part, Event.REPLACE)
-                return
+        elif (worn := find_worn(team, now)) is not None:
+            self._renew(worn)
 
-    def _wear(self, part: Part, now: float) -> str | None:
-        """Why the worker has served its time; None when it may go on."""
-        assert part.ready_at is not None
-        worker = part.worker
-        memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
-        return part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
-
-    def _renew(self, part: Part, event: Event) -> None:
+    def _renew(self, worn: Worn) -> None:
         """Put another worker in the place of one that answers. Where it is the only one, that is a matter of the
         plugin as a whole."""
+        part = worn.part
+        if worn.because is not None:
+            self.causes["recycled"] += 1
+            self._log.info("worker.recycled", pid=part.worker.pid, because=worn.because)
         if part.team.parts == [part]:
-            self._happen(event, part.team)
+            # One that is stuck is tried to be replaced again: the first replacement has failed.
+            self._happen(Event.HUNG if worn.because is None else Event.REPLACE, part.team)
         else:
             self._strength.relieve(part)
-
-    def _is_idle(self, team: Team, now: float) -> bool:
-        if not self._rules.on_demand:
-            return False
-        workers = [part.worker for part in team.ready]
-        busy = self.admission.queued > 0 or any(worker.is_busy for worker in workers)
-        requests = sum(worker.requests for worker in workers)
-        return self.crew.idling.is_over(team, requests, self._rules.idle_stop, now, busy=busy)
 
     # Deciding
 
@@ -345,7 +299,7 @@ class Supervisor:
                 strength.dissolve(crew.take_next())
                 self._go_back()
             case Action.RETIRE:
-                self._misses = 0
+                self._misses.forget()
                 self._prove()
                 strength.dissolve(crew.take_old())
             case Action.WAIT:
@@ -407,8 +361,7 @@ class Supervisor:
 
     def _miss(self) -> None:
         """What has failed is not tried again at once, as long as somebody answers."""
-        self._misses += 1
-        self._again_at = self._now() + delay(self._misses, self._rules.restart_longest, random.random())
+        self._misses.add(self._now(), self._rules.restart_longest, random.random())
 
     # What the lives of the workers bring
 
@@ -528,7 +481,7 @@ class Supervisor:
             self._happen(Event.OLD_LOST)
             return
         self._strength.hold(part.team)
-        permanent = error.lasting or any(problem.get("code") in PERMANENT for problem in error.problems)
+        permanent = error.lasting or are_permanent(error.problems)
         if part.ready_at is None and self._proved not in (None, part.order):
             # It came in the place of one that had died, and there is something better to start than the same again.
             self._go_back()

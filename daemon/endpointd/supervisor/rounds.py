@@ -1,0 +1,49 @@
+"""What is found when the workers that answer are looked at, about once a second: those that are stuck, those that have
+served their time, and a plugin that has nothing to do."""
+
+from dataclasses import dataclass
+
+from endpointd.supervisor.crew import Part, Team
+from endpointd.supervisor.idling import Idling
+from endpointd.supervisor.rules import Rules
+from endpointd.supervisor.usage import usage_of
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """The worker is to be renewed; `because` it has served its time, or None: a request does not leave its thread."""
+
+    part: Part
+    because: str | None
+
+
+class Rounds:
+    def __init__(self) -> None:
+        self._idling = Idling()
+
+    def is_idle(self, team: Team, rules: Rules, queued: int, now: float) -> bool:
+        """Whether a plugin that runs on demand has had nothing to do for long enough; `queued` requests wait."""
+        if not rules.on_demand:
+            return False
+        workers = [part.worker for part in team.ready]
+        busy = queued > 0 or any(worker.is_busy for worker in workers)
+        requests = sum(worker.requests for worker in workers)
+        return self._idling.is_over(team, requests, rules.idle_stop, now, busy=busy)
+
+
+def find_worn(team: Team, now: float) -> Worn | None:
+    """The first one that is to be renewed: they are, one after the other."""
+    for part in team.ready:
+        if part.stuck:
+            return Worn(part, None)
+        if (reason := _wear(part, now)) is not None:
+            return Worn(part, reason)
+    return None
+
+
+def _wear(part: Part, now: float) -> str | None:
+    """Why the worker has served its time; None when it may go on."""
+    assert part.ready_at is not None
+    worker = part.worker
+    memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
+    return part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
