@@ -43,6 +43,7 @@ HOST_LAYERS = [
     "errors humane reports status",
     "addresses callers callers.networks callers.origins callers.rates setting_names",
     "activation setting_types settings_file watchdog",
+    "network_settings",
     "backend_settings",
     "settings",
     "reloading",
@@ -149,8 +150,8 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow calls connection",
     "endpointd_worker": "slowness texts official.translation",
-    "endpointd": "addresses errors humane reports setting_names status setting_types backend_settings settings_file"
-    " settings reloading"
+    "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
+    " settings_file settings reloading"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"
     " callers.reading callers.rules"
     " manifest.*"

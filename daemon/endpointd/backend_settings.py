@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, PlainSerializer
 
+from endpointd.network_settings import check_web_url
 from endpointd.setting_types import Clock, Concurrency, Form, Name, OptionalFile, Size, refuse_boolean
 
 PATIENCE = 240
@@ -45,19 +45,12 @@ def _check_secret(value: object) -> object:
     return SecretPlace(kind, str(name))
 
 
-def _check_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it begins with http:// or https:// and a host")
-    if parts.query or parts.fragment:
-        raise ValueError("it has neither query nor fragment")
-    if "@" in parts.netloc:
-        raise ValueError("user and password have no place in it; give a key")
-    return text.rstrip("/")
-
-
 _written = PlainSerializer(lambda value: None if value is None else str(value), when_used="json")
-Url = Annotated[str, AfterValidator(_check_url), Form("URL", "a URL such as https://ai.example.org/v1 without query")]
+Url = Annotated[
+    str,
+    AfterValidator(lambda text: check_web_url(text, "give a key").rstrip("/")),
+    Form("URL", "a URL such as https://ai.example.org/v1 without query"),
+]
 Secret = Annotated[SecretPlace, BeforeValidator(_check_secret), _written, Form("SECRET", _SECRET)]
 OptionalSecret = Annotated[SecretPlace | None, BeforeValidator(_check_secret), _written, Form("SECRET", _SECRET)]
 Patience = Annotated[

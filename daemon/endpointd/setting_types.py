@@ -9,21 +9,15 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, IPvAnyNetwork, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, PlainSerializer
 from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
-from endpointd.addresses import UNIX, split_listen
-from endpointd.callers.networks import read_network
-from endpointd.callers.origins import read_origin
-from endpointd.callers.rates import kept_rate
 from endpointd.setting_names import LogLevel
 
 # Far beyond any use, and well within what an event loop's timers can hold.
 _A_YEAR = 365 * 24 * 3600
-_MODE = re.compile(r"0?[0-7]{3}")
 _USER = re.compile(r"[^\s:]+")
 # Up to the last "@": rather too much is left out than part of a password shown.
 _PASSWORD = re.compile(r"(?<=://)([^:@/?]*:).*@|(password=)[^&]*")
@@ -70,67 +64,6 @@ def _written_size(size: int) -> str:
     return str(size)
 
 
-def _check_listen(text: str) -> str:
-    split_listen(text)
-    return text
-
-
-def _split_list_of_text(value: object) -> object:
-    parts = _split_list(value)
-    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
-        raise ValueError("a list of addresses is needed")
-    return tuple(parts)
-
-
-def _check_listens(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    if not addresses:
-        raise ValueError("at least one address is needed")
-    for address in addresses:
-        if not address.startswith(UNIX):
-            split_listen(address)
-        elif not address.startswith(f"{UNIX}/") or "\0" in address:
-            raise ValueError("a unix socket is unix: and an absolute path")
-    fixed = [address for address in addresses if not address.endswith(":0")]
-    if len(set(fixed)) < len(fixed):
-        raise ValueError("an address is there twice")
-    return addresses
-
-
-def _check_mode(value: object) -> object:
-    if not isinstance(value, str) or not _MODE.fullmatch(value):
-        raise ValueError("rights are three or four octal digits in quotes")
-    return value
-
-
-def _version_as_text(value: object) -> object:
-    """In TOML it may stand without quotes."""
-    return str(value) if isinstance(value, float) else value
-
-
-def _check_public_url(text: str | None) -> str | None:
-    if text is None:
-        return None
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("a public URL begins with http:// or https:// and a host")
-    if parts.query or parts.fragment:
-        raise ValueError("a public URL has neither query nor fragment")
-    return text.rstrip("/")
-
-
-def _check_trace_url(text: str | None) -> str | None:
-    if text is None:
-        return None
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it begins with http:// or https:// and a host")
-    if parts.query or parts.fragment:
-        raise ValueError("it has neither query nor fragment")
-    if "@" in parts.netloc:
-        raise ValueError("user and password have no place in it; give a header with OTEL_EXPORTER_OTLP_HEADERS")
-    return text
-
-
 def refuse_boolean(value: object) -> object:
     """In TOML `true` is plainly not a number, where pydantic would read it as 1."""
     if isinstance(value, bool):
@@ -138,21 +71,13 @@ def refuse_boolean(value: object) -> object:
     return value
 
 
-def _split_networks(value: object) -> object:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Sequence):
-        raise ValueError("a list of addresses is needed")
-    # IPvAnyNetwork would read a bare integer as an address.
-    return tuple(str(part).strip() for part in parts if str(part).strip())
-
-
-def _split_list(value: object) -> object:
+def split_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
-def _lower(value: object) -> object:
+def lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
@@ -222,7 +147,7 @@ def _check_index(value: object) -> object:
 
 
 def _check_sources(value: object) -> object:
-    parts = _split_list(value)
+    parts = split_list(value)
     if not isinstance(parts, Sequence):
         raise ValueError("a list of folders or URLs is needed")
     return tuple(PackageSource(part) if isinstance(part, str) else part for part in parts)
@@ -239,7 +164,7 @@ KeyFilePath = Annotated[Path | None, Form("KEYFILE", "the path of a file")]
 KeyFiles = Annotated[
     tuple[Path, ...],
     NoDecode,
-    BeforeValidator(_split_list),
+    BeforeValidator(split_list),
     Form("PATHS", "paths such as /etc/endpointd/acme.public.pem (in the file: a list of strings)"),
 ]
 Database = Annotated[
@@ -253,7 +178,7 @@ OptionalFolder = Annotated[Path | None, Form("DIR", "the path of a directory")]
 Interpreters = Annotated[
     tuple[Path, ...],
     NoDecode,
-    BeforeValidator(_split_list),
+    BeforeValidator(split_list),
     Form("PATHS", "paths such as /opt/python3.13/bin/python3,/opt/python3.12 (in the file: a list of strings)"),
 ]
 IndexUrl = Annotated[
@@ -270,67 +195,10 @@ FindLinks = Annotated[
     PlainSerializer(lambda value: [str(one) for one in value], when_used="json"),
     Form("PLACES", "folders or URLs such as /srv/wheels,https://example.org/wheels/ (in the file: a list of strings)"),
 ]
-Listens = Annotated[
-    tuple[str, ...],
-    NoDecode,
-    BeforeValidator(_split_list_of_text),
-    AfterValidator(_check_listens),
-    Form(
-        "ADDRESSES",
-        "addresses such as 127.0.0.1:8080,[::1]:8080,unix:/run/endpointd/http.sock (in the file: a text or a list);"
-        " port 0 takes a free one",
-    ),
-]
-FileMode = Annotated[
-    str, BeforeValidator(_check_mode), Form("MODE", 'rights such as 0660 (in the file in quotes: "0660")')
-]
-TlsVersion = Annotated[Literal["1.2", "1.3"], BeforeValidator(_version_as_text), Form("1.2|1.3", "1.2 or 1.3")]
-ForwardingHeaders = Annotated[
-    Literal["x-forwarded", "forwarded"],
-    BeforeValidator(_lower),
-    Form("x-forwarded|forwarded", "x-forwarded or forwarded"),
-]
-OptionalListen = Annotated[
-    str | None,
-    AfterValidator(lambda text: text if text is None else _check_listen(text)),
-    Form("HOST:PORT", "an address such as 127.0.0.1:8081 or [::1]:8081; port 0 takes a free one"),
-]
-PublicUrl = Annotated[
-    str | None,
-    AfterValidator(_check_public_url),
-    Form("URL", "a URL such as https://hooks.example.org without query or fragment"),
-]
-CallerNetworks = Annotated[
-    tuple[str, ...],
-    NoDecode,
-    BeforeValidator(_split_list_of_text),
-    AfterValidator(lambda texts: tuple(dict.fromkeys(map(read_network, texts)))),
-    Form(
-        "NETWORKS", "addresses or networks such as 10.0.0.0/8,2001:db8::/32, and unix (in the file: a list of strings)"
-    ),
-]
-CallerRate = Annotated[
-    str | None,
-    AfterValidator(lambda text: text if text is None else kept_rate(text)),
-    Form("RATE", "a rate such as 10/s, 100/min burst 20, 1000/h overall, or unlimited"),
-]
-CallerOrigins = Annotated[
-    tuple[str, ...],
-    NoDecode,
-    BeforeValidator(_split_list_of_text),
-    AfterValidator(lambda texts: tuple(dict.fromkeys(map(read_origin, texts)))),
-    Form("ORIGINS", "origins such as https://app.example.com, or * for all (in the file: a list of strings)"),
-]
-Networks = Annotated[
-    tuple[IPvAnyNetwork | Literal["unix"], ...],
-    NoDecode,
-    BeforeValidator(_split_networks),
-    Form("NETWORKS", "addresses or networks such as 127.0.0.1,10.0.0.0/8, and unix (in the file: a list of strings)"),
-]
 LogFormat = Literal["auto", "console", "json"]
-LogFormatValue = Annotated[LogFormat, BeforeValidator(_lower), Form("auto|console|json", "auto, console or json")]
+LogFormatValue = Annotated[LogFormat, BeforeValidator(lower), Form("auto|console|json", "auto, console or json")]
 LogLevelValue = Annotated[
-    LogLevel, BeforeValidator(_lower), Form("debug|info|warning|error", "debug, info, warning or error")
+    LogLevel, BeforeValidator(lower), Form("debug|info|warning|error", "debug, info, warning or error")
 ]
 Size = Annotated[
     ByteSize,
@@ -365,23 +233,18 @@ SizeBound = Annotated[
     Form("SIZE", "a size such as 536870912 or 512MiB; 0 means no bound"),
 ]
 SignaturePolicy = Annotated[
-    Literal["off", "warn", "require"], BeforeValidator(_lower), Form("off|warn|require", "off, warn or require")
+    Literal["off", "warn", "require"], BeforeValidator(lower), Form("off|warn|require", "off, warn or require")
 ]
-TraceUrl = Annotated[
-    str | None,
-    AfterValidator(_check_trace_url),
-    Form("URL", "a URL such as http://127.0.0.1:4318 without query"),
-]
-TraceParent = Annotated[Literal["continue", "link"], BeforeValidator(_lower), Form("continue|link", "continue or link")]
+TraceParent = Annotated[Literal["continue", "link"], BeforeValidator(lower), Form("continue|link", "continue or link")]
 ReadyPolicy = Literal["started", "settled", "running"]
 ReadyPolicyValue = Annotated[
-    ReadyPolicy, BeforeValidator(_lower), Form("started|settled|running", "started, settled or running")
+    ReadyPolicy, BeforeValidator(lower), Form("started|settled|running", "started, settled or running")
 ]
 StartMode = Annotated[
-    Literal["always", "on-demand"], BeforeValidator(_lower), Form("always|on-demand", "always or on-demand")
+    Literal["always", "on-demand"], BeforeValidator(lower), Form("always|on-demand", "always or on-demand")
 ]
 WatchMode = Annotated[
-    Literal["auto", "poll", "off"], BeforeValidator(_lower), Form("auto|poll|off", "auto, poll or off")
+    Literal["auto", "poll", "off"], BeforeValidator(lower), Form("auto|poll|off", "auto, poll or off")
 ]
 Connections = Annotated[
     int,

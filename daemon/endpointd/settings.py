@@ -19,12 +19,22 @@ from pydantic_settings import (
 )
 
 from endpointd.backend_settings import BackendTables, Calls
-from endpointd.setting_names import ENVIRONMENT_PREFIX
-from endpointd.setting_types import (
-    Bound,
+from endpointd.network_settings import (
     CallerNetworks,
     CallerOrigins,
     CallerRate,
+    FileMode,
+    ForwardingHeaders,
+    Listens,
+    Networks,
+    OptionalListen,
+    PublicUrl,
+    TlsVersion,
+    TraceUrl,
+)
+from endpointd.setting_names import ENVIRONMENT_PREFIX
+from endpointd.setting_types import (
+    Bound,
     Clock,
     Concurrency,
     ConfigFile,
@@ -33,27 +43,21 @@ from endpointd.setting_types import (
     Database,
     EndpointsFile,
     EnvironmentVariables,
-    FileMode,
     FindLinks,
     Flag,
     Folder,
     Form,
-    ForwardingHeaders,
     Grace,
     IndexUrl,
     Interpreters,
     KeyFilePath,
     KeyFiles,
-    Listens,
     LogFile,
     LogFormatValue,
     LogLevelValue,
-    Networks,
     Niceness,
     OptionalFile,
     OptionalFolder,
-    OptionalListen,
-    PublicUrl,
     QueueSize,
     ReadyPolicyValue,
     SignaturePolicy,
@@ -61,9 +65,7 @@ from endpointd.setting_types import (
     SizeBound,
     StartMode,
     Tasks,
-    TlsVersion,
     TraceParent,
-    TraceUrl,
     UserName,
     WatchMode,
     Workers,
