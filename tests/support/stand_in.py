@@ -101,11 +101,12 @@ class StandIn:
                 break
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         asked = Asked(scope["method"], scope["path"], headers, body)
+        # Before anybody hears of it: who waits for so many may let them go at once.
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
         with self._news:
             self.asked.append(asked)
             self._news.notify_all()
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
         answering = asyncio.create_task(self._answer(asked, send))
         leaving = asyncio.create_task(receive())
         try:
