@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
+from endpointd.transports import write
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.flow import CREDIT_STEP
@@ -22,9 +23,6 @@ many they are: a worker may send a million of one byte, or none."""
 
 SMALL = 4096
 """Bytes of a joined piece."""
-
-JOINED = 16 * 1024
-"""Bytes that are copied into one buffer, which is cheaper then than to name several to the system."""
 
 
 class ExchangeError(Exception):
@@ -215,10 +213,7 @@ class Channel(asyncio.BufferedProtocol):
         unsent, self._unsent = self._unsent, []
         if self._transport is None or not self.is_open:
             return
-        if sum(map(len, unsent)) < JOINED:
-            self._transport.write(b"".join(unsent))
-        else:
-            self._transport.writelines(unsent)
+        write(self._transport, unsent, sum(map(len, unsent)))
 
     def close(self) -> None:
         if self._transport is not None:

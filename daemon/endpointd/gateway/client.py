@@ -1,40 +1,16 @@
 """The client of one request: its connection, as far as the gateway needs more of it than ASGI offers."""
 
 import asyncio
-import fcntl
-import socket
-import struct
-import termios
 from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import ResponseHead
-
-JOINED = 16 * 1024
-"""Bytes of body that are copied behind their head, which is cheaper then than to name several buffers to the system."""
-
+from endpointd.transports import reset, unsent, write
 
 UNREAD = 64 * 1024
 """Bytes of a request's body that nobody has taken, from which on the client is not read from."""
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Break a connection: not even a client that takes its end for the end of the answer can mistake a reset."""
-    raw = transport.get_extra_info("socket")
-    if raw is not None and raw.fileno() >= 0:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-def unsent(transport: asyncio.Transport) -> int:
-    """Bytes that were given to a connection and have not reached the client's system."""
-    raw = transport.get_extra_info("socket")
-    size: int = transport.get_write_buffer_size()
-    if raw is not None and raw.fileno() >= 0:
-        size += struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-    return size
 
 
 def _nothing() -> None:
@@ -175,10 +151,7 @@ class Client:
     def flush(self) -> None:
         parts = self._parts
         if parts and not self._cycle.disconnected:
-            if self.held < JOINED:
-                self._transport.write(b"".join(parts))
-            else:
-                self._transport.writelines(parts)
+            write(self._transport, parts, self.held)
         self._parts, self.held = [], 0
 
     def _complete(self) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from endpointd.gateway.client import Client, reset, unsent
+from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.problems import Problem
+from endpointd.transports import reset, unsent
 
 MAX_PIPELINED = 32
 """Requests that one client may send ahead of the answers."""
