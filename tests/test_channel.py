@@ -1,6 +1,8 @@
 """What waits for a client that takes nothing: the worker decides how it is cut, and not how much it costs."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterable
 from unittest.mock import Mock
 
@@ -8,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.channel import CROWD, SMALL, Answer, Exchange
+from endpointd.channel import CROWD, SMALL, Answer, ClientGone, Exchange, ExchangeError
 from endpointd_wire.flow import WINDOW
-from endpointd_wire.messages import Closed, Data, End
+from endpointd_wire.messages import Closed, Data, End, Response
 
 STREAM = 7
 
@@ -73,5 +75,58 @@ def test_what_is_no_piece_stays_by_itself() -> None:
         for message in messages:
             exchange.deliver(message)
         assert [await exchange.next() for _ in messages] == messages
+
+    asyncio.run(main())
+
+
+# An answer that nobody wants
+
+
+def test_nothing_is_kept_of_an_answer_that_is_not_wanted() -> None:
+    async def main() -> None:
+        exchange = Exchange(Mock(loop=asyncio.get_running_loop()), STREAM)
+        exchange.deliver(Data(STREAM, End.MORE, b"before"))
+        exchange.cancel("a test")
+        exchange.deliver(Response(STREAM, 200, [], End.MORE, b"late"))
+        exchange.deliver(Data(STREAM, End.MORE, b"later"))
+        exchange.deliver(Data(STREAM, End.STREAM, b"last"))
+        assert await exchange.next() == Data(STREAM, End.STREAM, b"")
+        assert not exchange.has_next
+
+    asyncio.run(main())
+
+
+def test_a_piece_goes_with_the_request_whose_client_has_gone() -> None:
+    """And not when the garbage is collected: thousands of clients may go before that."""
+
+    class Piece:
+        """Stands for a local variable of whoever waits."""
+
+    async def wait(exchange: Exchange) -> "weakref.ref[Piece]":
+        piece = Piece()
+        with pytest.raises(ExchangeError):
+            await exchange.next()
+        return weakref.ref(piece)
+
+    async def main() -> None:
+        exchange = Exchange(Mock(loop=asyncio.get_running_loop()), STREAM)
+        exchange.deliver(ClientGone("a test"))
+        assert (await wait(exchange))() is None
+
+    gc.disable()
+    try:
+        asyncio.run(main())
+    finally:
+        gc.enable()
+
+
+def test_the_clock_of_one_that_is_given_up_goes_with_it() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        exchange = Exchange(Mock(loop=loop), STREAM)
+        exchange.cancel("a test")
+        exchange.grace = loop.call_later(3600, print)
+        exchange.end()
+        assert exchange.grace.cancelled()
 
     asyncio.run(main())

@@ -133,6 +133,16 @@ def test_nothing_is_left_of_a_thousand_requests(daemon: RunningDaemon, state: Pa
     assert not [event for event in daemon.events() if event["event"] == "worker.failed"]
 
 
+def test_nothing_is_left_of_a_thousand_who_leave_within_their_answers(daemon: RunningDaemon, state: Path) -> None:
+    for _ in range(20):
+        leave_within_the_answer(daemon)
+    before, memory = settled(daemon, state), resident(daemon.pid)
+    for _ in range(REQUESTS):
+        leave_within_the_answer(daemon)
+    assert settled(daemon, state, before) == before
+    assert resident(daemon.pid) - memory < GROWTH
+
+
 def test_nothing_is_left_of_twenty_dead_workers(daemon: RunningDaemon, state: Path, tmp_path: Path) -> None:
     with Gate(tmp_path / "gate") as gate:
         deaths = ways_to_die(daemon, gate)

@@ -55,6 +55,7 @@ class Exchange:
         "_events",
         "_heard",
         "_waiter",
+        "grace",
         "is_cancelled",
         "is_over",
         "loop",
@@ -70,6 +71,8 @@ class Exchange:
         self.is_over = False
         """Whether the worker's thread is free again."""
         self.is_cancelled = False
+        self.grace: asyncio.TimerHandle | None = None
+        """What looks whether a cancelled one is over by then; it goes with the exchange, which it keeps in memory."""
         self.loop = channel.loop
         self._channel = channel
         self._events: deque[Answer | ExchangeError] = deque()
@@ -103,7 +106,11 @@ class Exchange:
             await self._waiter
         event = self._events.popleft()
         if isinstance(event, ExchangeError):
-            raise event
+            try:
+                raise event
+            finally:
+                # Its traceback leads here: what is left of the answer would stay until the garbage is collected.
+                del event
         return event
 
     def consumed(self, size: int) -> None:
@@ -123,14 +130,19 @@ class Exchange:
             self._channel.send(Data(self.stream, end, body))
 
     def cancel(self, reason: str) -> None:
-        """The answer is not wanted any more. The exchange is over when the worker says so."""
+        """The answer is not wanted any more: nothing of it is kept. The exchange is over when the worker says so."""
         if not self.is_over and not self.is_cancelled and self._channel.is_open:
             self.is_cancelled = True
+            self._events.clear()
             self._channel.cancel(self, reason)
 
     # For the channel, and for those who watch clocks and clients
 
     def deliver(self, event: Answer | ExchangeError) -> None:
+        if self.is_cancelled and isinstance(event, Response | Data):
+            if event.end != End.STREAM:
+                return
+            event = event._replace(body=b"")
         if len(self._events) >= CROWD and self._join(event):
             return
         self._events.append(event)
@@ -155,6 +167,8 @@ class Exchange:
     def end(self) -> None:
         self.is_over = True
         self.credited()
+        if self.grace is not None:
+            self.grace.cancel()
 
 
 class Channel(asyncio.BufferedProtocol):

@@ -494,7 +494,8 @@ class Supervisor:
         self.admission.advance()
 
     def _cancelled(self, worker: Worker, exchange: Exchange) -> None:
-        asyncio.get_running_loop().call_later(self._rules.cancel_grace, self._check_left, worker, exchange)
+        loop = asyncio.get_running_loop()
+        exchange.grace = loop.call_later(self._rules.cancel_grace, self._check_left, worker, exchange)
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
         """A cancelled request that is still in its thread holds a place for ever: the worker is replaced."""
