@@ -68,6 +68,16 @@ def test_a_list_has_a_bound() -> None:
     assert "257 items" in fault.message
 
 
+def test_a_long_item_is_refused_and_not_cut_to_another_one() -> None:
+    document = {
+        "allow_from": [f"10.0.0.1{' ' * 300}x"],
+        "rate": f"10/s{' ' * 300}overall",
+        "cors": f"https://{'a' * 300}",
+    }
+    faults = read_rules(document)[1]
+    assert {fault.key for fault in faults} == {"allow_from", "rate", "cors.origins"}
+
+
 @given(st.fixed_dictionaries({}, optional={"allow_from": JUNK, "rate": JUNK, "cors": JUNK}))
 def test_whatever_is_given_is_read_or_refused_and_what_is_read_is_kept(document: dict[str, Any]) -> None:
     rules, faults = read_rules(document)

@@ -21,6 +21,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 MOST = 256
 """Items of one list."""
 _LONGEST = 300
+"""Characters of an item: what its patterns are given."""
 _LONGEST_AGE = 86_400
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CORS_KEYS = ("origins", "methods", "headers", "expose", "credentials", "max_age")
@@ -70,7 +71,7 @@ class _Reader:
         found: dict[str, None] = {}
         for part in filter(None, map(str.strip, parts)):
             try:
-                found[read(part[:_LONGEST])] = None
+                found[read(_short(part))] = None
             except ValueError as error:
                 self._fault(key, "caller_rule_invalid", f"{shown(part)}: {error}", remedy)
         return tuple(found)
@@ -82,7 +83,7 @@ class _Reader:
             self._fault("rate", "wrong_type", "it is no text", _RATE)
             return None
         try:
-            return kept_rate(value[:_LONGEST])
+            return kept_rate(_short(value))
         except ValueError as error:
             self._fault("rate", "caller_rule_invalid", f"{shown(value)}: {error}", _RATE)
             return None
@@ -144,6 +145,12 @@ class _Reader:
 
     def _fault(self, key: str, code: str, message: str, remedy: str) -> None:
         self.faults.append(Fault(key, code, message, remedy))
+
+
+def _short(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has {len(text)} characters, and {_LONGEST} is the most")
+    return text
 
 
 def _read_method(text: str) -> str:
