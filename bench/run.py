@@ -6,6 +6,7 @@ measured.
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +30,8 @@ QUICK = Plan(rounds=1, seconds=1, stream_bytes=10**8, largest=10)
 def main() -> int:
     """Measure, report, and return the exit status."""
     arguments = parse_arguments()
+    # As Ctrl-C does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = [one for one in MEASUREMENTS if not arguments.only or one.name in arguments.only]
     try:
         bench = prepare(arguments)
