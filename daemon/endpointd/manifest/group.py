@@ -9,7 +9,7 @@ from endpointd.manifest.model import Group, Interface
 from endpointd.manifest.nodes import Entries, Node, Scalar, described
 from endpointd.manifest.setting import read_settings
 
-MAX_INTERFACES = 500
+MAX_INTERFACES = 1_000
 
 _KEYS = ("settings", "endpoints")
 
