@@ -72,14 +72,18 @@ def goals_section(results: Results) -> str:
     met = sum(goal.met for goal in goals)
     lines = ["## Goals", "", f"{met} of {len(goals)} met.", "", *markdown(rows)]
     if missed:
-        lines += ["", "Why those that are not met are not:", "", *map(reason, missed)]
+        lines += ["", "Why those that are not met are not:", "", *reasons(missed)]
     return "\n".join(lines)
 
 
-def reason(goal: Goal) -> str:
-    """Return the line that says why a goal is missed."""
-    failed = f"{goal.failures} requests failed. " if goal.failures else ""
-    return f"- {goal.row}, {goal.subject}: {failed}{reason_for(goal.key)}"
+def reasons(missed: list[Goal]) -> Iterator[str]:
+    """Yield the lines that say why goals are missed: one for all that have the same reason."""
+    rows_by_reason: dict[str, dict[str, None]] = {}
+    for goal in missed:
+        failed = f"{goal.failures} requests failed. " if goal.failures else ""
+        rows_by_reason.setdefault(failed + reason_for(goal.key), {})[goal.row] = None
+    for reason, rows in rows_by_reason.items():
+        yield f"- {'; '.join(rows)}: {reason}"
 
 
 def section(questions: tuple[Question, ...], results: Results) -> str:
