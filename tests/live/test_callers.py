@@ -196,6 +196,13 @@ def test_a_page_can_read_the_daemons_own_answers_too(world: World) -> None:
     for path, status in codes:
         answer = world.ask(hook, f"Origin: {APP}", path=path)
         assert (answer.status, answer.one("vary"), cors_of(answer)) == (status, "Origin", {"allow-origin": APP}), path
+    world.change(hook, allow_from=["198.51.100.0/24"])
+    answer = world.ask(hook, f"Origin: {APP}")
+    assert (answer.code, answer.one("vary"), cors_of(answer)) == (
+        "address_not_allowed",
+        "Origin",
+        {"allow-origin": APP},
+    )
 
 
 # Where rules come from

@@ -57,21 +57,21 @@ def dressed(dress: Dress, head: ResponseHead) -> ResponseHead:
 def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, owner: object) -> Visit:
     visit = Visit(owner)
     client = scope["client"][0] if scope["client"] else None
+    if guard.cors is not None:
+        visit.dress = guard.cors.dress(headers)
     if not guard.allows(client):
         detail = "this endpoint is not for your address; whoever runs it can allow it (allow_from)"
         visit.problem = Problem(403, "address_not_allowed", detail)
         return visit
-    if guard.cors is not None:
-        visit.dress = guard.cors.dress(headers)
-        if is_preflight(scope["method"], headers):
-            # It costs the plugin nothing, and is not counted.
-            allowed = guard.cors.preflight(headers)
-            if allowed is not None:
-                visit.preflight = Preflight(allowed)
-            else:
-                detail = "pages of this origin may not call this endpoint; whoever runs it can allow it (cors)"
-                visit.problem = Problem(403, "origin_not_allowed", detail)
-            return visit
+    if guard.cors is not None and is_preflight(scope["method"], headers):
+        # It costs the plugin nothing, and is not counted.
+        allowed = guard.cors.preflight(headers)
+        if allowed is not None:
+            visit.preflight = Preflight(allowed)
+        else:
+            detail = "pages of this origin may not call this endpoint; whoever runs it can allow it (cors)"
+            visit.problem = Problem(403, "origin_not_allowed", detail)
+        return visit
     wait = guard.wait(client, monotonic())
     if wait:
         whose = "for all callers together" if guard.rate is not None and guard.rate.overall else "for one caller"
