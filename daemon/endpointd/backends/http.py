@@ -57,14 +57,14 @@ class Http:
         self._client = httpx.AsyncClient(
             headers=_HEADERS,
             timeout=httpx.Timeout(connect=settings.clock_connect, read=idle, write=idle, pool=idle),
-            limits=httpx.Limits(
-                max_connections=settings.concurrency, max_keepalive_connections=16, keepalive_expiry=KEPT
-            ),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=16, keepalive_expiry=KEPT),
             follow_redirects=False,
             transport=transport,
             verify=_trusted(settings),
         )
 
+        # httpx's own bound loses a place now and then when a call is cancelled as it gets its connection.
+        self._places = asyncio.Semaphore(settings.concurrency)
         self._later: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -92,6 +92,7 @@ class Http:
         with self._explained():
             request = self._client.build_request(method, target, headers=headers, content=content)
         answer = Answer(self, deadline)
+        await self._enter()
         try:
             await answer.begin(self._client.send(request, stream=True))
             if answer.status not in ok:
@@ -100,8 +101,27 @@ class Http:
                 raise self.failed("sent a compressed answer, which it was not asked for")
             yield answer
         finally:
-            if not answer.is_over:
-                self.later(answer.put_away())
+            if answer.is_over:
+                self._places.release()
+            else:
+                self.later(self._put_away(answer))
+
+    async def _enter(self) -> None:
+        """Wait for a place. Raises `CallRefused`."""
+        try:
+            async with asyncio.timeout(self._settings.clock_idle or None):
+                await self._places.acquire()
+        except TimeoutError:
+            settings = self._settings
+            raise self._too_slow(
+                f"has had {settings.concurrency} other calls to answer for {settings.clock_idle:g} s (concurrency)"
+            ) from None
+
+    async def _put_away(self, answer: "Answer") -> None:
+        try:
+            await answer.put_away()
+        finally:
+            self._places.release()
 
     async def ask_whole(
         self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
@@ -157,10 +177,6 @@ class Http:
             yield
         except httpx.ConnectTimeout:
             raise self._too_slow(f"was not connected with in {settings.clock_connect:g} s (clock_connect)") from None
-        except httpx.PoolTimeout:
-            raise self._too_slow(
-                f"has had {settings.concurrency} other calls to answer for {settings.clock_idle:g} s (concurrency)"
-            ) from None
         except httpx.TimeoutException:
             raise self._too_slow(f"has sent nothing for {settings.clock_idle:g} s (clock_idle)") from None
         except httpx.ConnectError as error:
