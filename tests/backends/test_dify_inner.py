@@ -244,6 +244,18 @@ def test_who_waits_too_long_for_its_turn_is_told(inner: DifyInnerStandIn) -> Non
     asking(inner, concurrency=1, clock_idle=0.2).run(use)
 
 
+def test_a_turn_is_waited_for_within_the_clock_of_the_whole_call(inner: DifyInnerStandIn) -> None:
+    inner.streams["invoke/app"] = [{"n": 1}, Step.STAY]
+
+    async def use(line: Line) -> None:
+        async with aclosing(answer(line, "app", CHAT)) as items:
+            await anext(items)
+            with pytest.raises(CallRefused, match=r"more than 1 s for a call \(clock_total\)"):
+                await everything(line, "llm", {})
+
+    asking(inner, concurrency=1, clock_total=1).run(use)
+
+
 # Trouble
 
 

@@ -92,7 +92,7 @@ class Http:
         with self._explained():
             request = self._client.build_request(method, target, headers=headers, content=content)
         answer = Answer(self, deadline)
-        await self._enter()
+        await self._enter(deadline)
         try:
             await answer.begin(self._client.send(request, stream=True))
             if answer.status not in ok:
@@ -106,13 +106,18 @@ class Http:
             else:
                 self.later(self._put_away(answer))
 
-    async def _enter(self) -> None:
+    async def _enter(self, deadline: float | None) -> None:
         """Wait for a place. Raises `CallRefused`."""
+        settings = self._settings
+        now = asyncio.get_running_loop().time()
+        idle = now + settings.clock_idle if settings.clock_idle else None
+        until = min((one for one in (idle, deadline) if one is not None), default=None)
         try:
-            async with asyncio.timeout(self._settings.clock_idle or None):
+            async with asyncio.timeout_at(until):
                 await self._places.acquire()
         except TimeoutError:
-            settings = self._settings
+            if until == deadline:
+                raise self._total() from None
             raise self._too_slow(
                 f"has had {settings.concurrency} other calls to answer for {settings.clock_idle:g} s (concurrency)"
             ) from None
@@ -144,6 +149,9 @@ class Http:
     def _too_slow(self, text: str) -> CallRefused:
         return CallRefused("timeout", f"the backend {self.name!r} {text}")
 
+    def _total(self) -> CallRefused:
+        return self._too_slow(f"has taken more than {self._settings.clock_total:g} s for a call (clock_total)")
+
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
@@ -166,7 +174,7 @@ class Http:
         left = None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
         await asyncio.wait({work}, timeout=left)
         if not work.done():
-            raise self._too_slow(f"has taken more than {self._settings.clock_total:g} s for a call (clock_total)")
+            raise self._total()
         with self._explained():
             return work.result()
 
