@@ -29,6 +29,7 @@ class Offers:
     def __init__(self, *, takes: bool = False) -> None:
         self._takes = takes
         self.seen: list[tuple[str, bytes]] = []
+        self.clients: list[Client] = []
         self.arrivals: asyncio.Queue[int] = asyncio.Queue()
         """Of each packet the size, when the connection has read it."""
 
@@ -37,6 +38,7 @@ class Offers:
         if body is None:
             return False
         self.seen.append((scope["path"], body))
+        self.clients.append(client)
         if self._takes:
             client.body_taken()
         return self._takes
@@ -187,7 +189,7 @@ def test_a_large_body_that_is_taken_is_not_kept_and_stops_no_reading(*, takes: b
         clocks.stop()
         assert offers.seen == [("/", b"x" * 100_000)]
         assert transport.is_read == takes
-        client: Client = protocol.cycle.scope["endpointd.client"]  # type: ignore[typeddict-item]
+        (client,) = offers.clients
         assert client.whole_body() == (b"" if takes else b"x" * 100_000)
         for task in protocol.tasks:
             task.cancel()

@@ -93,7 +93,7 @@ class DirectPath:
             start(partial(self._refuse, call, trip, outcome))
             return
         # The plugin was replaced, or its worker has gone: from the beginning, then.
-        start(self._gateway)
+        start(partial(self._gateway.handle, call.client))
 
     async def _refuse(self, call: Call, trip: Trip, outcome: NoPlace | Vain, *_: object) -> None:
         await self._gateway.conclude(self._give_up(call, outcome), call.client, trip)

@@ -101,12 +101,13 @@ class Gateway:
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
 
-    # The body is read from the client and the answer written to it, without ASGI's messages: those copy every piece.
     async def __call__(self, scope: dict[str, Any], *_: object) -> None:
-        request_id = self.next_id()
         # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
-        client: Client = scope.pop("endpointd.client")
-        trip = Trip(request_id, scope, monotonic())
+        await self.handle(scope.pop("endpointd.client"), scope)
+
+    # The body is read from the client and the answer written to it, without ASGI's messages: those copy every piece.
+    async def handle(self, client: Client, scope: dict[str, Any], *_: object) -> None:
+        trip = Trip(self.next_id(), scope, monotonic())
         await self.conclude(self._serve(scope, client, trip), client, trip)
 
     def next_id(self) -> str:

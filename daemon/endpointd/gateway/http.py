@@ -272,7 +272,10 @@ class ClientProtocol(HttpToolsProtocol):
             self._unbegun = cycle, app
             return
         start = partial(super()._start_asgi_task, cycle)
-        if not self._begin(cycle.scope, cycle.scope["endpointd.client"], start):  # type: ignore[typeddict-item]
+        # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
+        client: Client = cycle.scope.pop("endpointd.client")  # type: ignore[typeddict-item]
+        if not self._begin(cycle.scope, client, start):
+            cycle.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
             start(app)
 
     def on_message_complete(self) -> None:
