@@ -118,6 +118,8 @@ class Exchange:
         self._consumed += size
         if self._consumed >= CREDIT_STEP and not self.is_over:
             self._channel.send(Credit(self.stream, self._consumed))
+            # What else has come is relayed in this same turn, and meanwhile the worker can make more.
+            self._channel.flush()
             self._consumed = 0
 
     async def send_body(self, body: bytes, end: End) -> None:
@@ -220,14 +222,14 @@ class Channel(asyncio.BufferedProtocol):
         if not self.is_open:
             return
         if not self._unsent:
-            self.loop.call_soon(self._flush)
+            self.loop.call_soon(self.flush)
         self._unsent += self.connection.send(message)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send now what was to leave at the end of this turn."""
         unsent, self._unsent = self._unsent, []
-        if self._transport is None or not self.is_open:
-            return
-        write(self._transport, unsent, sum(map(len, unsent)))
+        if unsent and self._transport is not None and self.is_open:
+            write(self._transport, unsent, sum(map(len, unsent)))
 
     def close(self) -> None:
         if self._transport is not None:

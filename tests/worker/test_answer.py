@@ -1,5 +1,6 @@
 """What a plugin returns, as its client gets it; and what is closed, whatever happens."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from endpointd_wire.messages import Failed
 from endpointd_worker.answer import MAX_HEAD
 from endpointd_worker.logs import own_log
 from endpointd_worker.streams import FLUSH_SIZE
+from support.host_end import WAIT_SECONDS
 from support.thread_worker import Chunks, Kind, Logged, StartThreads, answering, plain
 
 pytestmark = pytest.mark.parametrize("start_threads", Kind, indirect=True, ids=lambda kind: kind.value)
@@ -113,7 +115,7 @@ def test_an_http_exception_in_a_body_replaces_a_head_that_has_not_left(start_thr
 
 
 def test_an_http_exception_after_the_head_breaks_the_answer(start_threads: StartThreads) -> None:
-    first = b"first" * (FLUSH_SIZE // 5 + 1)
+    first = bytes(FLUSH_SIZE)
 
     def body() -> Iterator[bytes]:
         yield first
@@ -121,8 +123,10 @@ def test_an_http_exception_after_the_head_breaks_the_answer(start_threads: Start
 
     answer = start_threads(lambda _: Response(body()), pool=False)
     stream = answer.host.request()
-    answer.run(answer.receive_stream())
+    running = threading.Thread(target=answer.run, args=[answer.receive_stream()])
+    running.start()
     got = answer.host.take(stream)
+    running.join(WAIT_SECONDS)
     assert (got.status, got.body, type(got.last)) == (200, first, Failed)
 
 

@@ -5,6 +5,7 @@ import random
 import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -14,6 +15,7 @@ from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import Closed, Credit, Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import HostGone
+from endpointd_worker.streams import FLUSH_SIZE
 from support.host_end import WAIT_SECONDS, HostEnd
 from support.thread_worker import StartThreads, plain
 
@@ -168,6 +170,39 @@ def test_many_that_wait_for_their_bodies_all_get_them(start_threads: StartThread
     assert collect(worker.host, set(streams)) == {stream: str(stream).encode() for stream in streams}
 
 
+def test_another_thread_of_the_plugins_may_wait_for_the_body(start_threads: StartThreads) -> None:
+    def upload(r: Request) -> Response:
+        with ThreadPoolExecutor(1) as threads:
+            return Response(str(len(threads.submit(r.get_data).result(WAIT_SECONDS))))
+
+    worker = start_threads(upload, plain)
+    slow = worker.host.request(source=SLOW_SOURCE, method="POST", end=End.MORE)
+    for _ in range(20):
+        worker.host.say(Data(slow, End.MORE, b"x"))
+        assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    worker.host.say(Data(slow, End.BODY, b"x"))
+    assert worker.host.take(slow).body == b"21"
+
+
+def test_whoever_is_woken_by_what_is_read_reads_on(start_threads: StartThreads) -> None:
+    """Unless it takes long meanwhile, which may be the machine's doing."""
+
+    def thread(r: Request) -> Response:
+        r.get_data()
+        return Response(str(threading.get_ident()))
+
+    worker = start_threads(thread, thread)
+    for _ in range(50):
+        slow = worker.host.request(source=SLOW_SOURCE, method="POST", end=End.MORE, body=b"1")
+        leader = worker.host.ask(source=FAST_SOURCE).body
+        worker.host.say(Data(slow, End.BODY, b"2"))
+        follower = worker.host.take(slow).body
+        assert follower != leader
+        if worker.host.ask(source=FAST_SOURCE).body == follower:
+            return
+    pytest.fail("the former leader is woken each time")
+
+
 # Order
 
 
@@ -245,8 +280,8 @@ def test_output_is_not_held_back_beyond_a_size(start_threads: StartThreads) -> N
     gate = threading.Event()
 
     def quickly() -> Iterator[bytes]:
-        yield b"x" * 40_000
-        yield b"y" * 40_000
+        yield b"x" * (FLUSH_SIZE // 2)
+        yield b"y" * (FLUSH_SIZE // 2)
         assert gate.wait(WAIT_SECONDS)
 
     worker = start_threads(lambda _: Response(quickly()), pool=False)
@@ -254,7 +289,7 @@ def test_output_is_not_held_back_beyond_a_size(start_threads: StartThreads) -> N
     worker.host.request()
     thread = threading.Thread(target=worker.invoker.run, args=[worker.receive_stream()])
     thread.start()
-    assert len(worker.host.hear(ResponseMessage).body) == 80_000
+    assert len(worker.host.hear(ResponseMessage).body) == FLUSH_SIZE
     gate.set()
     thread.join(WAIT_SECONDS)
 

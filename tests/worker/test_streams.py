@@ -32,6 +32,23 @@ def large(_: Request) -> Response:
     return Response([bytes(100_000)] * (2 * WINDOW // 100_000))
 
 
+class Leader:
+    """What a stream knows of a thread that leads, and hands over when it is to read."""
+
+    def __init__(self, hand_over: Callable[[], None]) -> None:
+        self.is_leader = True
+        self._hand_over = hand_over
+
+    def read(self) -> None:
+        self.is_leader = False
+        self._hand_over()
+
+    step_aside = read
+
+    def roused(self) -> None:
+        """It does not become the leader again."""
+
+
 class Run:
     """One request on a thread of its own."""
 
@@ -41,7 +58,7 @@ class Run:
         self.id = worker.host.request(method="POST", end=end)
         self.handed_over = threading.Event()
         stream: Stream = worker.receive_stream()
-        stream.before_wait = before_wait or self.handed_over.set
+        stream.reader = Leader(before_wait or self.handed_over.set)
         self.thread = threading.Thread(target=worker.invoker.run, args=[stream])
         self.thread.start()
 

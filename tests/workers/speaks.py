@@ -89,6 +89,6 @@ class Speaks(Endpoint):
 
     def oversized_piece(self) -> Any:  # noqa: ANN401
         stream = own_stream()
-        yield b"x" * 128 * 1024
+        yield b"x" * MAX_PIECE
         say(Data(stream, 0, b"y" * (MAX_PIECE + 1)))
         yield b"never sent"

@@ -2,9 +2,13 @@
 
 The *leader* reads the wire and runs the requests that it has read, itself: no hand-over, no queue, no other thread
 awake. The *watcher* looks every `TICK` seconds, as long as there is traffic, whether the leader is still busy with the
-same request; if so it takes over the reading, and the former leader finishes its request as a *follower*. A leader that
-is about to wait on the wire hands over at once. So a slow request delays others by two ticks at most, and only at
-first: requests for a source that keeps waiting (`slowness`) go straight to followers.
+same request; if so it takes over the reading, and the former leader finishes its request as a *follower*. So a slow
+request delays others by two ticks at most, and only at first: requests for a source that keeps waiting (`slowness`) go
+straight to followers.
+
+A request that waits for more of its body, or for credit, waits for the wire. The leader then reads on for it, and hands
+over when something else is to be run; a follower is made the leader when what it waited for was read. So a body of any
+length, in either direction, takes one thread: two that pass each piece on would spend their time waking each other.
 
 The host bounds the requests that are open here (`Load.concurrency`), and with them the followers.
 """
@@ -13,7 +17,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from time import monotonic, thread_time
 from typing import TypeAlias
 
@@ -43,17 +46,21 @@ Order: TypeAlias = Duty | Stream
 class Member(threading.Thread):
     """A thread of the pool. It is given an order at its gate; both sides hold the pool's lock when they do so."""
 
-    def __init__(self, live: Callable[["Member"], None], order: Order) -> None:
+    def __init__(self, pool: "Pool", order: Order) -> None:
         super().__init__(daemon=True, name="endpointd")
         self.gate = threading.Lock()
         self.gate.acquire()
+        self.stream: Stream | None = None
+        """What it runs."""
+        self.began = 0.0
+        """When it began with that, by the clock; as if it had never waited for the wire."""
         self.worked = 0.0
         """What this thread's clock of work showed after its last slow run, in seconds."""
         self._order: Order | None = order
-        self._live = live
+        self._pool = pool
 
     def run(self) -> None:
-        self._live(self)
+        self._pool.live(self)
 
     def tell(self, order: Order) -> None:
         self._order = order
@@ -66,17 +73,40 @@ class Member(threading.Thread):
         order, self._order = self._order, None
         return order
 
+    # For its stream (`streams.Reader`)
+
+    @property
+    def is_leader(self) -> bool:
+        return self._pool.leader is self and not self._pool.is_over
+
+    def read(self) -> None:
+        # It may be another thread of the plugin's that wants more of the request's body.
+        if threading.get_ident() == self.ident:
+            self._pool.read_between(self)
+        else:
+            self._pool.step_aside(self)
+
+    def step_aside(self) -> None:
+        self._pool.step_aside(self)
+
+    def roused(self) -> None:
+        self._pool.roused = self
+
 
 class Pool:
     """`run` answers one stream on the calling thread and never raises; `lost` is told why no more can be answered."""
 
     def __init__(self, link: Link, run: Callable[[Stream], None], lost: Callable[[Exception], None]) -> None:
+        self.leader: Member
+        self.roused: Member | None = None
+        """Who has waited for what was read last."""
+        self.is_over = False
+        """Whether the wire cannot be read any more."""
         self._link = link
         self._run = run
         self._lost = lost
         self._lock = threading.Lock()
         self._parked: list[Member] = []
-        self._leader: Member
         self._watcher: Member
         self._asleep = False
         """Whether the watcher sleeps."""
@@ -84,17 +114,19 @@ class Pool:
         """Requests that the leader has read and not begun."""
         self._running: Stream | None = None
         """What the leader runs at the moment."""
+        self._reading = False
+        """Whether the leader waits on the wire, for the sake of what it runs."""
         self._turn = 0
         self._slow = SlowSources(monotonic)
 
     def start(self) -> None:
         with self._lock:
             self._watcher = self._employ(Duty.WATCH)
-            self._leader = self._employ(Duty.LEAD)
+            self.leader = self._employ(Duty.LEAD)
 
     # The life of a thread
 
-    def _live(self, member: Member) -> None:
+    def live(self, member: Member) -> None:
         try:
             self._work(member)
         # Out of threads or out of memory: with a thread missing here, requests would wait for nobody.
@@ -106,7 +138,7 @@ class Pool:
             order = member.collect()
         while True:
             if isinstance(order, Stream):
-                self._answer(order)
+                self._follow(member, order)
             else:
                 if order is Duty.WATCH:
                     self._watch(member)
@@ -131,61 +163,88 @@ class Pool:
             member = self._parked.pop()
             member.tell(order)
             return member
-        member = Member(self._live, order)
+        member = Member(self, order)
         member.start()
         return member
+
+    def _follow(self, member: Member, stream: Stream) -> None:
+        """Run a request while others lead; then lead, when what it waited for has made this thread the leader."""
+        member.stream, stream.reader = stream, member
+        self._answer(stream)
+        with self._lock:
+            member.stream = None
+        self._lead(member)
 
     # Leading
 
     def _lead(self, member: Member) -> None:
         """Read and run until another thread is the leader, or the wire ends."""
-        step_aside = partial(self._step_aside, member)
         while True:
             with self._lock:
-                if self._leader is not member:
+                if self.leader is not member:
                     return
                 stream = self._running = self._backlog.popleft() if self._backlog else None
                 if stream is not None and self._slow.is_slow(stream.request.source):
                     self._employ(stream)
                     continue
                 if stream is not None:
-                    self._turn += 1
-                    if self._asleep:
-                        self._asleep = False
-                        # It may be long until the watcher runs, and this answer is to leave in one piece too.
-                        self._link.deferring = True
-                        self._watcher.tell(Duty.ROUSE)
-            if stream is None:
+                    member.stream = stream
+                    self._get_on()
+            if self.is_over:
+                # The process is about to end; until then nobody may read.
+                threading.Event().wait()
+            elif stream is None:
                 self._read()
+                with self._lock:
+                    self._pass_on(member)
             else:
-                stream.before_wait = step_aside
+                stream.reader = member
                 stream.has_company = self._goes_on()
                 self._run_timed(member, stream)
+
+    def _get_on(self) -> None:
+        """The leader runs something, or goes on with it: it is to be watched. The lock is held."""
+        self._turn += 1
+        if self._asleep:
+            self._asleep = False
+            # It may be long until the watcher runs, and this answer is to leave in one piece too.
+            self._link.deferring = True
+            self._watcher.tell(Duty.ROUSE)
 
     def _goes_on(self) -> bool:
         """Whether the leader will run another request after this one, without a look at the wire."""
         return bool(self._backlog) and not self._slow.is_slow(self._backlog[0].request.source)
 
     def _read(self) -> None:
+        self.roused = None
         try:
             arrivals = self._link.receive()
         except Exception as error:  # noqa: BLE001 - whatever it is, the wire cannot be read any more
+            self.is_over = True
             self._lost(error)
-            # The process is about to end; until then nobody may read.
-            threading.Event().wait()
             return
         self._backlog += arrivals
 
+    def _pass_on(self, member: Member) -> None:
+        """Let the thread lead that was waiting for what has come. It is awake, so the next that it waits for needs no
+        other thread: a stream of any length costs none but its own. The lock is held."""
+        heir = self.roused
+        if heir is None or heir.stream is None or self._backlog or self.leader is not member:
+            return
+        self.leader, self._running = heir, heir.stream
+        self._get_on()
+
     def _run_timed(self, member: Member, stream: Stream) -> None:
-        began = monotonic()
+        member.began = monotonic()
         self._answer(stream)
-        waited = monotonic() - began
+        waited = monotonic() - member.began
         if waited > SLOW:
             # The work of all runs since the last slow one is taken off, so that a single slow one hardly counts.
             worked = thread_time()
             waited -= worked - member.worked
             member.worked = worked
         with self._lock:
+            member.stream = None
             self._slow.note(stream.request.source, waited)
 
     def _answer(self, stream: Stream) -> None:
@@ -194,15 +253,32 @@ class Pool:
             # A child of the plugin's may come back from its code as well, and would wait here for nobody.
             self._lost(HostGone())
 
-    def _step_aside(self, member: Member) -> None:
-        """The leader is about to wait for something that only a leader can read."""
+    # Leading in the midst of a request. This is called from within the plugin's own code, which must not see an error.
+
+    def read_between(self, member: Member) -> None:
+        """The leader waits for something that comes over the wire: it reads, as long as nothing else is to be run."""
+        with self._lock:
+            self._reading = self.leader is member and not self._backlog
+        if self._reading:
+            began = monotonic()
+            self._read()
+            with self._lock:
+                self._reading = False
+                member.began += monotonic() - began
+                self._get_on()
+                self._pass_on(member)
+        if self._backlog:
+            self.step_aside(member)
+
+    def step_aside(self, member: Member) -> None:
+        """Let another thread lead, if this one does."""
         try:
             with self._lock:
-                if self._leader is member:
+                if self.leader is member:
                     leader = self._watcher
                     self._replace_leader(leader)
                     leader.tell(Duty.LEAD)
-        # As in `_live`; this is called from within the plugin's own code, which must not see it.
+        # As in `live`.
         except Exception as error:  # noqa: BLE001
             self._lost(error)
 
@@ -213,7 +289,7 @@ class Pool:
             self._running.has_company = False
         self._running = None
         self._asleep = False
-        self._leader = leader
+        self.leader = leader
         self._watcher = self._employ(Duty.WATCH)
 
     # Watching
@@ -228,7 +304,8 @@ class Pool:
                 order = member.collect()
                 if order is Duty.LEAD:
                     return
-                if order is None and self._running is not None and self._turn == seen:
+                stuck = self._running is not None and self._turn == seen and not self._reading
+                if order is None and stuck:
                     self._replace_leader(member)
                     return
                 quiet = quiet + 1 if self._turn == seen else 0

@@ -5,7 +5,7 @@ lock, on which the thread also waits: for the next piece of the body, or for cre
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from endpointd_wire.connection import Connection
@@ -15,7 +15,7 @@ from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, 
 from endpointd_worker.native import RLock
 from endpointd_worker.waits import Condition
 
-FLUSH_SIZE = 64 * 1024
+FLUSH_SIZE = MAX_PIECE
 """Output is not held back for company beyond this."""
 
 
@@ -40,13 +40,35 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
 
+class Reader(Protocol):
+    """The thread that runs a stream, where threads take turns in reading the wire (`pool`)."""
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether nobody else reads the wire."""
+        ...
+
+    def read(self) -> None:
+        """Wait until something has come, and take it. For the leader that waits for it, without the lock."""
+        ...
+
+    def step_aside(self) -> None:
+        """Let another thread lead. Without the lock."""
+        ...
+
+    def roused(self) -> None:
+        """What its stream has waited for has come. The lock is held."""
+        ...
+
+
 class Stream:
     def __init__(self, link: StreamLink, request: Request) -> None:
         self.id = request.stream
         self.request = request
         self.cancelled: str | None = None
-        self.before_wait: Callable[[], None] | None = None
-        """Called, once and without the lock, before the thread blocks, so that another can take over its duties."""
+        self.reader: Reader | None = None
+        self._is_waited_for = False
+        """Whether a thread waits for news of it, and leaves the reading to others."""
         self.has_company = False
         """Whether its thread goes on with another stream at once, so that the end of this answer may wait for the next
         one."""
@@ -69,7 +91,7 @@ class Stream:
     def move(self, link: StreamLink, waiter: Condition) -> None:
         """Let its output go through `link`, and let `waiter` be told of its news, from now on. The lock is held, and
         nobody waits."""
-        self.before_wait = None
+        self.reader = None
         self.has_company = False
         self._link = link
         self._waiter = waiter
@@ -132,22 +154,31 @@ class Stream:
     def wake(self) -> None:
         if self._waiter is not None:
             self._waiter.notify_all()
+            if self._is_waited_for and self.reader is not None:
+                self.reader.roused()
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until something has changed, perhaps; the caller looks again. The lock is held."""
         self._link.flush_locked()
-        before_wait, self.before_wait = self.before_wait, None
-        if before_wait is not None:
+        reader = self.reader
+        if reader is not None and reader.is_leader:
             self._link.lock.release()
             try:
-                before_wait()
+                # What can be waited for comes over the wire. A limited wait is none for the wire.
+                if timeout is None:
+                    reader.read()
+                else:
+                    reader.step_aside()
             finally:
                 self._link.lock.acquire()
-            # It may have changed without the lock.
             return
         if self._waiter is None:
             self._waiter = self._link.condition()
-        self._waiter.wait(timeout)
+        self._is_waited_for = True
+        try:
+            self._waiter.wait(timeout)
+        finally:
+            self._is_waited_for = False
 
     # The answer
 

@@ -114,12 +114,16 @@ class Client:
         cycle = self._cycle
         return not (cycle.flow.write_paused or cycle.disconnected or self._transport.is_closing())
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the connection is not congested; it is not when it is gone, either."""
+        return not self._cycle.flow.write_paused or self._cycle.disconnected
+
     async def room(self) -> None:
         """Wait until the connection is not congested."""
-        flow = self._cycle.flow
-        if flow.write_paused and not self._cycle.disconnected:
+        if not self.has_room:
             self.flush()
-            await flow.drain()
+            await self._cycle.flow.drain()
 
     def begin(self, status: int, head: ResponseHead, *, by_closing: bool = False) -> None:
         """Write the head. Of a body without a length, the end is that of the connection (HTTP/1.0) when

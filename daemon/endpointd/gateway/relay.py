@@ -276,8 +276,9 @@ class Relay:
                 body, more = self._fit(head, body, more, left)
                 left -= len(body)
             if body or not more:
-                self._watch("clock_client_idle", self._limits.client_idle)
-                await client.room()
+                if not client.has_room:
+                    self._watch("clock_client_idle", self._limits.client_idle)
+                    await client.room()
                 client.put(body, last=not more)
                 self.sent += len(body)
             if not more:
@@ -287,7 +288,8 @@ class Relay:
                 client.flush()
             self._filled = left == 0 or not head.has_body
             exchange.consumed(len(piece.body))
-            self._watch("clock_idle", self._limits.idle)
+            if not exchange.has_next:
+                self._watch("clock_idle", self._limits.idle)
             piece = await exchange.next()
 
     def _fit(self, head: ResponseHead, body: bytes, more: bool, left: int) -> tuple[bytes, bool]:
