@@ -130,6 +130,9 @@ class Exchange:
             await self._credit
         if not self.is_over and self._channel.is_open:
             self._channel.send(Data(self.stream, end, body))
+            if len(body) > SMALL:
+                # Worth a system call of its own, and the worker has something to do while the next one is read.
+                self._channel.flush()
 
     def cancel(self, reason: str) -> None:
         """The answer is not wanted any more: nothing of it is kept. The exchange is over when the worker says so."""

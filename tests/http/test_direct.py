@@ -20,7 +20,7 @@ CHANGING = re.compile(rb'date: [^\r]+|"request_id": "[^"]+"|content-length: \d+\
 """What no two answers have in common. The length of a problem is that of its request's id."""
 
 WHOLE_BODY = 150_000
-"""Bytes: more than uvicorn takes before it stops reading, and no more than it is given at once."""
+"""Bytes: no more than the host reads at once."""
 
 TARGETS = [
     *(f"/e/lab/answer/{name}" for name in ("cookies", "repeated", "latin", "empty", "nothing-yielded", "list", "file")),

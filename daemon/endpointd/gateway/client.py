@@ -9,8 +9,9 @@ from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import ResponseHead
 from endpointd.transports import reset, unsent, write
 
-UNREAD = 64 * 1024
-"""Bytes of a request's body that nobody has taken, from which on the client is not read from."""
+UNREAD = 256 * 1024
+"""Bytes of a request's body that nobody has taken, from which on the client is not read from. More than uvloop reads at
+once: to stop after each reading, and to go on, are system calls as well."""
 
 
 def _nothing() -> None:
