@@ -63,6 +63,18 @@ def test_requests_run_side_by_side(worker: WorkerProcess) -> None:
     assert bodies == {**dict.fromkeys(waiting, b"waited"), opening: b"opened"}
 
 
+def test_requests_that_come_together_do_not_wait_for_each_other(worker: WorkerProcess) -> None:
+    """More of them than greenlets are kept for."""
+    first = worker.host.make_request(path=b"/body", method="POST", end=End.MORE)
+    requests = [first._replace(stream=first.stream + number) for number in range(0, 100, 2)]
+    plain = [first._replace(stream=request.stream + 1, path=b"/", end=End.BODY) for request in requests]
+    worker.host.say(*(each for pair in zip(requests, plain, strict=True) for each in pair))
+    assert set(until_over(worker, {each.stream for each in plain}).values()) == {b"plain"}
+    worker.host.say(*(Data(each.stream, End.BODY, b"x" * number) for number, each in enumerate(requests)))
+    bodies = until_over(worker, {each.stream for each in requests})
+    assert bodies == {each.stream: b"%d" % number for number, each in enumerate(requests)}
+
+
 def test_an_endless_answer_is_closed_when_nobody_wants_it(worker: WorkerProcess) -> None:
     stream = worker.host.request(path=b"/endless")
     assert worker.host.hear_body(4).startswith(b"0\n1\n")
@@ -141,10 +153,18 @@ def test_a_thread_of_the_systems_may_call_too(worker: WorkerProcess) -> None:
     assert until_over(worker, {stream})[stream] == b"found"
 
 
-def test_children_have_nothing_to_do_with_the_wire(worker: WorkerProcess) -> None:
+def test_children_have_nothing_to_do_with_the_wire(worker: WorkerProcess, tmp_path: Path) -> None:
     assert worker.host.ask(path=b"/subprocess").body == b"said\n"
-    assert worker.host.ask(path=b"/fork").body == b"0"
-    assert worker.host.ask().body == b"plain"
+    forked, until = tmp_path / "forked", tmp_path / "stop"
+    os.mkfifo(forked)
+    stream = worker.host.request(path=b"/fork", query=f"forked={forked}&until={until}".encode())
+    # The child's own hub has nothing to do meanwhile.
+    assert forked.read_text() == "here"
+    for number in range(100):
+        worker.host.say(Ping(number))
+        assert worker.host.hear(Pong) == Pong(number)
+    until.touch()
+    assert until_over(worker, {stream})[stream] == b"0"
 
 
 def test_it_ends_when_its_last_answer_has_ended(start_official: StartOfficial) -> None:

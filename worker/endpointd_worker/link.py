@@ -167,10 +167,17 @@ class Link:
 
     # Receiving, by one thread at a time
 
-    def receive(self) -> list[Stream]:
-        """Wait for the host; return the new requests. Raises `HostGone`, or `RemoteWireError`."""
+    @property
+    def fileno(self) -> int:
+        """The wire's descriptor, for those who wait until there is something to receive."""
+        return self._wire.fileno()
+
+    def receive(self, *, at_once: bool = False) -> list[Stream]:
+        """Wait for the host, unless `at_once`; return the new requests. Raises `HostGone`, or `RemoteWireError`."""
         try:
-            size = self._wire.recv_into(self.connection.get_buffer())
+            size = self._wire.recv_into(self.connection.get_buffer(), 0, socket.MSG_DONTWAIT if at_once else 0)
+        except BlockingIOError:
+            return []
         except OSError:
             size = 0
         with self.lock:

@@ -6,7 +6,7 @@ has taken from there stays as it was: the wire is read by a thread of the system
 
 # Not `threading.RLock`, which is a function, and makes what gevent wants when it is called.
 from _thread import RLock, allocate_lock, start_new_thread
-from select import poll
+from select import POLLIN, poll
 from socket import socket
 
-__all__ = ["RLock", "allocate_lock", "poll", "socket", "start_new_thread"]
+__all__ = ["POLLIN", "RLock", "allocate_lock", "poll", "socket", "start_new_thread"]

@@ -43,12 +43,16 @@ def _compute(folder):
     return "computed"
 
 
-def _child():
+def _child(forked, until):
     print("a child was here", flush=True)
+    with open(forked, "w") as file:
+        file.write("here")
+    while not os.path.exists(until):
+        time.sleep(0.001)
 
 
-def _fork():
-    child = multiprocessing.get_context("fork").Process(target=_child)
+def _fork(forked, until):
+    child = multiprocessing.get_context("fork").Process(target=_child, args=(forked, until))
     child.start()
     child.join()
     return str(child.exitcode)
@@ -92,5 +96,5 @@ class Waits(Endpoint):
                 pool = gevent.get_hub().threadpool
                 return Response(pool.apply(self.session.storage.get, ("k",)))
             case "/fork":
-                return Response(_fork())
+                return Response(_fork(r.args["forked"], r.args["until"]))
         return Response("plain")

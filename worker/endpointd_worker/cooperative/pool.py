@@ -1,18 +1,29 @@
-"""Runs each request in a greenlet of its own.
+"""Runs requests in greenlets of the main thread.
 
-Two threads of the system's serve the wire. The *reader* takes what the host says: it answers pings, and wakes the
-greenlets that wait. The *watcher* sends what was held back for company, every `TICK` seconds as long as there is
-traffic.
+The hub reads the wire itself whenever no greenlet has anything to do: a thread of its own would have to hand each
+request over, and the two would spend their time waking each other. One thread of the system's, the *watcher*, reads for
+the hub where a greenlet keeps it waiting for a tick, so that the host is answered and requests are cancelled all the
+same. Every `TICK` seconds, as long as there is traffic, it sends what was held back for company.
+
+Greenlets take one request after the other, as threads would: to make one costs more than most requests.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 from gevent import get_hub, spawn
+from gevent.hub import Waiter
 
 from endpointd_worker.link import HostGone, Link
-from endpointd_worker.native import allocate_lock, start_new_thread
+from endpointd_worker.native import POLLIN, allocate_lock, poll, start_new_thread
 from endpointd_worker.pool import QUIET_TICKS, TICK
 from endpointd_worker.streams import Stream
+
+READ = 1
+"""An event of libev's."""
+
+MOST_PARKED = 32
+"""Greenlets that are kept for further requests."""
 
 
 class GreenletPool:
@@ -23,51 +34,100 @@ class GreenletPool:
         self._link = link
         self._run = run
         self._lost = lost
-        self._loop = get_hub().loop
+        self._hub = get_hub()
+        self._loop = self._hub.loop
+        self._readable = self._loop.io(link.fileno, READ)
+        self._reading = allocate_lock()
         self._turn = 0
-        """How often the wire brought requests."""
-        self._gate = allocate_lock()
-        """Opened to rouse the watcher."""
-        self._gate.acquire()
-        self._asleep = True
+        """How often something was read."""
+        self._backlog: deque[Stream] = deque()
+        self._parked: list[Waiter] = []
+        self._is_called = False
+        """Whether a greenlet is on its way to the backlog."""
 
     def start(self) -> None:
-        start_new_thread(self._guarded, (self._read,))
-        start_new_thread(self._guarded, (self._watch,))
+        self._readable.start(self._read)
+        start_new_thread(self._watch, ())
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - without this thread nobody would be answered
-            self._lost(error)
+    # In the hub
 
     def _read(self) -> None:
+        if self._link.is_lost:
+            # This is a child of the worker's: what comes here is not for it.
+            self._readable.stop()
+            return
+        try:
+            self._take(self._receive())
+        except Exception as error:  # noqa: BLE001 - nobody else would read
+            self._lost(error)
+
+    def _take(self, arrivals: list[Stream]) -> None:
+        self._backlog += arrivals
+        self._call()
+
+    def _call(self) -> None:
+        """Have a greenlet see to the backlog."""
+        if self._backlog and not self._is_called:
+            self._is_called = True
+            if self._parked:
+                self._loop.run_callback(self._parked.pop().switch, None)
+            else:
+                spawn(self._work)
+
+    # In greenlets
+
+    def _work(self) -> None:
         while True:
-            arrivals = self._link.receive()
-            if not arrivals:
-                continue
-            self._turn += 1
-            if self._asleep:
-                self._asleep = False
-                self._link.deferring = True
-                self._gate.release()
-            for stream in arrivals:
-                self._loop.run_callback_threadsafe(spawn, self._answer, stream)
+            self._is_called = False
+            while self._backlog:
+                self._answer(self._backlog.popleft())
+            if len(self._parked) >= MOST_PARKED:
+                return
+            waiter = Waiter(self._hub)
+            self._parked.append(waiter)
+            waiter.get()
 
     def _answer(self, stream: Stream) -> None:
+        # This greenlet may have to wait before it comes to the next one.
+        self._call()
+        stream.has_company = bool(self._backlog)
         self._run(stream)
         if self._link.is_lost:
             # A child of the plugin's may come back from its code as well, and would wait here for nobody.
             self._lost(HostGone())
 
+    # In either thread
+
+    def _receive(self) -> list[Stream]:
+        if not self._reading.acquire(blocking=False):
+            return []
+        try:
+            self._turn += 1
+            return self._link.receive(at_once=True)
+        finally:
+            self._reading.release()
+
+    # In the watcher
+
     def _watch(self) -> None:
+        try:
+            self._look()
+        except Exception as error:  # noqa: BLE001 - without this thread answers would stay here
+            self._lost(error)
+
+    def _look(self) -> None:
+        arrival, never = poll(), allocate_lock()
+        arrival.register(self._link.fileno, POLLIN)
+        never.acquire()
         while True:
-            self._gate.acquire()
+            arrival.poll()
+            self._link.deferring = True
             seen, quiet = self._turn, 0
             while quiet <= QUIET_TICKS:
-                self._gate.acquire(timeout=TICK)
+                never.acquire(timeout=TICK)
                 self._link.flush()
                 quiet = quiet + 1 if self._turn == seen else 0
+                if quiet and arrival.poll(0):
+                    self._loop.run_callback_threadsafe(self._take, self._receive())
                 seen = self._turn
             self._link.stop_deferring()
-            self._asleep = True

@@ -23,7 +23,7 @@ class SessionOpener:
         reading = importlib.import_module("dify_plugin.core.server.__base.request_reader")
         writing = importlib.import_module("dify_plugin.core.server.__base.response_writer")
         entities = importlib.import_module("dify_plugin.core.entities.plugin.io")
-        self._session: Callable[..., object] = runtime.Session
+        self._session: Callable[..., object] = _session_class(runtime.Session)
         self._local = importlib.import_module("dify_plugin.config.config").InstallMethod.Local
         self._reader = _reader_class(reading.RequestReader)
         self._writer = _writer_class(writing.ResponseWriter)
@@ -43,6 +43,24 @@ class SessionOpener:
             install_method=self._local,
             endpoint_id=endpoint_id,
         )
+
+
+def _session_class(base: Any) -> Callable[..., object]:  # noqa: ANN401 - a class of the SDK's
+    class Session(base):  # type: ignore[misc]
+        """Makes what asks the host when it is asked for itself: most requests need none of it, and to make all takes as
+        long as werkzeug's request."""
+
+        def _register_invocations(self) -> None:
+            self._is_complete = False
+
+        def __getattr__(self, name: str) -> object:
+            if self.__dict__.get("_is_complete", True):
+                raise AttributeError(f"{base.__name__!r} object has no attribute {name!r}")
+            self._is_complete = True
+            super()._register_invocations()
+            return getattr(self, name)
+
+    return Session
 
 
 def _make_event(entities: Any, session_id: str, data: dict[str, Any]) -> object:  # noqa: ANN401 - a module of the SDK's
