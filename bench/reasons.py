@@ -20,14 +20,13 @@ COPIES = (
 )
 
 PIECES = (
-    "each piece is a frame of its own on the wire, and is told back as credit; a server with the plugin inside has "
-    "one system call for it, and nothing else."
+    "pieces that are made together leave together, but each is a step of the plugin's generator and of the worker's "
+    "lock; then all of it passes the host, which shares two cores with plugin and client."
 )
 
 GREENLETS = (
-    "the SDK makes threads greenlets, so that a request is handed from the thread that reads the wire to the loop of "
-    "gevent, and its answer back; and host and worker share two cores with wrk, which the SDK's own runtime is "
-    "measured without."
+    "the SDK makes a session for each request, and threads greenlets; host and worker share two cores with wrk, which "
+    "the SDK's own runtime is measured without."
 )
 
 WORKER = (
@@ -36,9 +35,8 @@ WORKER = (
 )
 
 BURSTS = (
-    "not found out for sure. The streams are opened within seconds, so that their events fall into the same part of "
-    "each five seconds, and a request that comes then waits for some of them; half of the others take less than two "
-    "milliseconds."
+    "the streams are opened within seconds, so that their events fall into the same part of each five seconds, and a "
+    "request that comes then waits for some of them; half of the others take less than a millisecond."
 )
 
 REASONS: dict[str, str] = {
@@ -49,6 +47,7 @@ REASONS: dict[str, str] = {
     "duck-1-": ALONE,
     "document-1-": ALONE,
     "sdk-duck": GREENLETS,
+    "sdk-start": WORKER,
     "sdk-memory": WORKER,
     "out-64k": COPIES,
     "out-8k": PIECES,

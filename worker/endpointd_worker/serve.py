@@ -78,8 +78,8 @@ def _load(link: Link, way: Way) -> Run | None:
     )
     of_tasks = [is_async(cls) for cls in classes]
     run = _with_tasks(link, invoker, of_tasks, order.concurrency) if any(of_tasks) else invoker.run
-    # What was imported stays for good: no collection needs to look at it again.
-    gc.collect()
+    # What was imported stays for good: no collection needs to look at it again, nor at this moment, when one would take
+    # longer than all else that is done here.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     names = [f"{cls.__module__}.{cls.__qualname__}" for cls in classes]
