@@ -117,9 +117,8 @@ class Exchange:
         """`size` bytes of the answer have reached the client's connection, so the worker may send as many more."""
         self._consumed += size
         if self._consumed >= CREDIT_STEP and not self.is_over:
-            self._channel.send(Credit(self.stream, self._consumed))
             # What else has come is relayed in this same turn, and meanwhile the worker can make more.
-            self._channel.flush()
+            self._channel.send(Credit(self.stream, self._consumed), at_once=True)
             self._consumed = 0
 
     async def send_body(self, body: bytes, end: End) -> None:
@@ -129,10 +128,8 @@ class Exchange:
             self._credit = self.loop.create_future()
             await self._credit
         if not self.is_over and self._channel.is_open:
-            self._channel.send(Data(self.stream, end, body))
-            if len(body) > SMALL:
-                # Worth a system call of its own, and the worker has something to do while the next one is read.
-                self._channel.flush()
+            # One that is worth a system call of its own gives the worker something to do while the next one is read.
+            self._channel.send(Data(self.stream, end, body), at_once=len(body) > SMALL)
 
     def cancel(self, reason: str) -> None:
         """The answer is not wanted any more: nothing of it is kept. The exchange is over when the worker says so."""
@@ -208,7 +205,8 @@ class Channel(asyncio.BufferedProtocol):
     def open(self, make: Callable[[int], Request]) -> Exchange:
         """Send the request that `make` builds for a new stream id. Raises `LocalWireError` when it is too large."""
         stream = self.connection.next_stream()
-        self.send(make(stream))
+        # A worker that has nothing to do need not wait for company.
+        self.send(make(stream), at_once=not self.exchanges)
         exchange = self.exchanges[stream] = Exchange(self, stream)
         return exchange
 
@@ -220,16 +218,18 @@ class Channel(asyncio.BufferedProtocol):
         self.send(Cancel(exchange.stream, reason))
         self._cancelled(exchange)
 
-    def send(self, message: Message) -> None:
-        """Send `message` in this turn of the event loop; nothing happens when the wire is closed already."""
+    def send(self, message: Message, *, at_once: bool = False) -> None:
+        """Send `message` at the end of this turn of the event loop, or `at_once`, with all that was to leave then.
+        Nothing happens when the wire is closed already."""
         if not self.is_open:
             return
-        if not self._unsent:
-            self.loop.call_soon(self.flush)
+        if not (self._unsent or at_once):
+            self.loop.call_soon(self._flush)
         self._unsent += self.connection.send(message)
+        if at_once:
+            self._flush()
 
-    def flush(self) -> None:
-        """Send now what was to leave at the end of this turn."""
+    def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
         if unsent and self._transport is not None and self.is_open:
             write(self._transport, unsent, sum(map(len, unsent)))

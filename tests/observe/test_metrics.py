@@ -28,7 +28,8 @@ class Sizes(Endpoint):
         if "store" in r.args:
             self.session.storage.set("key", b"value")
         if "stream" in r.args:
-            return Response(iter([b"abc", b"defgh"]))
+            # In more than one piece, the last of which comes after the first.
+            return Response(iter([bytes(200_000), bytes(200_000)]))
         return Response(b"x" * 100, status=int(r.args.get("status", 200)))
 """
 
@@ -84,7 +85,7 @@ def test_what_was_asked_and_answered_is_counted(watched: Watched) -> None:
     assert samples["endpointd_requests_total{plugin=,status=4xx}"] == 1
     assert samples["endpointd_refusals_total{code=interface_unknown,plugin=}"] == 1
     assert samples[f"endpointd_request_bytes_total{{{plugin}}}"] == 5
-    assert samples[f"endpointd_response_bytes_total{{{plugin}}}"] == 308
+    assert samples[f"endpointd_response_bytes_total{{{plugin}}}"] == 400_300
     for name in ("queue", "first_byte", "request"):
         assert samples[f"endpointd_{name}_seconds_count{{{plugin}}}"] == 4, name
         assert samples[f"endpointd_{name}_seconds_bucket{{le=+Inf,{plugin}}}"] == 4, name
