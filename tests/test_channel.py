@@ -1,18 +1,22 @@
-"""What waits for a client that takes nothing: the worker decides how it is cut, and not how much it costs."""
+"""What waits for a client that takes nothing: the worker decides how it is cut, and not how much it costs. And what
+leaves for the worker, when."""
 
 import asyncio
 import gc
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.channel import CROWD, SMALL, Answer, ClientGone, Exchange, ExchangeError
-from endpointd_wire.flow import WINDOW
+from endpointd.channel import CROWD, SMALL, Answer, Channel, ClientGone, Exchange, ExchangeError
+from endpointd_wire.flow import CREDIT_STEP, WINDOW
+from endpointd_wire.frames import encode
 from endpointd_wire.messages import Closed, Data, End, Response
+from endpointd_wire.states import Phase
+from support.connection_pair import a_request
 
 STREAM = 7
 
@@ -130,3 +134,42 @@ def test_the_clock_of_one_that_is_given_up_goes_with_it() -> None:
         assert exchange.grace.cancelled()
 
     asyncio.run(main())
+
+
+# What leaves together
+
+
+def written(story: Callable[[Channel], object]) -> list[int]:
+    """How often was written: in the turn of the loop in which `story` is told, and by the end of the next one."""
+
+    async def main() -> list[int]:
+        channel = Channel(Mock(), Mock(), Mock(), Mock())
+        transport = Mock(**{"is_closing.return_value": False})
+        channel.connection_made(transport)
+        channel.connection.phase = Phase.OPEN
+        story(channel)
+        at_once = transport.write.call_count
+        await asyncio.sleep(0)
+        return [at_once, transport.write.call_count]
+
+    return asyncio.run(main())
+
+
+def test_a_request_for_a_worker_without_any_leaves_at_once() -> None:
+    assert written(lambda channel: [channel.open(a_request)]) == [1, 1]
+
+
+def test_those_that_come_with_it_leave_together() -> None:
+    assert written(lambda channel: [channel.open(a_request) for _ in range(5)]) == [1, 2]
+
+
+def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
+    def story(channel: Channel) -> None:
+        exchanges = [channel.open(a_request) for _ in range(5)]
+        answer = b"".join(encode(Response(exchanges[0].stream, 200, [], End.MORE, bytes(CREDIT_STEP))))
+        channel.get_buffer(-1)[: len(answer)] = answer
+        channel.buffer_updated(len(answer))
+        exchanges[0].consumed(CREDIT_STEP - 1)
+        exchanges[0].consumed(1)
+
+    assert written(story) == [2, 2]
