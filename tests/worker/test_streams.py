@@ -36,7 +36,7 @@ class Leader:
     """What a stream knows of a thread that leads, and hands over when it is to read."""
 
     def __init__(self, hand_over: Callable[[], None]) -> None:
-        self.is_leader = True
+        self.is_current = self.is_leader = True
         self._hand_over = hand_over
 
     def read(self) -> None:

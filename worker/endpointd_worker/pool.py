@@ -76,15 +76,15 @@ class Member(threading.Thread):
     # For its stream (`streams.Reader`)
 
     @property
+    def is_current(self) -> bool:
+        return threading.get_ident() == self.ident
+
+    @property
     def is_leader(self) -> bool:
         return self._pool.leader is self and not self._pool.is_over
 
     def read(self) -> None:
-        # It may be another thread of the plugin's that wants more of the request's body.
-        if threading.get_ident() == self.ident:
-            self._pool.read_between(self)
-        else:
-            self._pool.step_aside(self)
+        self._pool.read_between(self)
 
     def step_aside(self) -> None:
         self._pool.step_aside(self)

@@ -44,6 +44,11 @@ class Reader(Protocol):
     """The thread that runs a stream, where threads take turns in reading the wire (`pool`)."""
 
     @property
+    def is_current(self) -> bool:
+        """Whether it is the one that asks, and not another thread of the plugin's."""
+        ...
+
+    @property
     def is_leader(self) -> bool:
         """Whether nobody else reads the wire."""
         ...
@@ -68,7 +73,7 @@ class Stream:
         self.cancelled: str | None = None
         self.reader: Reader | None = None
         self._is_waited_for = False
-        """Whether a thread waits for news of it, and leaves the reading to others."""
+        """Whether the reader waits for news of it, while others read."""
         self.has_company = False
         """Whether its thread goes on with another stream at once, so that the end of this answer may wait for the next
         one."""
@@ -160,7 +165,7 @@ class Stream:
     def wait(self, timeout: float | None = None) -> None:
         """Wait until something has changed, perhaps; the caller looks again. The lock is held."""
         self._link.flush_locked()
-        reader = self.reader
+        reader = self.reader if self.reader is not None and self.reader.is_current else None
         if reader is not None and reader.is_leader:
             self._link.lock.release()
             try:
@@ -174,6 +179,9 @@ class Stream:
             return
         if self._waiter is None:
             self._waiter = self._link.condition()
+        if reader is None:
+            self._waiter.wait(timeout)
+            return
         self._is_waited_for = True
         try:
             self._waiter.wait(timeout)
