@@ -39,6 +39,11 @@ BURSTS = (
     "request that comes then waits for some of them; half of the others take less than a millisecond."
 )
 
+START = (
+    "the new worker starts beside the old one, and takes one of two processors for some milliseconds from those who "
+    "serve. Without a restart only one request in a hundred takes more than two milliseconds, so that this shows."
+)
+
 REASONS: dict[str, str] = {
     "duck-32": THREE_FOR_TWO,
     "duck-256": THREE_FOR_TWO,
@@ -52,6 +57,7 @@ REASONS: dict[str, str] = {
     "out-64k": COPIES,
     "out-8k": PIECES,
     "in": COPIES,
+    "restart-paced": START,
     "open-thread-p99": BURSTS,
     "open-task-p99": BURSTS,
 }
