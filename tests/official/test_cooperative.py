@@ -125,6 +125,19 @@ def test_who_computes_is_cancelled_when_it_comes_to_answer(worker: WorkerProcess
     assert worker.host.hear(Closed) == Closed(stream)
 
 
+def test_a_plugin_that_kills_all_greenlets_is_still_answered_for(start_official: StartOfficial) -> None:
+    worker = start_official(NEWEST, "waits.py")
+    first = worker.host.make_request()
+    plain = [first._replace(stream=first.stream + number) for number in range(10)]
+    worker.host.say(*plain)
+    assert set(until_over(worker, {each.stream for each in plain}, credit=False).values()) == {b"plain"}
+    killing = worker.host.request(path=b"/kill")
+    assert int(until_over(worker, {killing}, credit=False)[killing]) > 0
+    for _ in range(3):
+        plain_again = {worker.host.request() for _ in range(10)}
+        assert set(until_over(worker, plain_again, credit=False).values()) == {b"plain"}
+
+
 def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:
     assert worker.host.ask(path=b"/beats").body == b"beating"
 

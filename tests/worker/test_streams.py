@@ -39,11 +39,9 @@ class Leader:
         self.is_current = self.is_leader = True
         self._hand_over = hand_over
 
-    def read(self) -> None:
+    def read(self, _timeout: float | None) -> None:
         self.is_leader = False
         self._hand_over()
-
-    step_aside = read
 
     def roused(self) -> None:
         """It does not become the leader again."""

@@ -10,13 +10,14 @@ import contextlib
 import socket
 import sys
 from collections.abc import Iterable
+from math import ceil
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Message, Ping, Pong, Request
 from endpointd_wire.states import CALL_MESSAGES, Phase
 from endpointd_worker.calls import CallDesk
-from endpointd_worker.native import RLock
+from endpointd_worker.native import POLLIN, RLock, poll
 from endpointd_worker.streams import Stream
 from endpointd_worker.waits import OF_THREADS, Condition, Waits
 
@@ -44,6 +45,8 @@ class Link:
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
         stream or call is open."""
         self._wire = wire
+        self._arrival = poll()
+        self._arrival.register(wire.fileno(), POLLIN)
         self._make_condition = waits.condition
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
@@ -172,10 +175,14 @@ class Link:
         """The wire's descriptor, for those who wait until there is something to receive."""
         return self._wire.fileno()
 
-    def receive(self, *, at_once: bool = False) -> list[Stream]:
-        """Wait for the host, unless `at_once`; return the new requests. Raises `HostGone`, or `RemoteWireError`."""
+    def receive(self, timeout: float | None = None) -> list[Stream]:
+        """Wait for the host, at most `timeout` seconds; return the new requests. Raises `HostGone`, or
+        `RemoteWireError`."""
+        if timeout:
+            self._arrival.poll(ceil(timeout * 1000))
         try:
-            size = self._wire.recv_into(self.connection.get_buffer(), 0, socket.MSG_DONTWAIT if at_once else 0)
+            flags = 0 if timeout is None else socket.MSG_DONTWAIT
+            size = self._wire.recv_into(self.connection.get_buffer(), 0, flags)
         except BlockingIOError:
             return []
         except OSError:

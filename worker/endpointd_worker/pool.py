@@ -83,11 +83,8 @@ class Member(threading.Thread):
     def is_leader(self) -> bool:
         return self._pool.leader is self and not self._pool.is_over
 
-    def read(self) -> None:
-        self._pool.read_between(self)
-
-    def step_aside(self) -> None:
-        self._pool.step_aside(self)
+    def read(self, timeout: float | None) -> None:
+        self._pool.read_between(self, timeout)
 
     def roused(self) -> None:
         self._pool.roused = self
@@ -215,10 +212,10 @@ class Pool:
         """Whether the leader will run another request after this one, without a look at the wire."""
         return bool(self._backlog) and not self._slow.is_slow(self._backlog[0].request.source)
 
-    def _read(self) -> None:
+    def _read(self, timeout: float | None = None) -> None:
         self.roused = None
         try:
-            arrivals = self._link.receive()
+            arrivals = self._link.receive(timeout)
         except Exception as error:  # noqa: BLE001 - whatever it is, the wire cannot be read any more
             self.is_over = True
             self._lost(error)
@@ -255,22 +252,22 @@ class Pool:
 
     # Leading in the midst of a request. This is called from within the plugin's own code, which must not see an error.
 
-    def read_between(self, member: Member) -> None:
+    def read_between(self, member: Member, timeout: float | None) -> None:
         """The leader waits for something that comes over the wire: it reads, as long as nothing else is to be run."""
         with self._lock:
             self._reading = self.leader is member and not self._backlog
         if self._reading:
             began = monotonic()
-            self._read()
+            self._read(timeout)
             with self._lock:
                 self._reading = False
                 member.began += monotonic() - began
                 self._get_on()
                 self._pass_on(member)
         if self._backlog:
-            self.step_aside(member)
+            self._step_aside(member)
 
-    def step_aside(self, member: Member) -> None:
+    def _step_aside(self, member: Member) -> None:
         """Let another thread lead, if this one does."""
         try:
             with self._lock:

@@ -53,12 +53,9 @@ class Reader(Protocol):
         """Whether nobody else reads the wire."""
         ...
 
-    def read(self) -> None:
-        """Wait until something has come, and take it. For the leader that waits for it, without the lock."""
-        ...
-
-    def step_aside(self) -> None:
-        """Let another thread lead. Without the lock."""
+    def read(self, timeout: float | None) -> None:
+        """Wait until something has come, at most `timeout` seconds, and take it. For the leader that waits for it,
+        without the lock."""
         ...
 
     def roused(self) -> None:
@@ -169,11 +166,8 @@ class Stream:
         if reader is not None and reader.is_leader:
             self._link.lock.release()
             try:
-                # What can be waited for comes over the wire. A limited wait is none for the wire.
-                if timeout is None:
-                    reader.read()
-                else:
-                    reader.step_aside()
+                # What can be waited for comes over the wire.
+                reader.read(timeout)
             finally:
                 self._link.lock.acquire()
             return

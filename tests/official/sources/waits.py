@@ -1,6 +1,7 @@
 """Waits, streams, computes and goes on in the background, as the path says."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -58,6 +59,14 @@ def _fork(forked, until):
     return str(child.exitcode)
 
 
+def _kill_all():
+    """As a plugin may do that cleans up after itself, and does not ask whose they are."""
+    mine = gevent.getcurrent()
+    others = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and each is not mine]
+    gevent.killall(others)
+    return str(len(others))
+
+
 async def _in_a_loop():
     await asyncio.sleep(0.001)
     return "awaited"
@@ -85,6 +94,8 @@ class Waits(Endpoint):
                 return Response("beating")
             case "/body":
                 return Response(str(len(r.get_data())))
+            case "/kill":
+                return Response(_kill_all())
             case "/subprocess":
                 return Response(subprocess.run(["echo", "said"], stdout=subprocess.PIPE, check=True).stdout)
             case "/fetch":

@@ -72,7 +72,12 @@ class GreenletPool:
             if self._parked:
                 self._loop.run_callback(self._parked.pop().switch, None)
             else:
-                spawn(self._work)
+                spawn(self._work).rawlink(self._replace)
+
+    def _replace(self, _: object) -> None:
+        """A greenlet has ended, perhaps on its way to the backlog: a plugin may kill any."""
+        self._is_called = False
+        self._call()
 
     # In greenlets
 
@@ -85,7 +90,12 @@ class GreenletPool:
                 return
             waiter = Waiter(self._hub)
             self._parked.append(waiter)
-            waiter.get()
+            try:
+                waiter.get()
+            finally:
+                # Whoever is killed while it is parked must not be called.
+                if waiter in self._parked:
+                    self._parked.remove(waiter)
 
     def _answer(self, stream: Stream) -> None:
         # This greenlet may have to wait before it comes to the next one.
@@ -103,7 +113,7 @@ class GreenletPool:
             return []
         try:
             self._turn += 1
-            return self._link.receive(at_once=True)
+            return self._link.receive(timeout=0)
         finally:
             self._reading.release()
 
