@@ -1,5 +1,6 @@
 """Links in the plugins directory, and what becomes of the directory itself."""
 
+import ctypes
 import os
 import shutil
 from pathlib import Path
@@ -114,12 +115,18 @@ def test_the_directory_vanishes_and_comes_back(how: str, plugins: Path, poll: bo
     run(plugins, poll, body)
 
 
+def exchange(one: Path, other: Path) -> None:
+    """At once, so that neither is ever missing: renameat2(2) with RENAME_EXCHANGE."""
+    at_cwd, rename_exchange = -100, 2
+    paths = os.fsencode(one), os.fsencode(other)
+    assert ctypes.CDLL(None).renameat2(at_cwd, paths[0], at_cwd, paths[1], rename_exchange) == 0
+
+
 def test_another_directory_takes_its_place_at_once(plugins: Path, tmp_path: Path) -> None:
     write(tmp_path / "next" / "goose")
 
     async def body(watched: Watched) -> None:
-        os.rename(plugins, tmp_path / "away")
-        os.rename(tmp_path / "next", plugins)
+        exchange(tmp_path / "next", plugins)
         await watched.rescan()
         (plugins / "goose" / "manifest.yaml").write_text("name: y")
         assert await watched.told("goose") == {"goose"}
