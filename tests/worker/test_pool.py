@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import Closed, Credit, Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
+from endpointd_worker import pool
 from endpointd_worker.link import HostGone
 from endpointd_worker.streams import FLUSH_SIZE
 from support.host_end import WAIT_SECONDS, HostEnd
@@ -182,6 +183,41 @@ def test_another_thread_of_the_plugins_may_wait_for_the_body(start_threads: Star
         assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
     worker.host.say(Data(slow, End.BODY, b"x"))
     assert worker.host.take(slow).body == b"21"
+
+
+def test_of_two_threads_of_a_request_its_own_reads(start_threads: StartThreads) -> None:
+    """Two would take each other's news off the wire."""
+
+    def both_ways(r: Request) -> Response:
+        threads = ThreadPoolExecutor(1)
+        received = threads.submit(r.get_data)
+
+        def body() -> Iterator[bytes]:
+            yield bytes(2 * WINDOW)
+            yield received.result(WAIT_SECONDS)
+            threads.shutdown()
+
+        return Response(body())
+
+    worker = start_threads(both_ways)
+    stream = worker.host.request(method="POST", end=End.MORE)
+    for _ in range(2):
+        assert len(worker.host.hear_body(WINDOW)) == WINDOW
+        worker.host.say(Credit(stream, WINDOW))
+    worker.host.say(Data(stream, End.BODY, b"received"))
+    assert worker.host.take(stream).body == b"received"
+
+
+def test_who_reads_on_hands_over_what_is_to_be_run(
+    start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And does not leave it to the watcher, which does not look here."""
+    monkeypatch.setattr(pool, "TICK", 10 * WAIT_SECONDS)
+    worker = start_threads(upload_size, plain)
+    slow = worker.host.request(source=SLOW_SOURCE, method="POST", end=End.MORE)
+    assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    worker.host.say(Data(slow, End.BODY, b"12"))
+    assert worker.host.take(slow).body == b"2"
 
 
 def test_whoever_is_woken_by_what_is_read_reads_on(start_threads: StartThreads) -> None:
