@@ -5,7 +5,8 @@ from typing import cast
 from unittest.mock import Mock
 
 from endpointd.gateway.client import Client
-from endpointd.gateway.waiting import Outcome, Vain, Waiting
+from endpointd.gateway.clocks import PERIOD, Clocks
+from endpointd.gateway.waiting import Outcome, Waiting
 from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.worker import Worker as RealWorker
 from support.house import CLOCK, House, Worker, in_a_house, now
@@ -17,14 +18,17 @@ class Guest:
     def __init__(self, house: House) -> None:
         self.outcomes: list[tuple[float, object]] = []
         self.client = Mock(spec=Client, on_gone=None)
-        turn = house.admission.line_up()
-        assert turn is not None
         admission = cast("Admission[RealWorker]", house.admission)
-        self.waiting = Waiting(admission, turn, self.client, self._over)
+        self.waiting = Waiting(admission, Clocks(), self.client, self.over)
+        self.waits = self.waiting.line_up()
 
-    def _over(self, waiting: Waiting, outcome: Outcome) -> None:
+    def over(self, waiting: Waiting, outcome: Outcome) -> None:
+        """It takes its place for good."""
         assert waiting is self.waiting
         self.outcomes.append((now(), outcome))
+        if isinstance(worker := cast("object", outcome), Worker):
+            worker.taken += 1
+            assert worker.taken <= worker.places
 
     def leave(self) -> None:
         if self.client.on_gone is not None:
@@ -74,7 +78,7 @@ def test_it_is_told_when_its_clock_runs_out_and_leaves_no_place_behind() -> None
         guest = Guest(house)
         await asyncio.sleep(CLOCK + 0.5)
         ((when, outcome),) = guest.outcomes
-        assert when == CLOCK
+        assert CLOCK <= when <= CLOCK + PERIOD
         assert isinstance(outcome, NoPlace)
         assert outcome.code == "clock_queue"
         assert house.admission.queued == 0
@@ -90,7 +94,7 @@ def test_its_client_leaves() -> None:
         guest = Guest(house)
         guest.leave()
         guest.leave()
-        assert guest.outcomes == [(0.0, Vain.CLIENT_GONE)]
+        assert guest.outcomes == [(0.0, None)]
         assert house.admission.queued == 0
         await asyncio.sleep(2 * CLOCK)
         assert len(guest.outcomes) == 1
@@ -98,19 +102,49 @@ def test_its_client_leaves() -> None:
     in_a_house(story)
 
 
-def test_its_client_leaves_when_its_turn_has_come() -> None:
-    """In the same turn of the event loop: the place that was promised is the next one's."""
+def test_those_that_wait_are_handed_over_as_soon_as_there_are_places() -> None:
+    """In the order in which they came, and no more of them than there are places."""
 
     async def story(house: House) -> None:
         worker = await fill(house, stay=100)
-        guest, next_guest = Guest(house), Guest(house)
+        guests = [Guest(house) for _ in range(4)]
+        worker.places += 2
+        house.admission.advance()
+        assert [guest.outcomes for guest in guests] == [[(0.0, worker)], [(0.0, worker)], [], []]
+        house.admission.serve_by(None)
+        house.admission.serve_by(other := Worker(1))
+        assert [guest.outcomes for guest in guests[2:]] == [[(0.0, other)], []]
+
+    in_a_house(story)
+
+
+def test_a_place_that_was_promised_to_a_task_is_not_handed_over() -> None:
+    async def story(house: House) -> None:
+        worker = await fill(house, stay=100)
+        before = house.arrive(stay=1)
+        await house.settle()
+        guest = Guest(house)
         worker.places += 1
         house.admission.advance()
-        guest.leave()
-        assert guest.outcomes == [(0.0, Vain.CLIENT_GONE)]
+        late = Guest(house)
+        assert guest.outcomes == late.outcomes == []
+        await asyncio.sleep(2)
+        assert (before.entered, guest.outcomes, late.outcomes) == (0.0, [(1.0, worker)], [])
+
+    in_a_house(story)
+
+
+def test_a_place_that_a_task_has_left_is_handed_over() -> None:
+    async def story(house: House) -> None:
+        worker = await fill(house, stay=100)
+        house.arrive()
         await house.settle()
-        assert len(guest.outcomes) == 1
-        assert next_guest.outcomes == [(0.0, worker)]
+        guest = Guest(house)
+        worker.places += 1
+        house.admission.advance()
+        house.tasks[1].cancel()
+        await house.settle()
+        assert guest.outcomes == [(0.0, worker)]
 
     in_a_house(story)
 
@@ -118,30 +152,36 @@ def test_its_client_leaves_when_its_turn_has_come() -> None:
 def test_its_worker_goes_and_nobody_takes_its_place() -> None:
     async def story(house: House) -> None:
         await fill(house)
-        guest = Guest(house)
-        house.admission.refuse(NoPlace("plugin_stopped", "it is stopped", None))
-        await house.settle()
-        assert guest.outcomes == [(0.0, Vain.WORKER_GONE)]
+        guests = [Guest(house), Guest(house)]
+        refusal = NoPlace("plugin_stopped", "it is stopped", None)
+        house.admission.refuse(refusal)
+        told = [outcome for guest in guests for _, outcome in guest.outcomes]
+        assert [(type(outcome), str(outcome)) for outcome in told] == [(NoPlace, "it is stopped")] * 2
+        assert len({id(outcome) for outcome in (refusal, *told)}) == 3
+        await asyncio.sleep(2 * CLOCK)
+        assert [len(guest.outcomes) for guest in guests] == [1, 1]
 
     in_a_house(story)
 
 
-def test_its_worker_goes_after_its_turn_has_come() -> None:
+def test_one_that_does_not_take_its_place_leaves_it_to_the_next() -> None:
+    """Its plugin was replaced meanwhile, say."""
+
     async def story(house: House) -> None:
         worker = await fill(house, stay=100)
-        guest = Guest(house)
+        guest, next_guest = Guest(house), Guest(house)
+        guest.waiting._over = lambda _, outcome: guest.outcomes.append((now(), outcome))
         worker.places += 1
         house.admission.advance()
-        house.admission.serve_by(None)
-        await house.settle()
-        assert guest.outcomes == [(0.0, Vain.WORKER_GONE)]
+        assert guest.outcomes == next_guest.outcomes == [(0.0, worker)]
 
     in_a_house(story)
 
 
 def test_nobody_waits_without_a_task_for_a_worker_that_does_not_run() -> None:
     async def story(house: House) -> None:
-        assert house.admission.line_up() is None
+        guest = Guest(house)
+        assert (guest.waits, guest.client.on_gone, house.admission.queued) == (False, None, 0)
 
     in_a_house(story, places=None)
 
@@ -149,8 +189,9 @@ def test_nobody_waits_without_a_task_for_a_worker_that_does_not_run() -> None:
 def test_nobody_waits_behind_a_full_queue() -> None:
     async def story(house: House) -> None:
         await fill(house)
-        Guest(house)
-        assert house.admission.line_up() is None
+        assert Guest(house).waits
+        assert not Guest(house).waits
+        assert house.admission.queued == 1
 
     in_a_house(story, queue_size=1)
 
@@ -158,11 +199,10 @@ def test_nobody_waits_behind_a_full_queue() -> None:
 def test_a_defect_ends_one_request_and_nothing_else() -> None:
     async def story(house: House) -> None:
         await fill(house)
-        guest = Guest(house)
-        guest._over = Mock(side_effect=RuntimeError("a defect"))  # type: ignore[method-assign]
-        guest.waiting._over = guest._over
+        guest, next_guest = Guest(house), Guest(house)
+        guest.waiting._over = Mock(side_effect=RuntimeError("a defect"))
         await house.everybody()
-        await house.settle()
         guest.client.abort.assert_called_once_with()
+        assert [when for when, _ in next_guest.outcomes] == [1.0]
 
     in_a_house(story)

@@ -3,10 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
+from endpointd.admin.client import Client as Admin
 from live.conftest import Served, Shop, source
 from support.eventually import eventually
 from support.gates import Gate
@@ -81,6 +84,30 @@ def test_an_edit_takes_over_and_nothing_that_an_editor_does_beside_it_counts(ser
     shop.edit("duck", "quack quack")
     assert served.comes_to_say("duck", "quack quack") < SOON + BUSY
     assert served.daemon.log().count('"worker.switched"') == 1
+
+
+def test_those_in_the_queue_go_to_the_version_that_takes_over(serve: Serve, shop: Shop, tmp_path: Path) -> None:
+    """By its own interfaces, which are in another order here."""
+    shop.put("duck", "quack")
+    served = serve(concurrency=1)
+    with Gate(tmp_path / "gate") as gate, Gate(tmp_path / "arrived") as arrived, ExitStack() as stack:
+        holder, *others = [stack.enter_context(Client(served.url)) for _ in range(4)]
+        holder.send(plain(f"/e/duck/wait?gate={gate.path}&arrived={arrived.path}"))
+        arrived.wait()
+        for client in others:
+            client.send(plain("/e/duck/"))
+        with Admin(served.state) as admin:
+            eventually(lambda: admin.plugins()[0]["queued"] == len(others))
+        made = shop.make("duck", "quack quack")
+        group = yaml.safe_load((made / "group.yaml").read_text())
+        group["endpoints"].reverse()
+        (made / "group.yaml").write_text(yaml.safe_dump(group))
+        (shop.plugins / "duck").rename(tmp_path / "away")
+        made.rename(shop.plugins / "duck")
+        assert [client.read().body for client in others] == [b"quack quack"] * len(others)
+        gate.open()
+        assert holder.read().body == b"waited"
+    assert errors(served) == []
 
 
 def test_a_removed_folder_is_a_404_that_says_so(serve: Serve, shop: Shop) -> None:

@@ -21,11 +21,14 @@ class Walk:
         self.chance.choice([self.arrive, self.arrive, self.arrive, self.leave, self.change_worker])()
 
     def arrive(self) -> None:
-        self.house.arrive(stay=self.chance.choice([0.0, 0.5, 1.0, 5.0]))
+        arrive = self.chance.choice([self.house.arrive, self.house.arrive_without_task])
+        arrive(stay=self.chance.choice([0.0, 0.5, 1.0, 5.0]))
 
     def leave(self) -> None:
         if self.house.tasks:
             self.chance.choice(self.house.tasks[-5:]).cancel()
+        if self.house.guests:
+            self.chance.choice(self.house.guests[-5:]).leave()
 
     def change_worker(self) -> None:
         self.worker = self.chance.choice([None, Worker(0), Worker(1), Worker(2), Worker(3)])
@@ -56,11 +59,18 @@ def test_places_go_to_whom_they_are_due(seed: int) -> None:
             await walk.pass_time()
         house.admission.serve_by(Worker(1))
         await house.everybody()
-        staying = [visit for visit, task in zip(house.visits, house.tasks, strict=True) if not task.cancelled()]
-        assert all(visit.entered is not None for visit in staying)
+        # Those without a task have nobody who could be awaited.
+        await asyncio.sleep(1000)
+        left = [task.cancelled() for task in house.tasks].count(True) + sum(guest.has_left for guest in house.guests)
+        assert len(house.visits) - left <= sum(visit.entered is not None for visit in house.visits)
         # One that need not wait takes a place beside those that were promised; if their worker then goes, they wait on.
-        entries = [visit.entered for visit in house.visits if visit.entered is not None and visit.entered > visit.came]
-        assert entries == sorted(entries)
+        # So does one without a task.
+        guests = {id(guest.visit) for guest in house.guests}
+        for kind in (True, False):
+            visits = sorted(house.visits, key=lambda visit: visit.turn)
+            times = [(visit.came, visit.entered) for visit in visits if (id(visit) in guests) is kind]
+            entries = [entered for came, entered in times if entered is not None and entered > came]
+            assert entries == sorted(entries)
         assert house.admission.queued == 0
         assert house.admission.enter_at_once() is not None
 

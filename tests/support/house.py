@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 from endpointd.supervisor.admission import Admission, NoPlace
 from support.virtual_time import run_in_virtual_time
@@ -23,9 +24,11 @@ class Worker:
 
 @dataclass
 class Visit:
-    """One request: when it came and entered, and what became of it."""
+    """One request: when it came and entered, and what became of it. `turn` grows in the order in which they ask for a
+    place; a task does so when it first runs."""
 
     came: float
+    turn: int = 0
     entered: float | None = None
     code: str | None = None
     worker: Worker | None = None
@@ -38,6 +41,8 @@ class House:
     admission: Admission[Worker]
     visits: list[Visit] = field(default_factory=list)
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    guests: list["Guest"] = field(default_factory=list)
+    turns: "count[int]" = field(default_factory=count)
 
     def arrive(self, stay: float = 1.0) -> Visit:
         """A request comes, that will hold its place for `stay` seconds."""
@@ -46,7 +51,21 @@ class House:
         self.tasks.append(asyncio.create_task(self._visit(visit, stay)))
         return visit
 
+    def arrive_without_task(self, stay: float = 1.0) -> Visit:
+        """The same, but it has a task only if it cannot wait without one."""
+        visit = Visit(now(), next(self.turns))
+        guest = Guest(self, visit, stay)
+        worker = self.admission.enter_at_once()
+        if worker is not None:
+            guest.enter(worker)
+        elif not self.admission.line_up(guest):
+            return self.arrive(stay)
+        self.visits.append(visit)
+        self.guests.append(guest)
+        return visit
+
     async def _visit(self, visit: Visit, stay: float) -> None:
+        visit.turn = next(self.turns)
         try:
             worker = await self.admission.enter()
         except NoPlace as error:
@@ -70,8 +89,39 @@ class House:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+class Guest:
+    """A request without a task."""
+
+    def __init__(self, house: House, visit: Visit, stay: float) -> None:
+        self.visit = visit
+        self.has_left = False
+        self._house = house
+        self._stay = stay
+
+    def enter(self, worker: Worker) -> None:
+        assert self.visit.entered is None
+        assert not self.has_left
+        worker.taken += 1
+        assert worker.taken <= worker.places
+        self.visit.entered, self.visit.worker = now(), worker
+        asyncio.get_running_loop().call_later(self._stay, self._go, worker)
+
+    def _go(self, worker: Worker) -> None:
+        worker.taken -= 1
+        self._house.admission.advance()
+
+    def refuse(self, refusal: NoPlace) -> None:
+        self.visit.code = refusal.code
+
+    def leave(self) -> None:
+        if self.visit.entered is None:
+            self.has_left = True
+            self._house.admission.step_out(self)
+
+
 def now() -> float:
-    return asyncio.get_running_loop().time()
+    """Rounded: steps of a tenth of a second do not add up to whole ones."""
+    return round(asyncio.get_running_loop().time(), 6)
 
 
 def in_a_house(

@@ -21,7 +21,7 @@ from endpointd.gateway.gateway import Call, Gateway
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip
-from endpointd.gateway.waiting import Outcome, Vain, Waiting
+from endpointd.gateway.waiting import Outcome, Waiting
 from endpointd.routing import Matched
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.worker import Worker
@@ -61,10 +61,7 @@ class DirectPath:
         worker = admission.enter_at_once()
         if worker is not None:
             return self._open(call, worker, route, body, start)
-        turn = admission.line_up()
-        if turn is not None:
-            Waiting(admission, turn, client, partial(self._waited, call, route, start))
-        return turn is not None
+        return Waiting(admission, gateway.clocks, client, partial(self._waited, call, route, start)).line_up()
 
     def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0) -> bool:
         try:
@@ -85,22 +82,20 @@ class DirectPath:
         if isinstance(outcome, Worker):
             body = call.client.whole_body()
             fits = body is not None and outcome.order is call.mount.order
-            if fits and self._open(call, outcome, route, body or b"", start, seconds):
-                return
-        elif outcome is not Vain.WORKER_GONE:
-            trip = call.trip(monotonic() - seconds, route.interface)
-            trip.waited = seconds
-            start(partial(self._refuse, call, trip, outcome))
+            if not (fits and self._open(call, outcome, route, body or b"", start, seconds)):
+                # The plugin was replaced: from the beginning, then.
+                start(partial(self._gateway.handle, call.client))
             return
-        # The plugin was replaced, or its worker has gone: from the beginning, then.
-        start(partial(self._gateway.handle, call.client))
+        trip = call.trip(monotonic() - seconds, route.interface)
+        trip.waited = seconds
+        start(partial(self._refuse, call, trip, outcome))
 
-    async def _refuse(self, call: Call, trip: Trip, outcome: NoPlace | Vain, *_: object) -> None:
+    async def _refuse(self, call: Call, trip: Trip, outcome: NoPlace | None, *_: object) -> None:
         await self._gateway.conclude(self._give_up(call, outcome), call.client, trip)
 
     @staticmethod
-    async def _give_up(call: Call, outcome: NoPlace | Vain) -> None:
-        if isinstance(outcome, NoPlace):
+    async def _give_up(call: Call, outcome: NoPlace | None) -> None:
+        if outcome is not None:
             raise no_place(outcome, call.mount.supervisor.plugin)
         # As a task would be, whose client has left.
         raise asyncio.CancelledError

@@ -96,7 +96,7 @@ class Gateway:
         self._pages = pages or {}
         self._mounts = mounts
         self._refusal = refusal
-        self._clocks = clocks
+        self.clocks = clocks
         self._public_url = public_url
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
@@ -267,7 +267,7 @@ class Gateway:
             exchange.trace = trace
         relay = Relay(
             exchange,
-            self._clocks,
+            self.clocks,
             call.client,
             call.mount.limits,
             call.scope["method"],
@@ -279,7 +279,7 @@ class Gateway:
         call.client.on_gone = relay.client_gone
         if call.client.gone:
             relay.client_gone()
-        self._clocks.add(relay)
+        self.clocks.add(relay)
         return exchange, relay
 
     async def _first_piece(self, call: Call) -> tuple[bytes, bool]:

@@ -1,79 +1,78 @@
-"""A request of the direct path that waits for a place at a worker: in the queue as others are, and without a task."""
+"""A request of the direct path that waits for a place at a worker: in the queue as others are, and without a task, a
+future or a timer, which would take longer than all else that the host does for it."""
 
 import asyncio
 from collections.abc import Callable
-from enum import Enum
 from time import monotonic
 from typing import TypeAlias
 
 import structlog
 
 from endpointd.gateway.client import Client
-from endpointd.supervisor.admission import Admission, NoPlace, Turn
+from endpointd.gateway.clocks import Clocks
+from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.worker import Worker
 
 log = structlog.get_logger()
 
-
-class Vain(Enum):
-    """Why a turn came to nothing."""
-
-    WORKER_GONE = "the worker has gone"
-    CLIENT_GONE = "the client has gone"
-
-
-Outcome: TypeAlias = Worker | NoPlace | Vain
-"""The worker, to which the request is to be handed without awaiting anything; or that the queue's clock has run out."""
+Outcome: TypeAlias = Worker | NoPlace | None
+"""The worker, to which the request is to be handed at once; why there is none for it; None when the client has left."""
 
 
 class Waiting:
-    """`over` is called once, with this object and the outcome, unless `turn` is given up by its future's owner."""
+    """An `admission.Guest`. `over` is called once after it has lined up, with this object and the outcome."""
+
+    __slots__ = ("_admission", "_began", "_client", "_clocks", "_limit", "_over", "_since")
 
     def __init__(
         self,
         admission: Admission[Worker],
-        turn: Turn,
+        clocks: Clocks,
         client: Client,
         over: Callable[["Waiting", Outcome], None],
     ) -> None:
         self._admission = admission
-        self._turn = turn
+        self._clocks = clocks
         self._client = client
         self._over = over
-        self._is_over = False
+        self._limit = admission.clock_queue
         self._began = monotonic()
-        self._timer: asyncio.TimerHandle | None = None
-        if admission.clock_queue:
-            self._timer = asyncio.get_running_loop().call_later(admission.clock_queue, self._expire)
-        client.on_gone = self._leave
-        turn[1].add_done_callback(self._come)
+        self._since = asyncio.get_running_loop().time()
 
     @property
     def seconds(self) -> float:
         """How long it has waited."""
         return monotonic() - self._began
 
-    def _come(self, _: object) -> None:
-        if not self._is_over:
-            self._end(self._admission.take(self._turn) or Vain.WORKER_GONE)
+    def line_up(self) -> bool:
+        """Whether it is in the queue now; else nothing has happened."""
+        if not self._admission.line_up(self):
+            return False
+        self._client.on_gone = self._leave
+        if self._limit:
+            self._clocks.add(self)
+        return True
 
-    def _expire(self) -> None:
-        self._give_up(self._admission.too_late())
+    def check(self, now: float) -> None:
+        if now - self._since >= self._limit:
+            self._give_up(self._admission.too_late())
+
+    def enter(self, worker: Worker) -> None:
+        self._end(worker)
+
+    def refuse(self, refusal: NoPlace) -> None:
+        self._end(refusal)
 
     def _leave(self) -> None:
-        self._give_up(Vain.CLIENT_GONE)
+        self._give_up(None)
 
     def _give_up(self, why: Outcome) -> None:
-        if not self._is_over:
-            self._turn[1].cancel()
-            self._admission.leave(self._turn)
-            self._end(why)
+        self._admission.step_out(self)
+        self._end(why)
 
     def _end(self, outcome: Outcome) -> None:
-        self._is_over = True
         self._client.on_gone = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._clocks.discard(self)
         try:
             self._over(self, outcome)
         # Whoever calls has other requests as well: a defect here is to be the end of this one alone.

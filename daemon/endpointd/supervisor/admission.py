@@ -4,7 +4,7 @@ import asyncio
 from bisect import insort
 from collections.abc import Callable
 from itertools import count
-from typing import Generic, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from endpointd.supervisor.choice import Choice, WorkerT
 
@@ -23,8 +23,23 @@ class NoPlace(Exception):
         return NoPlace(self.code, self.message, self.retry_after)
 
 
+WorkerT_contra = TypeVar("WorkerT_contra", contravariant=True)
+
+
+class Guest(Protocol[WorkerT_contra]):
+    """A request that waits without a task. One of these is called, once."""
+
+    def enter(self, worker: WorkerT_contra) -> None:
+        """Its turn has come: it is to be handed to `worker` before this returns. Never raises."""
+        ...
+
+    def refuse(self, refusal: NoPlace) -> None:
+        """There will be no place for it. Never raises."""
+        ...
+
+
 Turn: TypeAlias = tuple[int, "asyncio.Future[None]"]
-"""A request's number, which none has had before, and the future that is done when it may go on."""
+"""The number of a request with a task, which none has had before, and the future that is done when it may go on."""
 
 
 class Admission(Generic[WorkerT]):
@@ -39,7 +54,7 @@ class Admission(Generic[WorkerT]):
         self._several: Choice[WorkerT] | None = None
         self._need: Callable[[], None] | None = None
         self._refusal: NoPlace | None = None
-        self._waiting: list[Turn] = []
+        self._waiting: list[Turn | tuple[int, Guest[WorkerT]]] = []
         """In the order of their numbers."""
         self._numbers = count(1)
         self._promised = 0
@@ -92,7 +107,7 @@ class Admission(Generic[WorkerT]):
             try:
                 await turn[1]
             finally:
-                self.leave(turn)
+                self._leave(turn)
             worker = self._worker_for(turn)
             if worker is not None:
                 return worker
@@ -100,25 +115,20 @@ class Admission(Generic[WorkerT]):
                 raise self._refusal.again()
             # The worker went in the meantime; the place in the queue is kept.
 
-    def line_up(self) -> Turn | None:
-        """A turn for a request that does not wait by itself: `take` it when its future is done, or `leave`. None when
-        the queue is full, or when there is no worker whose places could become free."""
+    def line_up(self, guest: Guest[WorkerT]) -> bool:
+        """Let a request wait that has no task; `step_out` takes it back. False, and nothing has happened, when the
+        queue is full, or when there is no worker whose places could become free."""
         if len(self._waiting) >= self._queue_size or (self._only is None and self._several is None):
-            return None
-        turn: Turn = (next(self._numbers), asyncio.get_running_loop().create_future())
-        self._waiting.append(turn)
-        # Everybody may wait for places that have become free in this turn of the event loop.
-        self.advance()
-        return turn
+            return False
+        self._waiting.append((next(self._numbers), guest))
+        return True
 
-    def take(self, turn: Turn) -> WorkerT | None:
-        """The worker to which the request is to be handed without awaiting anything, now that its turn has come; None
-        if that has gone in the meantime."""
-        self.leave(turn)
-        return self._worker_for(turn) if turn[1].exception() is None else None
+    def step_out(self, guest: Guest[WorkerT]) -> None:
+        """It waits no more."""
+        self._waiting = [turn for turn in self._waiting if turn[1] is not guest]
 
     def _worker_for(self, turn: Turn) -> WorkerT | None:
-        is_first = not self._waiting or self._waiting[0] > turn
+        is_first = not self._waiting or self._waiting[0][0] > turn[0]
         # Whoever else was promised a place came later.
         return self._free_worker() if is_first else None
 
@@ -132,7 +142,7 @@ class Admission(Generic[WorkerT]):
             return self._several.free_places()
         return 0 if self._only is None else self._only.free_places()
 
-    def leave(self, turn: Turn) -> None:
+    def _leave(self, turn: Turn) -> None:
         """Its request waits no more."""
         _, future = turn
         if future.done() and not future.cancelled() and future.exception() is None:
@@ -143,12 +153,17 @@ class Admission(Generic[WorkerT]):
             self._waiting.remove(turn)
 
     def advance(self) -> None:
-        """Places may be free: give them to those who have waited longest."""
+        """Places may be free: give them to those who have waited longest. A request without a task is handed over here
+        and now; to one with a task its place is promised."""
         while self._waiting and self._free_places() > self._promised:
-            _, future = self._waiting.pop(0)
-            if not future.done():
+            _, waiter = self._waiting.pop(0)
+            if not isinstance(waiter, asyncio.Future):
+                worker = self._free_worker()
+                assert worker is not None
+                waiter.enter(worker)
+            elif not waiter.done():
                 self._promised += 1
-                future.set_result(None)
+                waiter.set_result(None)
 
     def limit(self, queue_size: int, clock_queue: float) -> None:
         """Other bounds, for requests that come from now on."""
@@ -171,6 +186,8 @@ class Admission(Generic[WorkerT]):
         self._only = self._several = self._need = None
         self._refusal = refusal
         while self._waiting:
-            _, future = self._waiting.pop(0)
-            if not future.done():
-                future.set_exception(refusal.again())
+            _, waiter = self._waiting.pop(0)
+            if not isinstance(waiter, asyncio.Future):
+                waiter.refuse(refusal.again())
+            elif not waiter.done():
+                waiter.set_exception(refusal.again())
