@@ -1,10 +1,10 @@
 """The log: one event a line on stderr, JSON or for people's eyes, for structlog and the standard library alike."""
 
 import errno
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import TextIO, cast
 
 import structlog
@@ -15,11 +15,11 @@ from endpointd.setting_names import LogLevel
 from endpointd.setting_types import LogFormat
 
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
-_LEADING_KEYS = ("timestamp", "level", "event")
 _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 """Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_encode = json.JSONEncoder(default=repr).encode
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
 
 
@@ -61,7 +61,8 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    render = _console(colours=terminal and not os.environ.get("NO_COLOR")) if console else _json()
+    colours = terminal and not os.environ.get("NO_COLOR")
+    render: list[Processor] = _console(colours=colours) if console else [_as_json]
     output = cast("TextIO", _PatientStream(sys.stderr) if rotation is None else open_files(rotation))
     set_level(level)
     structlog.configure(
@@ -93,21 +94,23 @@ class _PatientStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._attempt(lambda: self._stream.write(text))
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._lose(error)
+            return 0
 
     def flush(self) -> None:
-        self._attempt(self._stream.flush)
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._lose(error)
 
     @staticmethod
-    def _attempt(action: Callable[[], int | None]) -> int:
-        try:
-            return action() or 0
-        except OSError as error:
-            if error.errno in (errno.EPIPE, errno.EBADF):
-                _send_nowhere(fd=2)
-            return 0
-        except ValueError:  # the stream has been closed
-            return 0
+    def _lose(error: Exception) -> None:
+        # ValueError: the stream has been closed.
+        if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EBADF):
+            _send_nowhere(fd=2)
 
 
 def _send_nowhere(fd: int) -> None:
@@ -118,10 +121,6 @@ def _send_nowhere(fd: int) -> None:
         os.close(nowhere)
 
 
-def _json() -> list[Processor]:
-    return [structlog.processors.format_exc_info, _lead, structlog.processors.JSONRenderer()]
-
-
 def _console(*, colours: bool) -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(
         colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
@@ -129,10 +128,15 @@ def _console(*, colours: bool) -> list[Processor]:
     return [structlog.processors.format_exc_info, _show_controls, renderer]
 
 
-def _lead(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Every line begins with the same keys, so that the log can be read down the left edge."""
-    leading = {key: event.pop(key) for key in _LEADING_KEYS if key in event}
-    return {**leading, **event}
+def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """The line, which begins with the same keys as all others, so that the log can be read down the left edge.
+
+    In one step, and not in three of structlog's, because there may be a line for each request.
+    """
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, event)
+    leading = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event")}
+    return _encode({**leading, **event})
 
 
 def _show_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
