@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -20,6 +21,7 @@ from endpointd_wire.messages import (
     Drain,
     Drained,
     End,
+    Failed,
     Message,
     Ping,
     Pong,
@@ -136,6 +138,34 @@ def test_a_plugin_that_kills_all_greenlets_is_still_answered_for(start_official:
     for _ in range(3):
         plain_again = {worker.host.request() for _ in range(10)}
         assert set(until_over(worker, plain_again, credit=False).values()) == {b"plain"}
+
+
+def is_last(message: Message) -> TypeGuard[Closed | Failed | Response | Data]:
+    """Whether nothing follows of a stream, in whatever way it has ended."""
+    is_end = isinstance(message, Response | Data) and message.end == End.STREAM
+    return is_end or isinstance(message, Closed | Failed)
+
+
+def test_so_is_one_that_kills_them_on_their_way_to_a_request(start_official: StartOfficial, tmp_path: Path) -> None:
+    worker = start_official(NEWEST, "waits.py")
+    until = tmp_path / "stop"
+    left = {worker.host.request(path=b"/kill-on", query=f"until={until}".encode())}
+    pongs = 0
+    for number in range(6):
+        worker.host.say(Ping(number))
+        while pongs <= number:
+            message = worker.host.hear_any()
+            pongs += isinstance(message, Pong)
+            left -= {message.stream} if is_last(message) else set()
+        # Nobody is there any more who could answer when this one comes.
+        left |= {worker.host.request()} if number > 2 else set()
+    until.touch()
+    left.add(worker.host.request())
+    while left:
+        message = worker.host.hear_any()
+        left -= {message.stream} if is_last(message) else set()
+    plain = worker.host.request()
+    assert until_over(worker, {plain}, credit=False)[plain] == b"plain"
 
 
 def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:

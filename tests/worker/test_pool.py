@@ -15,6 +15,7 @@ from endpointd_wire.flow import WINDOW
 from endpointd_wire.messages import Closed, Credit, Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker import pool
+from endpointd_worker.calls import here
 from endpointd_worker.link import HostGone
 from endpointd_worker.streams import FLUSH_SIZE
 from support.host_end import WAIT_SECONDS, HostEnd
@@ -218,6 +219,37 @@ def test_who_reads_on_hands_over_what_is_to_be_run(
     assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
     worker.host.say(Data(slow, End.BODY, b"12"))
     assert worker.host.take(slow).body == b"2"
+
+
+def test_what_was_read_with_it_does_not_wait_for_whoever_is_woken(
+    start_threads: StartThreads, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "TICK", 10 * WAIT_SECONDS)
+
+    def upload(r: Request) -> Response:
+        r.get_data()
+        return held(r)
+
+    worker = start_threads(upload, plain)
+    slow = worker.host.request(source=SLOW_SOURCE, method="POST", end=End.MORE)
+    assert worker.host.ask(source=FAST_SOURCE).body == b"plain"
+    fast = worker.host.make_request(stream=slow + 2, source=FAST_SOURCE)
+    worker.host.say(Data(slow, End.BODY, b"x"), fast)
+    assert worker.host.take(fast.stream).body == b"plain"
+    held.gate.set()
+    assert worker.host.take(slow).body == b"held"
+
+
+def test_a_limited_wait_ends_though_nothing_comes(start_threads: StartThreads) -> None:
+    def wait(_: Request) -> Response:
+        stream = here.stream
+        assert stream is not None
+        with worker.link.lock:
+            stream.wait(0.01)
+        return Response("waited")
+
+    worker = start_threads(wait)
+    assert worker.host.ask().body == b"waited"
 
 
 def test_whoever_is_woken_by_what_is_read_reads_on(start_threads: StartThreads) -> None:

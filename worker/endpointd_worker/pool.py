@@ -193,7 +193,7 @@ class Pool:
             elif stream is None:
                 self._read()
                 with self._lock:
-                    self._pass_on(member)
+                    self._pass_on()
             else:
                 stream.reader = member
                 stream.has_company = self._goes_on()
@@ -222,11 +222,11 @@ class Pool:
             return
         self._backlog += arrivals
 
-    def _pass_on(self, member: Member) -> None:
+    def _pass_on(self) -> None:
         """Let the thread lead that was waiting for what has come. It is awake, so the next that it waits for needs no
         other thread: a stream of any length costs none but its own. The lock is held."""
         heir = self.roused
-        if heir is None or heir.stream is None or self._backlog or self.leader is not member:
+        if heir is None or heir.stream is None or self._backlog:
             return
         self.leader, self._running = heir, heir.stream
         self._get_on()
@@ -263,7 +263,7 @@ class Pool:
                 self._reading = False
                 member.began += monotonic() - began
                 self._get_on()
-                self._pass_on(member)
+                self._pass_on()
         if self._backlog:
             self._step_aside(member)
 

@@ -59,12 +59,19 @@ def _fork(forked, until):
     return str(child.exitcode)
 
 
-def _kill_all():
+def _kill_all(*, block=True):
     """As a plugin may do that cleans up after itself, and does not ask whose they are."""
     mine = gevent.getcurrent()
     others = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet) and each is not mine]
-    gevent.killall(others)
+    gevent.killall(others, block=block)
     return str(len(others))
+
+
+def _kill_all_until(file):
+    while not os.path.exists(file):
+        gevent.sleep(0)
+        # One that answers a request is told, and lives on.
+        _kill_all(block=False)
 
 
 async def _in_a_loop():
@@ -96,6 +103,9 @@ class Waits(Endpoint):
                 return Response(str(len(r.get_data())))
             case "/kill":
                 return Response(_kill_all())
+            case "/kill-on":
+                gevent.spawn(_kill_all_until, r.args["until"])
+                return Response("killing")
             case "/subprocess":
                 return Response(subprocess.run(["echo", "said"], stdout=subprocess.PIPE, check=True).stdout)
             case "/fetch":
