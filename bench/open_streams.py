@@ -7,28 +7,24 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
 from endpointd.admin.client import Client
 from errors import BenchError
-from figures import percentile
 from measurement import Bench, Measurement
+from pace import Asked, latencies, pacing
 from processes import cpu_seconds, pss
 from questions import P50, P99, Kind, Metric, Question
-from restarts import ask_at_pace
 from results import Sample
 from running import Site, get, serving
 from servers import BOUNDS, Server, endpointd
 from workloads import BENCH, DUCK
 
 PLUGIN = BENCH / "plugins" / "events"
-CLIENTS, INTERVAL = 8, 0.02
 SETTLE_SECONDS = 12.0
 """Longer than two intervals of the events: each stream has had its second one, and its third."""
 START_SECONDS = 60.0
@@ -80,27 +76,26 @@ def measure(programs: Path, streams: int, way: Way, seconds: float = SETTLE_SECO
         events = Site(site.port, "/e/events", site.pid, site.state)
         worker = wait_for_worker(events)
         warm_up(events, worker)
-        before, _ = ask_others(site, seconds)
+        before = ask_others(site, seconds)
         memory = pss(site.pid), pss(worker)
         began = time.monotonic()
         with listening(events, streams) as clients:
             opened = time.monotonic() - began
             busy = cpu_seconds(site.pid) + cpu_seconds(worker)
-            during, wrong = ask_others(site, seconds)
+            during = ask_others(site, seconds)
             busy = (cpu_seconds(site.pid) + cpu_seconds(worker) - busy) / seconds
             grown = pss(site.pid) - memory[0], pss(worker) - memory[1]
             outcome = enough(clients)
     figures = {
-        "p99_ms": percentile(during, 0.99),
-        "before_ms": percentile(before, 0.99),
-        "p50_ms": percentile(during, 0.5),
+        **latencies(during),
+        "before_ms": latencies(before)["p99_ms"],
         "served": outcome["served"],
         "open_s": opened,
         "worker_kib": grown[1] / streams / 1024,
         "host_kib": grown[0] / streams / 1024,
         "cpu": busy,
     }
-    failures = streams - outcome["served"] + wrong
+    failures = streams - outcome["served"] + sum(not one.right for one in during)
     problem = f"{failures} streams or requests were not served" if failures else None
     return Sample(OPEN.name, f"{streams} streams, a {way.value} each", figures, failures, problem)
 
@@ -159,15 +154,11 @@ def enough(clients: "subprocess.Popen[str]") -> dict[str, int]:
     return outcome
 
 
-def ask_others(site: Site, seconds: float) -> tuple[list[float], int]:
-    """Ask the other plugin at a pace; return the latencies in milliseconds, and how many answers were wrong."""
-    over = threading.Event()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(ask_at_pace, site, INTERVAL * number / CLIENTS, over) for number in range(CLIENTS)]
+def ask_others(site: Site, seconds: float) -> list[Asked]:
+    """Ask the other plugin at a pace."""
+    with pacing(site, DUCK) as paced:
         time.sleep(seconds)
-        over.set()
-        asked = [one for client in clients for one in client.result()]
-    return [(one.ended - one.began) * 1000 for one in asked], sum(not one.right for one in asked)
+    return paced.asked
 
 
 MEASUREMENT = Measurement("open-streams", (OPEN,), take)

@@ -1,16 +1,13 @@
 """Restarts under load: what they cost who asks meanwhile."""
 
-import http.client
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from endpointd.admin.client import Client
-from figures import percentile
 from load import put_under_load
 from measurement import Bench, Measurement
+from pace import Asked, latencies, pacing
 from processes import PROC
 from questions import P50, P99, RATE, Kind, Metric, Question
 from results import Sample
@@ -22,8 +19,6 @@ from workloads import DUCK
 WITHOUT, DURING = "without", "during restarts"
 CONNECTIONS = 32
 WARM_UP_SECONDS = 1
-# A pace that leaves the machine time: 400 requests a second over 8 connections.
-CLIENTS, INTERVAL = 8, 0.02
 RESTARTS = 3
 LOOK = 0.005
 
@@ -31,8 +26,9 @@ FAILED, RESTARTED = Metric("failed", "failed"), Metric("restarts", "restarts")
 PACED = Question(
     "restart-paced",
     "Restarts at a pace of 400 requests a second",
-    "`duck` over 8 connections. *During restarts* are the requests that were under way at some moment between the "
-    "command to restart and the end of the old worker; there are three restarts in a round.",
+    "`duck` over 8 connections, by clients in a process of their own. *During restarts* are the requests that were "
+    "under way at some moment between the command to restart and the end of the old worker; there are three restarts "
+    "in a round.",
     (P99, P50, FAILED, RESTARTED),
     Kind.PLAIN,
 )
@@ -43,15 +39,6 @@ FULL = Question(
     (P99, P50, RATE, FAILED, RESTARTED),
     Kind.PLAIN,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: when it began and ended (seconds of the monotonic clock), and whether its answer was right."""
-
-    began: float
-    ended: float
-    right: bool
 
 
 def take(bench: Bench) -> Iterator[Sample]:
@@ -66,57 +53,26 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 def paced(site: Site, admin: Client, quiet: float) -> Iterator[Sample]:
     """Yield what clients at a pace see while nothing happens, and during restarts."""
-    over = threading.Event()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(ask_at_pace, site, INTERVAL * number / CLIENTS, over) for number in range(CLIENTS)]
-        try:
-            time.sleep(quiet)
-            windows = []
-            for _ in range(RESTARTS):
-                began = time.monotonic()
-                restart(admin)
-                windows.append((began, time.monotonic()))
-                time.sleep(quiet / RESTARTS)
-        finally:
-            over.set()
-        asked = [one for client in clients for one in client.result()]
+    with pacing(site, DUCK) as clients:
+        time.sleep(quiet)
+        windows = []
+        for _ in range(RESTARTS):
+            began = time.monotonic()
+            restart(admin)
+            windows.append((began, time.monotonic()))
+            time.sleep(quiet / RESTARTS)
+    asked = clients.asked
     during = [one for one in asked if any(one.ended > begin and one.began < end for begin, end in windows)]
     kept = set(during)
     yield paced_sample(WITHOUT, [one for one in asked if one not in kept], 0)
     yield paced_sample(DURING, during, len(windows))
 
 
-def ask_at_pace(site: Site, offset: float, over: threading.Event) -> list[Asked]:
-    """Ask every ``INTERVAL`` over a connection that is kept, beginning after ``offset`` seconds, until it is over.
-
-    After an answer that came late the next request is made at once.
-    """
-    asked = []
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
-    due = time.monotonic() + offset
-    over.wait(offset)
-    while not over.is_set():
-        began = time.monotonic()
-        try:
-            connection.request("GET", site.prefix + DUCK.path)
-            response = connection.getresponse()
-            right = (response.status, response.read()) == (200, DUCK.answer)
-        except (OSError, http.client.HTTPException):
-            right = False
-            connection.close()
-        asked.append(Asked(began, time.monotonic(), right))
-        due = max(due + INTERVAL, asked[-1].ended)
-        over.wait(due - asked[-1].ended)
-    connection.close()
-    return asked
-
-
 def paced_sample(subject: str, asked: list[Asked], restarts: int) -> Sample:
     """Return what was asked as a sample."""
-    latencies = [(one.ended - one.began) * 1000 for one in asked] or [0.0]
     wrong = sum(not one.right for one in asked)
-    figures = {"p99_ms": percentile(latencies, 0.99), "p50_ms": percentile(latencies, 0.5)}
-    return Sample(PACED.name, subject, {**figures, "failed": wrong, "restarts": restarts}, wrong)
+    figures = {**latencies(asked), "failed": wrong, "restarts": restarts}
+    return Sample(PACED.name, subject, figures, wrong)
 
 
 def full(bench: Bench, site: Site, admin: Client) -> Sample:
