@@ -46,6 +46,8 @@ def take(bench: Bench) -> Iterator[Sample]:
     for _ in bench.rounds():
         with serving(ENDPOINTD, bench.programs, DUCK) as site, Client(site.state) as admin:
             put_under_load(bench.wrk, site, DUCK, CONNECTIONS, WARM_UP_SECONDS)
+            # What answers commands is loaded for the first of them, or at leisure a little later.
+            admin.plugins()
             yield from paced(site, admin, bench.plan.seconds)
             yield put_under_load(bench.wrk, site, DUCK, CONNECTIONS, bench.plan.seconds).sample(FULL.name, WITHOUT)
             yield full(bench, site, admin)
