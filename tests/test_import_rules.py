@@ -19,7 +19,7 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"]
 
 WORKER_LAYERS = [
-    "confine cooperative native official slowness tasks texts tracebacks",
+    "confine cooperative leaving native official slowness tasks texts tracebacks",
     "stdio waits",
     "streams",
     "calls",

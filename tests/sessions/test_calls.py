@@ -58,7 +58,7 @@ def test_items_arrive_as_they_are_made(run: Run) -> None:
     client = run(CHAT, FakeSession(answers={"app": answering}))
     answering.go.release()
     response = client.get("/")
-    pieces = iter(response.response)
+    pieces: Iterator[Any] = iter(response.response)
     assert next(pieces) == b"0 "
     answering.go.release()
     assert next(pieces) == b"1 "
@@ -233,7 +233,8 @@ def test_a_call_of_a_thread_survives_a_client_that_leaves(load_plugin: PluginLoa
     folder, gate = in_a_thread(tmp_path, "list(session.app.chat.invoke('a', 'b', {}))", after)
     client = load_plugin(folder, session=FakeSession(answers={"app": answering}))
     response = client.get("/")
-    assert next(iter(response.response)) == b"head"
+    first: Any = next(iter(response.response))
+    assert first.startswith(b"head")
     gate.open()
     assert answering.begun.wait(WAIT_SECONDS)
     response.close()

@@ -43,6 +43,7 @@ def serve(way: Way) -> int:
     signal.signal(signal.SIGTERM, partial(_terminate, way))
     # Control-C in a terminal is meant for the host, which then ends its workers in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    way.prepare()
     start_new_thread(_outlive_nobody, (wire,))
     link = Link(wire, way.waits)
     os.register_at_fork(after_in_child=link.leave)

@@ -1,10 +1,10 @@
 """The two ways of running a plugin's code, and what differs between them."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
+from endpointd_worker.leaving import end
 from endpointd_worker.link import Link
 from endpointd_worker.pool import Pool
 from endpointd_worker.streams import Stream
@@ -18,9 +18,10 @@ StartPool: TypeAlias = Callable[[Link, Run, Callable[[Exception], None]], None]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`exit` ends the process from whatever code of the plugin's a signal has come upon; `has_loop` tells whether there
-    may be a loop for tasks beside the threads."""
+    """`prepare` is called before there is code of the plugin's; `exit` ends the process from whatever of that a signal
+    has come upon; `has_loop` tells whether there may be a loop for tasks beside the threads."""
 
+    prepare: Callable[[], object]
     waits: Waits
     start_pool: StartPool
     exit: Callable[[int], NoReturn]
@@ -31,4 +32,4 @@ def _start_threads(link: Link, run: Run, lost: Callable[[Exception], None]) -> N
     Pool(link, run, lost).start()
 
 
-IN_THREADS = Way(OF_THREADS, _start_threads, sys.exit, has_loop=True)
+IN_THREADS = Way(end.prepare, OF_THREADS, _start_threads, end.exit, has_loop=True)

@@ -2,12 +2,12 @@
 
 import atexit
 import os
-import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from endpointd_worker.cooperative.pool import GreenletPool
 from endpointd_worker.cooperative.waits import OF_GREENLETS
+from endpointd_worker.leaving import write_out
 from endpointd_worker.link import Link
 from endpointd_worker.streams import Stream
 from endpointd_worker.ways import Way
@@ -24,9 +24,8 @@ def end(status: int) -> NoReturn:
     interpreter's own end, which gevent's locks do not survive: each would leave a traceback in the plugin's log.
     """
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    write_out()
     os._exit(status)
 
 
-IN_GREENLETS = Way(OF_GREENLETS, _start_greenlets, end, has_loop=False)
+IN_GREENLETS = Way(lambda: None, OF_GREENLETS, _start_greenlets, end, has_loop=False)

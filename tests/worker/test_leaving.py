@@ -1,0 +1,88 @@
+"""How a worker's process ends: whatever its threads do, without a word, and nothing that was written is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from endpointd_wire.messages import Drain, Drained
+from support.host_end import WAIT_SECONDS
+from support.worker_process import LoadPlugin, WorkerProcess
+
+PLUGIN = """
+import atexit, os, sys, threading
+from werkzeug import Response
+from dify_plugin import Endpoint
+
+STATEMENTS
+
+class Duck(Endpoint):
+    def _invoke(self, r, values, settings):
+        return Response("quack")
+"""
+
+# Nobody could read as fast as that.
+CHATS = """
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+def chat():
+    while True:
+        print("quack" * 40, file=sys.stderr)
+
+threading.Thread(target=chat, daemon=True).start()
+"""
+
+LEAVES_FILES = """
+left = open(FOLDER + "/left", "w")
+left.write("quack")
+also_left = open(FOLDER + "/also-left", "wb")
+also_left.write(b"quack")
+closed = open(FOLDER + "/closed", "w")
+closed.close()
+sys.stderr = None
+
+def leave(word):
+    with open(FOLDER + "/words", "a") as words:
+        words.write(word)
+
+atexit.register(leave, "second")
+atexit.register(leave, "first ")
+"""
+
+FORKS = """
+import os, sys
+from endpointd_worker.leaving import end
+end.prepare()
+child = os.fork()
+if not child:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), end="")
+end.exit(3)
+"""
+
+
+def drained(worker: WorkerProcess) -> tuple[int, str]:
+    """Its exit status, and what it wrote, when it has answered a request and is not wanted any more."""
+    assert worker.host.ask().body == b"quack"
+    worker.host.say(Drain())
+    assert worker.host.hear_end() == [Drained()]
+    return worker.wait()
+
+
+def test_a_thread_that_is_writing_keeps_nobody(load: LoadPlugin) -> None:
+    """Python itself would abort in most of these cases."""
+    for number in range(5):
+        worker = load({f"duck{number}.py": PLUGIN.replace("STATEMENTS", CHATS)})
+        assert drained(worker) == (0, "")
+
+
+def test_what_was_written_is_there(load: LoadPlugin, tmp_path: Path) -> None:
+    """Also when the plugin has done away with a stream of Python's."""
+    statements = LEAVES_FILES.replace("FOLDER", repr(str(tmp_path)))
+    assert drained(load({"duck.py": PLUGIN.replace("STATEMENTS", statements)})) == (0, "")
+    written = {name: (tmp_path / name).read_text() for name in ("left", "also-left", "closed", "words")}
+    assert written == {"left": "quack", "also-left": "quack", "closed": "", "words": "first second"}
+
+
+def test_a_child_has_an_end_of_its_own() -> None:
+    process = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=WAIT_SECONDS)
+    assert (process.stdout, process.stderr, process.returncode) == ("7", "", 3)

@@ -1,0 +1,58 @@
+"""How a worker's process ends: by itself, when all that Python does at the end is done but to take the interpreter
+down.
+
+That stops daemon threads wherever they are, and plugins have such: a thread that a request starts is one. Whichever is
+just writing to stdout or stderr keeps the stream's lock for ever, and the interpreter, which cannot write out the
+stream, aborts after two seconds ("Fatal Python error: _enter_buffered_busy"; 3.11 to 3.13 do). Libraries in C have
+troubles of their own with it. Nothing is missed but that Python writes out files which a plugin has left open; that is
+done here.
+"""
+
+import atexit
+import gc
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+_WRITTEN = {io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom}
+"""What keeps some of what was written. By their types: to ask an object of the plugin's may do anything."""
+
+
+class End:
+    """The end of this process."""
+
+    def __init__(self) -> None:
+        self._status = 1
+        """If something goes wrong before it is told."""
+        self._process = 0
+
+    def prepare(self) -> None:
+        """To be called before there is code of the plugin's, whose own functions for the end (`atexit`) come before
+        the process is gone."""
+        self._process = os.getpid()
+        atexit.register(self._be_gone)
+
+    def exit(self, status: int) -> NoReturn:
+        self._status = status
+        sys.exit(status)
+
+    def _be_gone(self) -> None:
+        # A child that the plugin has forked has its own end.
+        if os.getpid() == self._process:
+            write_out()
+            os._exit(self._status)
+
+
+def write_out() -> None:
+    """Write out all that was written to files and has not left, stdout and stderr first."""
+    # What was there when the plugin was loaded is among the objects again.
+    gc.unfreeze()
+    for file in (sys.stdout, sys.stderr, *(each for each in gc.get_objects() if type(each) in _WRITTEN)):
+        # The plugin may have closed it, or put anything in its place; and a disk may be full.
+        with suppress(Exception):
+            file.flush()
+
+
+end = End()
