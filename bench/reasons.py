@@ -41,7 +41,7 @@ BURSTS = (
 
 START = (
     "the new worker starts beside the old one, and takes one of two processors for some milliseconds from those who "
-    "serve. Without a restart only one request in a hundred takes more than two milliseconds, so that this shows."
+    "serve. Without a restart hardly one request in a hundred takes more than two, so that this shows."
 )
 
 REASONS: dict[str, str] = {
