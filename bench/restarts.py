@@ -28,7 +28,8 @@ PACED = Question(
     "Restarts at a pace of 400 requests a second",
     "`duck` over 8 connections, by clients in a process of their own. *During restarts* are the requests that were "
     "under way at some moment between the command to restart and the end of the old worker; there are three restarts "
-    "in a round.",
+    "in a round. A first command came before, for which the daemon loads what answers commands (else it does so ten "
+    "seconds after its start): that stops requests once for some 15 ms.",
     (P99, P50, FAILED, RESTARTED),
     Kind.PLAIN,
 )
