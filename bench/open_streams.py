@@ -5,14 +5,14 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 
+from client_process import ClientProcess, clients
 from endpointd.admin.client import Client
 from errors import BenchError
 from measurement import Bench, Measurement
@@ -79,13 +79,13 @@ def measure(programs: Path, streams: int, way: Way, seconds: float = SETTLE_SECO
         before = ask_others(site, seconds)
         memory = pss(site.pid), pss(worker)
         began = time.monotonic()
-        with listening(events, streams) as clients:
+        with listening(events, streams) as listeners:
             opened = time.monotonic() - began
             busy = cpu_seconds(site.pid) + cpu_seconds(worker)
             during = ask_others(site, seconds)
             busy = (cpu_seconds(site.pid) + cpu_seconds(worker) - busy) / seconds
             grown = pss(site.pid) - memory[0], pss(worker) - memory[1]
-            outcome = enough(clients)
+            outcome = listeners.enough()
     figures = {
         **latencies(during),
         "before_ms": latencies(before)["p99_ms"],
@@ -126,32 +126,16 @@ def wait_for_worker(site: Site) -> int:
 
 def warm_up(site: Site, worker: int) -> None:
     """Have a few streams opened and closed, so that what is imported and made for the first one does not count."""
-    with listening(site, 8) as clients:
-        enough(clients)
+    with listening(site, 8) as listeners:
+        listeners.enough()
     status, _ = get(site, "/nothing")
     if status != 404 or not pss(worker):
         raise BenchError(f"the plugin {PLUGIN.name} does not answer as it must: {status}")
 
 
-@contextmanager
-def listening(site: Site, streams: int) -> Iterator["subprocess.Popen[str]"]:
+def listening(site: Site, streams: int) -> AbstractContextManager[ClientProcess]:
     """The clients' process, when each stream has its first event."""
-    command = [sys.executable, str(BENCH / "stream_clients.py"), str(site.port), f"{site.prefix}/events", str(streams)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "open\n":
-                raise BenchError(f"the clients of {streams} streams ended with status {process.wait()}")
-            yield process
-        finally:
-            process.kill()
-
-
-def enough(clients: "subprocess.Popen[str]") -> dict[str, int]:
-    """End the clients; return what they have had."""
-    output, _ = clients.communicate("enough\n")
-    outcome: dict[str, int] = json.loads(output)
-    return outcome
+    return clients("stream_clients.py", site.port, f"{site.prefix}/events", streams)
 
 
 def ask_others(site: Site, seconds: float) -> list[Asked]:

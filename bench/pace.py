@@ -1,16 +1,13 @@
 """Requests at a pace that leaves the machine time: what they notice of something that happens meanwhile."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from errors import BenchError
+from client_process import clients
 from figures import percentile
 from running import Site
-from workloads import BENCH, Workload
+from workloads import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +34,10 @@ class Paced:
 @contextmanager
 def pacing(site: Site, workload: Workload) -> Iterator[Paced]:
     """Ask for the workload at a pace, from a process of its own, while the block runs."""
-    command = [sys.executable, str(BENCH / "pace_clients.py"), str(site.port), site.prefix + workload.path]
-    command.append(workload.answer.decode())
     paced = Paced()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "begun\n":
-                raise BenchError(f"the clients at a pace ended with status {process.wait()}")
-            yield paced
-            output, _ = process.communicate("enough\n")
-            paced.asked = [Asked(*one) for one in json.loads(output)]
-        finally:
-            process.kill()
+    with clients("pace_clients.py", site.port, site.prefix + workload.path, workload.answer.decode()) as process:
+        yield paced
+        paced.asked = [Asked(*one) for one in process.enough()]
 
 
 def latencies(asked: list[Asked]) -> dict[str, float]:

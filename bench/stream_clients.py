@@ -55,7 +55,7 @@ async def listen(port: int, path: str, number: int) -> list[Listener]:
             return listener
 
     listeners = await asyncio.gather(*(open_one() for _ in range(number)))
-    sys.stdout.write("open\n")
+    sys.stdout.write("begun\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.readline)
     return listeners

@@ -19,8 +19,9 @@ _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 """Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_encode = json.JSONEncoder(default=repr).encode
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+
+_encode = json.JSONEncoder(default=repr).encode
 
 
 class _Threshold:

@@ -1,6 +1,8 @@
 """A worker's places, and the queue before them."""
 
+import os
 import select
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,6 +79,20 @@ def test_places_then_the_queue_then_503(daemon: RunningDaemon, tmp_path: Path, s
     door.gate.open(4)
     assert [client.read().body for client in clients] == [b"waited"] * 5
     fine(daemon, "waits")
+
+
+def test_those_in_the_queue_outlive_the_worker(daemon: RunningDaemon, tmp_path: Path, stack: ExitStack) -> None:
+    """Its end makes all of its places free, of which none is to be given to anybody."""
+    before = fine(daemon, "waits")
+    door = Door(daemon, tmp_path, stack)
+    clients = [door.enter() for _ in range(4)]
+    queued = enter_queue(door)
+    os.kill(before, signal.SIGKILL)
+    assert [client.read().code for client in clients] == ["worker_gone"] * 4
+    door.arrived.wait()
+    door.gate.open()
+    assert queued.read().body == b"waited"
+    assert fine(daemon, "waits") != before
 
 
 def test_slow_requests_do_not_delay_fast_ones(daemon: RunningDaemon, tmp_path: Path, stack: ExitStack) -> None:

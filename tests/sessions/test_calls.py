@@ -229,12 +229,12 @@ def test_a_thread_uses_the_session_when_its_request_is_over(load_plugin: PluginL
 
 def test_a_call_of_a_thread_survives_a_client_that_leaves(load_plugin: PluginLoader, tmp_path: Path) -> None:
     answering = Answering(100)
-    after = "def body():\n    yield b'head'\n    threading.Event().wait(0.01)\n    yield b'x'\nreturn Response(body())"
-    folder, gate = in_a_thread(tmp_path, "list(session.app.chat.invoke('a', 'b', {}))", after)
+    body = "def body():\n    yield b'head'\n    calls.wait()\n    yield b'x'\n"
+    after = f"calls = threading.Event()\n{body}return Response(body())"
+    folder, gate = in_a_thread(tmp_path, "calls.set(); list(session.app.chat.invoke('a', 'b', {}))", after)
     client = load_plugin(folder, session=FakeSession(answers={"app": answering}))
     response = client.get("/")
-    first: Any = next(iter(response.response))
-    assert first.startswith(b"head")
+    assert next(iter(response.response)) == b"head"
     gate.open()
     assert answering.begun.wait(WAIT_SECONDS)
     response.close()

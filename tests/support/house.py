@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from itertools import count
 
 from endpointd.supervisor.admission import Admission, NoPlace
 from support.virtual_time import run_in_virtual_time
@@ -24,11 +23,9 @@ class Worker:
 
 @dataclass
 class Visit:
-    """One request: when it came and entered, and what became of it. `turn` grows in the order in which they ask for a
-    place; a task does so when it first runs."""
+    """One request: when it came and entered, and what became of it."""
 
     came: float
-    turn: int = 0
     entered: float | None = None
     code: str | None = None
     worker: Worker | None = None
@@ -42,7 +39,6 @@ class House:
     visits: list[Visit] = field(default_factory=list)
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     guests: list["Guest"] = field(default_factory=list)
-    turns: "count[int]" = field(default_factory=count)
 
     def arrive(self, stay: float = 1.0) -> Visit:
         """A request comes, that will hold its place for `stay` seconds."""
@@ -53,19 +49,24 @@ class House:
 
     def arrive_without_task(self, stay: float = 1.0) -> Visit:
         """The same, but it has a task only if it cannot wait without one."""
-        visit = Visit(now(), next(self.turns))
+        visit = Visit(now())
         guest = Guest(self, visit, stay)
         worker = self.admission.enter_at_once()
         if worker is not None:
             guest.enter(worker)
-        elif not self.admission.line_up(guest):
+        elif self.admission.line_up(guest):
+            guest.number = self.numbers()[-1]
+        else:
             return self.arrive(stay)
         self.visits.append(visit)
         self.guests.append(guest)
         return visit
 
+    def numbers(self) -> list[int]:
+        """Of those that wait, in the order in which they stand."""
+        return [number for number, _ in self.admission._waiting]
+
     async def _visit(self, visit: Visit, stay: float) -> None:
-        visit.turn = next(self.turns)
         try:
             worker = await self.admission.enter()
         except NoPlace as error:
@@ -95,12 +96,16 @@ class Guest:
     def __init__(self, house: House, visit: Visit, stay: float) -> None:
         self.visit = visit
         self.has_left = False
+        self.number: int | None = None
+        """That in the queue, if it had to wait."""
         self._house = house
         self._stay = stay
 
     def enter(self, worker: Worker) -> None:
         assert self.visit.entered is None
         assert not self.has_left
+        # Whoever came before has a place, or the promise of one.
+        assert all(self.number is not None and self.number < number for number in self._house.numbers())
         worker.taken += 1
         assert worker.taken <= worker.places
         self.visit.entered, self.visit.worker = now(), worker

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from endpointd_wire.messages import Ready
+from support.held import Held
 from support.thread_worker import Invoke, Kind, Logged, StartThreads, ThreadWorker
 from support.worker_process import LoadPlugin, StartProcess, WorkerProcess, worker_process
 
@@ -52,6 +53,13 @@ def start_threads(request: pytest.FixtureRequest) -> Iterator[StartThreads]:
     yield start
     for worker in workers:
         worker.close()
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    held = Held()
+    yield held
+    held.gate.set()
 
 
 @pytest.fixture

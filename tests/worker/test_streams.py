@@ -4,6 +4,7 @@ that nobody else does either."""
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from werkzeug.exceptions import ClientDisconnected, NotFound
@@ -114,6 +115,23 @@ def test_a_cancel_ends_the_wait_and_is_no_failure(
     assert type(worker.host.take(running.id).last) is Closed
     running.join()
     assert logged() == ""
+
+
+def test_a_thread_is_told_what_has_come_only_when_it_waits_for_it(start_threads: StartThreads) -> None:
+    worker = start_threads(echo, pool=False)
+    worker.host.request(method="POST", end=End.MORE)
+    stream = worker.receive_stream()
+    stream.reader = reader = Mock(is_current=True, is_leader=False)
+    # While it waits, the wire is read.
+    stream._waiter = Mock()
+    stream._waiter.wait.side_effect = lambda _: worker.link.receive()
+    worker.host.say(Data(stream.id, End.MORE, b"a"))
+    worker.link.receive()
+    assert stream.read_piece() == b"a"
+    reader.roused.assert_not_called()
+    worker.host.say(Data(stream.id, End.BODY, b"b"))
+    assert stream.read_piece() == b"b"
+    reader.roused.assert_called_once_with()
 
 
 def test_what_comes_while_it_hands_over_is_not_missed(start_threads: StartThreads) -> None:

@@ -16,9 +16,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-_WRITTEN = {io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom}
-"""What keeps some of what was written. By their types: to ask an object of the plugin's may do anything."""
-
 
 class End:
     """The end of this process."""
@@ -41,18 +38,26 @@ class End:
     def _be_gone(self) -> None:
         # A child that the plugin has forked has its own end.
         if os.getpid() == self._process:
-            write_out()
-            os._exit(self._status)
+            try:
+                write_out()
+            finally:
+                os._exit(self._status)
 
 
 def write_out() -> None:
     """Write out all that was written to files and has not left, stdout and stderr first."""
     # What was there when the plugin was loaded is among the objects again.
     gc.unfreeze()
-    for file in (sys.stdout, sys.stderr, *(each for each in gc.get_objects() if type(each) in _WRITTEN)):
+    for file in (sys.stdout, sys.stderr, *filter(_keeps_what_was_written, gc.get_objects())):
         # The plugin may have closed it, or put anything in its place; and a disk may be full.
         with suppress(Exception):
             file.flush()
+
+
+def _keeps_what_was_written(value: object) -> bool:
+    # Nothing is asked of it, or of its type: those of the plugin's may answer with anything.
+    kind = type(value)
+    return kind is io.TextIOWrapper or kind is io.BufferedWriter or kind is io.BufferedRandom
 
 
 end = End()

@@ -1,5 +1,5 @@
 """A request of the direct path that waits for a place at a worker: in the queue as others are, and without a task, a
-future or a timer, which would take longer than all else that the host does for it."""
+future or a timer of its own."""
 
 import asyncio
 from collections.abc import Callable

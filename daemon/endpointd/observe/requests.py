@@ -20,8 +20,8 @@ SHOWN = 6
 class RequestLog:
     """`name_of` gives the name that an operator gave the endpoint at a hook id, or an empty text.
 
-    Lines are written at the end of a turn of the event loop. One after the other they take half the time that each
-    takes between two requests, because what writes them is still in the processor's caches.
+    Lines are written at the end of a turn of the event loop: one after the other they take less time than each between
+    two requests, because what writes them is still in the processor's caches.
     """
 
     def __init__(self, name_of: Callable[[str], str]) -> None:
