@@ -63,7 +63,7 @@ class DirectPath:
             return self._open(call, worker, route, body, start)
         return Waiting(admission, gateway.clocks, client, partial(self._waited, call, route, start)).line_up()
 
-    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0) -> bool:
+    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0.0) -> bool:
         try:
             began = monotonic() - waited if waited else None
             exchange, relay = self._gateway.open(call, worker, route, body, End.BODY, began)
