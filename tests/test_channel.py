@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.channel import CROWD, SMALL, Answer, Channel, ClientGone, Exchange, ExchangeError
+from endpointd.channel import Channel
+from endpointd.exchange import CROWD, SMALL, Answer, ClientGone, Exchange, ExchangeError
 from endpointd_wire.flow import CREDIT_STEP, WINDOW
 from endpointd_wire.frames import encode
 from endpointd_wire.messages import Closed, Data, End, Response

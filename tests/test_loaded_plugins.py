@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from endpointd.channel import Exchange
+from endpointd.exchange import Exchange
 from endpointd.gateway.problems import Problem
 from endpointd.testing import AnswerBroken, PluginLoader
 from endpointd.testing.relay import Relay

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from endpointd.channel import Exchange
+from endpointd.exchange import Exchange
 from endpointd.supervisor import supervisor as module
 from endpointd.supervisor.provision import HostInterpreter, Provider
 from endpointd.supervisor.recycling import Bounds

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from endpointd.channel import Exchange
+from endpointd.exchange import Exchange
 from endpointd.gateway.client import Client
 from endpointd.gateway.failures import no_place
 from endpointd.gateway.gateway import Call, Gateway

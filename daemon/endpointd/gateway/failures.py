@@ -1,6 +1,6 @@
 """What can go wrong with an answer, and what the client is told of it."""
 
-from endpointd.channel import Answer, ClockRanOut, ExchangeError, WorkerGone
+from endpointd.exchange import Answer, ClockRanOut, ExchangeError, WorkerGone
 from endpointd.gateway.problems import Problem, retry_after
 from endpointd.supervisor.admission import NoPlace
 from endpointd_wire.messages import Failed

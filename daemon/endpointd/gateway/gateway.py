@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from endpointd.callers.guard import Guard
-from endpointd.channel import Exchange
 from endpointd.endpoints import Endpoint
+from endpointd.exchange import Exchange
 from endpointd.gateway.answers import answer, refuse, show
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks

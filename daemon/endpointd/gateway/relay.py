@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from endpointd.callers.cors import Dress
-from endpointd.channel import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
+from endpointd.exchange import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
@@ -50,12 +50,14 @@ class Relay:
         "_exchange",
         "_filled",
         "_head_sent",
+        "_left",
         "_limit",
         "_limits",
         "_loop",
         "_method",
         "_plugin",
         "_since",
+        "_taken",
         "_unsent",
         "_version",
         "began",
@@ -66,6 +68,11 @@ class Relay:
         "status",
         "waited",
     )
+
+    _left: int | None
+    """Bytes of the announced length that are still to come. Not there before the body."""
+    _taken: int
+    """Bytes that `take` was given since the last `settle`. Not there before the body."""
 
     def __init__(
         self,
@@ -265,16 +272,17 @@ class Relay:
         self._client.begin(status, head, by_closing=self._version == "1.0")
 
     async def _send_body(self, head: ResponseHead, piece: Answer) -> None:
-        client, exchange, left = self._client, self._exchange, head.length
+        client, exchange = self._client, self._exchange
+        self._left, self._taken = head.length, 0
         while True:
             if isinstance(piece, Failed | Closed):
                 raise broken(piece)
             body, more = piece.body, piece.end == End.MORE
             if not head.has_body:
                 body = b""
-            elif left is not None:
-                body, more = self._fit(head, body, more, left)
-                left -= len(body)
+            elif self._left is not None:
+                body, more = self._fit(head, body, more, self._left)
+                self._left -= len(body)
             if body or not more:
                 if not client.has_room:
                     self._watch("clock_client_idle", self._limits.client_idle)
@@ -286,11 +294,38 @@ class Relay:
                 return
             if not exchange.has_next or client.held >= MOST_HELD:
                 client.flush()
-            self._filled = left == 0 or not head.has_body
+            self._filled = self._left == 0 or not head.has_body
             exchange.consumed(len(piece.body))
             if not exchange.has_next:
                 self._watch("clock_idle", self._limits.idle)
-            piece = await exchange.next()
+            piece = await exchange.next(self if head.has_body else None)
+
+    # The pieces that come while `_send_body` waits for one (`exchange.Taker`)
+
+    def take(self, body: bytes) -> bool:
+        """Relay a piece, unless it has to wait for the client or is one too many."""
+        client, left = self._client, self._left
+        if not client.has_room:
+            return False
+        if left is not None:
+            if len(body) > left:
+                return False
+            self._left = left - len(body)
+        client.put(body, last=False)
+        self._taken += len(body)
+        if client.held >= MOST_HELD:
+            self.settle()
+        return True
+
+    def settle(self) -> None:
+        """Let what was taken leave, alone or with what has come and was not taken."""
+        taken, self._taken = self._taken, 0
+        if not self._exchange.has_next:
+            self._client.flush()
+        self.sent += taken
+        self._filled = self._left == 0
+        self._exchange.consumed(taken)
+        self._since = self._loop.time()
 
     def _fit(self, head: ResponseHead, body: bytes, more: bool, left: int) -> tuple[bytes, bool]:
         """As much of a piece as the Content-Length has `left` for, and whether more may follow. Raises `BrokenAnswer`

@@ -13,7 +13,7 @@ from time import time
 
 import structlog
 
-from endpointd.channel import Exchange
+from endpointd.exchange import Exchange
 from endpointd.journal import Journal
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.admission import Admission, NoPlace

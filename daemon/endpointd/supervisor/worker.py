@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from endpointd.channel import Channel, Exchange
+from endpointd.channel import Channel
 from endpointd.environments.needs import Needs
+from endpointd.exchange import Exchange
 from endpointd.sessions.caller import NOBODY, Caller
 from endpointd.sessions.calls import CallDesk
 from endpointd.sessions.dispatch import AnswerCall, refuse

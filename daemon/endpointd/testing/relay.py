@@ -3,7 +3,7 @@
 Everything here runs in the loop of the worker's channel. There are no clocks: whoever waits for an answer has one.
 """
 
-from endpointd.channel import Exchange, ExchangeError
+from endpointd.exchange import Exchange, ExchangeError
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd.gateway.problems import Problem
 from endpointd_wire.frames import MAX_PIECE
