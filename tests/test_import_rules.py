@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"endpointd": "daemon", "endpointd_wire": "worker", "endpointd_worker": "worker"}
 SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 
-WIRE_LAYERS = ["errors messages", "frames states", "flow", "calls", "connection"]
+WIRE_LAYERS = ["errors messages", "frames states", "flow memory", "calls", "connection"]
 
 WORKER_LAYERS = [
     "confine cooperative leaving native official slowness tasks texts tracebacks",
@@ -75,7 +75,7 @@ HOST_LAYERS = [
     "backends.dify_api backends.dify_inner backends.openai",
     "backends.lines",
     "backends.switchboard",
-    "exchange logfiles transports",
+    "exchange logfiles memory transports",
     "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "included resting packages.archive packages.keys packages.writing",
@@ -148,7 +148,7 @@ HOST_LAYERS = [
 LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "endpointd": HOST_LAYERS}
 
 PURE = {
-    "endpointd_wire": "errors messages frames states flow calls connection",
+    "endpointd_wire": "errors messages frames states flow memory calls connection",
     "endpointd_worker": "slowness texts official.translation",
     "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
     " settings_file settings reloading"

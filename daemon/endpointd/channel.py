@@ -5,14 +5,29 @@ of the event loop leave in one system call: waking the worker is the dearest thi
 """
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from endpointd.exchange import Answer, Exchange, Taker, WorkerGone
+from endpointd.memory import share
 from endpointd.transports import write
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import RemoteWireError
-from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Message, Request, Response
+from endpointd_wire.memory import RingReader
+from endpointd_wire.messages import (
+    Cancel,
+    Closed,
+    Credit,
+    Data,
+    End,
+    Failed,
+    Memory,
+    Message,
+    Request,
+    Response,
+    Stored,
+)
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -38,9 +53,14 @@ class Channel(asyncio.BufferedProtocol):
         self._lost = lost
         self._fault: RemoteWireError | None = None
         self._unsent: list[bytes] = []
+        self._memory: RingReader | None = None
         self._fed: list[Taker] = []
         """Who has taken pieces that came together, and may expect more of them."""
         self._transport: asyncio.Transport | None = None
+
+    def share_memory(self, wire: socket.socket) -> None:
+        """Share memory with the worker, over the wire that this is about to be given. Raises `OSError`."""
+        self._memory = share(wire, self.connection.send(Memory()))
 
     @property
     def is_open(self) -> bool:
@@ -83,6 +103,7 @@ class Channel(asyncio.BufferedProtocol):
             self._fed.append(taker)
 
     def close(self) -> None:
+        self._memory = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -97,23 +118,35 @@ class Channel(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            messages = self.connection.received(nbytes)
+            self._hand_out(self.connection.received(nbytes))
         except RemoteWireError as error:
             self._fault = error
             self.close()
-            return
-        for message in messages:
-            kind = type(message)
-            if kind is Response or kind is Data or kind is Closed or kind is Failed:
-                self._deliver(message)  # type: ignore[arg-type]
-            elif isinstance(message, Credit):
-                self.exchanges[message.stream].credited()
-            else:
-                self._control(message)
         if self._fed:
             fed, self._fed = self._fed, []
             for taker in fed:
                 taker.settle()
+
+    def _hand_out(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            kind = type(message)
+            if kind is Response or kind is Data or kind is Closed or kind is Failed:
+                self._deliver(message)  # type: ignore[arg-type]
+            elif isinstance(message, Stored):
+                self._fetch(message)
+            elif isinstance(message, Credit):
+                self.exchanges[message.stream].credited()
+            else:
+                self._control(message)
+
+    def _fetch(self, message: Stored) -> None:
+        """Take a piece out of the memory, now: what comes later may stand in the same place."""
+        if self._memory is None:
+            raise RemoteWireError("a piece was stored, and there is no memory")
+        body = self._memory.view(message.position, message.size)
+        if message.end != End.MORE or not self.exchanges[message.stream].offer(body):
+            self._deliver(Data(message.stream, message.end, bytes(body)))
+        self._memory.free(message.position + message.size)
 
     def _deliver(self, message: Answer) -> None:
         exchange = self.exchanges[message.stream]
@@ -126,6 +159,8 @@ class Channel(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.connection.close()
+        # What holds a descriptor is not left to the garbage collector.
+        self._memory = None
         # The reason follows when the process's exit status is known; requests do not wait for it.
         # Clients may see it, so the bytes that broke the protocol are for the log alone.
         reason = self._fault.reason if self._fault is not None else "the worker process is gone"

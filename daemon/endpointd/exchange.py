@@ -60,9 +60,9 @@ class Wire(Protocol):
 class Taker(Protocol):
     """Who is ready for the next piece of an answer."""
 
-    def take(self, body: bytes) -> bool:
+    def take(self, body: bytes | memoryview) -> bool:
         """Do with a piece, after which more may follow, all that there is to be done with it. False, and nothing has
-        happened, when it has to wait."""
+        happened, when it has to wait. What a view shows is there no longer than this takes."""
 
     def settle(self) -> None:
         """No further piece has come together with those that were taken."""
@@ -175,7 +175,7 @@ class Exchange:
             if event.end != End.STREAM:
                 return
             event = event._replace(body=b"")
-        if self._taker is not None and self._is_taken(event):
+        if self._taker is not None and type(event) is Data and event.end == End.MORE and self.offer(event.body):
             return
         if len(self._events) >= CROWD and self._join(event):
             return
@@ -186,13 +186,11 @@ class Exchange:
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _is_taken(self, event: Answer | ExchangeError) -> bool:
-        """Whether the taker has taken what came."""
+    def offer(self, body: bytes | memoryview) -> bool:
+        """Whether somebody has taken a piece that has come, after which more may follow."""
         taker = self._taker
         # Nothing overtakes what waits.
-        if taker is None or self._events or type(event) is not Data or event.end != End.MORE or self.is_cancelled:
-            return False
-        if not taker.take(event.body):
+        if taker is None or self._events or self.is_cancelled or not taker.take(body):
             return False
         self._channel.feed(taker)
         return True

@@ -1,7 +1,9 @@
 """What is done to connections beyond what asyncio offers."""
 
 import asyncio
+import contextlib
 import fcntl
+import os
 import socket
 import struct
 import termios
@@ -17,6 +19,18 @@ def write(transport: asyncio.WriteTransport, buffers: Sequence[bytes], size: int
         transport.write(b"".join(buffers))
     else:
         transport.writelines(buffers)
+
+
+def write_at_once(transport: asyncio.Transport, buffers: Sequence[bytes | memoryview]) -> None:
+    """Write them, and keep none: what the connection does not take at once is copied."""
+    sent = 0
+    raw = transport.get_extra_info("socket")
+    if raw is not None and not transport.get_write_buffer_size() and transport.get_extra_info("sslcontext") is None:
+        # An error will show itself to the transport as well, which knows whom to tell.
+        with contextlib.suppress(OSError):
+            sent = os.writev(raw.fileno(), buffers)
+    if sent < sum(map(len, buffers)):
+        transport.write(memoryview(b"".join(buffers))[sent:])
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -17,7 +17,8 @@ from endpointd_wire.connection import Connection
 from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.flow import WINDOW
 from endpointd_wire.frames import MAX_PIECE
-from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Log, Message, Ping, Response
+from endpointd_wire.memory import LARGE
+from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Failed, Log, Message, Ping, Response, Stored
 from support.connection_pair import ConnectionPair, a_request, frame_of
 
 SIZES = st.sampled_from([0, 1, 4095, 4096, 65_536, MAX_PIECE]) | st.integers(0, MAX_PIECE)
@@ -158,7 +159,12 @@ class Conversation(RuleBasedStateMachine):
         model.answer = {End.MORE: "body", End.BODY: "closing", End.STREAM: "over"}[end]
         model.worker.is_over = end is End.STREAM
         headers = [[b"Set-Cookie", b"a=1"], [b"Set-Cookie", b"b=2"]]
-        self.worker_says(Response(stream, 200, headers, end, body) if is_head else Data(stream, end, body))
+        if is_head:
+            self.worker_says(Response(stream, 200, headers, end, body))
+        elif len(body) >= LARGE and self.chance.random() < 0.5:
+            self.worker_says(Stored(stream, end, self.pattern, len(body)))
+        else:
+            self.worker_says(Data(stream, end, body))
 
     def credit_the_host(self, stream: int, model: Model, part: int) -> None:
         size = min(part + 1, model.worker.consumable)
@@ -206,12 +212,13 @@ class Conversation(RuleBasedStateMachine):
         model = self.streams.get(getattr(message, "stream", 0))
         if model is None:
             return True
-        model.host.consumable += len(getattr(message, "body", b""))
+        stored = message.size if isinstance(message, Stored) else 0
+        model.host.consumable += stored or len(getattr(message, "body", b""))
         if isinstance(message, Credit):
             model.host.may_send += message.size
             return True
         model.host.is_over = isinstance(message, FINAL) or getattr(message, "end", None) == End.STREAM
-        return model.host.is_over or not model.cancel_said
+        return model.host.is_over or not model.cancel_said or bool(stored)
 
     # Agreement
 

@@ -7,6 +7,8 @@ import pytest
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.flow import WINDOW
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.memory import LARGE
 from endpointd_wire.messages import (
     MESSAGE_TYPES,
     Abandon,
@@ -23,12 +25,14 @@ from endpointd_wire.messages import (
     Failed,
     LoadFailed,
     Log,
+    Memory,
     Message,
     Ping,
     Pong,
     Refused,
     Reply,
     Response,
+    Stored,
 )
 from endpointd_wire.states import CALL_MESSAGES, HOST_SAYS, WORKER_SAYS, Answer, Body, Item, Phase
 from support.connection_pair import HELLO, LOAD, READY, ConnectionPair, a_call, a_request, frame_of
@@ -36,12 +40,14 @@ from support.connection_pair import HELLO, LOAD, READY, ConnectionPair, a_call, 
 PHASES = """
               new      greeted  loading  open      draining  ended
     Hello     greeted  -        -        -         -         -
+    Memory    new      greeted  -        -         -         -
     Load      -        loading  -        -         -         -
     Ready     -        -        open     -         -         -
     LoadFailed -       -        ended    -         -         -
     Request   -        -        -        open      -         -
     Response  -        -        -        open      draining  -
     Data      -        -        -        open      draining  -
+    Stored    -        -        -        open      draining  -
     Credit    -        -        -        open      draining  -
     Cancel    -        -        -        open      draining  -
     Closed    -        -        -        open      draining  -
@@ -68,6 +74,9 @@ ANSWERS = """
     Data.MORE       -        body     -
     Data.BODY       -        closing  -
     Data.STREAM     -        over     -
+    Stored.MORE     -        body     -
+    Stored.BODY     -        closing  -
+    Stored.STREAM   -        over     -
     Closed          -        -        over
     Failed          over     over     over
 """
@@ -105,7 +114,9 @@ SAMPLES: dict[str, Message] = {
     "LoadFailed": LoadFailed([]),
     "Request": a_request(2),
     "Response": Response(1, 200, [], End.MORE, b""),
+    "Memory": Memory(),
     "Data": Data(1, End.MORE, b""),
+    "Stored": Stored(1, End.MORE, 0, LARGE),
     "Credit": Credit(1, 1),
     "Cancel": Cancel(1, "test"),
     "Closed": Closed(1),
@@ -125,6 +136,9 @@ SAMPLES: dict[str, Message] = {
 }
 
 
+OF_STREAMS = {"Response", "Data", "Stored", "Credit", "Cancel", "Closed", "Failed"}
+
+
 def cells(grid: str) -> list[tuple[str, str, str]]:
     """(row, column, what is there) of each cell."""
     head, *rows = (line.split() for line in grid.strip().splitlines())
@@ -134,7 +148,11 @@ def cells(grid: str) -> list[tuple[str, str, str]]:
 def step_message(step: str) -> Message:
     kind, _, end = step.partition(".")
     sample = SAMPLES[kind]
-    return sample._replace(end=End[end]) if end and isinstance(sample, Response | Data | Argument | Reply) else sample
+    return (
+        sample._replace(end=End[end])
+        if end and isinstance(sample, Response | Data | Stored | Argument | Reply)
+        else sample
+    )
 
 
 def assert_allowed(pair: ConnectionPair, message: Message, *, by_host: bool) -> None:
@@ -163,9 +181,9 @@ def in_phase(phase: Phase, kind: str, *, by_host: bool) -> ConnectionPair:
     """A pair in `phase`, with a stream on which `kind` can be said where there can be one."""
     pair = ConnectionPair()
     pair.reach(phase if phase in (Phase.NEW, Phase.GREETED, Phase.LOADING) else Phase.OPEN)
-    if phase in (Phase.OPEN, Phase.DRAINING) and kind in {"Response", "Data", "Credit", "Cancel", "Closed", "Failed"}:
+    if phase in (Phase.OPEN, Phase.DRAINING) and kind in OF_STREAMS:
         pair.host_says(a_request(1, End.MORE, b"x"))
-        if kind in ("Data", "Closed", "Credit") and not (kind == "Data" and by_host):
+        if kind in ("Data", "Stored", "Closed", "Credit") and not (kind == "Data" and by_host):
             pair.worker_says(Response(1, 200, [], End.BODY if kind == "Closed" else End.MORE, b"x"))
     if phase in (Phase.OPEN, Phase.DRAINING) and type(SAMPLES[kind]) in CALL_MESSAGES:
         pair.worker_says(a_call(1, End.MORE))
@@ -239,7 +257,7 @@ def with_answer(state: Answer, *, cancelled: bool) -> ConnectionPair:
 
 
 def test_the_grid_has_every_step_of_an_answer() -> None:
-    ended = {f"{kind}.{end.name}" for kind in ("Response", "Data") for end in End}
+    ended = {f"{kind}.{end.name}" for kind in ("Response", "Data", "Stored") for end in End}
     states = {state.value for state in Answer} - {"over"}
     assert {(row, column) for row, column, _ in cells(ANSWERS)} == {
         (step, state) for step in ended | {"Closed", "Failed"} for state in states
@@ -258,7 +276,9 @@ def test_an_answer_has_its_order(place: int, cancelled: bool) -> None:
         return
     heard = pair.worker_says(message)
     assert pair.host.is_open(1) == (following != "over")
-    assert heard == ([] if cancelled and following != "over" else [message])
+    # The host has to free what was stored, even if it is of no use any more.
+    is_of_interest = not cancelled or following == "over" or isinstance(message, Stored)
+    assert heard == ([message] if is_of_interest else [])
     if following != "over":
         assert_same_as(pair, Answer(following), cancelled=cancelled)
 
@@ -270,6 +290,19 @@ def assert_same_as(pair: ConnectionPair, state: Answer, *, cancelled: bool) -> N
             pair.worker_says(step_message(step))
             return
     raise AssertionError(f"nothing leads out of {state}")
+
+
+@pytest.mark.parametrize("size", [-1, 0, LARGE - 1, MAX_PIECE + 1, WINDOW + 1])
+def test_what_was_stored_is_neither_small_nor_more_than_a_piece(size: int) -> None:
+    pair = with_answer(Answer.BODY, cancelled=False)
+    assert_refused(pair, Stored(1, End.MORE, 0, size), by_host=False)
+
+
+def test_what_was_stored_takes_of_the_window() -> None:
+    pair = with_answer(Answer.BODY, cancelled=False)
+    pieces = [Stored(1, End.MORE, number * MAX_PIECE, MAX_PIECE) for number in range(WINDOW // MAX_PIECE)]
+    assert pair.worker_says(*pieces) == pieces
+    assert_refused(pair, Stored(1, End.MORE, 0, LARGE), by_host=False)
 
 
 # Bodies of requests

@@ -12,7 +12,8 @@ from endpointd_wire.calls import Calls
 from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.flow import WINDOW, Flow, refuse
 from endpointd_wire.frames import FrameReader, encode
-from endpointd_wire.messages import Call, Cancel, Credit, Data, End, Message, Request, Response
+from endpointd_wire.memory import LARGE
+from endpointd_wire.messages import Call, Cancel, Credit, Data, End, Message, Request, Response, Stored
 from endpointd_wire.states import (
     ANSWERS,
     BODIES,
@@ -29,7 +30,7 @@ from endpointd_wire.states import (
 
 T = TypeVar("T")
 
-WIRE_VERSION = 4
+WIRE_VERSION = 5
 
 _ENDS = {int(end): end for end in End}
 
@@ -234,16 +235,27 @@ class Connection:
 
     def _continue_answer(self, stream: int, state: Stream, message: Message, ours: bool) -> bool:
         kind = type(message)
-        has_body = kind is Response or kind is Data
+        is_stored = kind is Stored
+        has_body = kind is Response or kind is Data or is_stored
         end = _ENDS.get(message.end) if has_body else None  # type: ignore[union-attr]
         table = CANCELLED_ANSWERS if state.cancelled else ANSWERS
         following = table.get((state.answer, (kind, end)))
         if following is None:
             refuse(f"{kind.__name__} (end {end}) came when the answer was {state.answer.value}", ours)
-        if has_body:
+        if is_stored:
+            self._take_stored(state, message, ours)
+        elif has_body:
             state.take(len(message.body), ours)  # type: ignore[union-attr]
         state.answer = following
         if following is Answer.OVER:
             del self._streams[stream]
             return True
-        return not (state.cancelled and not ours)
+        # What was stored is to be freed, wanted or not.
+        return is_stored or not (state.cancelled and not ours)
+
+    @staticmethod
+    def _take_stored(state: Stream, message: Message, ours: bool) -> None:
+        assert type(message) is Stored
+        if message.size < LARGE:
+            refuse(f"a piece of {message.size} bytes was stored, which is less than {LARGE}", ours)
+        state.take(message.size, ours)

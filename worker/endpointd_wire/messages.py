@@ -31,6 +31,10 @@ class Hello(NamedTuple):
     python: str
 
 
+class Memory(NamedTuple):
+    """Host: the descriptor that came with this is memory for us both (`memory`)."""
+
+
 class Load(NamedTuple):
     """Host: load this plugin. `sources` are paths below `folder`, each with the place that names it, for messages.
 
@@ -102,6 +106,15 @@ class Data(NamedTuple):
     stream: int
     end: int
     body: bytes
+
+
+class Stored(NamedTuple):
+    """Worker: the next piece of an answer's body stands in the memory that we share, at `position`."""
+
+    stream: int
+    end: int
+    position: int
+    size: int
 
 
 class Credit(NamedTuple):
@@ -240,6 +253,8 @@ Message: TypeAlias = (
     | Drain
     | Drained
     | Log
+    | Memory
+    | Stored
     | CallMessage
 )
 
@@ -267,6 +282,8 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     Answered,
     Refused,
     Abandon,
+    Memory,
+    Stored,
 )
 """A message's number on the wire is its place here: append only, and raise `connection.WIRE_VERSION` otherwise."""
 

@@ -27,6 +27,7 @@ from endpointd_wire.messages import (
     Load,
     LoadFailed,
     Log,
+    Memory,
     Message,
     Ping,
     Pong,
@@ -35,6 +36,7 @@ from endpointd_wire.messages import (
     Reply,
     Request,
     Response,
+    Stored,
 )
 
 
@@ -83,14 +85,17 @@ class Item(Symbol):
 
 CALL_MESSAGES = frozenset({Call, Argument, Reply, CallCredit, Answered, Refused, Abandon})
 
-HOST_SAYS = frozenset({Load, Request, Data, Credit, Cancel, Ping, Drain, Reply, CallCredit, Answered, Refused})
+HOST_SAYS = frozenset({Memory, Load, Request, Data, Credit, Cancel, Ping, Drain, Reply, CallCredit, Answered, Refused})
 WORKER_SAYS = frozenset(
-    {Hello, Ready, LoadFailed, Response, Data, Credit, Closed, Failed, Pong, Drained, Log}
+    {Hello, Ready, LoadFailed, Response, Data, Stored, Credit, Closed, Failed, Pong, Drained, Log}
     | {Call, Argument, CallCredit, Abandon},
 )
 
 PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
     (Phase.NEW, Hello): Phase.GREETED,
+    # The host does not wait for the greeting with it, and the worker greets before it listens.
+    (Phase.NEW, Memory): Phase.NEW,
+    (Phase.GREETED, Memory): Phase.GREETED,
     (Phase.GREETED, Load): Phase.LOADING,
     (Phase.LOADING, Ready): Phase.OPEN,
     (Phase.LOADING, LoadFailed): Phase.ENDED,
@@ -103,7 +108,7 @@ PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
     **{
         (phase, kind): phase
         for phase in (Phase.OPEN, Phase.DRAINING)
-        for kind in (Response, Data, Credit, Cancel, Closed, Failed, Ping, Pong, Log, *CALL_MESSAGES)
+        for kind in (Response, Data, Stored, Credit, Cancel, Closed, Failed, Ping, Pong, Log, *CALL_MESSAGES)
     },
 }
 """What is not here may not be said in that phase."""
@@ -126,6 +131,9 @@ ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
     (Answer.BODY, (Data, End.MORE)): Answer.BODY,
     (Answer.BODY, (Data, End.BODY)): Answer.CLOSING,
     (Answer.BODY, (Data, End.STREAM)): Answer.OVER,
+    (Answer.BODY, (Stored, End.MORE)): Answer.BODY,
+    (Answer.BODY, (Stored, End.BODY)): Answer.CLOSING,
+    (Answer.BODY, (Stored, End.STREAM)): Answer.OVER,
     (Answer.CLOSING, (Closed, None)): Answer.OVER,
     (Answer.AWAITED, (Failed, None)): Answer.OVER,
     (Answer.BODY, (Failed, None)): Answer.OVER,

@@ -7,6 +7,8 @@ the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or wh
 """
 
 import contextlib
+import mmap
+import os
 import socket
 import sys
 from collections.abc import Iterable
@@ -14,7 +16,8 @@ from math import ceil
 
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.errors import LocalWireError
-from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Message, Ping, Pong, Request
+from endpointd_wire.memory import COUNTER_ROOM, RING, SIZE, Ring
+from endpointd_wire.messages import Cancel, Credit, Data, Drain, Failed, Log, Memory, Message, Ping, Pong, Request
 from endpointd_wire.states import CALL_MESSAGES, Phase
 from endpointd_worker.calls import CallDesk
 from endpointd_worker.native import POLLIN, RLock, poll
@@ -28,6 +31,10 @@ MAX_BUFFERS = 1024
 MAX_COMPANY = 8
 """Streams whose output waits for each other: enough that the host is woken seldom, and few enough that it has something
 to do meanwhile."""
+
+
+DESCRIPTOR_ROOM = socket.CMSG_SPACE(4)
+"""Bytes that one descriptor takes beside what is received."""
 
 
 class HostGone(Exception):
@@ -44,6 +51,8 @@ class Link:
         self.idle = waits.flag()
         """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
         stream or call is open."""
+        self.memory: Ring | None = None
+        """Where large pieces of answers are put for the host, once it has shared it."""
         self._wire = wire
         self._arrival = poll()
         self._arrival.register(wire.fileno(), POLLIN)
@@ -96,9 +105,14 @@ class Link:
                 self._unsent, self._spared = spared, [*spared]
 
     def stop_deferring(self) -> None:
+        """For when there is nothing more to do for now."""
         with self.lock:
             self.deferring = False
             self._flush()
+            if self.memory is not None and self.memory.rest():
+                # The system makes them anew, empty, when they are written to.
+                with contextlib.suppress(OSError):
+                    self._mapping.madvise(mmap.MADV_REMOVE, COUNTER_ROOM, RING)
 
     def offer(self, stream: Stream, *, at_once: bool) -> None:
         """`stream` has output. The lock is held."""
@@ -197,11 +211,21 @@ class Link:
     def receive_message(self) -> Message:
         """Wait for one message, before there are streams. Raises `HostGone`, or `RemoteWireError`."""
         while True:
-            size = self._wire.recv_into(self.connection.get_buffer())
+            size, extras, _, _ = self._wire.recvmsg_into([self.connection.get_buffer()], DESCRIPTOR_ROOM)
             if not size:
                 raise HostGone
+            for _, _, data in extras:
+                self._map(int.from_bytes(data, sys.byteorder))
             for message in self.connection.received(size):
-                return message
+                if not isinstance(message, Memory):
+                    return message
+
+    def _map(self, descriptor: int) -> None:
+        # Where there is no room for it, all goes over the wire.
+        with contextlib.suppress(OSError):
+            self._mapping = mmap.mmap(descriptor, SIZE)
+            self.memory = Ring(memoryview(self._mapping))
+        os.close(descriptor)
 
     def _take(self, message: Message) -> Stream | None:
         if isinstance(message, Request):

@@ -11,7 +11,8 @@ from typing import Protocol
 from endpointd_wire.connection import Connection
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE
-from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response
+from endpointd_wire.memory import LARGE, Ring
+from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response, Stored
 from endpointd_worker.native import RLock
 from endpointd_worker.waits import Condition
 
@@ -30,6 +31,8 @@ class StreamLink(Protocol):
     def lock(self) -> RLock: ...
     @property
     def connection(self) -> Connection: ...
+    @property
+    def memory(self) -> Ring | None: ...
     def condition(self) -> Condition: ...
     def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
     def flush_locked(self) -> None: ...
@@ -263,11 +266,20 @@ class Stream:
             yield Response(self.id, *self._head, end, self._take_parts())
             self._head, self._head_sent = None, True
         elif self._parts or self._end is not End.MORE:
-            yield Data(self.id, end, self._take_parts())
+            yield self._take_body(end)
         self._end = End.MORE
         self._last = None
         if last is not None:
             yield last
+
+    def _take_body(self, end: End) -> Stored | Data:
+        memory, size = self._link.memory, self._size
+        position = memory.put(self._parts, size) if memory is not None and size >= LARGE else None
+        if position is None:
+            return Data(self.id, end, self._take_parts())
+        self._parts.clear()
+        self._size = 0
+        return Stored(self.id, end, position, size)
 
     def _take_parts(self) -> bytes:
         parts = self._parts

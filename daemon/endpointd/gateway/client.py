@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import ResponseHead
-from endpointd.transports import reset, unsent, write
+from endpointd.transports import reset, unsent, write, write_at_once
 
 UNREAD = 256 * 1024
 """Bytes of a request's body that nobody has taken, from which on the client is not read from. More than uvloop reads at
@@ -152,6 +152,14 @@ class Client:
                 self._parts.append(b"0\r\n\r\n")
             self.flush()
             self._complete()
+
+    def put_at_once(self, body: memoryview) -> None:
+        """Write a piece of the body that is not to be kept, and all that waits before it."""
+        parts: list[bytes | memoryview] = [*self._parts]
+        parts += (b"%x\r\n" % len(body), body, b"\r\n") if self._is_chunked else (body,)
+        self._parts, self.held = [], 0
+        if not (self._cycle.disconnected or self._transport.is_closing()):
+            write_at_once(self._transport, parts)
 
     def flush(self) -> None:
         parts = self._parts

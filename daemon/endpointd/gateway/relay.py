@@ -302,7 +302,7 @@ class Relay:
 
     # The pieces that come while `_send_body` waits for one (`exchange.Taker`)
 
-    def take(self, body: bytes) -> bool:
+    def take(self, body: bytes | memoryview) -> bool:
         """Relay a piece, unless it has to wait for the client or is one too many."""
         client, left = self._client, self._left
         if not client.has_room:
@@ -311,8 +311,12 @@ class Relay:
             if len(body) > left:
                 return False
             self._left = left - len(body)
-        client.put(body, last=False)
         self._taken += len(body)
+        if isinstance(body, memoryview):
+            client.put_at_once(body)
+            self.settle()
+            return True
+        client.put(body, last=False)
         if client.held >= MOST_HELD:
             self.settle()
         return True

@@ -268,8 +268,12 @@ class Worker:
         loop = asyncio.get_running_loop()
         try:
             reader, pipe = await OutputReader.attach(process.log, self._output)
+            with contextlib.suppress(OSError):
+                # Without it, all goes over the wire.
+                self._channel.share_memory(process.wire)
             await loop.create_unix_connection(lambda: self._channel, sock=process.wire)
         except OSError as error:
+            self._channel.close()
             process.kill()
             await process.wait()
             return f"could not be connected to ({error})"

@@ -9,6 +9,7 @@ from endpointd_worker.tasks.loop import Loop
 
 if TYPE_CHECKING:
     from endpointd_wire.connection import Connection
+    from endpointd_wire.memory import Ring
     from endpointd_wire.messages import Message
     from endpointd_worker.native import RLock
     from endpointd_worker.waits import Condition
@@ -32,6 +33,10 @@ class Outlet:
     @property
     def connection(self) -> "Connection":
         return self._link.connection
+
+    @property
+    def memory(self) -> "Ring | None":
+        return self._link.memory
 
     def condition(self) -> "Condition":
         return self._link.condition()
