@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from endpointd.channel import Channel
 from endpointd.exchange import CROWD, SMALL, Answer, ClientGone, Exchange, ExchangeError
 from endpointd_wire.flow import CREDIT_STEP, WINDOW
-from endpointd_wire.frames import encode
-from endpointd_wire.messages import Closed, Data, End, Response
+from endpointd_wire.frames import MAX_PIECE, encode
+from endpointd_wire.memory import LARGE, RING, SIZE, Ring, RingReader
+from endpointd_wire.messages import Closed, Data, End, Message, Response, Stored
 from endpointd_wire.states import Phase
 from support.connection_pair import a_request
 
@@ -174,3 +175,107 @@ def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
         exchanges[0].consumed(1)
 
     assert written(story) == [2, 2]
+
+
+# Pieces in the memory that is shared
+
+
+def hearing(*messages: Message, shared: bool = True) -> tuple[Channel, Exchange, Ring]:
+    """A channel, with the worker's end of its memory, that has heard `messages` about its one exchange."""
+    memory = memoryview(bytearray(SIZE))
+    channel = Channel(Mock(), Mock(), Mock(), Mock())
+    channel.connection_made(Mock(**{"is_closing.return_value": False}))
+    channel.connection.phase = Phase.OPEN
+    exchange = channel.open(a_request)
+    ring = Ring(memory)
+    if shared:
+        channel._memory = RingReader(memory)
+    for message in (Response(exchange.stream, 200, [], End.MORE, b""), *messages):
+        hear(channel, message)
+    return channel, exchange, ring
+
+
+def hear(channel: Channel, message: Message) -> None:
+    frame = b"".join(encode(message))
+    channel.get_buffer(-1)[: len(frame)] = frame
+    channel.buffer_updated(len(frame))
+
+
+def test_a_stored_piece_is_copied_for_one_who_is_not_ready_and_then_freed() -> None:
+    async def main() -> None:
+        channel, exchange, ring = hearing()
+        fillings = [bytes([number]) * MAX_PIECE for number in range(RING // MAX_PIECE)]
+        for filling in fillings:
+            hear(channel, Stored(exchange.stream, End.MORE, ring.put([filling], MAX_PIECE) or 0, MAX_PIECE))
+        # All of the ring is written over.
+        assert all(ring.put([b"-" * MAX_PIECE], MAX_PIECE) is not None for _ in fillings)
+        assert (await exchange.next()).body == b""  # type: ignore[union-attr]
+        assert [(await exchange.next()).body for _ in fillings] == fillings  # type: ignore[union-attr]
+
+    asyncio.run(main())
+
+
+def test_a_stored_piece_goes_to_one_who_is_ready_and_is_settled_once() -> None:
+    async def main() -> None:
+        channel, exchange, ring = hearing()
+        await exchange.next()
+        found: list[bytes] = []
+
+        def take(body: bytes | memoryview) -> bool:
+            found.append(bytes(body))
+            return True
+
+        taker = Mock(take=take)
+        waits = asyncio.create_task(exchange.next(taker))
+        await asyncio.sleep(0)
+        position = ring.put([b"s" * LARGE], LARGE) or 0
+        both: list[Message] = [
+            Data(exchange.stream, End.MORE, b"small"),
+            Stored(exchange.stream, End.MORE, position, LARGE),
+        ]
+        frames = b"".join(buffer for message in both for buffer in encode(message))
+        channel.get_buffer(-1)[: len(frames)] = frames
+        channel.buffer_updated(len(frames))
+        assert found == [b"small", b"s" * LARGE]
+        taker.settle.assert_called_once_with()
+        assert ring.rest()
+        assert not waits.done()
+        waits.cancel()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("end", [End.MORE, End.STREAM])
+def test_a_stored_piece_that_nobody_wants_is_freed(end: End) -> None:
+    async def main() -> None:
+        channel, exchange, ring = hearing()
+        exchange.cancel("a test")
+        hear(channel, Stored(exchange.stream, end, ring.put([b"s" * LARGE], LARGE) or 0, LARGE))
+        assert ring.rest()
+
+    asyncio.run(main())
+
+
+def test_the_last_piece_may_be_stored() -> None:
+    async def main() -> None:
+        channel, exchange, ring = hearing()
+        await exchange.next()
+        hear(channel, Stored(exchange.stream, End.STREAM, ring.put([b"s" * LARGE], LARGE) or 0, LARGE))
+        assert await exchange.next() == Data(exchange.stream, End.STREAM, b"s" * LARGE)
+        assert exchange.is_over
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("position", "shared"), [(0, False), (RING - 1, True), (-1, True), (1 << 70, True)])
+def test_a_worker_that_has_stored_nothing_breaks_the_protocol(position: int, shared: bool) -> None:
+    async def main() -> None:
+        channel, exchange, _ = hearing(shared=shared)
+        await exchange.next()
+        hear(channel, Stored(exchange.stream, End.MORE, position, LARGE))
+        assert channel._fault is not None
+        channel.connection_lost(None)
+        with pytest.raises(ExchangeError, match="memory" if not shared else "cannot stand at"):
+            await exchange.next()
+
+    asyncio.run(main())

@@ -14,6 +14,7 @@ from endpointd_wire.messages import Credit, Data, End
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker import pool
 from endpointd_worker.calls import here
+from support.eventually import eventually
 from support.held import FAST_SOURCE, SLOW_SOURCE, Held, collect
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import StartThreads, plain
@@ -166,3 +167,25 @@ def test_one_that_has_ended_meanwhile_is_not_made_the_leader() -> None:
     other.stream = Mock()
     threads._pass_on()
     assert threads.leader is other
+
+
+def test_what_a_follower_makes_gathers_once_the_host_asks_for_more(
+    start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that never waits would else send each piece by itself, however many there are."""
+    gate = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        assert gate.wait(WAIT_SECONDS)
+        yield from [b"x"] * 100
+
+    worker = start_threads(lambda _: Response(body()))
+    stream = worker.host.request()
+    assert worker.host.hear_body(5) == b"first"
+    eventually(lambda: not worker.link.deferring)
+    monkeypatch.setattr(pool, "TICK", 10 * WAIT_SECONDS)
+    worker.host.say(Credit(stream, 5))
+    eventually(lambda: worker.link.deferring)
+    gate.set()
+    assert worker.host.take(stream).pieces == [b"x" * 100]

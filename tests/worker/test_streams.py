@@ -11,7 +11,9 @@ from werkzeug.exceptions import ClientDisconnected, NotFound
 from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.flow import WINDOW
-from endpointd_wire.messages import Cancel, Closed, Credit, Data, End
+from endpointd_wire.frames import MAX_PIECE
+from endpointd_wire.memory import LARGE, RING, SIZE, Ring, RingReader
+from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Stored
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import MAX_BUFFERS, MAX_COMPANY
 from endpointd_worker.streams import Stream
@@ -241,3 +243,45 @@ def test_company_is_counted_when_an_answer_is_whole(start_threads: StartThreads)
         stream.close()
     answers = [worker.host.hear(ResponseMessage) for _ in range(MAX_COMPANY)]
     assert {(answer.body, answer.end) for answer in answers} == {(b"whole", End.STREAM)}
+
+
+# Large pieces in the memory that is shared
+
+
+def test_large_pieces_are_stored_as_long_as_there_is_room(start_threads: StartThreads) -> None:
+    chunks = [bytes([number]) * MAX_PIECE for number in range(RING // MAX_PIECE - 1)]
+    small, large = b"s" * (LARGE - 1), b"l" * LARGE
+
+    def body() -> Iterator[bytes]:
+        yield b"first"
+        yield from chunks
+        yield small
+        yield large
+
+    memory = memoryview(bytearray(SIZE))
+    worker = start_threads(lambda _: Response(body()), pool=False)
+    worker.link.memory, reader = Ring(memory), RingReader(memory)
+    stream = worker.host.request()
+    worker.run(worker.receive_stream())
+    heard = [worker.host.hear_any() for _ in range(len(chunks) + 4)]
+    assert isinstance(heard[0], ResponseMessage)
+    assert heard[1] == Data(stream, End.MORE, b"first")
+    stored = heard[2 : 2 + len(chunks)]
+    found = [reader.view(piece.position, piece.size) for piece in stored if isinstance(piece, Stored)]
+    assert [bytes(view) for view in found] == chunks
+    assert heard[-2] == Data(stream, End.MORE, small)
+    assert isinstance(heard[-1], Stored)
+    assert bytes(reader.view(heard[-1].position, LARGE)) == large
+
+
+def test_a_piece_without_room_goes_over_the_wire(start_threads: StartThreads) -> None:
+    # As much as the wire takes of what nobody reads.
+    chunks = [bytes([number]) * LARGE for number in range(3)]
+    memory = memoryview(bytearray(SIZE))
+    worker = start_threads(lambda _: Response(iter(chunks)), pool=False)
+    worker.link.memory = ring = Ring(memory)
+    for _ in range(RING // MAX_PIECE):
+        assert ring.put([bytes(MAX_PIECE)], MAX_PIECE) is not None
+    stream = worker.host.request()
+    worker.run(worker.receive_stream())
+    assert worker.host.take(stream).body == b"".join(chunks)

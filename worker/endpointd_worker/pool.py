@@ -193,6 +193,9 @@ class Pool:
             elif stream is None:
                 self._read()
                 with self._lock:
+                    if not self._backlog and self._link.connection.open_streams:
+                        # Followers make answers, so fast perhaps that they had better gather.
+                        self._get_on()
                     self._pass_on()
             else:
                 stream.reader = member

@@ -71,6 +71,15 @@ def large(r: Request) -> Response:
     )
 
 
+def numbered(r: Request) -> Response:
+    """`count` pieces of `size` bytes, each of which says which one it is, all over."""
+    size = int(r.args["size"])
+    return Response(
+        ((number.to_bytes(8, "big") * (size // 8 + 1))[:size] for number in range(int(r.args["count"]))),
+        headers=_length(r),
+    )
+
+
 def failing(r: Request) -> Response:
     """A piece, the gate, and then an exception."""
 
@@ -101,6 +110,7 @@ STREAMS: dict[str, Callable[[Request], Response]] = {
     "waiting": waiting,
     "endless": endless,
     "large": large,
+    "numbered": numbered,
     "failing": failing,
     "uploaded": uploaded,
 }
