@@ -1,7 +1,9 @@
 """Pieces of an answer that host and worker hand over in shared memory: every byte in its place, whatever the client
 does, and nothing of another's answer."""
 
+import fcntl
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,11 +94,34 @@ def test_the_memory_is_given_back_when_nothing_is_under_way(daemon: RunningDaemo
     eventually(lambda: shared(daemon) <= 4096)
 
 
+def worker_of(daemon: RunningDaemon) -> int:
+    (worker,) = {pid for pid in workers(daemon.pid) if "lab" in Path(f"/proc/{pid}/cwd").readlink().as_posix()}
+    return worker
+
+
 def shared(daemon: RunningDaemon) -> int:
     """Bytes that the plugin's worker and the host share for large pieces, as far as there are pages for them."""
-    (worker,) = {pid for pid in workers(daemon.pid) if "lab" in Path(f"/proc/{pid}/cwd").readlink().as_posix()}
-    lines = iter(Path(f"/proc/{worker}/smaps").read_text().splitlines())
+    lines = iter(Path(f"/proc/{worker_of(daemon)}/smaps").read_text().splitlines())
     for line in lines:
         if "memfd:endpointd" in line:
             return next(int(size) * 1024 for name, size, *_ in map(str.split, lines) if name == "Rss:")
     raise AssertionError("there is no memory that is shared")
+
+
+def test_a_worker_cannot_take_the_memory_away_from_the_host(daemon: RunningDaemon) -> None:
+    (descriptor,) = memory_of(worker_of(daemon))
+    shared = os.open(descriptor, os.O_RDWR)
+    try:
+        seals = fcntl.fcntl(shared, fcntl.F_GET_SEALS)
+        assert seals & fcntl.F_SEAL_SHRINK
+        with pytest.raises(PermissionError):
+            os.ftruncate(shared, 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(shared, 1 << 30)
+    finally:
+        os.close(shared)
+
+
+def memory_of(pid: int) -> list[Path]:
+    """The descriptors by which a process has memory that is shared."""
+    return [path for path in Path(f"/proc/{pid}/fd").iterdir() if "memfd:endpointd" in os.readlink(path)]
