@@ -20,8 +20,8 @@ COPIES = (
 )
 
 SHARED = (
-    "each byte is copied once more than in a server with the plugin inside, into the memory that host and worker share; "
-    "plugin, host and client share two cores."
+    "each byte is copied once more than in a server with the plugin inside, into the memory that host and worker "
+    "share; plugin, host and client share two cores."
 )
 
 PIECES = (
