@@ -10,7 +10,7 @@ OTHER = "other"
 PARTS: dict[str, tuple[str, ...]] = {
     "parse": ("uvicorn/", "endpointd/gateway/http.py", "endpointd/gateway/heads.py", "endpointd/gateway/forwarded.py"),
     "route": ("endpointd/routing.py", "werkzeug/", "endpointd/gateway/gateway.py", "endpointd/supervisor/admission.py"),
-    "frame": ("endpointd_wire/", "endpointd/channel.py"),
+    "frame": ("endpointd_wire/", "endpointd/channel.py", "endpointd/exchange.py", "endpointd/memory.py"),
     "log": ("endpointd/observe/requests.py", "endpointd/logs.py", "endpointd/logfiles.py", "structlog/"),
     "metrics": (
         "endpointd/gateway/trips.py",

@@ -13,7 +13,7 @@ JOINED = 16 * 1024
 """Bytes that are copied into one buffer, which is cheaper up to here than to name several to the system."""
 
 
-def write(transport: asyncio.WriteTransport, buffers: Sequence[bytes], size: int) -> None:
+def write(transport: asyncio.WriteTransport, buffers: Sequence[bytes | memoryview], size: int) -> None:
     """Write them in one system call. `size` tells how many bytes they have, about."""
     if size < JOINED:
         transport.write(b"".join(buffers))

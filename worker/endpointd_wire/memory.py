@@ -13,7 +13,7 @@ from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.frames import MAX_PIECE
 
 RING = 4 * MAX_PIECE
-"""Bytes of the ring: a piece is written while another one is read. What is not more stays in a processor's cache."""
+"""Bytes of the ring: what one stream may have under way (`flow.WINDOW`), so that one alone finds room."""
 
 COUNTER_ROOM = 4096
 """Bytes before the ring: a page."""

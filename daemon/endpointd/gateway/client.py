@@ -35,7 +35,7 @@ class Client:
         self._transport = transport
         self._cycle = cycle
         self._is_chunked = False
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | memoryview] = []
         self._pieces: list[bytes] = []
         self._unread = 0
 
@@ -142,7 +142,7 @@ class Client:
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
 
-    def put(self, body: bytes, *, last: bool) -> None:
+    def put(self, body: bytes | memoryview, *, last: bool) -> None:
         """Write a piece of the body; with the `last` one, all of the answer leaves."""
         if body:
             self.held += len(body)
@@ -155,9 +155,8 @@ class Client:
 
     def put_at_once(self, body: memoryview) -> None:
         """Write a piece of the body that is not to be kept, and all that waits before it."""
-        parts: list[bytes | memoryview] = [*self._parts]
-        parts += (b"%x\r\n" % len(body), body, b"\r\n") if self._is_chunked else (body,)
-        self._parts, self.held = [], 0
+        self.put(body, last=False)
+        parts, self._parts, self.held = self._parts, [], 0
         if not (self._cycle.disconnected or self._transport.is_closing()):
             write_at_once(self._transport, parts)
 
