@@ -13,11 +13,12 @@ from endpointd.manifest.findings import finding_of
 from endpointd.supervisor import launch
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd_wire.connection import WIRE_VERSION
-from endpointd_wire.messages import Hello, LoadFailed, Message, Ready
+from endpointd_wire.messages import Hello, LoadFailed, Memory, Message, Ready
 from support.connection_pair import frame_of
 
 HELLO = Hello(WIRE_VERSION, 1, "3.13.0")
-READ = "sys.stdin.buffer.read1(65536)"
+READ = f"sys.stdin.buffer.read({len(frame_of(Memory()))}); sys.stdin.buffer.read1(65536)"
+"""What comes with the memory, and then what the host says."""
 
 
 def saying(data: bytes) -> str:
