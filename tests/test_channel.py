@@ -16,7 +16,7 @@ from endpointd.exchange import CROWD, SMALL, Answer, ClientGone, Exchange, Excha
 from endpointd_wire.flow import CREDIT_STEP, WINDOW
 from endpointd_wire.frames import MAX_PIECE, encode
 from endpointd_wire.memory import LARGE, RING, SIZE, Ring, RingReader
-from endpointd_wire.messages import Closed, Data, End, Message, Response, Stored
+from endpointd_wire.messages import Closed, Data, End, Failed, Message, Response, Stored
 from endpointd_wire.states import Phase
 from support.connection_pair import a_request
 
@@ -175,6 +175,59 @@ def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
         exchanges[0].consumed(1)
 
     assert written(story) == [2, 2]
+
+
+# Whose places are free again
+
+
+def heard_together(
+    *about: Callable[[int], Message], requests: int = 3, then: Callable[[Channel], object] = id
+) -> tuple[int, int]:
+    """How many are still open when the channel first tells of free places, and how often it tells, where a message
+    comes about each of the first requests, all of them in one reading."""
+
+    async def main() -> tuple[int, int]:
+        told: list[int] = []
+        channel = Channel(Mock(), lambda: told.append(len(channel.exchanges)), Mock(), Mock())
+        channel.connection_made(Mock(**{"is_closing.return_value": False}))
+        channel.connection.phase = Phase.OPEN
+        exchanges = [channel.open(a_request) for _ in range(requests)]
+        messages = [make(exchange.stream) for make, exchange in zip(about, exchanges, strict=False)]
+        frames = b"".join(buffer for message in messages for buffer in encode(message))
+        channel.get_buffer(-1)[: len(frames)] = frames
+        channel.buffer_updated(len(frames))
+        then(channel)
+        return (told or [-1])[0], len(told)
+
+    return asyncio.run(main())
+
+
+def whole(stream: int) -> Message:
+    return Response(stream, 200, [], End.STREAM, b"")
+
+
+def begun(stream: int) -> Message:
+    return Response(stream, 200, [], End.MORE, b"")
+
+
+def failed(stream: int) -> Message:
+    return Failed(stream, "exception", "")
+
+
+def test_places_that_become_free_together_are_told_of_once() -> None:
+    assert heard_together(whole, failed, whole) == (0, 1)
+    assert heard_together(begun, whole, begun) == (2, 1)
+    assert heard_together(whole, then=lambda channel: hear(channel, Failed(2, "exception", ""))) == (2, 2)
+    assert heard_together(whole, then=lambda channel: hear(channel, begun(2))) == (2, 1)
+
+
+def test_nobody_is_told_of_places_when_none_becomes_free() -> None:
+    assert heard_together(begun, begun) == (-1, 0)
+    assert heard_together(requests=0, then=lambda channel: channel.connection_lost(None)) == (-1, 0)
+
+
+def test_the_places_of_a_worker_that_goes_are_told_of() -> None:
+    assert heard_together(begun, then=lambda channel: channel.connection_lost(None)) == (0, 1)
 
 
 # Pieces in the memory that is shared

@@ -33,14 +33,14 @@ from endpointd_wire.messages import (
 class Channel(asyncio.BufferedProtocol):
     """`control` gets every message that belongs to no exchange; `lost` is called once, when the wire is closed.
 
-    `over` is called for each exchange whose place at the worker is free again, `cancelled` for each that the worker was
-    told to give up.
+    `freed` is called when places at the worker are free again: once for all whose news have come together. `cancelled`
+    is called for each exchange that the worker was told to give up.
     """
 
     def __init__(
         self,
         control: Callable[[Message], None],
-        over: Callable[[Exchange], None],
+        freed: Callable[[], None],
         cancelled: Callable[[Exchange], None],
         lost: Callable[[RemoteWireError | None], None],
     ) -> None:
@@ -48,10 +48,12 @@ class Channel(asyncio.BufferedProtocol):
         self.loop = asyncio.get_running_loop()
         self.exchanges: dict[int, Exchange] = {}
         self._control = control
-        self._over = over
+        self._freed = freed
         self._cancelled = cancelled
         self._lost = lost
         self._fault: RemoteWireError | None = None
+        self._has_freed = False
+        """Whether places became free that nobody was told of."""
         self._unsent: list[bytes] = []
         self._memory: RingReader | None = None
         self._fed: list[Taker] = []
@@ -122,6 +124,9 @@ class Channel(asyncio.BufferedProtocol):
         except RemoteWireError as error:
             self._fault = error
             self.close()
+        if self._has_freed:
+            self._has_freed = False
+            self._freed()
         if self._fed:
             fed, self._fed = self._fed, []
             for taker in fed:
@@ -154,7 +159,7 @@ class Channel(asyncio.BufferedProtocol):
         if kind is Closed or kind is Failed or message.end == End.STREAM:  # type: ignore[union-attr]
             del self.exchanges[message.stream]
             exchange.end()
-            self._over(exchange)
+            self._has_freed = True
         exchange.deliver(message)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -168,5 +173,6 @@ class Channel(asyncio.BufferedProtocol):
         for exchange in exchanges.values():
             exchange.end()
             exchange.deliver(WorkerGone(reason))
-            self._over(exchange)
+        if exchanges:
+            self._freed()
         self._lost(self._fault)

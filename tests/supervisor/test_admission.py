@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from endpointd.supervisor.admission import NoPlace
-from support.house import CLOCK, House, Worker, in_a_house
+from support.house import CLOCK, House, Worker, in_a_house, now
 
 STOPPED = NoPlace("plugin_stopped", "the plugin is stopped", None)
 
@@ -34,6 +34,21 @@ def test_nobody_passes_those_who_wait() -> None:
         assert waiting.entered is not None
         assert late.entered is not None
         assert waiting.entered < late.entered
+
+    in_a_house(story)
+
+
+def test_nobody_passes_them_to_a_place_that_they_are_yet_to_be_told_of() -> None:
+    """A client that sent two requests ahead begins the second one in the moment in which the first is over."""
+
+    async def story(house: House) -> None:
+        house.admission.serve_by(worker := Worker(1))
+        house.arrive_without_task(stay=100)
+        waiting = house.arrive_without_task()
+        worker.places += 1
+        assert house.admission.enter_at_once() is None
+        house.admission.advance()
+        assert waiting.entered == now()
 
     in_a_house(story)
 

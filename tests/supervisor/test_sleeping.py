@@ -328,7 +328,7 @@ class Ready(FakeWorker):
         await asyncio.sleep(seconds)
         self.in_flight -= 1
         self.is_busy = self.in_flight > 0
-        self._freed(self)
+        self._freed()
 
 
 @pytest.mark.parametrize("seed", range(4))

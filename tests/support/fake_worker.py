@@ -43,7 +43,7 @@ class FakeWorker:
         self.verdict = "worker_died"
         self.bad_frame = None
         self.looked_at: list[float] = []
-        self._freed: Callable[[FakeWorker], None] = freed
+        self._freed: Callable[[], None] = freed
         self._cancelled: Callable[[FakeWorker, Exchange], None] = cancelled
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()

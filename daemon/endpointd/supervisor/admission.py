@@ -67,12 +67,7 @@ class Admission(Generic[WorkerT]):
     def enter_at_once(self) -> WorkerT | None:
         """A worker with a free place, to which the request is to be handed without awaiting anything; None if there is
         none or others wait already."""
-        if self._waiting:
-            return None
-        only = self._only
-        if only is not None:
-            return only if only.free_places() > self._promised else None
-        return None if self._several is None else self._several.choose(self._promised)
+        return None if self._waiting else self._free_worker(self._promised)
 
     async def enter(self) -> WorkerT:
         """The same, after waiting for it. Raises `NoPlace`."""
@@ -132,10 +127,12 @@ class Admission(Generic[WorkerT]):
         # Whoever else was promised a place came later.
         return self._free_worker() if is_first else None
 
-    def _free_worker(self) -> WorkerT | None:
-        if self._several is not None:
-            return self._several.choose()
-        return self._only if self._only is not None and self._only.free_places() > 0 else None
+    def _free_worker(self, promised: int = 0) -> WorkerT | None:
+        """One with a free place; None when no more than `promised` are free."""
+        only = self._only
+        if only is not None:
+            return only if only.free_places() > promised else None
+        return None if self._several is None else self._several.choose(promised)
 
     def _free_places(self) -> int:
         if self._several is not None:
@@ -155,15 +152,21 @@ class Admission(Generic[WorkerT]):
     def advance(self) -> None:
         """Places may be free: give them to those who have waited longest. A request without a task is handed over here
         and now; to one with a task its place is promised."""
-        while self._waiting and self._free_places() > self._promised:
-            _, waiter = self._waiting.pop(0)
-            if not isinstance(waiter, asyncio.Future):
-                worker = self._free_worker()
-                assert worker is not None
+        while self._waiting:
+            _, waiter = self._waiting[0]
+            if isinstance(waiter, asyncio.Future):
+                if self._free_places() <= self._promised:
+                    return
+                del self._waiting[0]
+                if not waiter.done():
+                    self._promised += 1
+                    waiter.set_result(None)
+            else:
+                worker = self._free_worker(self._promised)
+                if worker is None:
+                    return
+                del self._waiting[0]
                 waiter.enter(worker)
-            elif not waiter.done():
-                self._promised += 1
-                waiter.set_result(None)
 
     def limit(self, queue_size: int, clock_queue: float) -> None:
         """Other bounds, for requests that come from now on."""

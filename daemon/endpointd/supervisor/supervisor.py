@@ -333,7 +333,7 @@ class Supervisor:
 
     def _begin(self, team: Team, relieves: Part | None = None) -> Part:
         voice = Voice(self._news, lambda: worker.pid if self._rules.workers > 1 else None)
-        worker = Worker(team.order, voice.line, voice.record, self._freed, self._cancelled, self._answer)
+        worker = Worker(team.order, voice.line, voice.record, self.admission.advance, self._cancelled, self._answer)
         part = Part(worker, self._rules.bounds.spread(random.random()), team, voice, relieves=relieves)
         team.parts.append(part)
         self._lives.begin(part, self.life.failures + team.failures)
@@ -489,9 +489,6 @@ class Supervisor:
         self._happen(Event.REFUSED if permanent else Event.FAILED, part.team)
 
     # News from the workers
-
-    def _freed(self, _worker: Worker) -> None:
-        self.admission.advance()
 
     def _cancelled(self, worker: Worker, exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()

@@ -81,8 +81,8 @@ def _plain(problems: Sequence[object]) -> list[dict[str, Any]]:
 
 
 class Worker:
-    """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` a place that is
-    free again, `cancelled` an exchange that the worker was told to give up; `answer` answers the plugin's session
+    """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` that places
+    are free again, `cancelled` an exchange that the worker was told to give up; `answer` answers the plugin's session
     calls. After `start`, `ended` tells how it ended."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Worker:
         order: WorkerOrder,
         output: Callable[[str], None],
         record: Callable[[Log], None],
-        freed: Callable[["Worker"], None],
+        freed: Callable[[], None],
         cancelled: Callable[["Worker", Exchange], None],
         answer: AnswerCall = refuse,
     ) -> None:
@@ -99,7 +99,7 @@ class Worker:
         self._places = order.concurrency
         self._output = output
         self._record = record
-        self._channel = Channel(self._control, lambda _: freed(self), self._cancel, self._lost)
+        self._channel = Channel(self._control, freed, self._cancel, self._lost)
         self._calls = CallDesk(self._channel, partial(answer, order.caller))
         self._cancelled = cancelled
         self._messages: asyncio.Queue[Hello | Ready | LoadFailed] = asyncio.Queue(maxsize=4)
@@ -227,7 +227,7 @@ class Worker:
         else:
             assert isinstance(message, Pong), message
             if self._pings.answered(self._now()):
-                self._freed(self)
+                self._freed()
 
     def _cancel(self, exchange: Exchange) -> None:
         self._calls.cancel_within(exchange.stream)

@@ -117,7 +117,7 @@ class PluginHost:
 
     async def _start(self, order: WorkerOrder) -> Worker:
         answer = self._sessions.answer
-        worker = Worker(order, self.lines.add, self._record, lambda _: self._freed.set(), lambda *_: None, answer)
+        worker = Worker(order, self.lines.add, self._record, self._freed.set, lambda *_: None, answer)
         try:
             await worker.start(Path(sys.executable))
         except StartFailed as error:
