@@ -1,5 +1,6 @@
 """Bytes to messages and back: every message, every value, every way the bytes may be delivered, every limit."""
 
+import os
 from itertools import pairwise
 from typing import Any, get_type_hints
 from uuid import UUID
@@ -13,6 +14,7 @@ from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.frames import MAX_FRAME, MAX_PIECE, FrameReader, decode, encode, pack_value, unpack_value
 from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, End, Load, Log, Message, Ping, Pong, Request
 from support.connection_pair import HELLO, a_request, frame_of
+from support.processes import resident
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.binary(max_size=20)
@@ -54,6 +56,15 @@ def feed_in_pieces(data: bytes, size: int) -> list[Message]:
 def test_every_message_round_trips(kind: type[Message], data: st.DataObject) -> None:
     message = data.draw(messages_of(kind))
     assert_same(FrameReader().feed(frame_of(message)), [message])
+
+
+def test_a_reader_takes_the_memory_of_what_it_has_read() -> None:
+    """One is in every worker, and for every worker in the host; most never read more than a page at once."""
+    before = resident(os.getpid())
+    readers = [FrameReader() for _ in range(50)]
+    for reader in readers:
+        assert_same(reader.feed(frame_of(HELLO)), [HELLO])
+    assert resident(os.getpid()) - before < len(readers) * MAX_PIECE // 4
 
 
 def test_every_message_has_its_own_number() -> None:

@@ -3,6 +3,7 @@
 Owns the maximum of a frame and the encoding of values; knows nothing about the order of messages.
 """
 
+import mmap
 from struct import Struct
 from typing import Any, get_origin, get_type_hints
 from uuid import UUID
@@ -113,11 +114,13 @@ class FrameReader:
     """Cuts a stream of bytes into messages, however the bytes are delivered.
 
     Bytes are received into its own buffer (`get_buffer`, then `received`), so that a body is copied once on its way out
-    of it and not before. Pages of the buffer that were never needed cost no memory.
+    of it and not before. Pages of the buffer that were never needed cost no memory: it is a mapping of its own, because
+    a bytearray writes zeros into all of them.
     """
 
     def __init__(self) -> None:
-        self._buffer = memoryview(bytearray(BUFFER_SIZE))
+        # Private, so that a child of the plugin's does not share it.
+        self._buffer = memoryview(mmap.mmap(-1, BUFFER_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         self._start = 0
         self._end = 0
 
