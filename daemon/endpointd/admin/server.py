@@ -10,7 +10,8 @@ from typing import Any
 
 # Its import makes a syntax tree. In the thread that imports FastAPI it would come upon those of plugins' rules, which
 # are made in other threads at the same time: see `endpointd.manifest.compiling`.
-import anyio.abc  # noqa: F401
+import anyio
+import anyio.abc
 import uvicorn
 
 from endpointd import __version__
@@ -131,6 +132,8 @@ def _build(
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
+    # It imports what it needs for asyncio when it first waits: that would be in the event loop, with the first command.
+    anyio.run(anyio.sleep, 0)
     return build_api(services, describe, Uploads(state, services.limit_package), followers, __version__)  # type: ignore[return-value]
 
 
