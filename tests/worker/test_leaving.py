@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from endpointd_wire.messages import Drain, Drained
 from support.host_end import WAIT_SECONDS
 from support.worker_process import LoadPlugin, WorkerProcess
@@ -66,6 +68,27 @@ end.exit(3)
 """
 
 
+LEAVES_AND_TELLS = """
+import os, sys, resource
+from endpointd_worker.leaving import end
+import gc
+shared = [[number] for number in range(200_000)]
+gc.freeze()
+child = os.fork()
+if not child:
+    end.prepare()
+    STATEMENT
+    sys.exit(0)
+print(os.wait4(child, 0)[2].ru_minflt, end="")
+"""
+
+WRITES_TO = {
+    "a socket": "import socket; pair = socket.socketpair(); left = pair[0].makefile('wb'); left.write(b'quack')",
+    "memory": "left = os.memfd_create('left')",
+    "nothing": "left = open('/dev/null')",
+}
+
+
 def drained(worker: WorkerProcess) -> tuple[int, str]:
     """Its exit status, and what it wrote, when it has answered a request and is not wanted any more."""
     assert worker.host.ask().body == b"quack"
@@ -87,6 +110,34 @@ def test_what_was_written_is_there(load: LoadPlugin, tmp_path: Path) -> None:
     assert drained(load({"duck.py": PLUGIN.replace("STATEMENTS", statements)})) == (0, "")
     written = {name: (tmp_path / name).read_text() for name in ("left", "also-left", "closed", "words")}
     assert written == {"left": "quack", "also-left": "quack", "closed": "", "words": "first second"}
+
+
+def faults(statement: str) -> int:
+    """Pages that a child of a process with many objects has touched by its end."""
+    program = LEAVES_AND_TELLS.replace("STATEMENT", statement)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WAIT_SECONDS, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("statement", WRITES_TO.values(), ids=WRITES_TO)
+def test_one_that_has_no_file_to_write_out_copies_nothing_of_what_it_shares(statement: str) -> None:
+    """Else a hundred workers that end together would want as much memory as if they had never shared any."""
+    assert faults(statement) < 1000
+    # The same with a file: all of the objects are looked at.
+    assert faults("left = open(os.devnull, 'w')") > 4000
+
+
+def test_what_a_pipe_was_to_have_is_there() -> None:
+    write = "import subprocess; left = subprocess.Popen(['cat'], stdin=subprocess.PIPE); left.stdin.write(b'quack ')"
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES_AND_TELLS.replace("STATEMENT", write)],
+        capture_output=True,
+        timeout=WAIT_SECONDS,
+        check=True,
+    )
+    assert done.stdout.startswith(b"quack ")
 
 
 def test_a_child_has_an_end_of_its_own() -> None:

@@ -14,7 +14,14 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from stat import S_IWUSR
+from typing import Any, NoReturn
+
+DESCRIPTORS = "/proc/self/fd"
+
+NO_FILES = ("socket:", "anon_inode:", "/memfd:")
+"""How what is shown there begins where it can be written to and is not to be: a peer was not told to expect the rest
+of something, and the memory that is shared with the host is open in every worker."""
 
 
 class End:
@@ -46,12 +53,35 @@ class End:
 
 def write_out() -> None:
     """Write out all that was written to files and has not left, stdout and stderr first."""
-    # What was there when the plugin was loaded is among the objects again.
-    gc.unfreeze()
-    for file in (sys.stdout, sys.stderr, *filter(_keeps_what_was_written, gc.get_objects())):
+    for file in (sys.stdout, sys.stderr, *_open_files()):
         # The plugin may have closed it, or put anything in its place; and a disk may be full.
         with suppress(Exception):
             file.flush()
+
+
+def _open_files() -> list[Any]:
+    """Python's objects for files that can be written to."""
+    if not _has_open_files():
+        # To look at every object takes some 10 ms, and copies all memory that is shared with the template.
+        return []
+    # What was there when the plugin was loaded is among the objects again.
+    gc.unfreeze()
+    return [*filter(_keeps_what_was_written, gc.get_objects())]
+
+
+def _has_open_files() -> bool:
+    """Whether there is a descriptor for such a file, or a pipe, besides those of stdout and stderr."""
+    try:
+        with os.scandir(DESCRIPTORS) as entries:
+            return any(map(_is_of_a_file, entries))
+    except OSError:
+        return True
+
+
+def _is_of_a_file(entry: "os.DirEntry[str]") -> bool:
+    if int(entry.name) <= 2 or not entry.stat(follow_symlinks=False).st_mode & S_IWUSR:
+        return False
+    return not os.readlink(entry.path).startswith(NO_FILES)
 
 
 def _keeps_what_was_written(value: object) -> bool:
