@@ -5,6 +5,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from unittest.mock import Mock
 
 import pytest
@@ -167,14 +168,98 @@ def test_those_that_come_with_it_leave_together() -> None:
 
 def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
     def story(channel: Channel) -> None:
-        exchanges = [channel.open(a_request) for _ in range(5)]
-        answer = b"".join(encode(Response(exchanges[0].stream, 200, [], End.MORE, bytes(CREDIT_STEP))))
-        channel.get_buffer(-1)[: len(answer)] = answer
-        channel.buffer_updated(len(answer))
-        exchanges[0].consumed(CREDIT_STEP - 1)
-        exchanges[0].consumed(1)
+        exchange = channel.open(a_request)
+        hear(channel, Response(exchange.stream, 200, [], End.MORE, bytes(CREDIT_STEP)))
+        for _ in range(4):
+            channel.open(a_request)
+        exchange.consumed(CREDIT_STEP - 1)
+        exchange.consumed(1)
 
     assert written(story) == [2, 2]
+
+
+def test_what_follows_from_answers_leaves_before_there_is_time_for_anything_else() -> None:
+    """Requests that had to wait for a place, say: the worker may have nothing to do."""
+
+    def story(channel: Channel) -> None:
+        first = channel.open(a_request)
+        channel.open(a_request)
+        hear(channel, Response(first.stream, 200, [], End.STREAM, b""))
+
+    assert written(story) == [2, 2]
+
+
+def answered(channel: Channel, answer: Callable[[Exchange], None], count: int, events: list[str]) -> None:
+    """So many answers come together, each of which lets `answer` be called. `events` has what the worker is given."""
+    transport = Mock(**{"is_closing.return_value": False})
+    transport.write.side_effect = lambda _: events.append("to the worker")
+    channel.connection_made(transport)
+    channel.connection.phase = Phase.OPEN
+    channel._freed = lambda: events.append(f"{channel.open(a_request).stream} begins")
+    exchanges = [channel.open(a_request) for _ in range(count)]
+    channel._flush()
+    events.clear()
+    for exchange in exchanges:
+        exchange.listen(partial(answer, exchange))
+    hear(channel, *(Response(exchange.stream, 200, [], End.STREAM, b"") for exchange in exchanges))
+
+
+def test_answers_that_have_come_together_leave_when_the_worker_has_more_to_do() -> None:
+    async def main() -> None:
+        events: list[str] = []
+        channel = Channel(Mock(), Mock(), Mock(), Mock())
+
+        def answer(exchange: Exchange) -> None:
+            exchange.settle_later(Mock(settle=lambda: events.append(f"{exchange.stream} leaves")))
+
+        answered(channel, answer, 2, events)
+        assert events == ["to the worker", "3 begins", "1 leaves", "2 leaves"]
+
+    asyncio.run(main())
+
+
+def test_one_that_cannot_leave_keeps_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        left: list[int] = []
+        channel = Channel(Mock(), Mock(), Mock(), Mock())
+
+        def answer(exchange: Exchange) -> None:
+            settle = Mock(side_effect=RuntimeError) if exchange.stream == 1 else lambda: left.append(exchange.stream)
+            exchange.settle_later(Mock(settle=settle))
+
+        answered(channel, answer, 3, [])
+        assert left == [2, 3]
+
+    asyncio.run(main())
+    assert "channel.defect" in capsys.readouterr().out
+
+
+def test_answers_leave_though_what_came_with_them_breaks_the_protocol() -> None:
+    async def main() -> None:
+        channel, exchange, _ = hearing(shared=False)
+        left = Mock()
+        other = channel.open(a_request)
+        other.listen(lambda: other.settle_later(left))
+        hear(channel, Response(other.stream, 200, [], End.STREAM, b""), Stored(exchange.stream, End.MORE, 0, LARGE))
+        assert channel._fault is not None
+        left.settle.assert_called_once_with()
+
+    asyncio.run(main())
+
+
+def test_what_does_not_come_from_the_worker_has_nothing_to_wait_for() -> None:
+    """Nor has what comes of an answer that leaves."""
+
+    async def main() -> None:
+        left, follows = Mock(), Mock()
+        channel = Channel(Mock(), Mock(), Mock(), Mock())
+        channel.feed(left)
+        left.settle.assert_called_once_with()
+        left.settle.side_effect = lambda: channel.feed(follows)
+        answered(channel, lambda exchange: exchange.settle_later(left), 1, [])
+        follows.settle.assert_called_once_with()
+
+    asyncio.run(main())
 
 
 # Whose places are free again
@@ -192,10 +277,7 @@ def heard_together(
         channel.connection_made(Mock(**{"is_closing.return_value": False}))
         channel.connection.phase = Phase.OPEN
         exchanges = [channel.open(a_request) for _ in range(requests)]
-        messages = [make(exchange.stream) for make, exchange in zip(about, exchanges, strict=False)]
-        frames = b"".join(buffer for message in messages for buffer in encode(message))
-        channel.get_buffer(-1)[: len(frames)] = frames
-        channel.buffer_updated(len(frames))
+        hear(channel, *(make(exchange.stream) for make, exchange in zip(about, exchanges, strict=False)))
         then(channel)
         return (told or [-1])[0], len(told)
 
@@ -248,10 +330,11 @@ def hearing(*messages: Message, shared: bool = True) -> tuple[Channel, Exchange,
     return channel, exchange, ring
 
 
-def hear(channel: Channel, message: Message) -> None:
-    frame = b"".join(encode(message))
-    channel.get_buffer(-1)[: len(frame)] = frame
-    channel.buffer_updated(len(frame))
+def hear(channel: Channel, *messages: Message) -> None:
+    """Messages that come together."""
+    frames = b"".join(buffer for message in messages for buffer in encode(message))
+    channel.get_buffer(-1)[: len(frames)] = frames
+    channel.buffer_updated(len(frames))
 
 
 def test_a_stored_piece_is_copied_for_one_who_is_not_ready_and_then_freed() -> None:
@@ -282,13 +365,8 @@ def test_a_stored_piece_goes_to_one_who_is_ready_and_is_settled_once() -> None:
         waits = asyncio.create_task(exchange.next(taker))
         await asyncio.sleep(0)
         position = ring.put([b"s" * LARGE], LARGE) or 0
-        both: list[Message] = [
-            Data(exchange.stream, End.MORE, b"small"),
-            Stored(exchange.stream, End.MORE, position, LARGE),
-        ]
-        frames = b"".join(buffer for message in both for buffer in encode(message))
-        channel.get_buffer(-1)[: len(frames)] = frames
-        channel.buffer_updated(len(frames))
+        small = Data(exchange.stream, End.MORE, b"small")
+        hear(channel, small, Stored(exchange.stream, End.MORE, position, LARGE))
         assert found == [b"small", b"s" * LARGE]
         taker.settle.assert_called_once_with()
         assert ring.rest()

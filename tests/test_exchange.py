@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from unittest.mock import Mock
 
-from endpointd.exchange import Exchange, Taker
+from endpointd.exchange import Exchange, Settler, Taker
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.messages import Closed, Data, End, Response
 
@@ -16,14 +16,14 @@ class Wire:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.fed: list[Taker] = []
+        self.fed: list[Settler] = []
         self.connection = Connection(Role.HOST)
         self.is_open = True
         self.send = Mock()
         self.cancel = Mock()
 
-    def feed(self, taker: Taker) -> None:
-        self.fed.append(taker)
+    def feed(self, settler: Settler) -> None:
+        self.fed.append(settler)
 
 
 class Takes:

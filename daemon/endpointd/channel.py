@@ -9,7 +9,9 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from endpointd.exchange import Answer, Exchange, Taker, WorkerGone
+import structlog
+
+from endpointd.exchange import Answer, Exchange, Settler, WorkerGone
 from endpointd.memory import share
 from endpointd.transports import write
 from endpointd_wire.connection import Connection, Role
@@ -28,6 +30,8 @@ from endpointd_wire.messages import (
     Response,
     Stored,
 )
+
+log = structlog.get_logger()
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -56,8 +60,9 @@ class Channel(asyncio.BufferedProtocol):
         """Whether places became free that nobody was told of."""
         self._unsent: list[bytes] = []
         self._memory: RingReader | None = None
-        self._fed: list[Taker] = []
-        """Who has taken pieces that came together, and may expect more of them."""
+        self._fed: dict[Settler, None] = {}
+        """Who was given some of what has come together, and may be given more of it. In their order."""
+        self._is_handing_out = False
         self._transport: asyncio.Transport | None = None
 
     def share_memory(self, wire: socket.socket) -> None:
@@ -100,9 +105,11 @@ class Channel(asyncio.BufferedProtocol):
         if unsent and self._transport is not None and self.is_open:
             write(self._transport, unsent, sum(map(len, unsent)))
 
-    def feed(self, taker: Taker) -> None:
-        if taker not in self._fed:
-            self._fed.append(taker)
+    def feed(self, settler: Settler) -> None:
+        if self._is_handing_out:
+            self._fed[settler] = None
+        else:
+            settler.settle()
 
     def close(self) -> None:
         self._memory = None
@@ -119,18 +126,32 @@ class Channel(asyncio.BufferedProtocol):
         return self.connection.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._is_handing_out = True
         try:
             self._hand_out(self.connection.received(nbytes))
         except RemoteWireError as error:
             self._fault = error
             self.close()
+        finally:
+            self._is_handing_out = False
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """All is handed out that has come together. First the worker is given more to do, then clients are written to:
+        one after the other, so that whoever reads them need not be woken for each."""
         if self._has_freed:
             self._has_freed = False
             self._freed()
+        if self._unsent:
+            self._flush()
         if self._fed:
-            fed, self._fed = self._fed, []
-            for taker in fed:
-                taker.settle()
+            fed, self._fed = self._fed, {}
+            for settler in fed:
+                try:
+                    settler.settle()
+                # A defect here is to be the end of this one alone.
+                except Exception:
+                    log.critical("channel.defect", exc_info=True)
 
     def _hand_out(self, messages: Iterable[Message]) -> None:
         for message in messages:

@@ -53,19 +53,23 @@ class Wire(Protocol):
     def is_open(self) -> bool: ...
     def send(self, message: Message, *, at_once: bool = False) -> None: ...
     def cancel(self, exchange: "Exchange", reason: str) -> None: ...
-    def feed(self, taker: "Taker") -> None:
+    def feed(self, settler: "Settler") -> None:
         """Call `settle` when all is handed out that has come together."""
 
 
-class Taker(Protocol):
+class Settler(Protocol):
+    """Who has something to do when all is handed out that has come together."""
+
+    def settle(self) -> None:
+        """Nothing more has come together with what this was told of."""
+
+
+class Taker(Settler, Protocol):
     """Who is ready for the next piece of an answer."""
 
     def take(self, body: bytes | memoryview) -> bool:
         """Do with a piece, after which more may follow, all that there is to be done with it. False, and nothing has
         happened, when it has to wait. What a view shows is there no longer than this takes."""
-
-    def settle(self) -> None:
-        """No further piece has come together with those that were taken."""
 
 
 class Exchange:
@@ -118,6 +122,10 @@ class Exchange:
     def first(self) -> Answer | ExchangeError:
         """The message that comes next, which is there already."""
         return self._events[0]
+
+    def settle_later(self, settler: Settler) -> None:
+        """Have `settle` called when all is handed out that has come together with what is being handed out."""
+        self._channel.feed(settler)
 
     @property
     def has_next(self) -> bool:

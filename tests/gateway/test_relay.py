@@ -3,11 +3,12 @@ to its clocks. In virtual time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from endpointd.exchange import Exchange, Taker
+from endpointd.exchange import Exchange, Settler
+from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.heads import ResponseHead
 from endpointd.gateway.relay import MOST_HELD, Relay, RelayLimits
@@ -29,7 +30,7 @@ class Wire:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.said: list[Message] = []
-        self._fed: list[Taker] = []
+        self._fed: list[Settler] = []
 
     def send(self, message: Message, *, at_once: bool = False) -> None:  # noqa: ARG002 - the channel's signature
         self.said.append(message)
@@ -37,8 +38,8 @@ class Wire:
     def cancel(self, exchange: Exchange, reason: str) -> None:
         raise AssertionError(f"{exchange} is cancelled: {reason}")
 
-    def feed(self, taker: Taker) -> None:
-        self._fed.append(taker)
+    def feed(self, settler: Settler) -> None:
+        self._fed.append(settler)
 
     def hear(self, exchange: Exchange, *messages: Response | Data | Closed) -> None:
         for message in messages:
@@ -51,6 +52,7 @@ class StandIn:
     """A client: what has left, and what is held."""
 
     gone = False
+    takes_all = True
 
     def __init__(self) -> None:
         self.has_room = True
@@ -69,8 +71,11 @@ class StandIn:
     def put(self, body: bytes, *, last: bool) -> None:
         self._parts.append(body)
         if last:
-            self.is_complete = True
-            self.flush()
+            self.settle()
+
+    def settle(self) -> None:
+        self.is_complete = True
+        self.flush()
 
     def put_at_once(self, body: memoryview) -> None:
         self._parts.append(bytes(body))
@@ -122,6 +127,23 @@ def played(story: Story, length: int | None = None, method: str = "GET") -> None
         await story(scene)
         scene.clocks.stop()
         scene.run.cancel()
+
+    run_in_virtual_time(main())
+
+
+def test_an_answer_in_one_piece_leaves_when_all_is_handed_out_that_came_with_it() -> None:
+    """On the direct path."""
+
+    async def main() -> None:
+        wire, client = Wire(), StandIn()
+        exchange = Exchange(wire, STREAM)
+        limits = RelayLimits(body=1000, first_byte=0, idle=IDLE, total=0, client_idle=0)
+        relay = Relay(exchange, Clocks(), cast("Client", client), limits, "GET", "1.1", "test/duck")
+        said: list[object] = []
+        exchange.listen(lambda: said.extend([relay.answer_at_once(), client.is_complete, [*client.sent]]))
+        wire.hear(exchange, Response(STREAM, 200, [], End.STREAM, b"quack"))
+        assert said == [True, False, []]
+        assert (client.is_complete, client.sent, relay.sent) == (True, [b"quack"], 5)
 
     run_in_virtual_time(main())
 

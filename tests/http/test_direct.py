@@ -1,6 +1,6 @@
 """The direct path says what the general path says, byte for byte, and hears what that hears.
 
-Behind trusted proxies requests take the general path, so that two daemons show the difference, if there is any.
+Of two daemons one has the general path alone, so that the difference shows, if there is any.
 """
 
 import re

@@ -143,15 +143,19 @@ class Client:
         cycle.waiting_for_100_continue = False
 
     def put(self, body: bytes | memoryview, *, last: bool) -> None:
-        """Write a piece of the body; with the `last` one, all of the answer leaves."""
+        """Write a piece of the body; with the `last` one, all of the answer leaves, as with `settle`."""
         if body:
             self.held += len(body)
             self._parts += (b"%x\r\n" % len(body), body, b"\r\n") if self._is_chunked else (body,)
         if last:
-            if self._is_chunked:
-                self._parts.append(b"0\r\n\r\n")
-            self.flush()
-            self._complete()
+            self.settle()
+
+    def settle(self) -> None:
+        """The body is complete: all of the answer leaves."""
+        if self._is_chunked:
+            self._parts.append(b"0\r\n\r\n")
+        self.flush()
+        self._complete()
 
     def put_at_once(self, body: memoryview) -> None:
         """Write a piece of the body that is not to be kept, and all that waits before it."""

@@ -208,8 +208,8 @@ class Relay:
     # The answer
 
     def answer_at_once(self) -> bool:
-        """Send the answer when all of it is there and the client has room for it. Otherwise nothing is done: it is for
-        `run`, as is every failure."""
+        """Send the answer when all of it is there and the client has room for it: it leaves when all is handed out that
+        came with it. Otherwise nothing is done: it is for `run`, as is every failure."""
         first = self._exchange.first()
         if not isinstance(first, Response) or first.end == End.MORE or self._version == "1.0":
             return False
@@ -221,7 +221,8 @@ class Relay:
             return False
         body = first.body if head.has_body else b""
         self._client.begin(first.status, head)
-        self._client.put(body, last=True)
+        self._client.put(body, last=False)
+        self._exchange.settle_later(self._client)
         self._head_sent = self._answered = True
         self.latency = monotonic() - self.began
         self.status, self.sent = first.status, len(body)
