@@ -4,10 +4,12 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,7 +116,61 @@ def test_a_traceback_on_the_console_keeps_its_lines_and_shows_its_controls() -> 
     assert text.splitlines()[-1] == r"ValueError: \x1b[2J"
 
 
+TOGETHER = """
+logs.configure('json', 'info')
+log.info('before')
+try:
+    with logs.together():
+        log.info('one')
+        log.info('two')
+        raise KeyError
+except KeyError:
+    log.info('after')
+with logs.together():
+    pass
+logging.getLogger('x').info('last')
+"""
+
+
+def test_what_is_logged_together_is_one_piece_for_the_reader() -> None:
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with reader:
+        with writer:
+            run(TOGETHER, stderr=writer.fileno())
+        pieces = [*iter(lambda: reader.recv(100_000).decode(), "")]
+    told = [[json.loads(line)["event"] for line in piece.splitlines()] for piece in pieces]
+    assert told == [["before"], ["one", "two"], ["after"], ["last"]]
+
+
+def test_in_files_each_event_is_written_by_itself(tmp_path: Path) -> None:
+    rotation = f"logs.configure('json', 'info', Rotation(Path({str(tmp_path / 'log')!r}), 100_000, 1))"
+    program = TOGETHER.replace("logs.configure('json', 'info')", rotation)
+    assert logged(f"from pathlib import Path\nfrom endpointd.logfiles import Rotation\n{program}") == ""
+    told = [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert told == ["before", "one", "two", "after", "last"]
+
+
+FROM_THREADS = """
+from threading import Thread
+logs.configure('json', 'info')
+threads = [Thread(target=lambda: [log.info('x') for _ in range(200)]) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(200):
+    with logs.together():
+        log.info('x')
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_none_is_lost_that_another_thread_logs_meanwhile() -> None:
+    assert [event["event"] for event in events(FROM_THREADS)] == ["x"] * 1000
+
+
 @pytest.mark.parametrize("gone", ["os.close(2)", "sys.stderr.close()"])
 def test_a_reader_that_has_gone_does_not_harm_the_writer(gone: str) -> None:
-    program = f"logs.configure('json', 'info')\n{gone}\nlog.info('x')\nlogging.getLogger('y').info('y')\nprint('alive')"
+    together = "with logs.together(): log.info('z')"
+    logging = "log.info('x')\nlogging.getLogger('y').info('y')"
+    program = f"logs.configure('json', 'info')\n{gone}\n{logging}\n{together}\nprint('alive')"
     assert run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout == "alive\n"

@@ -5,6 +5,9 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 from typing import TextIO, cast
 
 import structlog
@@ -20,6 +23,9 @@ _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 # What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
+
+_stderr: "_PatientStream | None" = None
+"""Where the log goes, unless it goes to files."""
 
 _encode = json.JSONEncoder(default=repr).encode
 
@@ -64,7 +70,9 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     ]
     colours = terminal and not os.environ.get("NO_COLOR")
     render: list[Processor] = _console(colours=colours) if console else [_as_json]
-    output = cast("TextIO", _PatientStream(sys.stderr) if rotation is None else open_files(rotation))
+    global _stderr
+    _stderr = _PatientStream(sys.stderr) if rotation is None else None
+    output = cast("TextIO", open_files(rotation) if rotation is not None else _stderr)
     set_level(level)
     structlog.configure(
         processors=[_threshold, *describe, *render],
@@ -73,6 +81,11 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(describe, render, output)
+
+
+def together() -> AbstractContextManager[None]:
+    """Write what is logged meanwhile in one piece, so that whoever reads the log is woken once."""
+    return nullcontext() if _stderr is None else _stderr.together()
 
 
 def keep_silent() -> None:
@@ -93,8 +106,29 @@ class _PatientStream:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._lock = Lock()
+        self._held: list[str] | None = None
+        """What was written within `together`."""
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write at once, in the end, what is written meanwhile, so that whoever reads is woken once."""
+        with self._lock:
+            self._held = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                held, self._held = self._held, None
+            if held:
+                self.write("".join(held))
+                self.flush()
 
     def write(self, text: str) -> int:
+        with self._lock:
+            if self._held is not None:
+                self._held.append(text)
+                return len(text)
         try:
             return self._stream.write(text)
         except (OSError, ValueError) as error:
@@ -102,10 +136,11 @@ class _PatientStream:
             return 0
 
     def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError) as error:
-            self._lose(error)
+        if self._held is None:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                self._lose(error)
 
     @staticmethod
     def _lose(error: Exception) -> None:
