@@ -4,6 +4,7 @@ import dropping
 import growth
 import host_cost
 import open_streams
+import own_code
 import resident
 import restarts
 import sdk
@@ -17,6 +18,7 @@ from questions import Question
 MEASUREMENTS: tuple[Measurement, ...] = (
     small.DUCKS,
     small.DOCUMENTS,
+    own_code.MEASUREMENT,
     sdk.MEASUREMENT,
     streams.MEASUREMENT,
     host_cost.MEASUREMENT,

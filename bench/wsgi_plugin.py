@@ -37,12 +37,17 @@ class PluginApplication:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = Request(environ)
         try:
-            endpoint, values = self._map.bind_to_environ(environ).match()
+            endpoint, values = self.match(environ)
         except HTTPException as error:
             return error(environ, start_response)
         response = endpoint(None)._invoke(request, values, self._settings)
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
+
+    def match(self, environ: "WSGIEnvironment") -> tuple[Any, Mapping[str, Any]]:
+        """Return the class that answers, and what the path says; HTTPException if there is none."""
+        endpoint, values = self._map.bind_to_environ(environ).match()
+        return endpoint, values
 
 
 def rules(folder: Path) -> Iterator[Rule]:
