@@ -234,6 +234,22 @@ def test_one_that_cannot_leave_keeps_no_other(capsys: pytest.CaptureFixture[str]
     assert "channel.defect" in capsys.readouterr().out
 
 
+def test_answers_leave_though_their_places_cannot_be_given_away() -> None:
+    async def main() -> None:
+        left = Mock()
+        channel = Channel(Mock(), Mock(), Mock(), Mock())
+        channel.connection_made(Mock(**{"is_closing.return_value": False}))
+        channel.connection.phase = Phase.OPEN
+        channel._freed = Mock(side_effect=RuntimeError("a defect"))
+        exchange = channel.open(a_request)
+        exchange.listen(lambda: exchange.settle_later(left))
+        with pytest.raises(RuntimeError, match="a defect"):
+            hear(channel, whole(exchange.stream))
+        left.settle.assert_called_once_with()
+
+    asyncio.run(main())
+
+
 def test_answers_leave_though_what_came_with_them_breaks_the_protocol() -> None:
     async def main() -> None:
         channel, exchange, _ = hearing(shared=False)

@@ -139,19 +139,24 @@ class Channel(asyncio.BufferedProtocol):
     def _conclude(self) -> None:
         """All is handed out that has come together. First the worker is given more to do, then clients are written to:
         one after the other, so that whoever reads them need not be woken for each."""
-        if self._has_freed:
-            self._has_freed = False
-            self._freed()
-        if self._unsent:
-            self._flush()
-        if self._fed:
-            fed, self._fed = self._fed, {}
-            for settler in fed:
-                try:
-                    settler.settle()
-                # A defect here is to be the end of this one alone.
-                except Exception:
-                    log.critical("channel.defect", exc_info=True)
+        try:
+            if self._has_freed:
+                self._has_freed = False
+                self._freed()
+            if self._unsent:
+                self._flush()
+        finally:
+            if self._fed:
+                self._settle()
+
+    def _settle(self) -> None:
+        fed, self._fed = self._fed, {}
+        for settler in fed:
+            try:
+                settler.settle()
+            # A defect here is to be the end of this one alone.
+            except Exception:
+                log.critical("channel.defect", exc_info=True)
 
     def _hand_out(self, messages: Iterable[Message]) -> None:
         for message in messages:

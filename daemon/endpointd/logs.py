@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import Lock
+from threading import RLock
 from typing import TextIO, cast
 
 import structlog
@@ -106,7 +106,8 @@ class _PatientStream:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lock = Lock()
+        # Reentrant: the garbage collector may run what logs wherever it is held.
+        self._lock = RLock()
         self._held: list[str] | None = None
         """What was written within `together`."""
 
