@@ -15,10 +15,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from endpointd.callers.rules import CallerRules, CorsRule
-from endpointd.store.endpoint_store import EndpointStore, _row
+from endpointd.store.endpoint_store import EndpointStore, _connect, _row
+from endpointd.store.engines import locate
+from endpointd.store.inspection import version_of
 from endpointd.store.schema import HISTORY, VERSION_TABLE, History, endpoints, metadata
 from store import migrations_with_changes
 from store.conftest import KEYS, Place, opened, record, refused, token
@@ -189,6 +191,25 @@ def test_of_many_starts_at_once_one_migrates(place: Place) -> None:
         thread.join()
     assert failures == []
     assert version(place) == NOW
+
+
+def test_one_that_is_made_while_it_is_looked_at_is_not_anothers(place: Place) -> None:
+    database = _connect(locate(place.url), HISTORY)
+    made: list[Place] = []
+
+    def make(*_: object) -> None:
+        if not made:
+            made.append(place)
+            EndpointStore.open(place.url, KEYS).close()
+
+    event.listen(database.engine, "after_cursor_execute", make)
+    try:
+        with database.reading() as connection:
+            assert version_of(database, connection, HISTORY) is None
+            assert made
+            assert version_of(database, connection, HISTORY) == HISTORY.revisions[-1].id
+    finally:
+        database.engine.dispose()
 
 
 def untouched(file: Path, code: str) -> None:
