@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 DESCRIPTORS = "/proc/self/fd"
 
 NO_FILES = ("socket:", "anon_inode:", "/memfd:")
-"""How what is shown there begins where it can be written to and is not to be: a peer was not told to expect the rest
-of something, and the memory that is shared with the host is open in every worker."""
+"""How the names there begin of what can be written to and is no file: a connection has no claim to what was not sent
+on it, and the memory that is shared with the host is open in every worker."""
 
 
 class End:
