@@ -132,7 +132,7 @@ def _build(
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
-    # It imports what it needs for asyncio when it first waits: that would be in the event loop, with the first command.
+    # anyio imports its part for asyncio when it first waits: that would be in the event loop, with the first command.
     anyio.run(anyio.sleep, 0)
     return build_api(services, describe, Uploads(state, services.limit_package), followers, __version__)  # type: ignore[return-value]
 
