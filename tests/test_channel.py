@@ -35,16 +35,39 @@ def test_a_request_for_a_worker_without_any_leaves_at_once() -> None:
     assert written(lambda channel: [channel.open(a_request)]) == [1, 1]
 
 
-def test_those_that_come_with_it_leave_together() -> None:
-    assert written(lambda channel: [channel.open(a_request) for _ in range(5)]) == [1, 2]
+def test_one_that_comes_with_it_leaves_at_the_end_of_the_turn() -> None:
+    assert written(lambda channel: [channel.open(a_request) for _ in range(2)]) == [1, 2]
+
+
+def test_the_less_a_worker_has_to_do_the_sooner_it_is_given_more() -> None:
+    """It works while the rest is being read, and is to have something to do until then."""
+
+    async def main() -> list[int]:
+        channel, transport = open_channel()
+        together = []
+        transport.write.side_effect = lambda data: together.append(len(data))
+        for _ in range(1 + 2 + 4 + 4 + 3):
+            channel.open(a_request)
+        channel._flush()
+        return [size // together[0] for size in together]
+
+    assert asyncio.run(main()) == [1, 2, 4, 4, 3]
+
+
+def test_one_that_was_answered_does_not_count_as_work() -> None:
+    def story(channel: Channel) -> None:
+        exchanges = [channel.open(a_request) for _ in range(1 + 2)]
+        hear(channel, *(Response(exchange.stream, 200, [], End.STREAM, b"") for exchange in exchanges))
+        channel.open(a_request)
+
+    assert written(story) == [3, 3]
 
 
 def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
     def story(channel: Channel) -> None:
         exchange = channel.open(a_request)
         hear(channel, Response(exchange.stream, 200, [], End.MORE, bytes(CREDIT_STEP)))
-        for _ in range(4):
-            channel.open(a_request)
+        channel.open(a_request)
         exchange.consumed(CREDIT_STEP - 1)
         exchange.consumed(1)
 

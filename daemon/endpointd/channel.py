@@ -1,7 +1,7 @@
 """The host's end of the wire to one worker, as an asyncio protocol.
 
 Turns bytes into messages and hands each to whom it concerns: to its exchange, or to the owner. Frames made in one turn
-of the event loop leave in one system call: waking the worker is the dearest thing that the host does for a request.
+of the event loop leave in few system calls: waking the worker is the dearest thing that the host does for a request.
 """
 
 import asyncio
@@ -30,6 +30,10 @@ from endpointd_wire.messages import (
     Response,
     Stored,
 )
+
+MAX_GATHERED = 3
+"""How many wait for another request at most, with which they leave. If more did, the worker would come to the end of
+what it has meanwhile; if fewer did, it would be woken more often."""
 
 log = structlog.get_logger()
 
@@ -76,8 +80,10 @@ class Channel(asyncio.BufferedProtocol):
     def open(self, make: Callable[[int], Request]) -> Exchange:
         """Send the request that `make` builds for a new stream id. Raises `LocalWireError` when it is too large."""
         stream = self.connection.next_stream()
-        # A worker that has nothing to do need not wait for company.
-        self.send(make(stream), at_once=not self.exchanges)
+        # The less a worker has to do, the sooner it is given more: when it has nothing, at once.
+        gathered = len(self._unsent)
+        at_worker = len(self.exchanges) - gathered
+        self.send(make(stream), at_once=gathered >= min(MAX_GATHERED, at_worker))
         exchange = self.exchanges[stream] = Exchange(self, stream)
         return exchange
 
