@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,6 +143,17 @@ def test_what_is_logged_together_is_one_piece_for_the_reader() -> None:
     assert told == [["before"], ["one", "two"], ["after"], ["last"]]
 
 
+def test_what_is_too_much_for_one_piece_is_cut_between_lines() -> None:
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    program = "logs.configure('json', 'info')\nwith logs.together(): [log.info('x') for _ in range(100)]"
+    with reader:
+        with writer:
+            run(program, stderr=writer.fileno())
+        pieces = [*iter(lambda: reader.recv(100_000).decode(), "")]
+    assert [json.loads(line)["event"] for piece in pieces for line in piece.splitlines()] == ["x"] * 100
+    assert 1 < len(pieces) < 5
+
+
 def test_in_files_each_event_is_written_by_itself(tmp_path: Path) -> None:
     rotation = f"logs.configure('json', 'info', Rotation(Path({str(tmp_path / 'log')!r}), 100_000, 1))"
     program = TOGETHER.replace("logs.configure('json', 'info')", rotation)
@@ -174,3 +186,87 @@ def test_a_reader_that_has_gone_does_not_harm_the_writer(gone: str) -> None:
     logging = "log.info('x')\nlogging.getLogger('y').info('y')"
     program = f"logs.configure('json', 'info')\n{gone}\n{logging}\n{together}\nprint('alive')"
     assert run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout == "alive\n"
+
+
+def test_what_others_write_does_not_fail_either_when_the_reader_has_gone() -> None:
+    gone = "reader, writer = os.pipe()\nos.dup2(writer, 2)\nos.close(writer)\nos.close(reader)"
+    program = f"logs.configure('json', 'info')\n{gone}\nlog.info('x')\nprint('y', file=sys.stderr)\nprint('alive')"
+    assert run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout == "alive\n"
+
+
+def test_a_disk_that_is_full_loses_lines_and_nothing_else() -> None:
+    with open("/dev/full", "w") as full:
+        program = "logs.configure('json', 'info')\nlog.info('x')\nprint('alive')"
+        assert run(program, stdout=subprocess.PIPE, stderr=full.fileno()).stdout == "alive\n"
+
+
+FULL = """
+logs.configure('json', 'info')
+for number in range(2_000):
+    log.info('line', number=number, pad=1000 * 'x')
+log.info('one for which there would be room')
+print('done', flush=True)
+sys.stdin.readline()
+log.info('last')
+"""
+
+
+def test_a_reader_that_stands_still_stops_nobody_and_is_told_what_it_has_lost() -> None:
+    command = [sys.executable, "-c", PRELUDE + FULL]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "done\n"
+        told = []
+        for line in process.stderr:
+            event = json.loads(line)
+            told.append(event.get("number", event["event"]))
+            if event["event"] == "log.lost":
+                process.stdin.write("\n")
+                process.stdin.flush()
+                lost = event["lines"]
+    kept = 2_001 - lost
+    assert told == [*range(kept), "log.lost", "last"]
+    assert 900 < kept < 1100
+
+
+SLOW = """
+logs.configure('json', 'info')
+for number in range(1_000):
+    log.info('line', number=number)
+    log.info('line', number=number, pad=10_000 * 'x' if number == 50 else '')
+print('done', flush=True)
+"""
+
+
+def test_what_waits_at_the_end_is_still_written() -> None:
+    """If the reader goes on within `PATIENCE`."""
+    command = [sys.executable, "-c", PRELUDE + SLOW]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "done\n"
+        told = [json.loads(line)["number"] for line in process.stderr]
+    assert told == [number for number in range(1_000) for _ in range(2)]
+
+
+def test_a_process_ends_though_nobody_reads_its_log() -> None:
+    reader, writer = os.pipe()
+    try:
+        assert run(SLOW, stdout=subprocess.PIPE, stderr=writer).stdout == "done\n"
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_terminal_that_was_stopped_stops_nobody() -> None:
+    """As Ctrl-S does."""
+    terminal, child_side = pty.openpty()
+    termios.tcflow(child_side, termios.TCOOFF)
+    try:
+        assert run(SLOW, stdout=subprocess.PIPE, stderr=child_side).stdout == "done\n"
+    finally:
+        os.close(terminal)
+        os.close(child_side)

@@ -1,19 +1,17 @@
 """The log: one event a line on stderr, JSON or for people's eyes, for structlog and the standard library alike."""
 
-import errno
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import RLock
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from endpointd.logfiles import Rotation, open_files
+from endpointd.logstream import PatientStream
 from endpointd.setting_names import LogLevel
 from endpointd.setting_types import LogFormat
 
@@ -24,7 +22,7 @@ _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
 
-_stderr: "_PatientStream | None" = None
+_stderr: PatientStream | None = None
 """Where the log goes, unless it goes to files."""
 
 _encode = json.JSONEncoder(default=repr).encode
@@ -71,7 +69,7 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     colours = terminal and not os.environ.get("NO_COLOR")
     render: list[Processor] = _console(colours=colours) if console else [_as_json]
     global _stderr
-    _stderr = _PatientStream(sys.stderr) if rotation is None else None
+    _stderr = PatientStream(sys.stderr, _tell_of_lost) if rotation is None else None
     output = cast("TextIO", open_files(rotation) if rotation is not None else _stderr)
     set_level(level)
     structlog.configure(
@@ -101,61 +99,9 @@ def is_console(fmt: LogFormat) -> bool:
     return fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
 
 
-class _PatientStream:
-    """A stream whose reader may go away (a closed terminal, a restarted journal) without harming the writer."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        # Reentrant: the garbage collector may run what logs wherever it is held.
-        self._lock = RLock()
-        self._held: list[str] | None = None
-        """What was written within `together`."""
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write at once, in the end, what is written meanwhile, so that whoever reads is woken once."""
-        with self._lock:
-            self._held = []
-        try:
-            yield
-        finally:
-            with self._lock:
-                held, self._held = self._held, None
-            if held:
-                self.write("".join(held))
-                self.flush()
-
-    def write(self, text: str) -> int:
-        with self._lock:
-            if self._held is not None:
-                self._held.append(text)
-                return len(text)
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError) as error:
-            self._lose(error)
-            return 0
-
-    def flush(self) -> None:
-        if self._held is None:
-            try:
-                self._stream.flush()
-            except (OSError, ValueError) as error:
-                self._lose(error)
-
-    @staticmethod
-    def _lose(error: Exception) -> None:
-        # ValueError: the stream has been closed.
-        if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EBADF):
-            _send_nowhere(fd=2)
-
-
-def _send_nowhere(fd: int) -> None:
-    """The other end will not come back. What Python still holds for it would fail the exit if it had no place to go."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, fd)
-    if nowhere != fd:
-        os.close(nowhere)
+def _tell_of_lost(lines: int) -> None:
+    log = structlog.get_logger()
+    log.warning("log.lost", lines=lines)
 
 
 def _console(*, colours: bool) -> list[Processor]:

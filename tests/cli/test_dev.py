@@ -80,6 +80,11 @@ def test_what_is_saved_is_served(dev: Dev) -> None:
     assert dev.wait_for(r"line=(asked)") == "asked"
 
 
+def test_a_terminal_that_takes_no_more_keeps_no_request(dev: Dev) -> None:
+    """Each writes some lines, which nobody reads; a pipe has room for 64 KiB."""
+    assert {dev.says() for _ in range(1000)} == {"one"}
+
+
 def test_a_traceback_is_in_the_answer(dev: Dev) -> None:
     save(dev.source, "1 / 0")
     eventually(lambda: "ZeroDivisionError" in dev.says())
