@@ -194,6 +194,25 @@ def test_what_others_write_does_not_fail_either_when_the_reader_has_gone() -> No
     assert run(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout == "alive\n"
 
 
+FROM_WITHIN = """
+logs.configure('json', 'info')
+write, within = os.write, ['one', 'two']
+def write_and_log(fd, data):
+    size = write(fd, data)
+    if within:
+        logging.getLogger('x').info(within.pop(0))
+    return size
+os.write = write_and_log
+log.info('first')
+log.info('last')
+"""
+
+
+def test_what_is_logged_while_a_line_is_written_comes_after_it() -> None:
+    """By a finalizer, say, which may run at any time: of a task whose failure nobody has asked for."""
+    assert [event["event"] for event in events(FROM_WITHIN)] == ["first", "one", "two", "last"]
+
+
 def test_a_disk_that_is_full_loses_lines_and_nothing_else() -> None:
     with open("/dev/full", "w") as full:
         program = "logs.configure('json', 'info')\nlog.info('x')\nprint('alive')"

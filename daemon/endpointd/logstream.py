@@ -26,8 +26,10 @@ class PatientStream:
     def __init__(self, stream: TextIO, tell: Callable[[int], None]) -> None:
         self._fd = stream.fileno()
         self._tell = tell
-        # Reentrant: the garbage collector may run what logs wherever it is held.
+        # Reentrant: the garbage collector may run what logs wherever it is held...
         self._lock = RLock()
+        # ... and that only adds to what is just being written.
+        self._is_writing = False
         self._held: list[str] | None = None
         """What was written within `together`."""
         self._kept = bytearray()
@@ -70,8 +72,9 @@ class PatientStream:
 
     def close(self) -> None:
         """Give the reader a last chance."""
-        if self._waiter is not None:
-            self._waiter.join(PATIENCE)
+        waiter = self._waiter
+        if waiter is not None:
+            waiter.join(PATIENCE)
 
     # With the lock
 
@@ -83,10 +86,14 @@ class PatientStream:
             self._lost += text.count("\n")
             return
         self._kept += data
-        if self._waiter is None:
-            self._advance()
-            if self._kept:
-                self._wait_for_reader()
+        if self._waiter is None and not self._is_writing:
+            self._is_writing = True
+            try:
+                self._advance()
+                if self._kept:
+                    self._wait_for_reader()
+            finally:
+                self._is_writing = False
 
     def _wait_for_reader(self) -> None:
         self._waiter = Thread(target=self._wait, name="log", daemon=True)
