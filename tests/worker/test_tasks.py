@@ -9,7 +9,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.flow import WINDOW
-from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Failed, Refused
+from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Failed, Ping, Pong, Refused
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.calls import CallRefused
 from endpointd_worker.logs import request_id
@@ -146,7 +146,9 @@ def test_one_that_is_cancelled_before_it_begins_is_over(start_threads: StartThre
     first = worker.host.request()
     assert holding.wait(WAIT_SECONDS)
     second = worker.host.request()
-    worker.host.say(Cancel(second, "client gone"))
+    worker.host.say(Cancel(second, "client gone"), Ping(1))
+    # So it has heard of the cancellation as well.
+    worker.host.hear(Pong)
     going_on.set()
     heard = [worker.host.hear_any(), worker.host.hear_any()]
     assert {(type(message), message.stream) for message in heard} == {(ResponseMessage, first), (Closed, second)}  # type: ignore[union-attr]
