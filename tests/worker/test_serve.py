@@ -72,6 +72,17 @@ class Counter(Endpoint):
     assert {worker.host.ask().body for _ in range(3)} == {b"1 1"}
 
 
+def test_a_quick_change_is_not_taken_for_what_was_there_before(start_process: StartProcess, tmp_path: Path) -> None:
+    """By a source compiled for the same size and the same second."""
+    source = tmp_path / "duck.py"
+    for text in ("one", "two"):
+        source.write_text(DUCK.replace("{values}", text))
+        os.utime(source, (1e9, 1e9))
+        worker = start_process()
+        worker.load(tmp_path, "duck.py", development=True)
+        assert worker.host.ask().body.startswith(text.encode())
+
+
 def test_the_end_of_the_wire_ends_it(load: LoadPlugin) -> None:
     worker = load(DUCK_FILES)
     worker.host.wire.close()
