@@ -69,8 +69,8 @@ def _load(link: Link, way: Way) -> Run | None:
     assert isinstance(order, Load), order
     folder = Path(order.folder)
     prepare_path(folder)
-    # The folder is the author's own then. Python takes what was compiled for the source if its size and the second of its
-    # time fit, and so would go on with what was there before a quick change.
+    # The folder is the author's own then. Python takes what was compiled for the source if its size and the second of
+    # its time fit, and so would go on with what was there before a quick change.
     sys.dont_write_bytecode = order.development
     logs.install(link)
     classes, problems = load_classes(folder, order.sources, may_be_async=way.has_loop)
