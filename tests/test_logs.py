@@ -162,6 +162,12 @@ def test_in_files_each_event_is_written_by_itself(tmp_path: Path) -> None:
     assert told == ["before", "one", "two", "after", "last"]
 
 
+def test_what_stderr_cannot_say_is_described() -> None:
+    program = "logs.configure('console', 'info')\nlog.info('caf\\xe9')"
+    outcome = run(program, stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert r"caf\xe9" in outcome.stderr
+
+
 FROM_THREADS = """
 from threading import Thread
 logs.configure('json', 'info')
@@ -269,6 +275,32 @@ def test_what_waits_at_the_end_is_still_written() -> None:
         assert process.stdout.readline() == "done\n"
         told = [json.loads(line)["number"] for line in process.stderr]
     assert told == [number for number in range(1_000) for _ in range(2)]
+
+
+BUSY = """
+logs.configure('json', 'info')
+def lines():
+    for _ in range(20_000):
+        log.info('line', pad=100 * 'x')
+lines()
+print('full', flush=True)
+lines()
+"""
+
+
+def test_every_line_is_told_or_counted_while_others_are_logged() -> None:
+    command = [sys.executable, "-c", PRELUDE + BUSY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "full\n"
+        try:
+            _, log = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    told = [json.loads(line) for line in log.splitlines()]
+    lost = [event["lines"] for event in told if event["event"] == "log.lost"]
+    assert lost
+    assert len(told) - len(lost) + sum(lost) == 40_000
 
 
 def test_a_process_ends_though_nobody_reads_its_log() -> None:

@@ -1,12 +1,12 @@
 """stderr, as the log's way out: a reader that stands still, or that has gone, harms nobody who writes."""
 
+import atexit
 import errno
 import os
 import select
-from atexit import register
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock, Thread
+from threading import Event, RLock, Thread
 from typing import TextIO
 
 LIMIT = 1 << 20
@@ -18,27 +18,31 @@ PATIENCE = 1.0
 
 class PatientStream:
     """Writes no more than the reader has room for: a pipe, a socket or a terminal that is full would stop the whole
-    process. What has to wait is written by a thread, which lives as long as that takes.
+    process. What has to wait is written by a thread.
 
     `tell` is called with the number of lines that were lost, when the reader has taken all that came before them.
     """
 
     def __init__(self, stream: TextIO, tell: Callable[[int], None]) -> None:
         self._fd = stream.fileno()
+        self._encoding = stream.encoding
         self._tell = tell
-        # Reentrant: the garbage collector may run what logs wherever it is held...
+        # Reentrant: the garbage collector may run what logs wherever it is held.
         self._lock = RLock()
-        # ... and that only adds to what is just being written.
-        self._is_writing = False
         self._held: list[str] | None = None
         """What was written within `together`."""
         self._kept = bytearray()
         """What has not left."""
+        self._is_leaving = False
+        """Whether somebody is about to write what is kept, and will write what is added to it."""
         self._lost = 0
-        self._waiter: Thread | None = None
-        """Waits for the reader, and writes what is kept."""
         self._room = self._poll()
-        register(self.close)
+        self._is_behind = Event()
+        """Set while the reader is waited for."""
+        self._has_caught_up = Event()
+        # Not only when it is needed: to start one means to wait for it, with locks that it may need.
+        Thread(target=self._follow, name="log", daemon=True).start()
+        atexit.register(self.close)
 
     def _poll(self) -> select.poll:
         poll = select.poll()
@@ -72,36 +76,28 @@ class PatientStream:
 
     def close(self) -> None:
         """Give the reader a last chance."""
-        waiter = self._waiter
-        if waiter is not None:
-            waiter.join(PATIENCE)
+        if self._is_behind.is_set():
+            self._has_caught_up.wait(PATIENCE)
 
     # With the lock
 
     def _add(self, text: str) -> None:
-        data = text.encode(errors="backslashreplace")
-        # Once a line is lost, so are all until the reader has caught up: there is one gap, and it is told where it is.
-        has_gap = self._lost and self._waiter is not None
-        if has_gap or (self._kept and len(self._kept) + len(data) > LIMIT):
+        data = text.encode(self._encoding, "backslashreplace")
+        # Once a line is lost, so are all until the reader has caught up: there is one gap.
+        if self._lost or (self._kept and len(self._kept) + len(data) > LIMIT):
             self._lost += text.count("\n")
             return
         self._kept += data
-        if self._waiter is None and not self._is_writing:
-            self._is_writing = True
-            try:
-                self._advance()
-                if self._kept:
-                    self._wait_for_reader()
-            finally:
-                self._is_writing = False
-
-    def _wait_for_reader(self) -> None:
-        self._waiter = Thread(target=self._wait, name="log", daemon=True)
+        if self._is_leaving:
+            return
+        self._is_leaving = True
         try:
-            self._waiter.start()
-        except RuntimeError:
-            # There is no room for a thread, or the interpreter is about to end. The next line tries again.
-            self._waiter = None
+            self._advance()
+        finally:
+            self._is_leaving = bool(self._kept)
+            if self._is_leaving:
+                self._has_caught_up.clear()
+                self._is_behind.set()
 
     def _advance(self) -> None:
         """Write as long as there is room. A reader that has gone is none that has to be waited for."""
@@ -130,14 +126,19 @@ class PatientStream:
 
     # In a thread of its own
 
-    def _wait(self) -> None:
+    def _follow(self) -> None:
+        """Write what is kept whenever the reader goes on."""
         room = self._poll()
-        while self._waiter is not None:
+        while self._is_behind.wait():
             room.poll()
             with self._lock:
                 self._advance()
-                if not self._kept:
-                    self._waiter = None
-                    lost, self._lost = self._lost, 0
-                    if lost:
-                        self._tell(lost)
+                if self._kept:
+                    continue
+                self._is_leaving = False
+                self._is_behind.clear()
+                lost, self._lost = self._lost, 0
+            # Not with the lock: others have those of their loggers already when they wait for it.
+            if lost:
+                self._tell(lost)
+            self._has_caught_up.set()
