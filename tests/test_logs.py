@@ -303,6 +303,61 @@ def test_every_line_is_told_or_counted_while_others_are_logged() -> None:
     assert len(told) - len(lost) + sum(lost) == 40_000
 
 
+OUTPUT = """
+import asyncio, subprocess
+from endpointd import logstream
+from endpointd.supervisor.output import OutputReader
+logstream.PATIENCE = 60
+async def main():
+    read_end, write_end = os.pipe()
+    with subprocess.Popen(['seq', '50000'], stdout=write_end):
+        os.close(write_end)
+        reader, pipe = await OutputReader.attach(read_end, lambda line: log.info('line', number=int(line)))
+        while not logs.is_behind():
+            await asyncio.sleep(0)
+        print('behind', flush=True)
+        await reader.done.wait()
+        pipe.close()
+logs.configure('json', 'info')
+asyncio.run(main())
+"""
+
+
+def test_what_plugins_write_waits_for_a_slow_reader() -> None:
+    command = [sys.executable, "-c", PRELUDE + OUTPUT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "behind\n"
+        try:
+            _, log = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert [json.loads(line).get("number") for line in log.splitlines()] == [*range(1, 50_001)]
+
+
+STILL = """
+import time
+from endpointd import logstream
+logs.configure('json', 'info')
+while not logs.is_behind():
+    log.info('line', pad=1000 * 'x')
+print('behind', flush=True)
+logstream.PATIENCE = 0.1
+while logs.is_behind():
+    time.sleep(0.01)
+print('given up')
+"""
+
+
+def test_nobody_waits_for_a_reader_that_stands_still() -> None:
+    reader, writer = os.pipe()
+    try:
+        assert run(STILL, stdout=subprocess.PIPE, stderr=writer).stdout == "behind\ngiven up\n"
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
 def test_a_process_ends_though_nobody_reads_its_log() -> None:
     reader, writer = os.pipe()
     try:

@@ -86,6 +86,11 @@ def together() -> AbstractContextManager[None]:
     return nullcontext() if _stderr is None else _stderr.together()
 
 
+def is_behind() -> bool:
+    """Whether whoever reads the log is slower than it is written: who waits now, if it can, loses nothing."""
+    return _stderr is not None and _stderr.is_behind()
+
+
 def keep_silent() -> None:
     """For commands that tell by themselves what they do: only defects of ours are logged, on stderr."""
     structlog.configure(

@@ -7,13 +7,15 @@ import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, RLock, Thread
+from time import monotonic
 from typing import TextIO
 
 LIMIT = 1 << 20
 """Bytes that are kept for a reader that stands still. What is logged beyond them is lost, and counted."""
 
 PATIENCE = 1.0
-"""Seconds that such a reader still has when the process ends."""
+"""Seconds after which a reader that takes nothing stands still, and those that such a reader still has when the process
+ends."""
 
 
 class PatientStream:
@@ -36,6 +38,8 @@ class PatientStream:
         self._is_leaving = False
         """Whether somebody is about to write what is kept, and will write what is added to it."""
         self._lost = 0
+        self._taken_at = 0.0
+        """When the reader has last taken something, in `monotonic` seconds."""
         self._room = self._poll()
         self._is_behind = Event()
         """Set while the reader is waited for."""
@@ -73,6 +77,11 @@ class PatientStream:
 
     def flush(self) -> None:
         """All leaves as soon as it can."""
+
+    def is_behind(self) -> bool:
+        """Whether the reader goes on, and has so much to take that whoever can wait should."""
+        is_much = self._lost or len(self._kept) > LIMIT // 2
+        return bool(is_much) and monotonic() - self._taken_at < PATIENCE
 
     def close(self) -> None:
         """Give the reader a last chance."""
@@ -115,6 +124,7 @@ class PatientStream:
                 if error.errno in (errno.EPIPE, errno.EBADF):
                     self._send_nowhere()
             del self._kept[:written]
+            self._taken_at = monotonic()
 
     def _send_nowhere(self) -> None:
         """The other end will not come back. What Python still holds for it would fail the exit if it had no place to

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from endpointd import logs
+
 MAX_LINE = 16 * 1024
 """Bytes; a longer line is cut into several, so that a plugin that never ends its line costs no memory."""
 
@@ -14,6 +16,9 @@ TURN = 32
 
 STEP = 4 * 1024
 """Bytes that are cut into lines at once, for the same reason: all of them may be ends of lines."""
+
+PAUSE = 0.01
+"""Seconds until it is seen again whether the log has room."""
 
 
 class LineCutter:
@@ -49,7 +54,8 @@ class OutputReader(asyncio.Protocol):
     """Calls `take` for each line; `done` is set when every process that could write has closed its end, and all lines
     were taken.
 
-    While lines wait for their turn nothing more is read: who writes faster than that waits, and nobody else does.
+    While lines wait for their turn, or for whoever reads the log, nothing more is read: who writes faster than that
+    waits, and nobody else does.
     """
 
     def __init__(self, take: Callable[[str], None]) -> None:
@@ -91,6 +97,10 @@ class OutputReader(asyncio.Protocol):
         return bool(self._uncut or self._lines)
 
     def _take_turn(self) -> None:
+        if logs.is_behind():
+            self._let_wait(is_paused=True)
+            asyncio.get_running_loop().call_later(PAUSE, self._take_turn)
+            return
         if not self._lines:
             piece, self._uncut = self._uncut[:STEP], self._uncut[STEP:]
             self._lines += self._cutter.feed(piece)
