@@ -6,7 +6,7 @@ from endpointd.callers.buckets import Buckets
 from endpointd.callers.guard import Guard
 from endpointd.callers.rules import CallerRules, CorsRule
 from endpointd.catalog import Entry
-from endpointd.endpoints import Endpoint
+from endpointd.endpoints import Endpoint, endpoint_url
 from endpointd.gateway.gateway import Mount
 from endpointd.gateway.relay import RelayLimits
 from endpointd.loading import order_for
@@ -74,6 +74,7 @@ def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_bo
     limits = version.limits
     return Mount(
         endpoint,
+        endpoint_url("", endpoint.hook_id, ""),
         version.routes,
         tuple(places[interface.source] for interface in version.plugin.interfaces),
         supervisor,

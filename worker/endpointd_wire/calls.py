@@ -2,7 +2,7 @@
 
 from endpointd_wire.flow import Flow, refuse
 from endpointd_wire.frames import MAX_PIECE
-from endpointd_wire.messages import Abandon, Argument, Call, CallCredit, CallMessage, End, Reply
+from endpointd_wire.messages import Abandon, Argument, Call, CallCredit, CallMessage, Reply
 from endpointd_wire.states import ARGUMENTS, REPLIES, Body, Item, Step
 
 MAX_CALLS = 128
@@ -10,8 +10,6 @@ MAX_CALLS = 128
 
 PIECE_COST = 64
 """What a piece takes of the window beside its bytes: many small ones take more memory than their bytes."""
-
-_ENDS = {int(end): end for end in End}
 
 
 class OpenCall(Flow):
@@ -72,7 +70,7 @@ class Calls:
         elif isinstance(message, Argument):
             self._continue_arguments(state, message, ours)
         elif isinstance(message, Reply):
-            following = _follow(state.reply, (kind, _ENDS.get(message.end)), ours)
+            following = _follow(state.reply, (kind, message.end), ours)
             state.take(len(message.body), ours, PIECE_COST)
             state.reply = following
         else:
@@ -93,7 +91,7 @@ class Calls:
         self._last = message.call
 
     def _continue_arguments(self, state: OpenCall, message: Call | Argument, ours: bool) -> None:
-        following = ARGUMENTS.get((state.arguments, _ENDS.get(message.end)))
+        following = ARGUMENTS.get((state.arguments, message.end))
         if following is None:
             refuse(f"a call's data (end {message.end}) came when its arguments were {state.arguments.value}", ours)
         state.take(len(message.body), ours, PIECE_COST)

@@ -13,7 +13,7 @@ from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.flow import WINDOW, Flow, refuse
 from endpointd_wire.frames import FrameReader, encode
 from endpointd_wire.memory import LARGE
-from endpointd_wire.messages import Call, Cancel, Credit, Data, End, Message, Request, Response, Stored
+from endpointd_wire.messages import Call, Cancel, Credit, Data, Message, Request, Response, Stored
 from endpointd_wire.states import (
     ANSWERS,
     BODIES,
@@ -31,8 +31,6 @@ from endpointd_wire.states import (
 T = TypeVar("T")
 
 WIRE_VERSION = 5
-
-_ENDS = {int(end): end for end in End}
 
 
 class Role(Enum):
@@ -214,7 +212,7 @@ class Connection:
         assert type(message) is Request
         if stream <= self._last_stream:
             refuse(f"stream {stream} was used before", ours)
-        body = BODIES.get((Body.OPEN, (Data, _ENDS.get(message.end))))
+        body = BODIES.get((Body.OPEN, (Data, message.end)))
         if body is None:
             refuse(f"a request cannot end with {message.end}", ours)
         state = Stream()
@@ -226,7 +224,7 @@ class Connection:
 
     def _continue_body(self, state: Stream, message: Message, ours: bool) -> bool:
         assert type(message) is Data
-        following = BODIES.get((state.body, (Data, _ENDS.get(message.end))))
+        following = BODIES.get((state.body, (Data, message.end)))
         if following is None:
             refuse(f"a request's data (end {message.end}) came when its body was {state.body.value}", ours)
         state.take(len(message.body), ours)
@@ -237,7 +235,7 @@ class Connection:
         kind = type(message)
         is_stored = kind is Stored
         has_body = kind is Response or kind is Data or is_stored
-        end = _ENDS.get(message.end) if has_body else None  # type: ignore[union-attr]
+        end = message.end if has_body else None  # type: ignore[union-attr]
         table = CANCELLED_ANSWERS if state.cancelled else ANSWERS
         following = table.get((state.answer, (kind, end)))
         if following is None:

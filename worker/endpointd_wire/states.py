@@ -122,7 +122,8 @@ def speech(said: Collection[type[Message]]) -> dict[Phase, dict[type[Message], P
 HOST_SPEECH = speech(HOST_SAYS)
 WORKER_SPEECH = speech(WORKER_SAYS)
 
-Step: TypeAlias = tuple[type[Message], End | None]
+Step: TypeAlias = tuple[type[Message], int | None]
+"""A message, and the `End` that it tells if it is one with a body. Any other number is in no table."""
 
 ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
     (Answer.AWAITED, (Response, End.MORE)): Answer.BODY,
@@ -152,7 +153,7 @@ BODIES: Mapping[tuple[Body, Step], Body] = {
     (Body.OPEN, (Data, End.BODY)): Body.COMPLETE,
 }
 
-ARGUMENTS: Mapping[tuple[Body, End | None], Body] = {
+ARGUMENTS: Mapping[tuple[Body, int], Body] = {
     (Body.OPEN, End.MORE): Body.OPEN,
     (Body.OPEN, End.BODY): Body.COMPLETE,
 }

@@ -114,11 +114,11 @@ class Link:
                 with contextlib.suppress(OSError):
                     self._mapping.madvise(mmap.MADV_REMOVE, COUNTER_ROOM, RING)
 
-    def offer(self, stream: Stream, *, at_once: bool) -> None:
-        """`stream` has output. The lock is held."""
+    def offer(self, stream: Stream, *, at_once: bool = False, is_whole: bool = False) -> None:
+        """`stream` has output; `is_whole` if that is all there will be. The lock is held."""
         if stream not in self._unsent:
             self._unsent.append(stream)
-        if at_once or not self.deferring or (stream.is_finished and len(self._unsent) >= MAX_COMPANY):
+        if at_once or not self.deferring or (is_whole and len(self._unsent) >= MAX_COMPANY):
             self._flush()
 
     def flush_locked(self) -> None:

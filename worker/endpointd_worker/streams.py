@@ -34,7 +34,7 @@ class StreamLink(Protocol):
     @property
     def memory(self) -> Ring | None: ...
     def condition(self) -> Condition: ...
-    def offer(self, stream: "Stream", *, at_once: bool) -> None: ...
+    def offer(self, stream: "Stream", *, at_once: bool = False, is_whole: bool = False) -> None: ...
     def flush_locked(self) -> None: ...
     def send_locked(self, message: Message) -> None: ...
 
@@ -191,7 +191,7 @@ class Stream:
         """Send the head."""
         with self._link.lock:
             self._head = (status, headers)
-            self._link.offer(self, at_once=False)
+            self._link.offer(self)
 
     def write(self, chunk: bytes) -> None:
         """Send a piece of the body, of any size. Blocks while the host grants no credit. Raises `Cancelled`."""
@@ -221,7 +221,7 @@ class Stream:
     def end_body(self) -> None:
         with self._link.lock:
             self._end = End.BODY
-            self._link.offer(self, at_once=False)
+            self._link.offer(self)
 
     @property
     def is_finished(self) -> bool:
@@ -251,7 +251,7 @@ class Stream:
     def _finish(self, last: Closed | Failed) -> None:
         with self._link.lock:
             self._last = last
-            self._link.offer(self, at_once=not self.has_company)
+            self._link.offer(self, at_once=not self.has_company, is_whole=True)
             # A thread of the plugin's own may read on.
             self.cancel("the request was answered")
             for call in [*self.calls]:

@@ -41,11 +41,12 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 class Mount:
     """An endpoint in its place: what is needed to answer a request for it.
 
-    `sources` has, for each interface of `routes`, the place of its source among those that a worker of `order` loaded.
-    `guard` is None where everybody may call.
+    `script` is its path, `/e/<hook id>`; `sources` has, for each interface of `routes`, the place of its source among
+    those that a worker of `order` loaded. `guard` is None where everybody may call.
     """
 
     endpoint: Endpoint
+    script: str
     routes: RouteTable
     sources: tuple[int, ...]
     supervisor: Supervisor
@@ -63,7 +64,6 @@ class Call:
     id: str
     head: RequestHead
     mount: Mount
-    prefix: bytes
     path: bytes
 
     def trip(self, began: float, interface: int) -> Trip:
@@ -153,16 +153,15 @@ class Gateway:
             raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
         if head.coding not in (b"", b"chunked"):
             raise Problem(501, "coding_unknown", "the only Transfer-Encoding that is understood is chunked")
-        hook, mount, path = self._find(scope)
+        mount, path = self._find(scope)
         if mount.guard is not None:
             preflight = let_in(mount.guard, scope, head.headers, mount)
             if preflight is not None:
                 return preflight
         if path is None:
             query = scope["query_string"]
-            return Redirect(f"/e/{hook}/{'?' if query else ''}{query.decode('latin-1')}")
-        prefix = PREFIX + hook.encode("latin-1")
-        call = Call(scope, client, request_id, head, mount, prefix, path)
+            return Redirect(f"{mount.script}/{'?' if query else ''}{query.decode('latin-1')}")
+        call = Call(scope, client, request_id, head, mount, path)
         route = self._route(call)
         if isinstance(route, Redirect):
             return route
@@ -183,8 +182,8 @@ class Gateway:
             trip.traffic = mount.supervisor.traffic
         return () if visit.dress is None else visit.dress.plain()
 
-    def _find(self, scope: dict[str, Any]) -> tuple[str, Mount, bytes | None]:
-        """The hook id, what is mounted there, and the path behind it; None for a path without its slash."""
+    def _find(self, scope: dict[str, Any]) -> tuple[Mount, bytes | None]:
+        """What is mounted at the hook id of a request, and the path behind it; None for one without its slash."""
         raw: bytes = scope["raw_path"]
         if not raw.startswith(PREFIX):
             raise Problem(404, "path_unknown", "only paths below /e/ are served here")
@@ -193,7 +192,7 @@ class Gateway:
         mount = self._mounts.get(name)
         if mount is None:
             raise self._unknown(name)
-        return name, mount, b"/" + rest if slash else None
+        return mount, b"/" + rest if slash else None
 
     def _unknown(self, hook: str) -> Problem:
         return self._refusal(hook) or Problem(404, "endpoint_unknown", f"there is no endpoint {hook!r} here")
@@ -203,7 +202,7 @@ class Gateway:
         decoded = (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
         method = call.scope["method"]
         query = call.scope["query_string"].decode("latin-1")
-        route = mount.routes.match(decoded, method, query, call.prefix.decode("latin-1"))
+        route = mount.routes.match(decoded, method, query, mount.script)
         if isinstance(route, (Matched, Redirect)):
             return route
         plugin = mount.supervisor.plugin
@@ -302,7 +301,7 @@ class Gateway:
         worker = await self._enter(call)
         if worker.order is call.mount.order:
             return worker, route
-        hook = call.prefix[len(PREFIX) :].decode("latin-1")
+        hook = call.mount.endpoint.hook_id
         mount = self._mounts.get(hook)
         if mount is None or mount.order is not worker.order:
             raise self._unknown(hook)
@@ -333,8 +332,9 @@ class Gateway:
         scope, head = call.scope, call.head
         scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
         base = self._public_url.encode() if self._public_url else b"%s://%s" % (scheme.encode(), head.host)
-        head.headers.append((b"dify-hook-id", call.prefix[len(PREFIX) :]))
-        head.headers.append((b"dify-hook-url", base + call.prefix + call.path))
+        script = call.mount.script.encode()
+        head.headers.append((b"dify-hook-id", script[len(PREFIX) :]))
+        head.headers.append((b"dify-hook-url", base + script + call.path))
         try:
             return worker.channel.open(
                 lambda stream: Request(
@@ -344,7 +344,7 @@ class Gateway:
                     scope["method"],
                     scheme,
                     scope["http_version"],
-                    call.prefix.decode("latin-1"),
+                    call.mount.script,
                     call.path,
                     scope["query_string"],
                     head.headers,  # type: ignore[arg-type]

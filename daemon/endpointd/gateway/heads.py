@@ -17,6 +17,9 @@ HOP_BY_HOP = frozenset(
 OURS = frozenset({b"dify-hook-id", b"dify-hook-url"})
 """Set by the host and by nobody else."""
 
+_TELLING = OURS | {b"content-length", b"host", b"transfer-encoding"}
+"""Those of a request that are more to the host than something to be passed on."""
+
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -50,19 +53,21 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
     kept: Headers = []
     host, hosts, length, coding = b"", 0, None, b""
     for header in headers:
-        name = header[0]
-        if name in OURS:
-            continue
-        if header[1][-1:].isspace():
+        name, value = header
+        if value.endswith((b" ", b"\t")):
             # The parser takes the white space before a value away, but not that behind it (RFC 9112 §5.1).
-            header = (name, header[1].rstrip(b" \t"))
+            value = value.rstrip(b" \t")
+            header = (name, value)
+        if name in _TELLING:
+            if name in OURS:
+                continue
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"host":
+                host, hosts = value, hosts + 1
+            else:
+                coding = b", ".join(filter(None, (coding, value.lower())))
         kept.append(header)
-        if name == b"content-length":
-            length = int(header[1])
-        elif name == b"host":
-            host, hosts = header[1], hosts + 1
-        elif name == b"transfer-encoding":
-            coding = b", ".join(filter(None, (coding, header[1].lower())))
     return RequestHead(kept, host, bool(coding or length), None if coding else length or 0, hosts, coding)
 
 

@@ -19,17 +19,20 @@ _STARTS = [_start_of(place) for place in range(1, PLACES)]
 
 
 class Latencies:
-    """`total` is how many there were, `seconds` their sum, `counts` how many of each class."""
+    """`seconds` is their sum, `counts` how many there were of each class."""
 
-    __slots__ = ("counts", "seconds", "total")
+    __slots__ = ("counts", "seconds")
 
     def __init__(self) -> None:
-        self.total = 0
         self.seconds = 0.0
         self.counts = [0] * PLACES
 
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return sum(self.counts)
+
     def add(self, seconds: float) -> None:
-        self.total += 1
         self.seconds += seconds
         self.counts[place_of(seconds)] += 1
 

@@ -44,10 +44,10 @@ class Outlet:
     def send_locked(self, message: "Message") -> None:
         self._link.send_locked(message)
 
-    def offer(self, stream: Stream, *, at_once: bool) -> None:
+    def offer(self, stream: Stream, *, at_once: bool = False, is_whole: bool = False) -> None:
         """`stream` has output: from the loop's thread. The end of an answer waits for those of others too."""
         self._unsent[stream] = None
-        if at_once and not stream.is_finished:
+        if at_once and not is_whole:
             self.flush_locked()
         elif not self._is_due:
             self._is_due = True
