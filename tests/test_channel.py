@@ -57,7 +57,7 @@ def test_the_less_a_worker_has_to_do_the_sooner_it_is_given_more() -> None:
 def test_one_that_was_answered_does_not_count_as_work() -> None:
     def story(channel: Channel) -> None:
         exchanges = [channel.open(a_request) for _ in range(1 + 2)]
-        hear(channel, *(Response(exchange.stream, 200, [], End.STREAM, b"") for exchange in exchanges))
+        hear(channel, *(Response(exchange.stream, 200, (), End.STREAM, b"") for exchange in exchanges))
         channel.open(a_request)
 
     assert written(story) == [3, 3]
@@ -66,7 +66,7 @@ def test_one_that_was_answered_does_not_count_as_work() -> None:
 def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
     def story(channel: Channel) -> None:
         exchange = channel.open(a_request)
-        hear(channel, Response(exchange.stream, 200, [], End.MORE, bytes(CREDIT_STEP)))
+        hear(channel, Response(exchange.stream, 200, (), End.MORE, bytes(CREDIT_STEP)))
         channel.open(a_request)
         exchange.consumed(CREDIT_STEP - 1)
         exchange.consumed(1)
@@ -80,7 +80,7 @@ def test_what_follows_from_answers_leaves_before_there_is_time_for_anything_else
     def story(channel: Channel) -> None:
         first = channel.open(a_request)
         channel.open(a_request)
-        hear(channel, Response(first.stream, 200, [], End.STREAM, b""))
+        hear(channel, Response(first.stream, 200, (), End.STREAM, b""))
 
     assert written(story) == [2, 2]
 
@@ -94,7 +94,7 @@ def answered(channel: Channel, answer: Callable[[Exchange], None], count: int, e
     events.clear()
     for exchange in exchanges:
         exchange.listen(partial(answer, exchange))
-    hear(channel, *(Response(exchange.stream, 200, [], End.STREAM, b"") for exchange in exchanges))
+    hear(channel, *(Response(exchange.stream, 200, (), End.STREAM, b"") for exchange in exchanges))
 
 
 def test_answers_that_have_come_together_leave_when_the_worker_has_more_to_do() -> None:
@@ -146,7 +146,7 @@ def test_answers_leave_though_what_came_with_them_breaks_the_protocol() -> None:
         left = Mock()
         other = channel.open(a_request)
         other.listen(lambda: other.settle_later(left))
-        hear(channel, Response(other.stream, 200, [], End.STREAM, b""), Stored(exchange.stream, End.MORE, 0, LARGE))
+        hear(channel, Response(other.stream, 200, (), End.STREAM, b""), Stored(exchange.stream, End.MORE, 0, LARGE))
         assert channel._fault is not None
         left.settle.assert_called_once_with()
 
@@ -189,11 +189,11 @@ def heard_together(
 
 
 def whole(stream: int) -> Message:
-    return Response(stream, 200, [], End.STREAM, b"")
+    return Response(stream, 200, (), End.STREAM, b"")
 
 
 def begun(stream: int) -> Message:
-    return Response(stream, 200, [], End.MORE, b"")
+    return Response(stream, 200, (), End.MORE, b"")
 
 
 def failed(stream: int) -> Message:

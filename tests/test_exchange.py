@@ -121,7 +121,7 @@ def test_nobody_takes_a_piece_of_an_answer_that_is_not_wanted() -> None:
 
 def test_a_head_is_not_taken() -> None:
     async def story(exchange: Exchange, _: Wire) -> None:
-        head = Response(STREAM, 200, [], End.MORE, b"first")
+        head = Response(STREAM, 200, (), End.MORE, b"first")
         waits = await waiting(exchange, Takes())
         exchange.deliver(head)
         assert await waits == head

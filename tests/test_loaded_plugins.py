@@ -166,9 +166,9 @@ def test_a_length_that_does_not_fit_is_told(load_plugin: PluginLoader, tmp_path:
 class WholeAnswer:
     """An exchange whose answer came as one message: whether a worker sends it so is a matter of time."""
 
-    def __init__(self, *headers: list[bytes]) -> None:
+    def __init__(self, *headers: tuple[bytes, bytes]) -> None:
         self.cancelled = False
-        self._answer = Response(1, 200, [*headers], End.STREAM, b"abc")
+        self._answer = Response(1, 200, headers, End.STREAM, b"abc")
 
     async def next(self) -> Response:
         return self._answer
@@ -177,8 +177,8 @@ class WholeAnswer:
         self.cancelled = True
 
 
-@pytest.mark.parametrize("header", [[b"Content-Length", b"4"], [b"X-Two", b"line\n"]])
-def test_a_head_that_cannot_be_sent_is_a_500(header: list[bytes]) -> None:
+@pytest.mark.parametrize("header", [(b"Content-Length", b"4"), (b"X-Two", b"line\n")])
+def test_a_head_that_cannot_be_sent_is_a_500(header: tuple[bytes, bytes]) -> None:
     exchange = WholeAnswer(header)
     with pytest.raises(Problem) as caught:
         asyncio.run(Relay(cast("Exchange", exchange), "GET", "test/probe").head())

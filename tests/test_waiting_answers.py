@@ -87,7 +87,7 @@ def test_nothing_is_kept_of_an_answer_that_is_not_wanted() -> None:
         exchange = Exchange(Mock(loop=asyncio.get_running_loop()), STREAM)
         exchange.deliver(Data(STREAM, End.MORE, b"before"))
         exchange.cancel("a test")
-        exchange.deliver(Response(STREAM, 200, [], End.MORE, b"late"))
+        exchange.deliver(Response(STREAM, 200, (), End.MORE, b"late"))
         exchange.deliver(Data(STREAM, End.MORE, b"later"))
         exchange.deliver(Data(STREAM, End.STREAM, b"last"))
         assert await exchange.next() == Data(STREAM, End.STREAM, b"")

@@ -36,7 +36,7 @@ def daemon(serve_for_module: Serve) -> RunningDaemon:
         ("too_much_credit", "a credit of 1 bytes on top of"),
         ("no_credit", "a credit of 0 bytes"),
         ("closed_unanswered", "Closed (end None) came when the answer was awaited"),
-        ("unknown_end", "Response (end None) came when the answer was awaited"),
+        ("unknown_end", "Response (end 3) came when the answer was awaited"),
         ("body_before_head", "Data (end 0) came when the answer was awaited"),
     ],
 )

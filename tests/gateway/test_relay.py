@@ -106,7 +106,7 @@ class Scene:
         client: Any = self.client
         self.relay = Relay(self.exchange, self.clocks, client, limits, method, "1.1", "test/duck")
         self.clocks.add(self.relay)
-        headers = [] if length is None else [[b"Content-Length", str(length).encode()]]
+        headers = () if length is None else ((b"Content-Length", str(length).encode()),)
         self.wire.hear(self.exchange, Response(STREAM, 200, headers, End.MORE, b""))
         self.run = asyncio.create_task(self.relay.run())
 
@@ -141,7 +141,7 @@ def test_an_answer_in_one_piece_leaves_when_all_is_handed_out_that_came_with_it(
         relay = Relay(exchange, Clocks(), cast("Client", client), limits, "GET", "1.1", "test/duck")
         said: list[object] = []
         exchange.listen(lambda: said.extend([relay.answer_at_once(), client.is_complete, [*client.sent]]))
-        wire.hear(exchange, Response(STREAM, 200, [], End.STREAM, b"quack"))
+        wire.hear(exchange, Response(STREAM, 200, (), End.STREAM, b"quack"))
         assert said == [True, False, []]
         assert (client.is_complete, client.sent, relay.sent) == (True, [b"quack"], 5)
 

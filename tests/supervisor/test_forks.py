@@ -132,7 +132,7 @@ async def loaded(process: WorkerProcess, folder: Path) -> AsyncIterator[Host]:
     end = HostEnd(process.wire)
     try:
         end.hear(Hello)
-        end.say(Load(str(folder), [["mirror.py", "source"]], 4, False))
+        end.say(Load(str(folder), (("mirror.py", "source"),), 4, False))
         end.hear(Ready)
         yield Host(process, end)
     finally:

@@ -55,7 +55,7 @@ Start = Callable[..., StartFailed]
         ("raise SystemExit(3)", "worker_died", "exited with status 3 before it was ready"),
         ("import os; os.kill(os.getpid(), 9)", "worker_died", "was killed by SIGKILL"),
         (saying(b"Traceback (most recent call last)"), "worker_died", "broke the protocol (a frame announces"),
-        (saying(frame_of(Ready([]))), "worker_died", "broke the protocol (Ready came when the connection was new"),
+        (saying(frame_of(Ready(()))), "worker_died", "broke the protocol (Ready came when the connection was new"),
         (saying(frame_of(HELLO)[:-1]), "worker_died", "exited with status 0"),
         ("import os, time; os.close(0); os.close(1); time.sleep(1000)", "worker_died", "was killed by SIGKILL"),
         (saying(frame_of(HELLO._replace(wire=99))) + f"; {READ}", "wire_mismatch", "speaks wire version 99"),
@@ -76,7 +76,7 @@ def test_a_start_has_a_clock(start: Start) -> None:
 def test_a_worker_that_does_not_drain_in_its_time_is_given_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = saying(frame_of(HELLO)) + f"; {READ}; " + saying(frame_of(Ready([]))) + "; import time; time.sleep(1000)"
+    program = saying(frame_of(HELLO)) + f"; {READ}; " + saying(frame_of(Ready(()))) + "; import time; time.sleep(1000)"
     monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-I", "-c", program])
     order = WorkerOrder(tmp_path, (), {}, 4, False, clock_start=10.0, clock_kill=60.0)
 
@@ -96,13 +96,13 @@ def nested() -> Any:  # noqa: ANN401 - a list of lists of lists
     return value
 
 
-FORGED: list[Any] = [
+FORGED: tuple[Any, ...] = (
     "no problem",
     None,
     [],
     {"code": ["x"], "message": nested(), "line": "seven", "file": 7, "key": {}, "remedy": None},
-    {b"code": "x", 7: "y", "code": "syntax_error", "message": "real", "line": 3},
-]
+    {b"code": "x", 7: "y", "code": "syntax_error", "message": "real", "line": 3, (1, "a"): "z"},
+)
 
 
 def test_what_a_worker_tells_of_its_problems_can_be_shown_whatever_it_is(start: Start) -> None:

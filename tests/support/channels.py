@@ -29,7 +29,7 @@ def hearing(*messages: Message, shared: bool = True) -> tuple[Channel, Exchange,
     ring = Ring(memory)
     if shared:
         channel._memory = RingReader(memory)
-    for message in (Response(exchange.stream, 200, [], End.MORE, b""), *messages):
+    for message in (Response(exchange.stream, 200, (), End.MORE, b""), *messages):
         hear(channel, message)
     return channel, exchange, ring
 

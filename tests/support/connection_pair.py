@@ -6,15 +6,15 @@ from endpointd_wire.messages import Call, Drain, End, Hello, Load, Message, Read
 from endpointd_wire.states import Phase
 
 HELLO = Hello(WIRE_VERSION, 4711, "3.13.0")
-LOAD = Load("/srv/plugins/duck", [["endpoints/duck.py", "extra.python.source"]], 8, False)
-READY = Ready(["endpoints.duck.Duck"])
+LOAD = Load("/srv/plugins/duck", (("endpoints/duck.py", "extra.python.source"),), 8, False)
+READY = Ready(("endpoints.duck.Duck",))
 
 
 def a_request(stream: int, end: End = End.BODY, body: bytes = b"") -> Request:
     """A request of no interest but for its stream and its body."""
-    client, server = ["203.0.113.7", 40000], ["127.0.0.1", 8080]
+    client, server = ("203.0.113.7", 40000), ("127.0.0.1", 8080)
     return Request(
-        stream, 0, "r-1", "POST", "http", "1.1", "/e/duck", b"/", b"", [], {}, b"\x80", client, server, end, body
+        stream, 0, "r-1", "POST", "http", "1.1", "/e/duck", b"/", b"", (), {}, b"\x80", client, server, end, body
     )
 
 

@@ -14,6 +14,7 @@ from endpointd_wire.messages import (
     Data,
     End,
     Failed,
+    Headers,
     Log,
     Message,
     Request,
@@ -30,7 +31,7 @@ class Answer:
     """All that came for one request. `last` is the message that ended it."""
 
     status: int = 0
-    headers: list[list[bytes]] = field(default_factory=list)
+    headers: Headers = ()
     pieces: list[bytes] = field(default_factory=list)
     last: Message | None = None
 

@@ -51,7 +51,7 @@ async def _ask(process: WorkerProcess, folder: Path) -> str:
     host = HostEnd(process.wire)
     try:
         host.hear(Hello)
-        host.say(Load(str(folder), [["who.py", "source"]], 4, False))
+        host.say(Load(str(folder), (("who.py", "source"),), 4, False))
         host.hear(Ready)
         return host.ask().body.decode()
     finally:

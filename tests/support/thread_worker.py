@@ -119,9 +119,9 @@ class ThreadWorker:
     def _open(self) -> None:
         self.link.send(Hello(WIRE_VERSION, 1, "3.13.0"))
         self.host.hear(Hello)
-        self.host.say(Load("/plugin", [], 32, False))
+        self.host.say(Load("/plugin", (), 32, False))
         assert isinstance(self.link.receive_message(), Load)
-        self.link.send(Ready([]))
+        self.link.send(Ready(()))
         self.host.hear(Ready)
 
     def start(self) -> None:

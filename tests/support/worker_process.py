@@ -27,7 +27,7 @@ class WorkerProcess:
 
     def send_load(self, folder: Path, *sources: str, development: bool = False) -> None:
         self.host.hear(Hello)
-        self.host.say(Load(str(folder), [[source, KEY] for source in sources], 8, development))
+        self.host.say(Load(str(folder), tuple((source, KEY) for source in sources), 8, development))
 
     def load(self, folder: Path, *sources: str, development: bool = False) -> Ready | LoadFailed:
         """Shake hands and have it load `folder`."""

@@ -56,7 +56,7 @@ def test_a_call_that_never_was_is_an_error(pair: ConnectionPair) -> None:
 def test_a_call_is_made_within_an_open_stream(pair: ConnectionPair) -> None:
     pair.host_says(a_request(1))
     pair.worker_says(a_call(2, within=1))
-    pair.worker_says(Response(1, 200, [], End.STREAM, b""))
+    pair.worker_says(Response(1, 200, (), End.STREAM, b""))
     # It goes on without its stream, until it is abandoned.
     pair.host_says(Reply(2, End.BODY, b"x"))
     with pytest.raises(LocalWireError, match="within stream 1, which is not open"):
@@ -102,7 +102,7 @@ def test_what_follows_an_end_is_not_sent(pair: ConnectionPair) -> None:
 
 def test_calls_go_on_while_the_worker_drains(pair: ConnectionPair) -> None:
     pair.host_says(a_request(1), Drain())
-    pair.worker_says(a_call(2, within=1), Response(1, 200, [], End.STREAM, b""))
+    pair.worker_says(a_call(2, within=1), Response(1, 200, (), End.STREAM, b""))
     pair.host_says(Reply(2, End.BODY, b"x"), Answered(2), Answered(1))
     assert not pair.worker.calls
 

@@ -24,7 +24,7 @@ from endpointd_wire.messages import (
 from endpointd_wire.states import Phase
 from support.connection_pair import ConnectionPair, a_request, frame_of
 
-HEAD = Response(1, 200, [[b"Content-Type", b"text/plain"]], End.MORE, b"")
+HEAD = Response(1, 200, ((b"Content-Type", b"text/plain"),), End.MORE, b"")
 
 
 @pytest.fixture
@@ -130,8 +130,8 @@ def test_an_answer_reaches_no_other_request() -> None:
     pair = ConnectionPair.opened()
     pair.host_says(a_request(1), a_request(2))
     answers: list[Message] = [
-        Response(2, 200, [], End.STREAM, b"second"),
-        Response(1, 200, [], End.STREAM, b"first"),
+        Response(2, 200, (), End.STREAM, b"second"),
+        Response(1, 200, (), End.STREAM, b"first"),
     ]
     assert pair.worker_says(*answers) == answers
 

@@ -158,7 +158,7 @@ class Conversation(RuleBasedStateMachine):
         is_head = model.answer == "awaited"
         model.answer = {End.MORE: "body", End.BODY: "closing", End.STREAM: "over"}[end]
         model.worker.is_over = end is End.STREAM
-        headers = [[b"Set-Cookie", b"a=1"], [b"Set-Cookie", b"b=2"]]
+        headers = ((b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"))
         if is_head:
             self.worker_says(Response(stream, 200, headers, end, body))
         elif len(body) >= LARGE and self.chance.random() < 0.5:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError
 from endpointd_wire.frames import MAX_FRAME, MAX_PIECE, FrameReader, decode, encode, pack_value, unpack_value
-from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, End, Load, Log, Message, Ping, Pong, Request
+from endpointd_wire.messages import MESSAGE_TYPES, NUMBERS, Data, End, Headers, Load, Log, Message, Ping, Pong, Request
 from support.connection_pair import HELLO, a_request, frame_of
 from support.processes import resident
 
@@ -25,11 +25,11 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=100),
     int: st.integers(-(2**70), 2**70),
     str: TEXT,
-    list[str]: st.lists(TEXT, max_size=3),
-    list[list[str]]: st.lists(st.lists(TEXT, max_size=3), max_size=3),
-    list[list[bytes]]: st.lists(st.lists(st.binary(max_size=20), max_size=3), max_size=3),
-    list[Any]: st.lists(PLAIN, max_size=3),
-    list[dict[str, Any]]: st.lists(st.dictionaries(TEXT, PLAIN, max_size=3), max_size=3),
+    tuple[str, int]: st.tuples(TEXT, st.integers(0, 2**16)),
+    tuple[str, ...]: st.lists(TEXT, max_size=3).map(tuple),
+    tuple[tuple[str, str], ...]: st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    Headers: st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20)), max_size=3).map(tuple),
+    tuple[dict[str, Any], ...]: st.lists(st.dictionaries(TEXT, PLAIN, max_size=3), max_size=3).map(tuple),
     dict[str, Any]: st.dictionaries(TEXT, PLAIN | CONVERTED, max_size=3),
 }
 
@@ -193,7 +193,7 @@ def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
     with pytest.raises(LocalWireError, match=f"larger than the maximum of {MAX_FRAME}"):
         encode(largest._replace(body=largest.body + b"x"))
     with pytest.raises(LocalWireError, match=f"larger than the maximum of {MAX_FRAME}"):
-        encode(Load("x" * MAX_FRAME, [], 1, False))
+        encode(Load("x" * MAX_FRAME, (), 1, False))
 
 
 @pytest.mark.parametrize("delivery", [1, 3, 100])
@@ -221,11 +221,12 @@ def nested(depth: int) -> bytes:
         (b"\x92\x0b\x01\x02", "not msgpack"),
         (b"\x94\x00\x01\x02\xa1\xff", "not msgpack"),
         (nested(100_000), "not msgpack"),
-        (nested(1000), "begins with a list"),
+        (nested(1000), "begins with a tuple"),
         (b"\x91\xc7\x01\x63\x00", "not msgpack: unknown extension type 99"),
         (b"\x91\xc7\x01\x02\x00", "not msgpack"),
         (b"\x91" + msgpack.packb(msgpack.ExtType(1, bytes(2000) + b"\x01")), "not msgpack: an integer of"),
-        (b"\x91\x81\x90\x00", "not msgpack"),
+        (b"\x91\x81\x80\x00", "not msgpack"),
+        (b"\x91\x81\x90\x00", "begins with a dict"),
         (b"\x0b", "not an array"),
         (b"\x90", "not an array"),
         (b"\x80", "not an array"),

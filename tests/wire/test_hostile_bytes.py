@@ -33,7 +33,7 @@ def connection(role: Role, phase: Phase) -> Connection:
     pair.reach(phase if phase is not Phase.DRAINING else Phase.OPEN)
     if phase in (Phase.OPEN, Phase.DRAINING):
         pair.host_says(a_request(1, End.MORE, b"body"), a_request(2))
-        pair.worker_says(Response(1, 200, [], End.MORE, b"body"))
+        pair.worker_says(Response(1, 200, (), End.MORE, b"body"))
     if phase is Phase.DRAINING:
         pair.host_says(Drain())
     return pair.host if role is Role.HOST else pair.worker
@@ -69,7 +69,7 @@ def test_any_bytes_are_messages_or_the_one_error(role: Role, phase: Phase, deliv
     assert_messages_or_the_one_error(connection(role, phase), deliveries)
 
 
-LEGAL: list[Message] = [Pong(1), Log(20, "duck", "quack", ""), Response(2, 200, [[b"A", b"b"]], End.STREAM, b"body")]
+LEGAL: list[Message] = [Pong(1), Log(20, "duck", "quack", ""), Response(2, 200, ((b"A", b"b"),), End.STREAM, b"body")]
 
 
 @given(message=st.sampled_from(LEGAL), place=st.integers(0, 100), byte=st.integers(0, 255))

@@ -111,9 +111,9 @@ SAMPLES: dict[str, Message] = {
     "Hello": HELLO,
     "Load": LOAD,
     "Ready": READY,
-    "LoadFailed": LoadFailed([]),
+    "LoadFailed": LoadFailed(()),
     "Request": a_request(2),
-    "Response": Response(1, 200, [], End.MORE, b""),
+    "Response": Response(1, 200, (), End.MORE, b""),
     "Memory": Memory(),
     "Data": Data(1, End.MORE, b""),
     "Stored": Stored(1, End.MORE, 0, LARGE),
@@ -184,7 +184,7 @@ def in_phase(phase: Phase, kind: str, *, by_host: bool) -> ConnectionPair:
     if phase in (Phase.OPEN, Phase.DRAINING) and kind in OF_STREAMS:
         pair.host_says(a_request(1, End.MORE, b"x"))
         if kind in ("Data", "Stored", "Closed", "Credit") and not (kind == "Data" and by_host):
-            pair.worker_says(Response(1, 200, [], End.BODY if kind == "Closed" else End.MORE, b"x"))
+            pair.worker_says(Response(1, 200, (), End.BODY if kind == "Closed" else End.MORE, b"x"))
     if phase in (Phase.OPEN, Phase.DRAINING) and type(SAMPLES[kind]) in CALL_MESSAGES:
         pair.worker_says(a_call(1, End.MORE))
         if kind == "CallCredit" and not by_host:
@@ -250,7 +250,7 @@ def with_answer(state: Answer, *, cancelled: bool) -> ConnectionPair:
     pair = ConnectionPair.opened()
     pair.host_says(a_request(1))
     if state is not Answer.AWAITED:
-        pair.worker_says(Response(1, 200, [], End.MORE if state is Answer.BODY else End.BODY, b""))
+        pair.worker_says(Response(1, 200, (), End.MORE if state is Answer.BODY else End.BODY, b""))
     if cancelled:
         pair.host_says(Cancel(1, "test"))
     return pair
@@ -338,7 +338,7 @@ def test_a_request_does_not_end_otherwise(end: int) -> None:
 @pytest.mark.parametrize("end", [3, -1, WINDOW])
 def test_an_answer_does_not_end_otherwise(end: int) -> None:
     pair = with_answer(Answer.AWAITED, cancelled=False)
-    assert_refused(pair, Response(1, 200, [], end, b""), by_host=False)
+    assert_refused(pair, Response(1, 200, (), end, b""), by_host=False)
 
 
 # Calls

@@ -242,7 +242,7 @@ def test_long_names_of_headers_are_not_kept(worker: ThreadWorker, monkeypatch: p
     try:
         for number in range(1000):
             name = b"%060000d" % number
-            stream.request = stream.request._replace(headers=[[name, b"1"]])
+            stream.request = stream.request._replace(headers=((name, b"1"),))
             assert build_request(stream).headers[name.decode()] == "1"
         assert tracemalloc.get_traced_memory()[0] < 10_000_000
     finally:

@@ -32,14 +32,14 @@ def load(start_process: StartProcess, tmp_path: Path) -> Load:
 
 def classes(answer: Ready | LoadFailed) -> list[str]:
     assert isinstance(answer, Ready), answer
-    return answer.classes
+    return [*answer.classes]
 
 
 def problems(answer: Ready | LoadFailed) -> list[dict[str, Any]]:
     assert isinstance(answer, LoadFailed), answer
     assert all(problem["key"] == KEY for problem in answer.problems)
     assert all(problem["remedy"] for problem in answer.problems)
-    return answer.problems
+    return [*answer.problems]
 
 
 def problem(answer: Ready | LoadFailed) -> tuple[str, str, int | None]:

@@ -195,7 +195,7 @@ def test_any_number_of_streams_is_sent_together(start_threads: StartThreads) -> 
     worker.link.deferring = True
     for _ in range(MAX_BUFFERS + 1):
         worker.host.request()
-        worker.receive_stream().start_answer(200, [])
+        worker.receive_stream().start_answer(200, ())
     for _ in range(2):
         worker.link.flush()
     assert [worker.host.hear(ResponseMessage).stream for _ in range(MAX_BUFFERS + 1)] == [*range(1, MAX_BUFFERS + 2)]
@@ -206,7 +206,7 @@ def test_an_answer_in_the_making_is_spared_once(start_threads: StartThreads) -> 
     worker.link.deferring = True
     worker.host.request()
     stream = worker.receive_stream()
-    stream.start_answer(200, [])
+    stream.start_answer(200, ())
     worker.link.flush()
     stream.write(b"whole")
     stream.end_body()
@@ -222,7 +222,7 @@ def test_an_answer_that_is_long_in_the_making_leaves_in_parts(start_threads: Sta
     worker.link.deferring = True
     worker.host.request()
     stream = worker.receive_stream()
-    stream.start_answer(200, [])
+    stream.start_answer(200, ())
     stream.write(b"part")
     for _ in range(2):
         worker.link.flush()
@@ -237,7 +237,7 @@ def test_company_is_counted_when_an_answer_is_whole(start_threads: StartThreads)
         worker.host.request()
         stream = worker.receive_stream()
         stream.has_company = True
-        stream.start_answer(200, [])
+        stream.start_answer(200, ())
         stream.write(b"whole")
         stream.end_body()
         stream.close()

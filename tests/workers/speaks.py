@@ -12,10 +12,10 @@ from werkzeug import Request
 from werkzeug import Response as Answer
 
 from endpointd_wire.frames import MAX_FRAME, MAX_PIECE, encode
-from endpointd_wire.messages import Closed, Credit, Data, Failed, Hello, Message, Ping, Ready, Response
+from endpointd_wire.messages import Closed, Credit, Data, Failed, Headers, Hello, Message, Ping, Ready, Response
 
 FUTURE = 1_000_000
-HEAD: list[list[bytes]] = [[b"x-forged", b"yes"]]
+HEAD: Headers = ((b"x-forged", b"yes"),)
 
 
 def find_wire() -> int:
@@ -61,7 +61,7 @@ WAYS: dict[str, Callable[[], None]] = {
     "begun": lambda: write(MAX_FRAME.to_bytes(4, "big")),
     "a_hosts_word": lambda: say(Ping(1)),
     "second_hello": lambda: say(Hello(1, os.getpid(), "3")),
-    "second_ready": lambda: say(Ready([])),
+    "second_ready": lambda: say(Ready(())),
     "future_response": lambda: say(Response(FUTURE, 200, HEAD, 2, b"forged")),
     "future_data": lambda: say(Data(FUTURE, 0, b"forged")),
     "future_closed": lambda: say(Closed(FUTURE)),

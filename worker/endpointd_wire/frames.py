@@ -173,20 +173,20 @@ class FrameReader:
 def decode(payload: memoryview | bytes) -> Message:
     """One message from the payload of one frame. Raises `RemoteWireError`."""
     try:
-        items = unpackb(payload, ext_hook=_decode_other, strict_map_key=False)
+        items = unpackb(payload, ext_hook=_decode_other, strict_map_key=False, use_list=False)
     # UnpackException covers data that ends early, ValueError everything else that is malformed.
     except (UnpackException, ValueError, TypeError, RecursionError) as error:
         raise RemoteWireError(f"a frame is not msgpack: {error}", bytes(payload)) from None
-    if type(items) is not list or not items:
+    if type(items) is not tuple or not items:
         raise RemoteWireError("a frame is not an array with a message number", bytes(payload))
-    number = items.pop(0)
+    number, fields = items[0], items[1:]
     if type(number) is not int:
         raise RemoteWireError(
             f"a frame begins with a {type(number).__name__}, not with the number of a message", bytes(payload)
         )
     if not 0 <= number < len(_TYPES):
         raise RemoteWireError(f"{number} is not the number of a message", bytes(payload))
-    if tuple(map(type, items)) != _TYPES[number]:
+    if tuple(map(type, fields)) != _TYPES[number]:
         raise RemoteWireError(f"wrong fields for {MESSAGE_TYPES[number].__name__}", bytes(payload))
     # What `_make` does, without counting the fields again.
-    return tuple.__new__(MESSAGE_TYPES[number], items)
+    return tuple.__new__(MESSAGE_TYPES[number], fields)

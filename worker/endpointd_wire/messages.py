@@ -8,6 +8,9 @@ use and are never used again. Sizes are bytes.
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+"""Names and values, in their order."""
+
 
 class End(IntEnum):
     """What follows a piece of a body. Hashed as the number that it is, and not by name in Python code: tables are asked
@@ -42,7 +45,7 @@ class Load(NamedTuple):
     """
 
     folder: str
-    sources: list[list[str]]
+    sources: tuple[tuple[str, str], ...]
     concurrency: int
     development: bool
     value_error_is_404: bool = False
@@ -54,22 +57,22 @@ class Ready(NamedTuple):
     `asynchronous` tells that all requests are tasks of one loop, so that many more of them can be open than threads.
     """
 
-    classes: list[str]
+    classes: tuple[str, ...]
     asynchronous: bool = False
 
 
 class LoadFailed(NamedTuple):
     """Worker: cannot load. Each problem has `code`, `message`, `file`, `line`, `key` and `remedy`."""
 
-    problems: list[dict[str, Any]]
+    problems: tuple[dict[str, Any], ...]
 
 
 class Request(NamedTuple):
     """Host: answer this HTTP request.
 
     `source` is an index into `Load.sources`; `path` is percent-encoded, without `script` (`/e/<hook id>`); `headers`
-    are pairs of bytes in the client's order; `values` come from routing; `settings` is msgpack, to be decoded anew for
-    each request; `client` and `server` are [host, port]; `body` is the body's first piece.
+    are in the client's order; `values` come from routing; `settings` is msgpack, to be decoded anew for each request;
+    `client` and `server` are host and port; `body` is the body's first piece.
     """
 
     stream: int
@@ -81,11 +84,11 @@ class Request(NamedTuple):
     script: str
     path: bytes
     query: bytes
-    headers: list[list[bytes]]
+    headers: Headers
     values: dict[str, Any]
     settings: bytes
-    client: list[Any]
-    server: list[Any]
+    client: tuple[str, int]
+    server: tuple[str, int]
     end: int
     body: bytes
 
@@ -95,7 +98,7 @@ class Response(NamedTuple):
 
     stream: int
     status: int
-    headers: list[list[bytes]]
+    headers: Headers
     end: int
     body: bytes
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 from endpointd_wire.frames import MAX_FRAME, MAX_PIECE
+from endpointd_wire.messages import Headers
 from endpointd_worker.streams import Stream
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[objec
     return chunks, headers
 
 
-def encode_headers(headers: Iterable[tuple[str, str]]) -> list[list[bytes]]:
+def encode_headers(headers: Iterable[tuple[str, str]]) -> Headers:
     try:
-        encoded = [[name.encode("latin-1"), value.encode("latin-1")] for name, value in headers]
+        encoded = tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
     except UnicodeEncodeError as error:
         raise BadAnswer(
             f"the response has a header with {error.object!r}, which is not Latin-1; quote what is not ASCII in it"

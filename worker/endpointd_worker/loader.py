@@ -9,6 +9,7 @@ import importlib
 import inspect
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -53,9 +54,9 @@ def prepare_path(folder: Path) -> None:
 
 
 def load_classes(
-    folder: Path, sources: list[list[str]], *, may_be_async: bool = True
+    folder: Path, sources: Sequence[tuple[str, str]], *, may_be_async: bool = True
 ) -> tuple[list[type], list[dict[str, Any]]]:
-    """The class of each [source, key]; and the problems of those that have none, as `LoadFailed` carries them."""
+    """The class of each source and key; and the problems of those that have none, as `LoadFailed` carries them."""
     classes: list[type] = []
     problems: list[dict[str, Any]] = []
     try:

@@ -75,7 +75,7 @@ def _load(link: Link, way: Way) -> Run | None:
     logs.install(link)
     classes, problems = load_classes(folder, order.sources, may_be_async=way.has_loop)
     if problems:
-        link.send(LoadFailed(problems))
+        link.send(LoadFailed(tuple(problems)))
         return None
     invoker = Invoker(
         classes, _session_opener(link), development=order.development, value_error_is_404=order.value_error_is_404
@@ -86,7 +86,7 @@ def _load(link: Link, way: Way) -> Run | None:
     # longer than all else that is done here.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    names = [f"{cls.__module__}.{cls.__qualname__}" for cls in classes]
+    names = tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in classes)
     link.send(Ready(names, any(of_tasks) and all(of_tasks)))
     return run
 

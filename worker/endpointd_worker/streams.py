@@ -12,7 +12,7 @@ from endpointd_wire.connection import Connection
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.memory import LARGE, Ring
-from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, Request, Response, Stored
+from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Headers, Message, Request, Response, Stored
 from endpointd_worker.native import RLock
 from endpointd_worker.waits import Condition
 
@@ -84,7 +84,7 @@ class Stream:
             self._pieces.append(request.body)
         self._complete = request.end == End.BODY
         self._consumed = 0
-        self._head: tuple[int, list[list[bytes]]] | None = None
+        self._head: tuple[int, Headers] | None = None
         self._head_sent = False
         self._parts: list[bytes] = []
         self._size = 0
@@ -187,7 +187,7 @@ class Stream:
 
     # The answer
 
-    def start_answer(self, status: int, headers: list[list[bytes]]) -> None:
+    def start_answer(self, status: int, headers: Headers) -> None:
         """Send the head."""
         with self._link.lock:
             self._head = (status, headers)

@@ -347,11 +347,11 @@ class Gateway:
                     call.mount.script,
                     call.path,
                     scope["query_string"],
-                    head.headers,  # type: ignore[arg-type]
+                    tuple(head.headers),
                     route.values,
                     call.mount.endpoint.settings,
-                    scope["client"] or ["", 0],
-                    scope["server"] or ["", 0],
+                    scope["client"] or ("", 0),
+                    scope["server"] or ("", 0),
                     end,
                     body,
                 )

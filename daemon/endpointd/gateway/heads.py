@@ -88,13 +88,13 @@ _KNOWN_HEADS_LIMIT = 256
 _KNOWN_HEAD_SIZE = 1024
 
 
-def check_response_head(status: int, headers: Sequence[object], method: str) -> ResponseHead:
+def check_response_head(status: int, headers: tuple[object, ...], method: str) -> ResponseHead:
     """What may be sent of a worker's head. Raises `BadHead`."""
+    key = (status, method == "HEAD", headers)
     try:
-        key = (status, method == "HEAD", *[(*header,) if type(header) is list else None for header in headers])
         known = _known_heads.get(key)
     except TypeError:
-        # Something in it is no bytes.
+        # Something in it is no bytes, nor anything else that has a hash.
         return _check_response_head(status, headers, method)
     if known is None:
         known = _check_response_head(status, headers, method)
@@ -105,7 +105,7 @@ def check_response_head(status: int, headers: Sequence[object], method: str) -> 
     return known
 
 
-def _check_response_head(status: int, headers: Sequence[object], method: str) -> ResponseHead:
+def _check_response_head(status: int, headers: tuple[object, ...], method: str) -> ResponseHead:
     if not 200 <= status <= 599:
         raise BadHead(f"the response's status is {status}; it must be from 200 to 599")
     kept: Headers = []
@@ -136,7 +136,7 @@ def written(headers: Headers) -> bytes:
 
 
 def _checked(header: object) -> tuple[bytes | None, bytes]:
-    if type(header) is not list or len(header) != 2:
+    if type(header) is not tuple or len(header) != 2:
         raise BadHead("a response header is not a pair")
     name, value = header
     if type(name) is not bytes or type(value) is not bytes:

@@ -35,7 +35,8 @@ could hold them open for ever."""
 
 @dataclass(frozen=True, slots=True)
 class WorkerOrder:
-    """What a worker is to run. `sources` are [path below `folder`, place that names it]; clocks are in seconds."""
+    """What a worker is to run. `sources` are paths below `folder`, each with the place that names it; clocks are in
+    seconds."""
 
     folder: Path
     sources: tuple[tuple[str, str], ...]
@@ -95,7 +96,7 @@ class Worker:
         answer: AnswerCall = refuse,
     ) -> None:
         self.order = order
-        self.classes: list[str] = []
+        self.classes: tuple[str, ...] = ()
         self._places = order.concurrency
         self._output = output
         self._record = record
@@ -190,9 +191,8 @@ class Worker:
         if hello.wire != WIRE_VERSION:
             raise StartFailed("wire_mismatch", f"the worker speaks wire version {hello.wire}, the host {WIRE_VERSION}")
         order = self.order
-        sources = [list(source) for source in order.sources]
         self._channel.send(
-            Load(str(order.folder), sources, order.concurrency, order.development, order.value_error_is_404)
+            Load(str(order.folder), order.sources, order.concurrency, order.development, order.value_error_is_404)
         )
         answer = await self._next_message()
         if isinstance(answer, LoadFailed):

@@ -107,7 +107,7 @@ class PluginApplication:
         host = self._host
         scheme, hook = environ["wsgi.url_scheme"], host.endpoint.hook_id
         url = f"{scheme}://{environ['HTTP_HOST']}{self.script}{target.path}"
-        headers = [*read_headers(environ), [b"dify-hook-id", hook.encode()], [b"dify-hook-url", url.encode()]]
+        headers = (*read_headers(environ), (b"dify-hook-id", hook.encode()), (b"dify-hook-url", url.encode()))
         client, server = read_peers(environ)
         return Request(
             0,

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from endpointd.gateway.heads import OURS
 from endpointd.gateway.problems import Problem
+from endpointd_wire.messages import Headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -50,18 +51,18 @@ def _sent_path(environ: "WSGIEnvironment", info: bytes) -> str:
     return quote(info, safe=_RESERVED)
 
 
-def read_headers(environ: "WSGIEnvironment") -> list[list[bytes]]:
+def read_headers(environ: "WSGIEnvironment") -> Headers:
     """Pairs, without the headers that are the daemon's to set."""
     named = {key.removeprefix("HTTP_"): value for key, value in environ.items() if key.startswith("HTTP_")}
     named |= {key: environ[key] for key in _UNPREFIXED if environ.get(key)}
-    pairs = [[_bytes(key.lower().replace("_", "-")), _bytes(value)] for key, value in named.items()]
-    return [pair for pair in pairs if pair[0] not in OURS]
+    pairs = [(_bytes(key.lower().replace("_", "-")), _bytes(value)) for key, value in named.items()]
+    return tuple(pair for pair in pairs if pair[0] not in OURS)
 
 
-def read_peers(environ: "WSGIEnvironment") -> tuple[list[object], list[object]]:
+def read_peers(environ: "WSGIEnvironment") -> tuple[tuple[str, int], tuple[str, int]]:
     """The client's address and the server's, each with its port."""
-    client = [environ.get("REMOTE_ADDR", "127.0.0.1"), int(environ.get("REMOTE_PORT", 0))]
-    return client, [environ["SERVER_NAME"], int(environ["SERVER_PORT"])]
+    client = (environ.get("REMOTE_ADDR", "127.0.0.1"), int(environ.get("REMOTE_PORT", 0)))
+    return client, (environ["SERVER_NAME"], int(environ["SERVER_PORT"]))
 
 
 def _bytes(text: str) -> bytes:
