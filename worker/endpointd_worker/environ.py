@@ -78,24 +78,21 @@ def _base_environ(stream: Stream) -> "WSGIEnvironment":
     path = message.path
     query = message.query.decode("latin-1")
     target = f"{message.script}{path.decode('latin-1')}"
-    server, server_port = message.server
-    client, client_port = message.client
-    return {
-        **_SAME_FOR_ALL,
-        "REQUEST_METHOD": message.method,
-        "SCRIPT_NAME": message.script,
-        "PATH_INFO": (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "REQUEST_URI": f"{target}?{query}" if query else target,
-        "SERVER_NAME": server,
-        "SERVER_PORT": str(server_port),
-        "REMOTE_ADDR": client,
-        "REMOTE_PORT": str(client_port),
-        "SERVER_PROTOCOL": f"HTTP/{message.http_version}",
-        "wsgi.url_scheme": message.scheme,
-        "wsgi.input": io.BytesIO(message.body) if stream.body_is_whole else _body(stream.read_piece),
-        "endpointd.request_id": message.request_id,
-    }
+    environ = _SAME_FOR_ALL.copy()
+    environ["REQUEST_METHOD"] = message.method
+    environ["SCRIPT_NAME"] = message.script
+    environ["PATH_INFO"] = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+    environ["QUERY_STRING"] = query
+    environ["REQUEST_URI"] = f"{target}?{query}" if query else target
+    host, port = message.server
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = host, str(port)
+    host, port = message.client
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = host, str(port)
+    environ["SERVER_PROTOCOL"] = f"HTTP/{message.http_version}"
+    environ["wsgi.url_scheme"] = message.scheme
+    environ["wsgi.input"] = io.BytesIO(message.body) if stream.body_is_whole else _body(stream.read_piece)
+    environ["endpointd.request_id"] = message.request_id
+    return environ
 
 
 def _body(read_piece: Callable[[], bytes]) -> io.BufferedReader:

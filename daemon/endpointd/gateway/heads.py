@@ -54,7 +54,7 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
     host, hosts, length, coding = b"", 0, None, b""
     for header in headers:
         name, value = header
-        if value.endswith((b" ", b"\t")):
+        if value[-1:].isspace():
             # The parser takes the white space before a value away, but not that behind it (RFC 9112 §5.1).
             value = value.rstrip(b" \t")
             header = (name, value)
