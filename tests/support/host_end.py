@@ -98,10 +98,10 @@ class HostEnd:
             "script": "/e/duck",
             "path": b"/",
             "query": b"",
-            "headers": [[b"host", b"example.com"]],
+            "headers": ((b"host", b"example.com"),),
             "values": {},
-            "client": ["203.0.113.7", 40000],
-            "server": ["127.0.0.1", 8080],
+            "client": ("203.0.113.7", 40000),
+            "server": ("127.0.0.1", 8080),
             "end": End.BODY,
             "body": b"",
         }

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Failed, Pin
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.calls import CallRefused
 from endpointd_worker.logs import request_id
+from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import Kind, Logged, StartThreads, ThreadWorker
 
@@ -186,6 +187,33 @@ def test_many_wait_at_once(start_threads: StartThreads) -> None:
     assert heard == paths
     # More are of the pool than of the loop.
     assert threading.active_count() <= before + 3
+
+
+def test_answers_that_end_in_one_turn_leave_together(
+    start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = asyncio.Event()
+
+    async def answer(r: Request) -> Response:
+        if r.path == "/go":
+            going_on.set()
+        await going_on.wait()
+        return Response(r.path)
+
+    worker = start_threads(answer)
+    together = []
+
+    def send_output(streams: Iterable[Stream]) -> None:
+        sent = [*streams]
+        together.append(len(sent))
+        send(sent)
+
+    send = worker.link.send_output
+    monkeypatch.setattr(worker.link, "send_output", send_output)
+    requests = [worker.host.request() for _ in range(20)]
+    requests.append(worker.host.request(path=b"/go"))
+    assert {worker.host.hear(ResponseMessage).stream for _ in requests} == {*requests}
+    assert max(together) > 1
 
 
 def test_one_that_is_not_read_does_not_stop_the_others(start_threads: StartThreads) -> None:
