@@ -257,6 +257,19 @@ def test_a_reader_that_stands_still_stops_nobody_and_is_told_what_it_has_lost() 
     assert 900 < kept < 1100
 
 
+def told_late(program: str, word: str) -> list[dict[str, Any]]:
+    """The events of a program whose log is not read before it has written `word`."""
+    command = [sys.executable, "-c", PRELUDE + program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{word}\n"
+        try:
+            _, log = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return [json.loads(line) for line in log.splitlines()]
+
+
 SLOW = """
 logs.configure('json', 'info')
 for number in range(1_000):
@@ -268,12 +281,7 @@ print('done', flush=True)
 
 def test_what_waits_at_the_end_is_still_written() -> None:
     """If the reader goes on within `PATIENCE`."""
-    command = [sys.executable, "-c", PRELUDE + SLOW]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == "done\n"
-        told = [json.loads(line)["number"] for line in process.stderr]
+    told = [event["number"] for event in told_late(SLOW, "done")]
     assert told == [number for number in range(1_000) for _ in range(2)]
 
 
@@ -289,15 +297,7 @@ lines()
 
 
 def test_every_line_is_told_or_counted_while_others_are_logged() -> None:
-    command = [sys.executable, "-c", PRELUDE + BUSY]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "full\n"
-        try:
-            _, log = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    told = [json.loads(line) for line in log.splitlines()]
+    told = told_late(BUSY, "full")
     lost = [event["lines"] for event in told if event["event"] == "log.lost"]
     assert lost
     assert len(told) - len(lost) + sum(lost) == 40_000
@@ -324,15 +324,7 @@ asyncio.run(main())
 
 
 def test_what_plugins_write_waits_for_a_slow_reader() -> None:
-    command = [sys.executable, "-c", PRELUDE + OUTPUT]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "behind\n"
-        try:
-            _, log = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert [json.loads(line).get("number") for line in log.splitlines()] == [*range(1, 50_001)]
+    assert [event.get("number") for event in told_late(OUTPUT, "behind")] == [*range(1, 50_001)]
 
 
 STILL = """

@@ -166,8 +166,8 @@ def test_an_own_cancellation_is_a_failure(start_threads: StartThreads, logged: L
 # Waiting
 
 
-def test_many_wait_at_once(start_threads: StartThreads) -> None:
-    """And each has its own answer."""
+def waiting_for_the_last() -> AsyncInvoke:
+    """Answers with the path of each request, and none before that for `/go` has come."""
     going_on = asyncio.Event()
 
     async def answer(r: Request) -> Response:
@@ -176,7 +176,12 @@ def test_many_wait_at_once(start_threads: StartThreads) -> None:
         await going_on.wait()
         return Response(r.path)
 
-    host = start_threads(answer).host
+    return answer
+
+
+def test_many_wait_at_once(start_threads: StartThreads) -> None:
+    """And each has its own answer."""
+    host = start_threads(waiting_for_the_last()).host
     before = threading.active_count()
     paths = {host.request(path=b"/%d" % number): b"/%d" % number for number in range(300)}
     paths[host.request(path=b"/go")] = b"/go"
@@ -192,15 +197,7 @@ def test_many_wait_at_once(start_threads: StartThreads) -> None:
 def test_answers_that_end_in_one_turn_leave_together(
     start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    going_on = asyncio.Event()
-
-    async def answer(r: Request) -> Response:
-        if r.path == "/go":
-            going_on.set()
-        await going_on.wait()
-        return Response(r.path)
-
-    worker = start_threads(answer)
+    worker = start_threads(waiting_for_the_last())
     together = []
 
     def send_output(streams: Iterable[Stream]) -> None:
