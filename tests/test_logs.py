@@ -296,6 +296,30 @@ lines()
 """
 
 
+TELLING = """
+import atexit
+from threading import Event
+from endpointd.logstream import PatientStream
+told, ending = Event(), Event()
+def tell(lines):
+    told.set()
+    ending.wait()
+    sum(range(1_000_000))
+    stream.write('{"lost": %d}\\n' % lines)
+stream = PatientStream(sys.stderr, tell)
+for number in range(2_000):
+    stream.write('{"pad": "%s"}\\n' % (1000 * 'x'))
+print('full', flush=True)
+told.wait()
+atexit.register(ending.set)
+"""
+
+
+def test_a_process_that_ends_still_tells_what_was_lost() -> None:
+    told = told_late(TELLING, "full")
+    assert told[-1] == {"lost": 2_001 - len(told)}
+
+
 def test_every_line_is_told_or_counted_while_others_are_logged() -> None:
     told = told_late(BUSY, "full")
     lost = [event["lines"] for event in told if event["event"] == "log.lost"]

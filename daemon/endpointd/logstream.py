@@ -44,6 +44,8 @@ class PatientStream:
         self._is_behind = Event()
         """Set while the reader is waited for."""
         self._has_caught_up = Event()
+        """Set unless something waits for the reader, or is still to be told to it."""
+        self._has_caught_up.set()
         # Not only when it is needed: to start one means to wait for it, with locks that it may need.
         Thread(target=self._follow, name="log", daemon=True).start()
         atexit.register(self.close)
@@ -85,8 +87,7 @@ class PatientStream:
 
     def close(self) -> None:
         """Give the reader a last chance."""
-        if self._is_behind.is_set():
-            self._has_caught_up.wait(PATIENCE)
+        self._has_caught_up.wait(PATIENCE)
 
     # With the lock
 
@@ -151,4 +152,6 @@ class PatientStream:
             # Not with the lock: others have those of their loggers already when they wait for it.
             if lost:
                 self._tell(lost)
-            self._has_caught_up.set()
+            with self._lock:
+                if not self._is_behind.is_set():
+                    self._has_caught_up.set()
