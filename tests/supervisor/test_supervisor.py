@@ -276,21 +276,25 @@ def test_a_hung_worker_whose_replacement_failed_is_tried_again() -> None:
     play(scenario)
 
 
-def test_a_worker_that_has_answered_enough_is_replaced_once() -> None:
+@pytest.mark.parametrize(("chance", "bound"), [(0.0, 88), (1.0, 79)])
+def test_a_worker_that_has_answered_enough_is_replaced_once(
+    monkeypatch: pytest.MonkeyPatch, chance: float, bound: int
+) -> None:
     async def scenario(stage: Stage) -> None:
+        monkeypatch.setattr("random.random", lambda: chance)
         old = await stage.begin()
-        old.requests = 79
+        old.requests = bound - 1
         stage.supervisor.look(now())
         await settle()
         assert len(FakeWorker.made) == 1
-        old.requests = 100
+        old.requests = bound
         stage.supervisor.look(now())
         stage.supervisor.look(now())
         new = await stage.newest()
         assert len(FakeWorker.made) == 2
         new.ready()
         await stage.supervisor.settled()
-        assert stage.supervisor.crew.requests == 100
+        assert stage.supervisor.crew.requests == bound
 
     play(scenario, bounds=Bounds(requests=88))
 
