@@ -249,7 +249,11 @@ def test_at_most_two_are_built_at_once_and_the_third_says_that_it_waits(workshop
 # What does not come to one
 
 
-def test_a_failure_has_uvs_words_and_leaves_nothing(workshop: Workshop) -> None:
+@pytest.mark.parametrize("is_log_behind", [False, True])
+def test_a_failure_has_uvs_words_and_leaves_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, is_log_behind: bool
+) -> None:
+    monkeypatch.setattr("endpointd.logs.is_behind", lambda: is_log_behind)
     failure = failing(workshop.order("no-such-duck==1.0"), workshop)
     assert (failure.code, failure.lasting) == ("environment_failed", True)
     assert "no-such-duck" in failure.message

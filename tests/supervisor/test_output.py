@@ -135,3 +135,29 @@ def test_what_was_read_is_taken_though_the_pipe_is_closed() -> None:
         return lines
 
     assert asyncio.run(story()) == ["a line"] * 1000
+
+
+def test_last_words_wait_for_nobody_who_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback among them is what the report of a failure is made of."""
+    looked = asyncio.Event()
+
+    def is_behind() -> bool:
+        looked.set()
+        return True
+
+    async def story() -> tuple[list[str], list[str]]:
+        lines: list[str] = []
+        read_end, write_end = os.pipe()
+        reader, pipe = await OutputReader.attach(read_end, lines.append)
+        os.write(write_end, b"a line\n" * 1000)
+        os.close(write_end)
+        await looked.wait()
+        before = [*lines]
+        reader.hurry()
+        async with asyncio.timeout(30):
+            await reader.done.wait()
+        pipe.close()
+        return before, lines
+
+    monkeypatch.setattr("endpointd.logs.is_behind", is_behind)
+    assert asyncio.run(story()) == ([], ["a line"] * 1000)

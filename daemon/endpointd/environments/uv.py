@@ -14,16 +14,13 @@ from endpointd.environments.failures import EnvironmentFailed, explained, withou
 from endpointd.supervisor import launch
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.launch import NO_LIMITS
-from endpointd.supervisor.output import OutputReader
+from endpointd.supervisor.output import LAST_WORDS, OutputReader
 from endpointd.supervisor.process import WorkerProcess, describe_exit
 from endpointd.supervisor.reaper import MARKS
 from endpointd.supervisor.users import Account
 
 KEPT = 200
 """Lines of uv's that are kept for the explanation of a failure."""
-
-LAST_WORDS = 0.5
-"""Seconds that the output of a dead process may still be read."""
 
 NO_NEWS = ("Using Python ", "Using CPython ")
 """How lines begin that say once more where the environment is."""
@@ -117,6 +114,7 @@ async def _until_its_end(process: WorkerProcess, take: Callable[[str], None]) ->
     try:
         reader, pipe = await OutputReader.attach(process.log, take)
         status = await process.wait()
+        reader.hurry()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await reader.done.wait()

@@ -17,6 +17,10 @@ TURN = 32
 STEP = 4 * 1024
 """Bytes that are cut into lines at once, for the same reason: all of them may be ends of lines."""
 
+LAST_WORDS = 0.5
+"""Seconds that what a dead process said may still take to arrive; a child that it left behind could hold its output
+open for ever."""
+
 PAUSE = 0.01
 """Seconds until it is seen again whether the log has room."""
 
@@ -67,6 +71,8 @@ class OutputReader(asyncio.Protocol):
         self._transport: asyncio.ReadTransport | None = None
         """None when nothing more will come."""
         self._is_paused = False
+        self._is_patient = True
+        """Whether whoever reads the log is waited for."""
 
     @classmethod
     async def attach(cls, fd: int, take: Callable[[str], None]) -> tuple["OutputReader", asyncio.ReadTransport]:
@@ -74,6 +80,11 @@ class OutputReader(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         transport, reader = await loop.connect_read_pipe(lambda: cls(take), os.fdopen(fd, "rb", buffering=0))
         return reader, transport
+
+    def hurry(self) -> None:
+        """The process has ended: its last words are little, and are wanted before its end is told. From now on they
+        wait for nobody who reads the log."""
+        self._is_patient = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are of no class of asyncio's.
@@ -97,7 +108,7 @@ class OutputReader(asyncio.Protocol):
         return bool(self._uncut or self._lines)
 
     def _take_turn(self) -> None:
-        if logs.is_behind():
+        if self._is_patient and logs.is_behind():
             self._let_wait(is_paused=True)
             asyncio.get_running_loop().call_later(PAUSE, self._take_turn)
             return

@@ -19,7 +19,7 @@ from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.forks import forks
 from endpointd.supervisor.launch import NO_LIMITS
 from endpointd.supervisor.limits import ProcessLimits
-from endpointd.supervisor.output import OutputReader
+from endpointd.supervisor.output import LAST_WORDS, OutputReader
 from endpointd.supervisor.pings import Pings
 from endpointd.supervisor.process import WorkerProcess, describe_exit
 from endpointd.supervisor.users import Account
@@ -27,10 +27,6 @@ from endpointd_wire.connection import WIRE_VERSION
 from endpointd_wire.errors import RemoteWireError
 from endpointd_wire.messages import Drain, Drained, Hello, Load, LoadFailed, Log, Message, Ping, Pong, Ready
 from endpointd_wire.states import CALL_MESSAGES, Phase
-
-LAST_WORDS = 0.5
-"""Seconds that the wire and the output of a dead process may still deliver what it said; a child that it left behind
-could hold them open for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +280,7 @@ class Worker:
             # A worker without a wire is of no use to anybody.
             await self._put_an_end(process)
         status = await exited
+        reader.hurry()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self._closed.wait()
