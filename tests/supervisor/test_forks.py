@@ -31,6 +31,7 @@ import ctypes, gc, json, locale, os, random, resource, subprocess, sys, threadin
 from werkzeug import Response
 from dify_plugin import Endpoint
 
+AT_IMPORT = gc.get_threshold()
 LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 
 def status(*names):
@@ -62,7 +63,7 @@ class Mirror(Endpoint):
             "arguments": [sys.argv[0], json.loads(json.dumps(sys.orig_argv))],
             "path": sys.path,
             "main": sys.modules["__main__"].__file__,
-            "collector": (gc.isenabled(), gc.get_threshold()),
+            "collector": (gc.isenabled(), gc.get_threshold(), AT_IMPORT),
             "thread": [threading.main_thread().name, threading.main_thread().is_alive()],
             "locale": [locale.setlocale(locale.LC_ALL), sys.getfilesystemencoding()],
             "zone": time.tzname,
@@ -159,6 +160,8 @@ def test_it_is_what_one_that_was_executed_is(folder: Path) -> None:
                 found.append(host.ask())
         forked, executed = found
         assert forked["own"] == executed["own"]
+        # The plugin is imported with the collector as rarely at work as later.
+        assert executed["own"]["collector"] == [True, [10_000, 10, 10], [10_000, 10, 10]]
         assert forked["own"]["variables"].items() >= variables.items()
         assert forked["own"]["zone"][0] == "JST"
         async with loaded(await start(folder), folder) as host:

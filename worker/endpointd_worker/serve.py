@@ -24,9 +24,6 @@ from endpointd_worker.stdio import NotAWorker, claim_wire
 from endpointd_worker.streams import Stream
 from endpointd_worker.ways import Run, Way
 
-GC_THRESHOLD = 10_000
-"""New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
-
 BY_HAND = """\
 This is a worker of endpointd. It is started by the endpointd daemon and speaks to nobody else.
 To try a plugin, run: endpointd check FOLDER
@@ -85,7 +82,6 @@ def _load(link: Link, way: Way) -> Run | None:
     # What was imported stays for good: no collection needs to look at it again, nor at this moment, when one would take
     # longer than all else that is done here.
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
     names = tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in classes)
     link.send(Ready(names, any(of_tasks) and all(of_tasks)))
     return run
