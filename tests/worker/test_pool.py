@@ -13,10 +13,11 @@ from werkzeug.wrappers import Request, Response
 from endpointd_wire.messages import Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import HostGone
-from endpointd_worker.streams import FLUSH_SIZE
+from endpointd_worker.pool import Member
+from endpointd_worker.streams import FLUSH_SIZE, Stream
 from support.held import FAST_SOURCE, SLOW_SOURCE, Held, collect
 from support.host_end import WAIT_SECONDS
-from support.thread_worker import StartThreads, plain
+from support.thread_worker import StartThreads, ThreadWorker, plain
 
 # Slow and fast
 
@@ -86,6 +87,65 @@ def test_threads_are_used_again(start_threads: StartThreads, held: Held) -> None
         collect(worker.host, streams)
         held.gate.clear()
     assert counts[-1] - counts[0] <= 5
+
+
+class LateReader:
+    """Holds the first leader that wants to wait for a body until another one, which leads by then, does so."""
+
+    def __init__(self, worker: ThreadWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_late, self._others_read, self._is_through, self.is_settled = (threading.Event() for _ in range(4))
+        self.reads_twice = False
+        """Whether two threads were at the wire at once."""
+        self._read = Member.read
+        self._receive, self._stop_deferring = worker.link.receive, worker.link.stop_deferring
+        self._another: Member | None = None
+        self._at_the_wire = threading.Lock()
+        monkeypatch.setattr(Member, "read", lambda member, timeout: self._wait(member, timeout))
+        monkeypatch.setattr(worker.link, "receive", self._take)
+        monkeypatch.setattr(worker.link, "stop_deferring", self._fall_asleep)
+
+    def _wait(self, member: Member, timeout: float | None) -> None:
+        if self.is_late.is_set():
+            self._another = member
+            self._read(member, timeout)
+        else:
+            self.is_late.set()
+            assert self._others_read.wait(WAIT_SECONDS)
+            self._read(member, timeout)
+            self._is_through.set()
+
+    def _take(self, timeout: float | None = None) -> list[Stream]:
+        if not self._at_the_wire.acquire(blocking=False):
+            self.reads_twice = True
+            self.is_settled.set()
+        if self._another is not None:
+            self._others_read.set()
+        try:
+            return self._receive(timeout)
+        finally:
+            self._at_the_wire.release()
+
+    def _fall_asleep(self) -> None:
+        """The watcher finds nobody stuck."""
+        if self._others_read.is_set():
+            self._is_through.wait(WAIT_SECONDS)
+            self.is_settled.set()
+        self._stop_deferring()
+
+
+def test_one_thread_reads_though_another_was_about_to(
+    start_threads: StartThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leader that is about to wait for its request's body, and is replaced at that very moment."""
+    worker = start_threads(lambda r: Response(r.get_data()))
+    late = LateReader(worker, monkeypatch)
+    first = worker.host.request(method="POST", end=End.MORE)
+    assert late.is_late.wait(WAIT_SECONDS)
+    second = worker.host.request(method="POST", end=End.MORE)
+    assert late.is_settled.wait(WAIT_SECONDS)
+    assert not late.reads_twice
+    worker.host.say(Data(second, End.BODY, b"second"), Data(first, End.BODY, b"first"))
+    assert collect(worker.host, {first, second}) == {first: b"first", second: b"second"}
 
 
 # Order

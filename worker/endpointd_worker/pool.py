@@ -258,8 +258,11 @@ class Pool:
     def read_between(self, member: Member, timeout: float | None) -> None:
         """The leader waits for something that comes over the wire: it reads, as long as nothing else is to be run."""
         with self._lock:
-            self._reading = self.leader is member and not self._backlog
-        if self._reading:
+            # It may have been replaced since it was asked to wait, by one that reads now.
+            reads = self.leader is member and not self._backlog
+            if reads:
+                self._reading = True
+        if reads:
             began = monotonic()
             self._read(timeout)
             with self._lock:
