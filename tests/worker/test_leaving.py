@@ -56,6 +56,15 @@ atexit.register(leave, "second")
 atexit.register(leave, "first ")
 """
 
+HOLDS_RECORDS_BACK = """
+import logging, logging.handlers
+
+audit = logging.getLogger("audit")
+audit.propagate = False
+audit.addHandler(logging.handlers.MemoryHandler(1000, target=logging.FileHandler(FOLDER + "/audit")))
+audit.warning("a duck came by")
+"""
+
 FORKS = """
 import os, sys
 from endpointd_worker.leaving import end
@@ -110,6 +119,12 @@ def test_what_was_written_is_there(load: LoadPlugin, tmp_path: Path) -> None:
     assert drained(load({"duck.py": PLUGIN.replace("STATEMENTS", statements)})) == (0, "")
     written = {name: (tmp_path / name).read_text() for name in ("left", "also-left", "closed", "words")}
     assert written == {"left": "quack", "also-left": "quack", "closed": "", "words": "first second"}
+
+
+def test_what_a_handler_of_logging_holds_back_is_there(load: LoadPlugin, tmp_path: Path) -> None:
+    statements = HOLDS_RECORDS_BACK.replace("FOLDER", repr(str(tmp_path)))
+    assert drained(load({"duck.py": PLUGIN.replace("STATEMENTS", statements)}))[0] == 0
+    assert (tmp_path / "audit").read_text() == "a duck came by\n"
 
 
 def faults(statement: str) -> int:

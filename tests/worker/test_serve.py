@@ -172,6 +172,25 @@ def test_control_c_is_meant_for_the_host(load: LoadPlugin) -> None:
     assert worker.wait() == (0, "")
 
 
+def test_control_c_ends_what_the_plugin_has_started(load: LoadPlugin) -> None:
+    """As it would elsewhere: recorders, say, finish their file on it."""
+    records = f"""
+import signal, subprocess
+from werkzeug import Response
+from dify_plugin import Endpoint
+
+class Recorder(Endpoint):
+    def _invoke(self, r, values, settings):
+        child = subprocess.Popen(["sleep", "1000"])
+        child.send_signal(signal.SIGINT)
+        try:
+            return Response(str(child.wait({WAIT_SECONDS})))
+        finally:
+            child.kill()
+"""
+    assert load({"recorder.py": records}).host.ask().body == str(-signal.SIGINT).encode()
+
+
 def test_a_host_that_breaks_the_protocol_is_named(load: LoadPlugin) -> None:
     worker = load(DUCK_FILES)
     worker.host.wire.sendall(b"\xff" * 8)

@@ -11,6 +11,7 @@ done here.
 import atexit
 import gc
 import io
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -46,6 +47,9 @@ class End:
         # A child that the plugin has forked has its own end.
         if os.getpid() == self._process:
             try:
+                # Registered before this is, so it would be called after it: a handler may hold records back.
+                with suppress(Exception):
+                    logging.shutdown()
                 write_out()
             finally:
                 os._exit(self._status)

@@ -38,8 +38,9 @@ def serve(way: Way) -> int:
         sys.stderr.write(BY_HAND)
         return 2
     signal.signal(signal.SIGTERM, partial(_terminate, way))
-    # Control-C in a terminal is meant for the host, which then ends its workers in good order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Control-C in a terminal is meant for the host, which then ends its workers in good order. Not by SIG_IGN, which
+    # programs that the plugin starts would inherit.
+    signal.signal(signal.SIGINT, _pass_over)
     way.prepare()
     start_new_thread(_outlive_nobody, (wire,))
     link = Link(wire, way.waits)
@@ -115,6 +116,10 @@ def _session_opener(link: Link) -> Callable[[str, str], object]:
 
 def _terminate(way: Way, _signal: int, _frame: FrameType | None) -> None:
     way.exit(128 + signal.SIGTERM)
+
+
+def _pass_over(_signal: int, _frame: FrameType | None) -> None:
+    """Do nothing."""
 
 
 def _outlive_nobody(wire: socket) -> None:
