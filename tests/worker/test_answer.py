@@ -148,6 +148,8 @@ async def coroutine_function() -> None:
         (Response({"a": 1}.items()), "body yielded a tuple; yield str or bytes instead"),  # type: ignore[arg-type]
         (Response(Chunks(7)), "body yielded an int"),  # type: ignore[arg-type]
         (Response("x", headers={"X-A": "v" * MAX_HEAD}), "the response's headers have"),
+        (Response("x", headers={"X-Ж": "v"}), "the header 'X-Ж': 'v', where 'Ж' cannot be sent; write ASCII"),
+        (Response("x", headers={"X-A": "\udce9"}), r"the header 'X-A': '\udce9', where '\udce9' cannot be sent"),
     ],
 )
 @pytest.mark.parametrize("development", [False, True])

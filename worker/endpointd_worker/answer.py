@@ -68,17 +68,26 @@ def read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[objec
     return chunks, headers
 
 
-def encode_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+def encode_headers(headers: list[tuple[str, str]]) -> Headers:
     try:
         encoded = tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
-    except UnicodeEncodeError as error:
-        raise BadAnswer(
-            f"the response has a header with {error.object!r}, which is not Latin-1; quote what is not ASCII in it"
-        ) from None
+    except UnicodeEncodeError:
+        encoded = tuple([_encode_header(*header) for header in headers])
     size = sum(len(name) + len(value) + HEADER_FRAMING for name, value in encoded)
     if size > MAX_HEAD:
         raise BadAnswer(f"the response's headers have {size} bytes; send at most {MAX_HEAD}, and the rest in the body")
     return encoded
+
+
+def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
+    """Values are Latin-1, as PEP 3333 has it; one that cannot be is UTF-8, as the original sends it."""
+    try:
+        return name.encode("ascii"), value.encode("latin-1" if max(value, default="") <= "\xff" else "utf-8")
+    except UnicodeEncodeError as error:
+        raise BadAnswer(
+            f"the response has the header {name!r}: {value!r}, where {error.object[error.start]!r} cannot be sent; "
+            "write ASCII in names, and text in values"
+        ) from None
 
 
 def close(response: Response, chunks: Iterable[object]) -> None:

@@ -53,6 +53,10 @@ def latin(r: Request) -> Response:
     return Response("latin", headers={"X-Latin": "caf\xe9 \xff\t|"})
 
 
+def unicode(r: Request) -> Response:
+    return Response("unicode", headers={"Content-Disposition": 'attachment; filename="отчёт é.pdf"', "X-Latin": "é"})
+
+
 def status(r: Request) -> Response:
     return Response("status", status=r.args["line"])
 
@@ -96,6 +100,7 @@ ANSWERS: dict[str, Callable[[Request], Response]] = {
     "cookies": cookies,
     "repeated": repeated,
     "latin": latin,
+    "unicode": unicode,
     "status": status,
     "headers": with_headers,
     "injected": injected,
