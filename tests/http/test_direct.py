@@ -91,7 +91,7 @@ def test_so_are_those_that_may_come_in_pieces(
     [
         b"GET /e/lab/answer/list HTTP/1.0\r\n\r\n",
         b"GET /e/lab/answer/empty HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-        plain("/e/lab/answer/list", "Upgrade: h2c", "Connection: Upgrade"),
+        plain("/e/lab/answer/list", "Upgrade: h2c", "Connection: Upgrade, close"),
         plain("/e/lab/answer/list", "Expect: 100-continue", "Connection: close", method="POST", body=b"x"),
         plain("/e/lab/answer/list", "Connection: close", "Transfer-Encoding: chunked", method="POST") + b"0\r\n\r\n",
         plain("/e/lab/answer/list") + b"NONSENSE\r\n\r\n",

@@ -12,6 +12,7 @@ HIDDEN = b"GET /e/lab/hits/hidden HTTP/1.1\r\nHost: h\r\n\r\n"
 """A request that stands where only the body of another one may be."""
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
 IN_ONE_CHUNK = b"%x\r\n%b\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)
 
 REQUEST_LINES = {
@@ -127,12 +128,17 @@ CHUNKS = {
     "coding as a trailer": b"3\r\nabc\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
 }
 
-CORPUS: dict[str, bytes] = {
-    **REQUEST_LINES,
-    **HEADERS,
+BODIES = {
     **LENGTHS,
     **CODINGS,
     **{f"chunk: {name}": HIT + CHUNKED + b"\r\n" + body + HIDDEN for name, body in CHUNKS.items()},
+}
+
+CORPUS: dict[str, bytes] = {
+    **REQUEST_LINES,
+    **HEADERS,
+    **BODIES,
+    **{f"upgrade: {name}": data.replace(HIT, HIT + UPGRADE) for name, data in BODIES.items() if HIT in data},
 }
 
 TOLERATED = {

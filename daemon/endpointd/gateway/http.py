@@ -13,6 +13,7 @@ from math import inf
 from typing import Any
 
 import structlog
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from endpointd.gateway.client import Client
@@ -20,6 +21,7 @@ from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.date import http_date
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.problems import Problem
+from endpointd.gateway.upgrades import head_of_framing, parser_behind_head
 from endpointd.transports import reset, unsent
 
 MAX_PIPELINED = 32
@@ -168,7 +170,7 @@ class ClientProtocol(HttpToolsProtocol):
         self._most = self._framing
         self._idle_since = None
         self._is_reading = True
-        super().data_received(data)
+        self._parse(data)
         self._is_reading = False
         if self._unbegun is not None:
             unbegun, self._unbegun = self._unbegun, None
@@ -178,6 +180,26 @@ class ClientProtocol(HttpToolsProtocol):
         elif self._head_since is None and self._is_between_requests():
             # White space: it has stopped the clock for an idle connection, so another one has to run.
             self._head_since, self._framing = self.loop.time(), 0
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(data)
+                    return
+                except HttpParserUpgrade as upgrade:
+                    self._pass_over()
+                    data = data[upgrade.args[0] :]
+        except HttpParserError:
+            self._refuse(self._refusal or Problem(400, "request_malformed", "the request is not valid HTTP/1.1"))
+
+    def _pass_over(self) -> None:
+        """Read on behind a head with `Upgrade` as if it had none. The end of the message is heard now or later."""
+        if self.parser.get_method() == b"CONNECT":
+            # What follows could be meant for the other end of a tunnel.
+            self.cycle.keep_alive = False
+        self.parser = parser_behind_head(self)
+        self.parser.feed_data(head_of_framing(self.scope["headers"]))
 
     def _is_between_requests(self) -> bool:
         return self.cycle is not None and self.cycle.response_complete and not self.cycle.more_body
@@ -279,22 +301,16 @@ class ClientProtocol(HttpToolsProtocol):
             start(app)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            # So says a parser that skips the body, whatever there is (`_pass_over`).
+            return
         self._answered_at = None
         self._framing = 0
-        super().on_message_complete()
-        # uvicorn leaves this open when the answer was there first.
+        # Also when the answer was there first, which uvicorn leaves open.
         self.cycle.more_body = False
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """The request is answered as one without `Upgrade`; what follows on the connection could be another
-        protocol."""
-        self.cycle.keep_alive = False
+        self.cycle.message_event.set()
 
     # Refusals
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
-        refusal = self._refusal or Problem(400, "request_malformed", "the request is not valid HTTP/1.1")
-        self._refuse(refusal)
 
     def _refuse(self, problem: Problem) -> None:
         """Say no, and close.
