@@ -1,4 +1,5 @@
-"""A client's connection by itself: what becomes of the end of an answer that the client does not take."""
+"""A client's connection by itself: what becomes of a client that does not take the end of an answer, or has no end of
+its own."""
 
 import asyncio
 import select
@@ -11,7 +12,10 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
+from endpointd.gateway import http
+from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
+from endpointd.gateway.heads import ResponseHead
 from endpointd.gateway.http import ClientProtocol, HttpLimits
 
 LIMIT = 0.4
@@ -29,12 +33,24 @@ async def large(_scope: dict[str, Any], _receive: object, send: Send) -> None:
     await send({"type": "http.response.body", "body": bytes(SIZE), "more_body": False})
 
 
-def with_client(story: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> None:
-    """Run `story` with a connection to a server that gives the large answer, and whose connections it must end."""
+async def early(scope: dict[str, Any], _receive: object, _send: object) -> None:
+    """Answers without a look at the request's body."""
+    client: Client = scope["endpointd.client"]
+    client.begin(200, ResponseHead([], 0, has_body=True, has_date=False, lines=b"content-length: 0\r\n"))
+    client.settle()
+
+
+def with_client(
+    story: Callable[[socket.socket], Coroutine[Any, Any, None]],
+    app: Callable[..., Coroutine[Any, Any, None]] = large,
+    request: bytes = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+) -> None:
+    """Run `story` with a connection on which `request` was sent to a server of `app`, and whose connections it must
+    end."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        config = uvicorn.Config(large, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
+        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
         config.load()
         state, clocks = ServerState(), Clocks()
         limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=LIMIT)
@@ -46,7 +62,7 @@ def with_client(story: Callable[[socket.socket], Coroutine[Any, Any, None]]) -> 
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
                 client.setblocking(False)
                 await loop.sock_connect(client, server.sockets[0].getsockname())
-                await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await loop.sock_sendall(client, request)
                 await asyncio.wait_for(story(client), 20)
         finally:
             clocks.stop()
@@ -62,6 +78,12 @@ async def take_all(client: socket.socket, size: int = SIZE) -> int:
     while taken < size and (data := await loop.sock_recv(client, 1 << 20)):
         taken += len(data)
     return taken
+
+
+async def send_for_ever(client: socket.socket) -> None:
+    while True:
+        await asyncio.get_running_loop().sock_sendall(client, b"1\r\n.\r\n")
+        await asyncio.sleep(LIMIT / 10)
 
 
 def until_reset(client: socket.socket) -> None:
@@ -95,3 +117,19 @@ def test_a_client_that_takes_the_end_of_an_answer_slowly_is_waited_for() -> None
         assert taken + await take_all(client, SIZE - taken) == SIZE
 
     with_client(story)
+
+
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"])
+def test_a_client_that_sends_for_ever_after_its_answer_is_closed(
+    monkeypatch: pytest.MonkeyPatch, header: bytes
+) -> None:
+    monkeypatch.setattr(http, "LINGER", LIMIT)
+
+    async def story(client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 200 OK\r\n")
+        with pytest.raises(ConnectionError):
+            await send_for_ever(client)
+
+    chunked = b"POST / HTTP/1.1\r\nHost: a\r\n%bTransfer-Encoding: chunked\r\n\r\n"
+    with_client(story, early, chunked % header)

@@ -176,7 +176,8 @@ class Client:
             return
         cycle.response_complete = True
         cycle.message_event.set()
-        if not cycle.keep_alive:
+        # Where the client still sends, the connection sees to its end.
+        if not (cycle.keep_alive or cycle.more_body):
             self._transport.close()
         # Let go of the connection, as uvicorn does when the application returns.
         finished, cycle.on_response = cycle.on_response, _nothing

@@ -124,7 +124,8 @@ class ClientProtocol(HttpToolsProtocol):
         elif self._is_idle_too_long(now):
             self.transport.close()
         elif self._answered_at is not None and now - self._answered_at > LINGER:
-            self.transport.abort()
+            # Not broken off: the end of the answer may still be on its way.
+            self.transport.close()
 
     def _is_stalled(self, now: float) -> bool:
         """Whether the client has stopped taking the end of an answer, whose relay has finished and watches no more."""
@@ -148,9 +149,16 @@ class ClientProtocol(HttpToolsProtocol):
             self.check(self.loop.time())
         elif self.cycle.response_complete:
             # What the client still sends was answered already.
-            self.transport.close()
+            self._hear_out()
         elif not self.cycle.response_started:
             self.cycle.keep_alive = False
+
+    def _hear_out(self) -> None:
+        """Send no more, and close when the client has sent the rest of the body that was answered."""
+        self.cycle.keep_alive = False
+        # TLS has no such end.
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
 
     def _is_quiet(self, now: float) -> bool:
         since = self._head_since if self._idle_since is None and not self._framing else self._idle_since
@@ -274,6 +282,8 @@ class ClientProtocol(HttpToolsProtocol):
             self._clients.pop(0)
         if self.cycle.response_complete and self.cycle.more_body:
             self._answered_at = self.loop.time()
+            if not self.cycle.keep_alive:
+                self._hear_out()
         if self._head_since is not None:
             # The next request has been begun ahead of its time, which is now.
             self._head_since = self.loop.time()
@@ -304,11 +314,15 @@ class ClientProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # So says a parser that skips the body, whatever there is (`_pass_over`).
             return
-        self._answered_at = None
         self._framing = 0
         # Also when the answer was there first, which uvicorn leaves open.
         self.cycle.more_body = False
         self.cycle.message_event.set()
+        if self._answered_at is not None:
+            self._answered_at = None
+            if not self.cycle.keep_alive:
+                self.transport.close()
+                raise ValueError("the connection ends with this request")
 
     # Refusals
 
