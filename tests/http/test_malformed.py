@@ -1,11 +1,15 @@
 """Requests that are none. Each is refused or ends in a closed connection, reaches no plugin twice, and harms nobody."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from endpointd.testing import RunningDaemon
+from support.gates import Gate
 from support.raw_http import Answer, Broken, Client, ask, plain
+
+MakeGate = Callable[[str], Gate]
 
 HIT = b"POST /e/lab/hits/once HTTP/1.1\r\nHost: h\r\n"
 HIDDEN = b"GET /e/lab/hits/hidden HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -215,6 +219,36 @@ def test_what_comes_before_nonsense_is_answered(url: str) -> None:
     with Client(url) as client:
         client.send(plain("/e/lab/saw/1"), plain("/e/lab/saw/2"), b"nonsense\r\n\r\n", plain("/e/lab/saw/3"))
         assert [client.read().json()["values"]["rest"] for _ in range(2)] == ["1", "2"]
+        assert client.ends()
+
+
+def test_what_comes_before_a_body_of_nonsense_is_answered_first(daemon: RunningDaemon, make_gate: MakeGate) -> None:
+    gate, before = make_gate("gate"), hits(daemon)
+    ahead = plain(f"/e/lab/stream/waiting?gate={gate.path}"), plain("/e/lab/saw/2")
+    with Client(daemon.url) as client:
+        client.send(*ahead, HIT, CHUNKED, b"\r\n3\r\nabc\r\nnonsense\r\n", HIDDEN)
+        gate.open()
+        assert client.read().body == b"passed"
+        assert client.read().json()["values"] == {"rest": "2"}
+        answer = client.read()
+        assert (answer.code, answer.closes) == ("request_malformed", True)
+        assert client.ends()
+    assert not hits(daemon) - before
+
+
+def test_an_answer_that_has_begun_goes_on_when_a_body_of_nonsense_comes(url: str, make_gate: MakeGate) -> None:
+    gate = make_gate("gate")
+    with Client(url) as client:
+        client.send(plain("/e/lab/saw/1"), plain(f"/e/lab/stream/gated?gate={gate.path}"), HIT, CHUNKED, b"\r\n")
+        assert client.read().json()["values"] == {"rest": "1"}
+        pieces = client.pieces(client.read_head())
+        assert next(pieces) == b"first"
+        client.send(b"nonsense\r\n")
+        # The daemon has had its turn to read it.
+        assert ask(url, "/e/lab/saw").status == 200
+        gate.open(times=2)
+        assert b"".join(pieces) == b"secondthird"
+        assert client.read().code == "request_malformed"
         assert client.ends()
 
 

@@ -73,6 +73,8 @@ class ClientProtocol(HttpToolsProtocol):
         self._clocks = clocks
         self._clients: list[Client] = []
         self._refusal: Problem | None = None
+        self._last_word: Problem | None = None
+        """The refusal of a request whose turn to be answered has not come."""
         self._is_deaf = False
         """Whether what the client still sends is of no interest."""
         self._framing = 0
@@ -293,6 +295,8 @@ class ClientProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif self._last_word is not None:
+            self._say(self._last_word)
         else:
             # Not with a timer, as uvicorn does: one for each answer would cost more than anything else here.
             self._idle_since = self.loop.time()
@@ -329,23 +333,28 @@ class ClientProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Say no, and close.
 
-        Requests before this one that are whole are answered, and then the connection is closed without a word. Where
-        an answer to this very request is under way, the connection is broken: nothing may be put into it.
+        Requests before this one are answered first. If it has not even a head, the connection is then closed without a
+        word. Where an answer to this very request is under way, the connection is broken: nothing may be put into it.
         """
         if self.transport.is_closing():
             return
         self._is_deaf = True
         if self._clients and not self.cycle.more_body:
             self.cycle.keep_alive = False
-            return
-        if any(client.started for client in self._clients):
-            self._clients[-1].abort()
-            return
-        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+        elif len(self._clients) > 1:
+            self._clients.pop()
+            self.pipeline.popleft()
+            self._last_word = problem
+        elif self._clients and self._clients[0].started:
+            self._clients[0].abort()
+        elif self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             # It is the rest of a request that was answered long ago.
             self.transport.close()
-            return
-        self._dismiss()
+        else:
+            self._dismiss()
+            self._say(problem)
+
+    def _say(self, problem: Problem) -> None:
         headers, body = problem.response(request_id="")
         lines = [b"%s: %s\r\n" % header for header in [*headers, (b"date", http_date()), (b"connection", b"close")]]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
