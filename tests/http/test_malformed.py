@@ -236,14 +236,22 @@ def test_what_comes_before_a_body_of_nonsense_is_answered_first(daemon: RunningD
     assert not hits(daemon) - before
 
 
-def test_an_answer_that_has_begun_goes_on_when_a_body_of_nonsense_comes(url: str, make_gate: MakeGate) -> None:
+@pytest.mark.parametrize("nonsense", [b"nonsense\r\n", b"nonsense" * 12_000], ids=["a line", "more than a head may be"])
+def test_an_answer_that_has_begun_goes_on_when_a_body_of_nonsense_comes(
+    url: str, make_gate: MakeGate, nonsense: bytes
+) -> None:
     gate = make_gate("gate")
     with Client(url) as client:
-        client.send(plain("/e/lab/saw/1"), plain(f"/e/lab/stream/gated?gate={gate.path}"), HIT, CHUNKED, b"\r\n")
-        assert client.read().json()["values"] == {"rest": "1"}
+        # While there is one ahead of another, nothing is read.
+        gated = plain(f"/e/lab/stream/gated?gate={gate.path}")
+        client.send(gated, gated, HIT, CHUNKED, b"\r\n")
         pieces = client.pieces(client.read_head())
         assert next(pieces) == b"first"
-        client.send(b"nonsense\r\n")
+        client.send(nonsense)
+        gate.open(times=2)
+        assert b"".join(pieces) == b"secondthird"
+        pieces = client.pieces(client.read_head())
+        assert next(pieces) == b"first"
         # The daemon has had its turn to read it.
         assert ask(url, "/e/lab/saw").status == 200
         gate.open(times=2)

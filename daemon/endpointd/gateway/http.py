@@ -336,7 +336,7 @@ class ClientProtocol(HttpToolsProtocol):
         Requests before this one are answered first. If it has not even a head, the connection is then closed without a
         word. Where an answer to this very request is under way, the connection is broken: nothing may be put into it.
         """
-        if self.transport.is_closing():
+        if self._is_deaf or self.transport.is_closing():
             return
         self._is_deaf = True
         if self._clients and not self.cycle.more_body:
