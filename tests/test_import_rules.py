@@ -111,7 +111,7 @@ HOST_LAYERS = [
     "supervisor.lives supervisor.rounds",
     "supervisor.strength",
     "supervisor.supervisor",
-    "gateway.client gateway.failures gateway.upgrades gateway.visits",
+    "gateway.client gateway.failures gateway.refusals gateway.upgrades gateway.visits",
     "gateway.asgi gateway.http tls unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",

@@ -8,19 +8,26 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from math import inf
 from typing import Any
 
 import structlog
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.date import http_date
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.problems import Problem
+from endpointd.gateway.refusals import (
+    connections_exhausted,
+    head_too_slow,
+    header_size,
+    header_too_large,
+    malformed,
+    uri_too_long,
+    written,
+)
 from endpointd.gateway.upgrades import head_of_framing, parser_behind_head
 from endpointd.transports import reset, unsent
 
@@ -96,7 +103,7 @@ class ClientProtocol(HttpToolsProtocol):
             self._proxies = None
         self._clocks.add(self)
         if len(self.connections) > self._limits.connections:
-            self._refuse(Problem(503, "connections_exhausted", "the server has as many connections as it may have"))
+            self._refuse(connections_exhausted())
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -119,8 +126,7 @@ class ClientProtocol(HttpToolsProtocol):
             self.transport.close()
         elif limit and self._head_since is not None and not self._clients and now - self._head_since > limit:
             if self._framing:
-                detail = f"the request's head did not arrive in {limit:g} s (clock_header)"
-                self._refuse(Problem(408, "clock_header", detail))
+                self._refuse(head_too_slow(limit))
             else:
                 self.transport.close()
         elif self._is_idle_too_long(now):
@@ -186,7 +192,7 @@ class ClientProtocol(HttpToolsProtocol):
             unbegun, self._unbegun = self._unbegun, None
             self._start_asgi_task(*unbegun)
         if self._framing > self._limits.uri + self._limits.header:
-            self._refuse(self._too_large(self._framing))
+            self._refuse(header_too_large(self._framing, self._limits.header))
         elif self._head_since is None and self._is_between_requests():
             # White space: it has stopped the clock for an idle connection, so another one has to run.
             self._head_since, self._framing = self.loop.time(), 0
@@ -201,7 +207,7 @@ class ClientProtocol(HttpToolsProtocol):
                     self._pass_over()
                     data = data[upgrade.args[0] :]
         except HttpParserError:
-            self._refuse(self._refusal or Problem(400, "request_malformed", "the request is not valid HTTP/1.1"))
+            self._refuse(self._refusal or malformed())
 
     def _pass_over(self) -> None:
         """Read on behind a head with `Upgrade` as if it had none. The end of the message is heard now or later."""
@@ -222,7 +228,7 @@ class ClientProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self._limits.uri:
-            self._refusal = self._too_large(0)
+            self._refusal = uri_too_long(self._limits.uri)
             raise ValueError("the request target is too long")
 
     def on_headers_complete(self) -> None:
@@ -256,9 +262,9 @@ class ClientProtocol(HttpToolsProtocol):
             self.scope["headers"] = [(name, host if name == b"host" else value) for name, value in self.headers]
 
     def _measure_head(self) -> None:
-        size = sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
-        if size > self._limits.header:
-            self._refusal = self._too_large(size)
+        size, limit = header_size(self.headers), self._limits.header
+        if size > limit:
+            self._refusal = header_too_large(size, limit)
             raise ValueError("the request head is too large")
 
     def on_body(self, body: bytes) -> None:
@@ -266,16 +272,6 @@ class ClientProtocol(HttpToolsProtocol):
         if not self.cycle.response_complete:
             # The last one is that of the request which is being read, as long as it was not answered.
             self._clients[-1].hear(body)
-
-    def _too_large(self, header_size: int) -> Problem:
-        if len(self.url) > self._limits.uri:
-            detail = f"the request target is longer than {self._limits.uri} bytes (limit_uri)"
-            return Problem(414, "limit_uri", detail)
-        return Problem(
-            431,
-            "limit_header",
-            f"the request's headers have {header_size} bytes, at most {self._limits.header} are taken (limit_header)",
-        )
 
     # The answer
 
@@ -355,8 +351,6 @@ class ClientProtocol(HttpToolsProtocol):
             self._say(problem)
 
     def _say(self, problem: Problem) -> None:
-        headers, body = problem.response(request_id="")
-        lines = [b"%s: %s\r\n" % header for header in [*headers, (b"date", http_date()), (b"connection", b"close")]]
-        self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+        self.transport.write(written(problem))
         self._head_since = None
         self.transport.close()
