@@ -87,3 +87,23 @@ def test_a_request_that_waits_for_a_place_is_answered_by_the_new_versions_routes
         assert waiter.read().body == b"new"
         gate.open()
         assert holder.read().body == b"waited"
+
+
+@pytest.mark.parametrize("change", ["exchanged", "removed"])
+def test_a_request_whose_body_comes_after_the_change_is_answered_by_the_new_versions_routes(
+    serve: Serve, shop: Shop, change: str
+) -> None:
+    shop.put("duck", "old")
+    served = serve()
+    group = shop.plugins / "duck" / "group.yaml"
+    head, first, second = group.read_text().split("- path")
+    with Client(served.url) as client:
+        target = "/e/duck/" if change == "exchanged" else "/e/duck/wait"
+        client.send(plain(target, "Content-Length: 5", "Expect: 100-continue"))
+        assert client.read_interim() == 100
+        shop.edit("duck", "new")
+        group.write_text(f"{head}- path{second}- path{first}" if change == "exchanged" else f"{head}- path{first}")
+        served.comes_to_say("duck", "new")
+        client.send(b"hello")
+        answer = client.read()
+        assert answer.body == b"new" if change == "exchanged" else answer.code == "interface_unknown"

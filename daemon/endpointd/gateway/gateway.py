@@ -222,9 +222,11 @@ class Gateway:
         if worker is None:
             since = monotonic()
             try:
-                worker, route = await self._wait(call, route)
+                worker = await self._enter(call)
             finally:
                 trip.waited = monotonic() - since
+        if worker.order is not call.mount.order:
+            route = self._route_again(call, worker)
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
         exchange, relay = self.open(call, worker, route, first, end, trip.began)
@@ -296,11 +298,9 @@ class Gateway:
             raise body_too_large(limits.body, plugin)
         return heard
 
-    async def _wait(self, call: Call, route: Matched) -> tuple[Worker, Matched]:
-        """Wait for a place. The plugin may have been replaced meanwhile; its new version's routes hold then."""
-        worker = await self._enter(call)
-        if worker.order is call.mount.order:
-            return worker, route
+    def _route_again(self, call: Call, worker: Worker) -> Matched:
+        """The plugin was replaced while the request waited, for its body or for a place: the routes hold of the version
+        that `worker` runs."""
         hook = call.mount.endpoint.hook_id
         mount = self._mounts.get(hook)
         if mount is None or mount.order is not worker.order:
@@ -315,9 +315,10 @@ class Gateway:
                 mount.supervisor.plugin,
                 retry_after(1),
             )
-        return worker, again
+        return again
 
     async def _enter(self, call: Call) -> Worker:
+        """Wait for a place."""
         task = asyncio.current_task()
         assert task is not None
         call.client.on_gone = task.cancel  # type: ignore[assignment]
