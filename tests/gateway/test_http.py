@@ -13,6 +13,7 @@ import uvloop
 from uvicorn.server import ServerState
 
 from endpointd.gateway import http
+from endpointd.gateway.answers import answer
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.heads import ResponseHead
@@ -38,6 +39,14 @@ async def early(scope: dict[str, Any], _receive: object, _send: object) -> None:
     client: Client = scope["endpointd.client"]
     client.begin(200, ResponseHead([], 0, has_body=True, has_date=False, lines=b"content-length: 0\r\n"))
     client.settle()
+
+
+async def large_at_first(scope: dict[str, Any], receive: object, send: Send) -> None:
+    """Refuses all but the first request."""
+    if scope["raw_path"] == b"/":
+        await large(scope, receive, send)
+    else:
+        await answer(scope["endpointd.client"], 404, [(b"content-length", b"0")], b"")
 
 
 def with_client(
@@ -102,6 +111,15 @@ def test_a_client_that_leaves_the_end_of_an_answer_is_cut_off() -> None:
             await take_all(client)
 
     with_client(story)
+
+
+def test_a_client_that_leaves_it_is_cut_off_though_the_host_has_more_to_say() -> None:
+    async def story(client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(client, b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+        await loop.run_in_executor(None, until_reset, client)
+
+    with_client(story, large_at_first)
 
 
 def test_a_client_that_takes_the_end_of_an_answer_slowly_is_waited_for() -> None:

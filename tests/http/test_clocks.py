@@ -196,6 +196,18 @@ def test_a_client_that_stops_reading_is_cut_off(hurried: RunningDaemon, make_gat
     hurried.wait_for_log("clock_client_idle")
 
 
+def test_a_client_that_stops_reading_between_two_answers_is_cut_off(
+    hurried: RunningDaemon, make_gate: MakeGate
+) -> None:
+    """What it does not take are whole answers; the next one has not begun, and holds a place."""
+    told = make_gate("told")
+    targets = [stream("client", "whole", size=250_000)] * 30 + [stream("client", "endless", told=told)]
+    with Client(hurried.url, receive_buffer=4096) as client:
+        client.send(*map(plain, targets))
+        assert client.is_cut_off()
+    assert told.is_silent(), "all was taken, and nothing was tested"
+
+
 def test_a_client_that_reads_slowly_but_steadily_is_not_cut_off(url: str, make_gate: MakeGate) -> None:
     told = make_gate("told")
     size = 50_000_000

@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -144,6 +145,12 @@ class Client:
         self._socket.close()
 
     # Receiving
+
+    def is_cut_off(self, timeout: float = TIMEOUT_SECONDS) -> bool:
+        """Whether the server breaks the connection within `timeout` seconds. Takes nothing of what came before."""
+        waiting = select.poll()
+        waiting.register(self, 0)
+        return bool(waiting.poll(timeout * 1000))
 
     def request(self, target: str, *headers: str, method: str = "GET", body: bytes | None = None) -> Answer:
         """Send a plain request and read its answer."""

@@ -136,8 +136,10 @@ class ClientProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_stalled(self, now: float) -> bool:
-        """Whether the client has stopped taking the end of an answer, whose relay has finished and watches no more."""
-        if self._clients or not self.transport.get_write_buffer_size():
+        """Whether the client has stopped taking the end of an answer, whose relay has finished and watches no more. The
+        host's own answer to the next request waits for that, and for it there is no relay."""
+        is_watched = bool(self._clients) and (self._clients[0].started or self._clients[0].on_gone is not None)
+        if is_watched or not self.transport.get_write_buffer_size():
             self._untaken = inf
             return False
         before, self._untaken = self._untaken, unsent(self.transport)

@@ -168,7 +168,7 @@ class Relay:
 
     def _expire(self, clock: str) -> None:
         self._exchange.deliver(ClockRanOut(clock))
-        if self._head_sent:
+        if self._head_sent or self._clock == "clock_client_idle":
             # It may be the client that is waited for; this wakes the relay in either case.
             self._client.abort()
 
@@ -234,7 +234,8 @@ class Relay:
             first = await self._exchange.next()
             head = self._check(first)
             assert isinstance(first, Response)
-            await self._client.room()
+            if not self._client.has_room:
+                await self._take_turn()
             self._send_head(first.status, head)
             await self._send_body(head, first)
         except ClientGone:
@@ -242,7 +243,7 @@ class Relay:
         except (ExchangeError, BrokenAnswer) as error:
             self._client.flush()
             self._exchange.cancel(str(error))
-            if not self._head_sent:
+            if not (self._head_sent or self._client.gone):
                 raise problem_of(error, self._plugin, self._limits.body, self._limits.client_idle) from error
             # A clock that ran out has broken the connection already, which may look as if the client had gone.
             if isinstance(error, ClockRanOut) or not self._client.gone:
@@ -264,6 +265,15 @@ class Relay:
                 "bad_answer", f"the response's Content-Length is {head.length}, its body has {len(first.body)} bytes"
             )
         return head
+
+    async def _take_turn(self) -> None:
+        """Wait until the client has taken enough of the answers before this one. Raises `ExchangeError` when it does
+        not, or leaves."""
+        self._watch("clock_client_idle", self._limits.client_idle)
+        await self._client.room()
+        while self._client.gone:
+            # The reason comes behind what there is of the answer.
+            await self._exchange.next()
 
     def _send_head(self, status: int, head: ResponseHead) -> None:
         self._head_sent = True

@@ -71,6 +71,11 @@ def large(r: Request) -> Response:
     )
 
 
+def whole(r: Request) -> Response:
+    """`size` bytes in one piece."""
+    return Response(b"." * int(r.args["size"]))
+
+
 def numbered(r: Request) -> Response:
     """`count` pieces of `size` bytes, each of which says which one it is, all over."""
     size = int(r.args["size"])
@@ -110,6 +115,7 @@ STREAMS: dict[str, Callable[[Request], Response]] = {
     "waiting": waiting,
     "endless": endless,
     "large": large,
+    "whole": whole,
     "numbered": numbered,
     "failing": failing,
     "uploaded": uploaded,
