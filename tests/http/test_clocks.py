@@ -84,10 +84,10 @@ def paced(seconds: float) -> Iterator[None]:
         never.wait(PACE)
 
 
-def trickle(client: Client) -> None:
-    """Send one header after the other, for far longer than any clock allows."""
+def go_on(client: Client, data: bytes) -> None:
+    """Send the same again and again, for far longer than any clock allows."""
     for _ in paced(10 * LONG):
-        client.send(b"X-A: b\r\n")
+        client.send(data)
 
 
 # The plugin's time
@@ -121,6 +121,32 @@ def test_a_plugin_that_pauses_in_its_answer_is_given_up(hurried: RunningDaemon, 
         with pytest.raises(Broken):
             list(pieces)
     hurried.wait_for_log("clock_idle")
+
+
+@pytest.mark.parametrize("piece", [b"1\r\n.\r\n", b""], ids=["slow", "silent"])
+def test_the_time_between_two_pieces_does_not_run_while_the_client_sends(url: str, piece: bytes) -> None:
+    """The plugin has begun to answer, and reads on."""
+    with Client(url) as client:
+        client.send(plain(stream("idle", "received"), "Transfer-Encoding: chunked", method="POST"), b"1\r\n.\r\n")
+        pieces = client.pieces(client.read_head())
+        assert next(pieces) == b"first"
+        size = 1
+        for _ in paced(LONG):
+            client.send(piece)
+            size += bool(piece)
+        client.send(b"0\r\n\r\n")
+        assert list(pieces) == [str(size).encode()]
+
+
+def test_a_plugin_that_pauses_in_its_answer_and_takes_nothing_is_given_up_though_the_client_sends(
+    url: str, gate: Gate
+) -> None:
+    size = 64 * 1024
+    with Client(url) as client:
+        client.send(plain(stream("idle", "gated", gate=gate), "Content-Length: 100000000", method="POST"), bytes(size))
+        assert next(client.pieces(client.read_head())) == b"first"
+        with pytest.raises(ConnectionError):
+            go_on(client, bytes(size))
 
 
 def test_a_plugin_that_takes_too_long_altogether_is_given_up(url: str, gate: Gate) -> None:
@@ -241,7 +267,7 @@ def test_a_head_that_comes_in_drops_is_given_up_all_the_same(url: str) -> None:
     with Client(url) as client:
         client.send(plain("/e/byte/saw")[:-2])
         with pytest.raises(ConnectionError):
-            trickle(client)
+            go_on(client, b"X-A: b\r\n")
 
 
 def test_a_connection_on_which_nothing_comes_is_closed(url: str) -> None:

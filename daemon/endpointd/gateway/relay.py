@@ -139,7 +139,7 @@ class Relay:
             self._expire("clock_total")
         elif self._body_since is not None and limits.client_idle and now - self._body_since > limits.client_idle:
             self._expire("clock_client_idle")
-        elif self._limit and not self._client_moves(now) and now - self._since > self._limit:
+        elif self._limit and not self._waits_for_client(now) and now - self._since > self._limit:
             self._expire(self._clock)
 
     def _check_closing(self, now: float) -> None:
@@ -156,10 +156,11 @@ class Relay:
         else:
             self._clocks.discard(self)
 
-    def _client_moves(self, now: float) -> bool:
-        """Whether a client that is waited for has taken something since the last look."""
+    def _waits_for_client(self, now: float) -> bool:
+        """Whether it is for a client that has taken something since the last look, or for more of its body, which has
+        a clock of its own: the plugin may wait for that as well."""
         if self._clock != "clock_client_idle":
-            return False
+            return self._body_since is not None and self._limits.client_idle > 0
         before, self._unsent = self._unsent, self._client.unsent()
         if self._unsent >= before:
             return False
@@ -189,7 +190,8 @@ class Relay:
         while True:
             for start in range(0, len(body), MAX_PIECE):
                 await self._exchange.send_body(body[start : start + MAX_PIECE], End.MORE)
-            self._since = loop.time() if self._clock == "clock_first_byte" else self._since
+            if self._clock != "clock_client_idle":
+                self._since = loop.time()
             if not more or self._exchange.is_over:
                 break
             self._body_since = loop.time()

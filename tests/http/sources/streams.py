@@ -106,6 +106,16 @@ def uploaded(r: Request) -> Response:
     return Response(pieces())
 
 
+def received(r: Request) -> Response:
+    """Begins to answer, and tells at the end of the request's body how many bytes it had."""
+
+    def pieces() -> Iterator[str]:
+        yield "first"
+        yield str(len(r.get_data()))
+
+    return Response(pieces())
+
+
 def _length(r: Request) -> dict[str, str]:
     return {"Content-Length": r.args["length"]} if "length" in r.args else {}
 
@@ -119,4 +129,5 @@ STREAMS: dict[str, Callable[[Request], Response]] = {
     "numbered": numbered,
     "failing": failing,
     "uploaded": uploaded,
+    "received": received,
 }
