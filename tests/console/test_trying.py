@@ -3,14 +3,26 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from support.console import Operator
+from support.certificates import write_certificate
+from support.console import Operator, running_console
 from support.eventually import eventually
+from support.plugins import write_plugin
 
 STREAM = "application/x-ndjson"
+SEEN = """
+from dify_plugin import Endpoint
+from werkzeug import Response
+
+class Seen(Endpoint):
+    def _invoke(self, r, values, settings):
+        return Response(r.url)
+"""
 SLOW = "/console/plugins/test/slow/try"
 
 
@@ -122,3 +134,27 @@ def test_nothing_else_can_be_tried(operator: Operator) -> None:
     (fault,) = events(operator.post(SLOW, leaving, Accept=STREAM))
     assert fault["kind"] == "fault"
     assert operator.post(SLOW, leaving).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("listen", "encrypted", "begins"),
+    [
+        ("127.0.0.1:0", False, "http://127.0.0.1:"),
+        ("[::]:0", False, "http://[::]:"),
+        ("127.0.0.1:0", True, "https://127.0.0.1:"),
+        ("unix:{}/http.sock", False, "http://localhost/"),
+    ],
+    ids=["tcp", "every address", "tls", "unix"],
+)
+def test_it_goes_to_wherever_the_daemon_listens(tmp_path: Path, listen: str, encrypted: bool, begins: str) -> None:
+    write_plugin(tmp_path / "plugins", "seen", {"seen.py": SEEN}, [("GET", "/", "seen.py")])
+    certificate = tmp_path / "cert.pem", tmp_path / "key.pem"
+    write_certificate(*certificate, "seen")
+    with (
+        running_console(tmp_path, listen.format(tmp_path), certificate if encrypted else (None, None)) as console,
+        httpx.Client(base_url=console.url, verify=False, timeout=20) as client,
+    ):
+        path = "/console/plugins/test/seen/try"
+        head, piece, end = events(Operator(client, console.token).post(path, {"target": "GET /e/seen/"}, Accept=STREAM))
+        assert (head["status"], end["kind"]) == (200, "end")
+        assert piece["text"].startswith(begins)

@@ -171,8 +171,10 @@ class Console:
 
 
 @contextlib.contextmanager
-def running_console(root: Path) -> Iterator[Console]:
-    """A daemon of its own, on the plugins in `root`/plugins."""
+def running_console(
+    root: Path, listen: str = "127.0.0.1:0", certificate: tuple[Path, Path] | tuple[None, None] = (None, None)
+) -> Iterator[Console]:
+    """A daemon of its own, on the plugins in `root`/plugins. It speaks TLS with a `certificate` and its key."""
     starter = DaemonStarter(lambda name: root / name)
     try:
         daemon = starter(
@@ -181,6 +183,9 @@ def running_console(root: Path) -> Iterator[Console]:
             admin_listen="127.0.0.1:0",
             restart_limit=1,
             trusted_proxies="127.0.0.1",
+            listen=listen,
+            tls_certificate=certificate[0],
+            tls_key=certificate[1],
         )
         url = json.loads(daemon.wait_for_log("admin.listening"))["url"]
         console = Console(url.replace("127.0.0.1", "localhost"), daemon.url, daemon, root / "state")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from endpointd.addresses import UNIX
 from endpointd.console.targets import Attempt
 
 MOST_SHOWN = 1024 * 1024
@@ -23,6 +24,8 @@ LONGEST = 600.0
 
 _CONNECT = 10.0
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_NAMELESS = "localhost"
+"""The host of what is known by the path of a unix socket alone."""
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-ndjson")
 _SUFFIXES = ("+json", "+xml")
 
@@ -36,8 +39,7 @@ async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> 
     timeout = httpx.Timeout(_CONNECT, read=LONGEST)
     try:
         async with asyncio.timeout(LONGEST):
-            # Nothing of the environment's, such as a proxy; and no certificates, which take long to read.
-            async with httpx.AsyncClient(trust_env=False, verify=False, timeout=timeout) as client:
+            async with httpx.AsyncClient(transport=_transport(gateway), trust_env=False, timeout=timeout) as client:
                 answer = await client.send(_request(gateway, base, attempt, version), stream=True)
                 try:
                     yield _head(answer, began)
@@ -53,11 +55,17 @@ async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> 
         yield {"kind": "fault", "text": f"the connection broke before the answer was whole: {error}"}
 
 
+def _transport(gateway: str) -> httpx.AsyncHTTPTransport:
+    """Nothing of the environment's, such as a proxy; and no certificates, which take long to read."""
+    path = gateway.removeprefix(UNIX) if gateway.startswith(UNIX) else None
+    return httpx.AsyncHTTPTransport(verify=False, trust_env=False, uds=path)
+
+
 def _request(gateway: str, base: str, attempt: Attempt, version: str) -> httpx.Request:
     place = urlsplit(gateway)
-    host = place.hostname or ""
-    url = httpx.URL(scheme="http", host=_LOOPBACK.get(host, host), port=place.port, raw_path=attempt.path)
-    headers = [("Host", urlsplit(base).netloc), *attempt.headers]
+    scheme, host = ("http", _NAMELESS) if gateway.startswith(UNIX) else (place.scheme, place.hostname or "")
+    url = httpx.URL(scheme=scheme, host=_LOOPBACK.get(host, host), port=place.port, raw_path=attempt.path)
+    headers = [("Host", urlsplit(base).netloc or _NAMELESS), *attempt.headers]
     if not any(name.lower() == "user-agent" for name, _ in headers):
         headers.append(("User-Agent", f"endpointd-console/{version}"))
     written = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
