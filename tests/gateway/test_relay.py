@@ -148,6 +148,43 @@ def test_an_answer_in_one_piece_leaves_when_all_is_handed_out_that_came_with_it(
     run_in_virtual_time(main())
 
 
+@pytest.mark.parametrize("clock", ["total", "client_idle"])
+def test_a_clock_runs_out_while_the_answer_waits_for_those_before_it(clock: str) -> None:
+    class Congested(StandIn):
+        """Has no room until it is broken."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.has_room = False
+            self.end = asyncio.Event()
+
+        async def room(self) -> None:
+            await self.end.wait()
+
+        def abort(self) -> None:
+            super().abort()
+            self.gone = True
+            self.end.set()
+
+    async def main() -> None:
+        wire, client, clocks = Wire(), Congested(), Clocks()
+        reasons: list[str] = []
+        wire.cancel = lambda exchange, reason: reasons.append(reason)  # type: ignore[method-assign] # noqa: ARG005
+        exchange = Exchange(wire, STREAM)
+        limits = RelayLimits(1000, first_byte=IDLE / 2, idle=IDLE / 2, **{"total": 0, "client_idle": 0, clock: IDLE})
+        relay = Relay(exchange, clocks, cast("Client", client), limits, "GET", "1.1", "test/duck")
+        clocks.add(relay)
+        wire.hear(exchange, Response(STREAM, 200, (), End.STREAM, b"quack"))
+        run = asyncio.create_task(relay.run())
+        await asyncio.sleep(0.9 * IDLE)
+        assert not client.is_broken
+        await asyncio.wait_for(run, IDLE)
+        assert (reasons, relay.status, relay.answered) == ([f"clock_{clock}"], 0, False)
+        clocks.stop()
+
+    run_in_virtual_time(main())
+
+
 def test_pieces_that_come_together_leave_together_and_at_once() -> None:
     async def story(scene: Scene) -> None:
         scene.hear(b"one", b"two")
