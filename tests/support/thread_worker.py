@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from copy import copy
 from enum import Enum
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from endpointd_worker.tasks.runner import TaskRunner
 from support.host_end import WAIT_SECONDS, HostEnd
 
 Invoke = Callable[[Request], object]
+AsyncInvoke = Callable[[Request], Coroutine[Any, Any, Response]]
 Logged = Callable[[], str]
 
 

@@ -9,18 +9,15 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.flow import WINDOW
-from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Failed, Refused
+from endpointd_wire.messages import Call, Cancel, Closed, Data, End, Refused
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.calls import CallRefused
 from endpointd_worker.logs import request_id
 from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
-from support.thread_worker import Kind, Logged, StartThreads, ThreadWorker
+from support.thread_worker import AsyncInvoke, Kind, Logged, StartThreads, ThreadWorker
 
 pytestmark = pytest.mark.parametrize("start_threads", [Kind.TASK], indirect=True, ids=["task"])
-
-AsyncInvoke = Callable[[Request], Coroutine[Any, Any, Response]]
-
 
 # Waiting
 
@@ -123,52 +120,6 @@ def test_a_body_without_async_is_made_beside_the_loop(start_threads: StartThread
         bodies[message.stream] += message.body
         ended += message.end == End.STREAM
     assert bodies == {blocked: b" r-7", other: b"go"}
-
-
-# The request's body
-
-
-def test_a_short_body_is_there_from_the_beginning(start_threads: StartThreads) -> None:
-    async def answer(r: Request) -> Response:
-        return Response(r.get_data())
-
-    host = start_threads(answer).host
-    stream = host.request(method="POST", headers=[[b"Content-Length", b"4"]], end=End.MORE, body=b"du")
-    host.say(Data(stream, End.MORE, b"c"))
-    host.say(Data(stream, End.BODY, b"k"))
-    assert host.take(stream).body == b"duck"
-
-
-async def piece_by_piece(r: Request) -> Response:
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in r.stream:  # type: ignore[attr-defined]
-            yield chunk
-
-    return Response(chunks())  # type: ignore[arg-type]
-
-
-async def in_a_thread(r: Request) -> Response:
-    return Response(await asyncio.to_thread(r.get_data))
-
-
-@pytest.mark.parametrize("answer", [piece_by_piece, in_a_thread])
-def test_a_long_body_is_awaited(start_threads: StartThreads, answer: AsyncInvoke) -> None:
-    host = start_threads(answer).host
-    stream = host.request(method="POST", end=End.MORE)
-    body = bytes(range(250)) * 200
-    pieces = [Data(stream, End.MORE, body)] * 3 + [Data(stream, End.BODY, b"end")]
-    host.say(*pieces)
-    assert host.take(stream).body == body * 3 + b"end"
-
-
-def test_waiting_for_a_body_on_the_loop_is_an_error_that_says_so(start_threads: StartThreads, logged: Logged) -> None:
-    async def answer(r: Request) -> Response:
-        return Response(r.get_data())
-
-    host = start_threads(answer).host
-    stream = host.request(method="POST", end=End.MORE, body=b"more than that")
-    assert type(host.take(stream).last) is Failed
-    assert "'async for chunk in r.stream'" in logged()
 
 
 # The session

@@ -1,4 +1,4 @@
-"""How a task, or a thread that works for one, waits for news of its stream."""
+"""How tasks, and threads that work for them, wait for news of a stream."""
 
 import asyncio
 
@@ -20,22 +20,24 @@ class Waiter:
         self._link = link
         self._loop = loop
         self._condition: Condition | None = None
-        self._awaited: asyncio.Future[None] | None = None
+        self._awaited: set[asyncio.Future[None]] = set()
+        """One for each task that waits: others of the plugin's may read the body while the answer waits for credit."""
         self._is_over = False
 
-    # For the task
+    # For tasks
 
     async def news(self) -> None:
         """Until something has changed, perhaps; the caller looks again."""
         # What has changed since the caller looked is told to the loop, which is busy with the caller.
-        self._awaited = self._loop.future()
+        future = self._loop.future()
+        self._awaited.add(future)
         try:
-            await self._awaited
+            await future
         finally:
-            self._awaited = None
+            self._awaited.discard(future)
 
     def over(self) -> None:
-        """The task is done with the stream: nothing is news any more."""
+        """The task is done with the stream: there is news for none but those who wait already."""
         self._is_over = True
 
     # For a thread, and for whoever has news, with the lock
@@ -48,16 +50,15 @@ class Waiter:
     def notify_all(self) -> None:
         if self._condition is not None:
             self._condition.notify_all()
-        if not self._is_over:
+        if self._awaited or not self._is_over:
             self._loop.post(self.tell)
 
     def tell(self) -> None:
         """Called by the loop."""
-        if self._is_over:
-            return
-        if self._stream.cancelled is not None and self.task is not None:
+        if not self._is_over and self._stream.cancelled is not None and self.task is not None:
             # Once: what the plugin does then is its own business, within the host's patience.
             self._is_over = True
             self.task.cancel()
-        elif self._awaited is not None and not self._awaited.done():
-            self._awaited.set_result(None)
+        for future in self._awaited:
+            if not future.done():
+                future.set_result(None)
