@@ -131,7 +131,12 @@ class Stream:
     @property
     def has_news(self) -> bool:
         """Whether the next `read_piece` returns, or raises, at once."""
-        return bool(self._pieces) or self._complete or self.cancelled is not None
+        return bool(self._pieces) or self.body_has_ended
+
+    @property
+    def body_has_ended(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self._complete or self.cancelled is not None
 
     def deliver(self, data: Data) -> None:
         """A piece has come. The lock is held."""

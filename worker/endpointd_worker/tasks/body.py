@@ -1,12 +1,15 @@
 """The body of a request whose endpoint is a task."""
 
 import io
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator
+
+from werkzeug.exceptions import ClientDisconnected
 
 from endpointd_wire.flow import WINDOW
-from endpointd_worker.body import RequestBody
 from endpointd_worker.calls import here
-from endpointd_worker.streams import Stream
+from endpointd_worker.native import RLock
+from endpointd_worker.streams import Cancelled, Stream
 from endpointd_worker.tasks.waiter import Waiter
 
 AHEAD = WINDOW
@@ -25,32 +28,95 @@ class WouldBlock(RuntimeError):
     """Something was to wait in the thread of the loop."""
 
 
-class TaskBody(io.BufferedReader):
-    """`async for` gives its pieces as they come. The methods of a file work in the loop's thread as long as they need
-    not wait, and in any other."""
-
-    def __init__(self, stream: Stream, waiter: Waiter) -> None:
-        super().__init__(RequestBody(_reading(stream)), BUFFER)
-        self._stream = stream
-        self._waiter = waiter
+class WholeBody(io.BytesIO):
+    """One that is all there, for those who read it as if it were not."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            while not self._stream.has_news:
-                await self._waiter.news()
-            piece = self.read1(BUFFER)
-            if not piece:
-                return
+        while piece := self.read(BUFFER):
             yield piece
 
 
-def _reading(stream: Stream) -> Callable[[], bytes]:
-    def read_piece() -> bytes:
-        if here.is_loop and not stream.has_news:
-            raise WouldBlock(WOULD_BLOCK)
-        return stream.read_piece()
+class TaskBody(io.BufferedIOBase):
+    """`async for` gives its pieces as they come. The methods of a file work in any thread but the loop's, and there
+    when all of it has come.
 
-    return read_piece
+    On the loop they take nothing before that: a parser that had got half of it would lose that half, and whoever reads
+    on in a thread would take the rest for the whole.
+    """
+
+    def __init__(self, stream: Stream, waiter: Waiter) -> None:
+        self._stream = stream
+        self._waiter = waiter
+        self._held = bytearray()
+        """What was taken of the stream and is not read yet. Guarded by the link's lock, as the stream is."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := self._next_piece()) != b"":
+            if piece is None:
+                await self._waiter.news()
+            else:
+                yield piece
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        limit = _limit(size)
+        with self._lock_to_wait():
+            while len(self._held) < limit and self._hold_more():
+                pass
+            return self._take(limit)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        limit = _limit(size)
+        with self._lock_to_wait():
+            if limit and not self._held:
+                self._hold_more()
+            return self._take(limit)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        limit = _limit(size)
+        searched = 0
+        with self._lock_to_wait():
+            while (end := self._held.find(b"\n", searched, limit)) < 0:
+                searched = len(self._held)
+                if searched >= limit or not self._hold_more():
+                    return self._take(limit)
+            return self._take(end + 1)
+
+    def _next_piece(self) -> bytes | None:
+        """What is there, b"" at the end, None when nothing has come."""
+        with self._waiter.lock:
+            return self._take(len(self._held)) if self._held else self._take_piece()
+
+    def _lock_to_wait(self) -> RLock:
+        """The lock, for whoever may wait for more. Raises `WouldBlock`."""
+        if here.is_loop and not self._stream.body_has_ended:
+            raise WouldBlock(WOULD_BLOCK)
+        return self._waiter.lock
+
+    def _hold_more(self) -> bool:
+        """Wait for the next piece, and hold it; False at the end. The lock is held."""
+        while (piece := self._take_piece()) is None:
+            self._stream.wait()
+        self._held += piece
+        return bool(piece)
+
+    def _take_piece(self) -> bytes | None:
+        try:
+            return self._stream.take_piece()
+        except Cancelled as error:
+            raise ClientDisconnected(str(error)) from None
+
+    def _take(self, size: int) -> bytes:
+        with memoryview(self._held) as held:
+            taken = bytes(held[:size])
+        del self._held[:size]
+        return taken
+
+
+def _limit(size: int | None) -> int:
+    return sys.maxsize if size is None or size < 0 else size
 
 
 async def open_body(stream: Stream, waiter: Waiter) -> io.BufferedIOBase:
@@ -64,7 +130,7 @@ async def open_body(stream: Stream, waiter: Waiter) -> io.BufferedIOBase:
             await waiter.news()
         piece = stream.read_piece()
         if not piece:
-            return io.BytesIO(b"".join(pieces))
+            return WholeBody(b"".join(pieces))
         pieces.append(piece)
 
 

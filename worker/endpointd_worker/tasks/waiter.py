@@ -3,6 +3,7 @@
 import asyncio
 
 from endpointd_worker.link import Link
+from endpointd_worker.native import RLock
 from endpointd_worker.streams import Stream
 from endpointd_worker.tasks.loop import Loop
 from endpointd_worker.waits import Condition
@@ -39,6 +40,10 @@ class Waiter:
     def over(self) -> None:
         """The task is done with the stream: there is news for none but those who wait already."""
         self._is_over = True
+
+    @property
+    def lock(self) -> RLock:
+        return self._link.lock
 
     # For a thread, and for whoever has news, with the lock
 
