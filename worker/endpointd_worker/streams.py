@@ -259,6 +259,8 @@ class Stream:
             self._link.offer(self, at_once=not self.has_company, is_whole=True)
             # A thread of the plugin's own may read on.
             self.cancel("the request was answered")
+            # It may hold this stream in its turn; so both are freed now, and with them the body.
+            self._waiter = None
             for call in [*self.calls]:
                 call.close()
 

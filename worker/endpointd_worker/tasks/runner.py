@@ -110,31 +110,28 @@ class TaskRunner:
         done = asyncio.Event()
         job.add_done_callback(lambda _: self._loop.post(done.set))
         await _wait_for(job, done, response)
-        error = job.result()
-        if error is not None:
-            raise error
+        try:
+            job.result()
+        finally:
+            # The traceback of what it raises holds this frame, which is to hold it no longer.
+            del job
 
-    def _send_here(
-        self, stream: Stream, waiter: Waiter, response: Response, environ: "WSGIEnvironment"
-    ) -> BaseException | None:
-        """The thread's part. Returns what was raised: a `StopIteration` would not pass through a future."""
+    def _send_here(self, stream: Stream, waiter: Waiter, response: Response, environ: "WSGIEnvironment") -> None:
+        """The thread's part."""
         here.stream = stream
         with self._link.lock:
             self._outlet.flush_locked()
             stream.move(self._link, waiter)
         try:
             send_answer(stream, response, environ)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the task goes on
-            return error
         finally:
             here.stream = None
             # What was offered to the link may leave with either.
             with self._link.lock:
                 stream.move(self._outlet, waiter)
-        return None
 
 
-async def _wait_for(job: "Future[BaseException | None]", done: asyncio.Event, response: Response) -> None:
+async def _wait_for(job: "Future[None]", done: asyncio.Event, response: Response) -> None:
     """Until the thread is done with the response, whatever happens to the task meanwhile: it finds out by itself that
     the stream was cancelled."""
     cancelled: asyncio.CancelledError | None = None
@@ -147,8 +144,12 @@ async def _wait_for(job: "Future[BaseException | None]", done: asyncio.Event, re
                 # No thread was free for it yet.
                 response.close()
                 break
-    if cancelled is not None:
-        raise cancelled
+    try:
+        if cancelled is not None:
+            raise cancelled
+    finally:
+        # As above.
+        del cancelled
 
 
 def _close_unbegun(stream: Stream, task: "asyncio.Task[None]") -> None:
