@@ -125,8 +125,9 @@ def test_a_hidden_interface_is_not_named(daemon: RunningDaemon) -> None:
 def test_a_plugin_that_requires_a_setting_has_no_endpoint_of_its_own(daemon: RunningDaemon) -> None:
     assert ask(daemon.url, "/e/closed/a/x").code == "endpoint_unknown"
     reasons = [event["reasons"] for event in daemon.events() if event["event"] == "plugin.without_endpoint"]
-    create = "create one with 'endpointd endpoint create test/closed --name NAME'"
-    assert reasons == [[f"it has no endpoint of its own, because it requires settings: text; {create}"]]
+    ((reason,),) = reasons
+    create = "create one with 'endpointd endpoint create test/closed --name NAME --state /"
+    assert reason.startswith(f"it has no endpoint of its own, because it requires settings: text; {create}")
 
 
 def test_a_required_setting_with_a_default_has_it(daemon: RunningDaemon) -> None:

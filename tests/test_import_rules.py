@@ -67,7 +67,7 @@ HOST_LAYERS = [
     "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
     " access.secret access.views filesystems leftout routing settling",
     "endpoints.declared endpoints.errors endpoints.values ignoring",
-    "endpoints.book endpoints.resolving endpoints.views",
+    "endpoints.book endpoints.own endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
     "backends.files backends.payloads backends.secrets backends.words sessions.calls",
@@ -163,8 +163,8 @@ PURE = {
     " admin.names admin.problems cli.endpoint_names cli.typed_rules cli.typed_values"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
-    " endpoints.book endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan endpoints.service"
-    " sessions.backends sessions.caller sessions.errors sessions.permissions sessions.tally"
+    " endpoints.book endpoints.own endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan"
+    " endpoints.service sessions.backends sessions.caller sessions.errors sessions.permissions sessions.tally"
     " backends.choosing backends.framing backends.prompts backends.results backends.sse"
     " activation watchdog service.units service.plan"
     " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"

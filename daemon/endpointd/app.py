@@ -4,9 +4,9 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -72,21 +72,33 @@ MARGIN = 15.0
 log = structlog.get_logger()
 
 
-def run(settings: Settings, announce: Announce | None = None, reload: Callable[[], Settings] | None = None) -> int:
+def run(
+    settings: Settings,
+    announce: Announce | None = None,
+    reload: Callable[[], Settings] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status.
 
     `announce` is called once, with the base URL and a report for each folder, when it is known which plugins run.
-    `reload` reads the settings again, when SIGHUP or an operator asks for it; it raises `OperatorError`.
+    `reload` reads the settings again, when SIGHUP or an operator asks for it; it raises `OperatorError`. `given` are
+    values for the settings of the endpoint that a plugin has at its own name, None where nobody could have given any.
     Raises `OperatorError` when the daemon cannot start.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Daemon(settings, announce, reload or (lambda: settings)).run())
+        return runner.run(Daemon(settings, announce, reload or (lambda: settings), given).run())
 
 
 class Daemon:
     """One run of the daemon. `run` may be called once."""
 
-    def __init__(self, settings: Settings, announce: Announce | None, reload: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        announce: Announce | None,
+        reload: Callable[[], Settings],
+        given: Mapping[str, Any] | None,
+    ) -> None:
         self._announce = announce
         self._manager = Manager()
         self._switchboard = Switchboard()
@@ -113,6 +125,7 @@ class Daemon:
             self._book,
             self._environments,
             self._tracing.around(sessions.answer),
+            given,
         )
         self._observation = Observation(self._plugins, sessions.tallies, lambda: self._settings, self._tracing.counts)
         if settings.log_requests:

@@ -1,11 +1,15 @@
 """Where the plugins answer: what the gateway finds at each hook id, and what it says where it finds nothing."""
 
+import shlex
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from endpointd.callers.buckets import Buckets
-from endpointd.endpoints import Endpoint, automatic_endpoint
+from endpointd.endpoints import Endpoint
 from endpointd.endpoints.book import Book
+from endpointd.endpoints.own import own_endpoint
+from endpointd.endpoints.values import faults_of
 from endpointd.gateway.gateway import Mount
 from endpointd.gateway.problems import Problem
 from endpointd.settings import Settings
@@ -17,12 +21,16 @@ GONE_REMEMBERED = 1024
 
 
 class Mounts:
-    """The operators' endpoints, which are in `book`, and one that each plugin has at its own name where it needs no
-    settings. A hook id that an operator has chosen is no plugin's name; of two plugins that want one, the first one
-    has it, until it is gone or wants it no more."""
+    """The operators' endpoints, which are in `book`, and one that each plugin has at its own name where `given`, values
+    for its settings, and their defaults are all that it needs. A hook id that an operator has chosen is no plugin's
+    name; of two plugins that want one, the first one has it, until it is gone or wants it no more.
 
-    def __init__(self, book: Book) -> None:
+    `given` is None where nobody can give any.
+    """
+
+    def __init__(self, book: Book, given: Mapping[str, Any] | None = None) -> None:
         self._book = book
+        self._given = given
         self._buckets = Buckets()
         """They outlive what is mounted: who has called too often has so under another version of the plugin as well."""
         self._mounts: dict[str, Mount] = {}
@@ -68,7 +76,7 @@ class Mounts:
     def _own(self, version: Version, supervisor: Supervisor, settings: Settings) -> list[Endpoint]:
         """The automatic endpoint, where the plugin can have one and nobody else is there."""
         self._waiting.discard(supervisor)
-        endpoint = automatic_endpoint(version.plugin) if settings.auto_endpoints else None
+        endpoint = own_endpoint(version.plugin, self._given or {}) if settings.auto_endpoints else None
         if endpoint is None:
             return []
         present = self._mounts.get(endpoint.hook_id)
@@ -108,10 +116,14 @@ class Mounts:
         plugin = version.plugin
         if self._book.of(plugin.id):
             return f"none of its endpoints answers; see 'endpointd endpoint list --plugin {plugin.id}'"
-        create = f"create one with 'endpointd endpoint create {plugin.id} --name NAME'"
-        if plugin.needs_settings:
-            required = ", ".join(plugin.required_settings)
-            return f"it has no endpoint of its own, because it requires settings: {required}; {create}"
+        # Whoever reads it may be in another folder, in whose surroundings nothing names this daemon's state.
+        state = f"--state {shlex.quote(str(settings.state.absolute()))}"
+        create = f"create one with 'endpointd endpoint create {plugin.id} --name NAME {state}'"
+        faults = faults_of(plugin, self._given or {})
+        if faults:
+            give = "" if self._given is None else "give them with --set KEY=VALUE or --set-file KEY=FILE, or "
+            required = ", ".join(fault.key.removeprefix("settings.") for fault in faults)
+            return f"it has no endpoint of its own, because it requires settings: {required}; {give}{create}"
         if not settings.auto_endpoints:
             return f"it has no endpoint, and auto_endpoints is off; {create}"
         owner = self._mounts[plugin.name].supervisor.plugin if plugin.name in self._mounts else None

@@ -49,7 +49,8 @@ class Plugins:
     """Owns every supervisor, and `mounts`: what the gateway finds at each hook id. `book` has the operators' endpoints;
     `remount` is to be called when those of a plugin have changed.
 
-    `provider` gives workers their interpreters.
+    `provider` gives workers their interpreters. `given` are values for the settings of the endpoint that a plugin has
+    at its own name, where somebody can give any.
 
     `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
     operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that serves
@@ -64,6 +65,7 @@ class Plugins:
         book: Book,
         provider: Provider,
         answer: AnswerCall = refuse,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -72,7 +74,7 @@ class Plugins:
         self._answer = answer
         self._starts = Starts(settings.starts_at_once)
         self._book = book
-        self._mounts = Mounts(book)
+        self._mounts = Mounts(book, given)
         self._served: dict[str, Served] = {}
         self._entries: dict[str, Entry] = {}
         self._found: tuple[Entry, ...] = ()

@@ -53,14 +53,22 @@ def dev(
         str | None, typer.Option(metavar="HOST:PORT", help="Address to serve it on (default: 127.0.0.1:8080).")
     ] = None,
     log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="Least level that is shown.")] = None,
+    set_: endpoint_commands.Set = None,
+    set_file: endpoint_commands.SetFile = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where its endpoints and its storage are kept (default: nowhere).")
+    ] = None,
 ) -> None:
     """Serve one plugin while you write it: what you save is served, tracebacks are answers, its log is here."""
-    from endpointd.cli.development import workshop
+    from endpointd.cli.development import print_state, workshop
     from endpointd.cli.setting_commands import run_daemon
+    from endpointd.cli.typed_values import Assignments
 
-    given = {"listen": listen, "log_level": log_level}
-    with workshop(folder, {name: value for name, value in given.items() if value is not None}) as configuration:
-        raise typer.Exit(run_daemon(configuration))
+    options = {"listen": listen, "log_level": log_level, "state": state}
+    flags = {name: value for name, value in options.items() if value is not None}
+    with workshop(folder, flags, Assignments(set_ or (), set_file or ())) as made:
+        print_state(made)
+        raise typer.Exit(run_daemon(made.configuration, made.given))
 
 
 control_commands.add_to(application)

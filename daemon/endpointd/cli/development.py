@@ -1,33 +1,86 @@
 """Serving one plugin while it is written: a directory of plugins with a single link in it, and settings for people."""
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from endpointd.cli.caches import environments_cache, uv_cache
 from endpointd.cli.configuration import Configuration, load
-from endpointd.errors import UsageError
+from endpointd.cli.given_values import values_of
+from endpointd.cli.output import tell
+from endpointd.cli.typed_values import Assignments
+from endpointd.endpoints.errors import EndpointInvalid
+from endpointd.endpoints.values import faults_of
+from endpointd.endpoints.views import settings_of
+from endpointd.errors import OperatorError, UsageError
+from endpointd.included import included_in
+from endpointd.manifest.reading import read_plugin
+from endpointd.setting_names import variable_of
 
 FIXED: Mapping[str, object] = {"development": True, "log_format": "console"}
 
 
-@contextmanager
-def workshop(folder: Path, flags: Mapping[str, object]) -> Iterator[Configuration]:
-    """The settings for serving the plugin in `folder` alone, from a directory that is gone afterwards.
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """`given` are values for the plugin's settings; `is_kept` says whether the state outlives the daemon."""
 
-    `flags` are those that were given. Raises `UsageError` when there is no such folder.
+    configuration: Configuration
+    given: Mapping[str, Any]
+    is_kept: bool
+
+
+@contextmanager
+def workshop(folder: Path, flags: Mapping[str, object], given: Assignments) -> Iterator[Workshop]:
+    """What it takes to serve the plugin in `folder` alone. All of it is gone afterwards, besides the state where
+    `flags`, those that were given, or the environment names a place for that.
+
+    UsageError: there is no such folder. OperatorError: the plugin cannot be given what was given for its settings.
     """
     if not folder.is_dir():
         raise UsageError(
             "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
         )
     folder = folder.resolve()
+    values = _values(folder, given) if given else {}
+    is_kept = "state" in flags or bool(os.environ.get(variable_of("state")))
     with tempfile.TemporaryDirectory(prefix="endpointd-dev-") as root:
         plugins = Path(root, "plugins")
         plugins.mkdir()
         # A folder whose name begins with a dot is no plugin's, but this one was asked for.
         os.symlink(folder, plugins / (folder.name.lstrip("._") or "plugin"))
-        places = {"plugins": plugins, "state": Path(root, "state"), "environments": environments_cache()}
-        yield load({**FIXED, **{name: str(path) for name, path in places.items()}, **uv_cache(), **flags})
+        places = {"plugins": str(plugins), "environments": str(environments_cache())}
+        if not is_kept:
+            places["state"] = str(Path(root, "state"))
+        # Who gives settings wants the endpoint that has them.
+        own = {"auto_endpoints": True} if given else {}
+        yield Workshop(load({**FIXED, **places, **uv_cache(), **own, **flags}), values, is_kept)
+
+
+def print_state(made: Workshop) -> None:
+    """What other commands need to reach the daemon, and what becomes of what it stores."""
+    state = made.configuration.settings.state.absolute()
+    tell(f"Other commands reach this daemon with --state {shlex.quote(str(state))}")
+    if not made.is_kept:
+        tell("Endpoints that they make, and what the plugin stores, are gone when it ends; --state DIR keeps them.")
+
+
+def _values(folder: Path, given: Assignments) -> dict[str, Any]:
+    """What is missing is no fault: the daemon says so, and the rest may come from an endpoint that is made later."""
+    reading = read_plugin(included_in(folder))
+    if reading.plugin is None:
+        errors = "; ".join(str(finding) for finding in reading.errors)
+        raise OperatorError(
+            "plugin_invalid",
+            f"what {folder} can be given is not known, because it cannot be read: {errors}",
+            "correct it, or leave out --set and --set-file",
+        )
+    values = values_of(given, settings_of(reading.plugin))
+    faults = [fault for fault in faults_of(reading.plugin, values, values) if fault.code != "value_missing"]
+    if faults:
+        raise EndpointInvalid(faults)
+    return values

@@ -1,8 +1,6 @@
 """What the commands do to the endpoints of a running daemon."""
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from endpointd.admin.client import Client
@@ -11,12 +9,11 @@ from endpointd.admin.names import resolve_served
 from endpointd.cli.asking import ask_name, ask_settings, can_ask, confirm, show_faults
 from endpointd.cli.endpoint_names import find_endpoint
 from endpointd.cli.endpoint_views import print_endpoint, print_endpoints, print_urls
-from endpointd.cli.output import print_json, report_warning, tell
+from endpointd.cli.given_values import values_of
+from endpointd.cli.output import print_json, tell
 from endpointd.cli.typed_rules import GivenRules
-from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
+from endpointd.cli.typed_values import Assignments
 from endpointd.endpoints.errors import EndpointInvalid
-from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
-from endpointd.endpoints.values import LARGEST
 from endpointd.endpoints.views import EndpointView, SettingView
 from endpointd.errors import UsageError
 from endpointd.status import PluginStatus
@@ -66,8 +63,7 @@ def create(
     """On a terminal, what is missing is asked for, and asked for again while the daemon does not take it."""
     plugin_id = _plugin_id(client, plugin)
     declared = _settings(client, plugin_id)
-    _warn_of_secrets(given, declared)
-    settings = read_assignments(given, declared, _read_file)
+    settings = values_of(given, declared)
     if can_ask():
         name = ask_name() if name is None else name
         settings |= ask_settings([one for one in declared if _is_missing(one, settings)])
@@ -107,9 +103,7 @@ def update(
     change: dict[str, Any] = {"name": name, "hook_id": hook_id}
     change |= callers.document(document.get("cors"))
     if given:
-        declared = _settings(client, document["plugin"])
-        _warn_of_secrets(given, declared)
-        change["settings"] = read_assignments(given, declared, _read_file)
+        change["settings"] = values_of(given, _settings(client, document["plugin"]))
     _show(client, client.change_endpoint(document["id"], change), json=json)
 
 
@@ -173,22 +167,3 @@ def _settings(client: Client, plugin_id: str) -> list[SettingView]:
 
 def _is_missing(setting: SettingView, settings: dict[str, Any]) -> bool:
     return setting.required and setting.default is None and settings.get(setting.name) is None
-
-
-def _warn_of_secrets(given: Assignments, declared: Sequence[SettingView]) -> None:
-    for name in shown_secrets(given, declared):
-        report_warning(
-            f"{name} is a secret, and everybody on this machine can read a command line; "
-            f"give it with --set-file {name}=FILE, or - for standard input"
-        )
-
-
-def _read_file(name: str) -> str:
-    """UsageError: it cannot be read."""
-    try:
-        if name == "-":
-            return text_of(sys.stdin.buffer.read(LARGEST + 1), "what standard input gives")
-        return text_of_file(Path.cwd(), name, waits=True)
-    except Unavailable as error:
-        code, message, remedy = error.finding
-        raise UsageError(code, message, remedy) from None

@@ -1,7 +1,8 @@
 """The commands whose options are the settings. They are made when one of them is wanted (`late.Commands`): reading
 the declaration of the settings takes longer than most other commands."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -31,7 +32,8 @@ def serve(configuration: Configuration) -> None:
     raise typer.Exit(run_daemon(configuration))
 
 
-def run_daemon(configuration: Configuration) -> int:
+def run_daemon(configuration: Configuration, given: Mapping[str, Any] | None = None) -> int:
+    """`given`: see `app.run`. The exit status."""
     # The other commands start faster without the server's packages.
     from endpointd.app import run
     from endpointd.cli.announcement import announce
@@ -44,7 +46,7 @@ def run_daemon(configuration: Configuration) -> int:
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
     people_read = logs.is_console(settings.log_format) and not is_quiet()
-    return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings)
+    return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings, given)
 
 
 @application.command(epilog=_EPILOG)

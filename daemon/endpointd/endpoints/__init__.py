@@ -27,11 +27,6 @@ class Endpoint:
         return cls(hook_id, plugin.id, pack_value(fill_defaults(plugin.settings, values)))
 
 
-def automatic_endpoint(plugin: Plugin) -> Endpoint | None:
-    """The endpoint that a plugin has without anybody's doing, at its own name; None when a setting is required."""
-    return None if plugin.needs_settings else Endpoint.make(plugin.name, plugin, {})
-
-
 def endpoint_url(base: str, hook_id: str, path: str) -> str:
     """Where an interface answers; `base` is what URLs begin with."""
     return f"{base}/e/{hook_id}{path}"

@@ -1,0 +1,37 @@
+"""The values that a command is given for a plugin's settings: on its line, in files, on standard input."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from endpointd.cli.output import report_warning
+from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
+from endpointd.endpoints.resolving import Unavailable, text_of, text_of_file
+from endpointd.endpoints.values import LARGEST
+from endpointd.endpoints.views import SettingView
+from endpointd.errors import UsageError
+
+
+def values_of(given: Assignments, declared: Sequence[SettingView]) -> dict[str, Any]:
+    """By the settings' names; what is to be removed is None. Warns of secrets that everybody can read.
+
+    UsageError: one is named twice, or cannot be read. EndpointInvalid: all that does not fit its type.
+    """
+    for name in shown_secrets(given, declared):
+        report_warning(
+            f"{name} is a secret, and everybody on this machine can read a command line; "
+            f"give it with --set-file {name}=FILE, or - for standard input"
+        )
+    return read_assignments(given, declared, _read_file)
+
+
+def _read_file(name: str) -> str:
+    """UsageError: it cannot be read."""
+    try:
+        if name == "-":
+            return text_of(sys.stdin.buffer.read(LARGEST + 1), "what standard input gives")
+        return text_of_file(Path.cwd(), name, waits=True)
+    except Unavailable as error:
+        code, message, remedy = error.finding
+        raise UsageError(code, message, remedy) from None
