@@ -107,7 +107,7 @@ class Daemon:
         )
         self._clocks = Clocks()
         self._releases = None if settings.development else Releases(settings.state / "releases")
-        intake = Intake(settings.plugins, self._releases)
+        intake = Intake(settings.plugins, self._releases, settings.state)
         pins = Pins(settings.state / "pins.json")
         self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
         self._book = Book()

@@ -19,11 +19,13 @@ from endpointd.releases import FolderChanged, Releases
 
 
 class Intake:
-    """Blocking; for a thread. `releases` is None in development mode."""
+    """Blocking; for a thread. `releases` is None in development mode; `state` is the daemon's own directory, which may
+    lie among the plugins."""
 
-    def __init__(self, directory: Path, releases: Releases | None) -> None:
+    def __init__(self, directory: Path, releases: Releases | None, state: Path | None = None) -> None:
         self._directory = directory
         self._releases = releases
+        self._state = None if state is None else state.resolve()
 
     def names(self) -> list[str]:
         """The folders that may hold plugins. Raises `UsageError` when the directory cannot be listed."""
@@ -39,9 +41,8 @@ class Intake:
     def exists(self, name: str) -> bool:
         return self._is_plugin_folder(self._directory / name)
 
-    @staticmethod
-    def _is_plugin_folder(item: Path) -> bool:
-        return item.is_dir() and not item.name.startswith((".", "__"))
+    def _is_plugin_folder(self, item: Path) -> bool:
+        return item.is_dir() and not item.name.startswith((".", "__")) and item.resolve() != self._state
 
     def take(self, name: str) -> Entry:
         """The folder's entry. Raises `FolderChanged` when it changes meanwhile."""

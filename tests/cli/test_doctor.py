@@ -47,6 +47,21 @@ def test_beside_a_daemon(start_daemon: DaemonStarter, tmp_path: Path) -> None:
     assert "address" not in found
 
 
+def test_beside_a_daemon_it_is_that_ones_plugins_that_count(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    plugins, state = write_catalogue(tmp_path / "plugins"), tmp_path / "state"
+    daemon = start_daemon(plugins, state=state)
+    status, found = examined("--plugins", tmp_path / "none", "--state", state)
+    assert (status, "plugins" in found) == (0, False)
+    assert "plugins: 1 RUNNING" in found["daemon"]["says"]
+    broken = plugins / "broken"
+    broken.mkdir()
+    (broken / "manifest.yaml").touch()
+    daemon.wait_for_log("folder.refused")
+    status, found = examined("--plugins", tmp_path / "none", "--state", state)
+    assert (status, found["daemon"]["verdict"]) == (0, "warning")
+    assert "1 REFUSED" in found["daemon"]["says"]
+
+
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
 
 

@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from endpointd.cli.scaffolding import Created, print_created
 from endpointd.testing import DaemonStarter
 from support.raw_http import ask
 
@@ -48,9 +49,11 @@ def test_it_has_what_a_plugin_has(run: Run, plugin: Path) -> None:
     assert manifest_of(run, plugin) == "ada/my-plugin:0.1.0"
 
 
-def test_its_tests_pass(plugin: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-W", "error"]
-    done = subprocess.run(command, cwd=plugin, capture_output=True, text=True, timeout=100, check=False)
+@pytest.mark.parametrize("place", ["", "my-plugin"], ids=["from beside it", "from within"])
+def test_its_tests_pass(plugin: Path, place: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-W", "error", str(plugin)]
+    surroundings = plugin.parent / place
+    done = subprocess.run(command, cwd=surroundings, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
 
@@ -82,9 +85,20 @@ def test_what_comes_next_is_printed_and_can_be_typed(run: Run, tmp_path: Path) -
     assert outcome.stdout.splitlines() == [
         f"written: '{directory}/greeter'",
         f"  check it:  endpointd check '{directory}/greeter'",
-        f"  test it:   cd '{directory}/greeter' && pytest",
+        f"  test it:   {sys.executable} -m pytest '{directory}/greeter'",
         f"  write it:  endpointd dev '{directory}/greeter'",
         f"  serve it:  endpointd serve --plugins '{directory}'",
+    ]
+
+
+def test_who_has_no_pytest_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    print_created(Created(Path("greeter"), "ada", None))
+    assert capsys.readouterr().out.splitlines()[2:4] == [
+        f"  to test:   {sys.executable} -m pip install pytest",
+        f"  test it:   {sys.executable} -m pytest greeter",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from endpointd.admin.client import Client as Admin
+from endpointd.testing import DaemonStarter
 from live.conftest import Served, Shop, source
 from support.eventually import eventually
 from support.gates import Gate
@@ -71,6 +72,23 @@ def test_a_broken_folder_is_reported_in_the_end_and_served_when_it_is_mended(ser
     assert "group.yaml" in line
     shutil.copy(shop.make("duck", "quack") / "group.yaml", shop.plugins / "duck")
     served.comes_to_say("duck", "quack")
+
+
+def test_the_daemons_own_state_among_the_plugins_is_none_of_them(
+    start_daemon: DaemonStarter, shop: Shop, tmp_path: Path
+) -> None:
+    shop.put("duck", "quack")
+    (tmp_path / "same").symlink_to(shop.plugins)
+    state = shop.plugins / "state"
+    served = Served(start_daemon(tmp_path / "same", state=state), state)
+    assert served.says("duck") == "quack"
+    (state / "new").mkdir()
+    (state / "new" / "file").write_text("changed")
+    shop.put("goose", "honk")
+    served.comes_to_say("goose", "honk")
+    with Admin(state) as admin:
+        assert [document["folder"] for document in admin.plugins()] == ["duck", "goose"]
+    assert errors(served) == []
 
 
 def test_an_edit_takes_over_and_nothing_that_an_editor_does_beside_it_counts(serve: Serve, shop: Shop) -> None:

@@ -31,9 +31,11 @@ WATCHES = 8192
 def examine(settings: Settings) -> Iterator[Check]:
     """Each check in its turn; none changes anything."""
     running = yield from _daemon(settings)
+    checks: list[Callable[[Settings], Check]] = [_state, _disk, _uv, _interpreters, _files]
     if not running:
         yield from _addresses(settings)
-    checks: list[Callable[[Settings], Check]] = [_plugins, _state, _disk, _uv, _interpreters, _files]
+        # One that runs has told of its plugins, and may have them elsewhere than these settings say.
+        checks.insert(0, _plugins)
     for check in checks:
         yield check(settings)
     yield from tls(settings)
@@ -49,13 +51,10 @@ def _daemon(settings: Settings) -> Generator[Check, None, bool]:
         is_absent = error.code == "daemon_absent"
         yield Check("daemon", "ok" if is_absent else "failed", error.message, "" if is_absent else error.remedy or "")
         return not is_absent
-    bad = {state: number for state, number in document["plugins"].items() if state in ("FATAL", "BACKOFF", "REFUSED")}
-    says = f"endpointd {document['version']} runs as process {document['pid']}"
-    if bad:
-        broken = ", ".join(f"{number} {state}" for state, number in bad.items())
-        yield Check("daemon", "warning", f"{says}; plugins: {broken}", "see 'endpointd status'")
-    else:
-        yield Check("daemon", "ok", says)
+    bad = document["plugins"].keys() & {"FATAL", "BACKOFF", "REFUSED"}
+    plugins = ", ".join(f"{number} {state}" for state, number in document["plugins"].items()) or "none"
+    says = f"endpointd {document['version']} runs as process {document['pid']}; plugins: {plugins}"
+    yield Check("daemon", "warning" if bad else "ok", says, "see 'endpointd status'" if bad else "")
     return True
 
 

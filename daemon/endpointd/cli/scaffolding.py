@@ -1,8 +1,10 @@
 """`endpointd new`: writes a plugin that works, and says what to do with it."""
 
 import shlex
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.text import Text
@@ -48,14 +50,18 @@ def print_created(created: Created) -> None:
     if is_quiet():
         return
     folder, parent = _typed(created.folder), _typed(created.folder.parent)
+    # Its tests need endpointd, which another pytest of this machine has not.
+    python = shlex.quote(sys.executable)
     console = stdout()
     console.print(Text.assemble(("written: ", "bold green"), folder), soft_wrap=True)
     if created.origin is not None:
         text = f"author: {created.author} (from {created.origin}; another one: author in {folder}/manifest.yaml)"
         console.print(text, soft_wrap=True)
-    steps = {
-        "check it": f"endpointd check {folder}",
-        "test it": f"cd {folder} && pytest",
+    steps = {"check it": f"endpointd check {folder}"}
+    if find_spec("pytest") is None:
+        steps["to test"] = f"{python} -m pip install pytest"
+    steps |= {
+        "test it": f"{python} -m pytest {folder}",
         "write it": f"endpointd dev {folder}",
         "serve it": f"endpointd serve --plugins {parent}",
     }
