@@ -75,7 +75,7 @@ HOST_LAYERS = [
     "backends.dify_api backends.dify_inner backends.openai",
     "backends.lines",
     "backends.switchboard",
-    "exchange logfiles logstream memory transports",
+    "exchange logconsole logfiles logstream memory transports",
     "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "included resting packages.archive packages.keys packages.writing",

@@ -83,13 +83,59 @@ def test_colours_are_for_terminals_without_no_color() -> None:
 def test_the_console_shows_control_characters_instead_of_obeying_them(logger: str) -> None:
     line = logged(f"logs.configure('console', 'info')\n{logger}.info('a\\nb\\x1b[2Jc\\x9b')")
     assert line.count("\n") == 1
-    assert r"a\x0ab\x1b[2Jc\x9b" in line
+    assert r"a\nb\x1b[2Jc\x9b" in line
 
 
-def test_a_traceback_on_the_console_keeps_its_lines_and_shows_its_controls() -> None:
-    program = "try:\n    raise ValueError('\\x1b[2J')\nexcept ValueError:\n    log.exception('failed')"
-    text = logged(f"logs.configure('console', 'info')\n{program}")
-    assert text.splitlines()[-1] == r"ValueError: \x1b[2J"
+def on_console(program: str) -> list[str]:
+    """The lines, without the time that events begin with."""
+    lines = logged(f"logs.configure('console', 'info')\n{program}").splitlines()
+    return [re.sub(r"^\S+Z ", "", line) for line in lines]
+
+
+@pytest.mark.parametrize("logger", ["log", "logging.getLogger('x')"])
+def test_a_traceback_on_the_console_is_below_its_event_and_shows_its_controls(logger: str) -> None:
+    program = f"try:\n    raise ValueError('\\x1b[2J\\nforged')\nexcept ValueError:\n    {logger}.exception('failed')"
+    event, first, *_, last, forged = on_console(program)
+    assert event.startswith("[error    ] failed")
+    assert first == "  Traceback (most recent call last):"
+    assert (last, forged) == (r"  ValueError: \x1b[2J", "  forged")
+
+
+def test_an_error_without_a_traceback_is_below_its_event_too() -> None:
+    assert on_console("log.error('failed', exc_info=ValueError('\\x1b'))") == [
+        "[error    ] failed",
+        r"  ValueError: \x1b",
+    ]
+
+
+def test_a_plugins_text_of_several_lines_is_below_its_event_on_the_console() -> None:
+    text = "it failed\nTraceback:\n  File 'a'\r2026 [info] forged\x85\tat 'b' \\ \"c\"\x1b[2J"
+    assert on_console(f"log.error('plugin.log', logger='a\\nb', text={text!r}, request='4-1')") == [
+        r"[error    ] plugin.log [a\nb] request=4-1",
+        "  it failed",
+        "  Traceback:",
+        "    File 'a'",
+        "  2026 [info] forged",
+        "          at 'b' \\ \"c\"" + r"\x1b[2J",
+    ]
+
+
+def test_what_has_one_line_stays_in_it_and_is_escaped_once() -> None:
+    values = r"text='it\'s \x1b[2J', name='a\x1b[2J', reason='a\nb', word='x', end='c\n'"
+    assert on_console(f"log.error('plugin.log', {values})") == [
+        r"""[error    ] plugin.log end='c\n' name='a\x1b[2J' reason='a\nb' text="it's \x1b[2J" word=x"""
+    ]
+
+
+@pytest.mark.parametrize("key", ["problems", "findings", "faults", "reasons"])
+def test_what_is_wrong_is_read_below_the_event_on_the_console(key: str) -> None:
+    assert on_console(f"log.error('worker.failed', pid=3, {key}=['a.py:1: it is \\'b\\'', 'c\\nd'])") == [
+        "[error    ] worker.failed pid=3",
+        "  a.py:1: it is 'b'",
+        "  c",
+        "  d",
+    ]
+    assert on_console(f"log.error('worker.failed', {key}=None)") == ["[error    ] worker.failed"]
 
 
 TOGETHER = """

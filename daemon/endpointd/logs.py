@@ -10,6 +10,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from endpointd.logconsole import Console
 from endpointd.logfiles import Rotation, open_files
 from endpointd.logstream import PatientStream
 from endpointd.setting_names import LogLevel
@@ -18,9 +19,6 @@ from endpointd.setting_types import LogFormat
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
 _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 """Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
-# What plugins and clients send must neither begin a line of its own nor steer the operator's terminal.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_CONTROLS_IN_TRACEBACK = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\n\t"}
 
 _stderr: PatientStream | None = None
 """Where the log goes, unless it goes to files."""
@@ -58,7 +56,7 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     `OperatorError`: the file cannot be written.
 
     "auto" is "console" when stderr is a terminal, else "json". Colours appear only on a terminal, and never when
-    NO_COLOR is set. In the console format a traceback follows its event on lines of its own.
+    NO_COLOR is set.
     """
     terminal = rotation is None and sys.stderr.isatty()
     console = is_console(fmt) if rotation is None else fmt == "console"
@@ -67,13 +65,13 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     colours = terminal and not os.environ.get("NO_COLOR")
-    render: list[Processor] = _console(colours=colours) if console else [_as_json]
+    render = Console(colours=colours) if console else _as_json
     global _stderr
     _stderr = PatientStream(sys.stderr, _tell_of_lost) if rotation is None else None
     output = cast("TextIO", open_files(rotation) if rotation is not None else _stderr)
     set_level(level)
     structlog.configure(
-        processors=[_threshold, *describe, *render],
+        processors=[_threshold, *describe, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=True,
@@ -109,13 +107,6 @@ def _tell_of_lost(lines: int) -> None:
     log.warning("log.lost", lines=lines)
 
 
-def _console(*, colours: bool) -> list[Processor]:
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-    )
-    return [structlog.processors.format_exc_info, _show_controls, renderer]
-
-
 def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
     """The line, which begins with the same keys as all others, so that the log can be read down the left edge.
 
@@ -127,19 +118,12 @@ def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
     return _encode({**leading, **event})
 
 
-def _show_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = value.translate(_CONTROLS_IN_TRACEBACK if key == "exception" else _CONTROLS)
-    return event
-
-
-def _adopt_standard_logging(describe: list[Processor], render: list[Processor], output: TextIO) -> None:
+def _adopt_standard_logging(describe: list[Processor], render: Processor, output: TextIO) -> None:
     """Records of the standard library's loggers, and warnings, become events like all others."""
     handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
             foreign_pre_chain=[*describe, structlog.stdlib.add_logger_name],
         )
     )

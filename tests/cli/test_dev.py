@@ -101,7 +101,8 @@ def test_a_traceback_is_in_the_answer(dev: Dev) -> None:
 
 def test_what_cannot_be_loaded_is_told_with_its_line_and_the_version_before_goes_on(dev: Dev) -> None:
     dev.source.write_text("class Says(:\n")
-    assert "says.py:1" in dev.wait_for(r"worker\.failed .*problems=\['([^']*)")
+    dev.wait_for(r"(worker\.failed) ")
+    assert dev.wait_for(r"^  (\S+) ") == "says.py:1:"
     assert dev.says() == "one"
 
 
