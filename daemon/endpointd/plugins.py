@@ -288,8 +288,11 @@ class Plugins:
         kept = [serving, served.serving, served.wanted]
         kept += [version for version in served.versions if served.supervisor.may_run(version.order)]
         served.versions = list(dict.fromkeys(kept))
+        had_endpoint = bool(self.mounts_of(served))
         self._mount(served)
         self._mount_the_waiting()
+        if had_endpoint and not self.mounts_of(served):
+            log.warning("plugin.without_endpoint", plugin=plugin_id, reasons=[self.why_unmounted(served)])
         self._tell_incomplete(serving.plugin)
         self._do(self._note_service(served))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import yaml
 
 from cli.conftest import Run
 from support.eventually import eventually
@@ -135,6 +136,14 @@ def test_the_advice_for_settings_that_are_missing_works_as_it_is_printed(asking:
     assert made.returncode == 0, made.stderr
     assert dev.says() == "[('loud', False), ('token', '')]"
     dev.end()
+
+
+def test_a_setting_that_is_required_from_now_on_is_told(dev: Dev) -> None:
+    group = dev.source.parent / "group.yaml"
+    declared = yaml.safe_load(group.read_text()) | {"settings": SETTINGS}
+    group.write_text(yaml.safe_dump(declared, sort_keys=False))
+    dev.wait_for(r"(plugin\.without_endpoint)")
+    assert "requires settings: token, loud; give them with --set" in dev.wait_for("(.*)")
 
 
 @pytest.mark.parametrize("names", ["option", "variable"])
