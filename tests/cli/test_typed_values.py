@@ -8,28 +8,40 @@ from hypothesis import strategies as st
 
 from endpointd.cli.typed_values import Assignments, read_assignments, shown_secrets
 from endpointd.endpoints.errors import EndpointInvalid
-from endpointd.endpoints.views import SettingView
+from endpointd.endpoints.views import OptionView, SettingView
 from endpointd.errors import UsageError
 
 
-def setting(name: str, kind: str) -> SettingView:
-    return SettingView(name, kind, required=False, default=None, options=(), scope=None, multiple=False)
+def setting(name: str, kind: str, *, required: bool = False, options: tuple[str, ...] = ()) -> SettingView:
+    views = tuple(OptionView(value, {"en_US": value}) for value in options)
+    return SettingView(name, kind, required=required, default=None, options=views, scope=None, multiple=False)
 
 
 SETTINGS = [
     setting("text", "text-input"),
-    setting("token", "secret-input"),
-    setting("mode", "select"),
+    setting("token", "secret-input", required=True),
+    setting("mode", "select", options=("calm", "loud")),
     setting("loud", "boolean"),
     setting("app", "app-selector"),
     setting("model", "model-selector"),
+    setting("tools", "array[tools]"),
     setting("any", "any"),
 ]
 MODEL = {"provider": "openai", "model": "gpt", "model_type": "llm"}
 
 
-def read(*values: str, files: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> dict[str, object]:
-    return read_assignments(Assignments(values, files, removed), SETTINGS, lambda path: f"the text of {path}")
+def read(
+    *values: str, files: tuple[str, ...] = (), removed: tuple[str, ...] = (), is_whole: bool = False
+) -> dict[str, object]:
+    given = Assignments(values, files, removed)
+    return read_assignments(given, SETTINGS, lambda path: f"the text of {path}", is_whole=is_whole)
+
+
+def refused(*values: str, is_whole: bool = False) -> list[tuple[str, str]]:
+    """The key and the code of each fault."""
+    with pytest.raises(EndpointInvalid) as caught:
+        read(*values, is_whole=is_whole)
+    return [(fault.key, fault.code) for fault in caught.value.faults]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +54,10 @@ def read(*values: str, files: tuple[str, ...] = (), removed: tuple[str, ...] = (
         ("loud=TRUE", True),
         ("loud=off", False),
         ("app=abc-123", {"app_id": "abc-123"}),
-        ('app={"app_id": "x"}', {"app_id": "x"}),
+        ("app=42", {"app_id": "42"}),
+        ("app=true", {"app_id": "true"}),
+        ("app=[1]", {"app_id": "[1]"}),
+        ('app= {"app_id": "x"}', {"app_id": "x"}),
         (f"model={json.dumps(MODEL)}", MODEL),
         ("any=5", 5),
         ("any=plain", "plain"),
@@ -68,9 +83,7 @@ def test_files_are_read_and_what_is_to_be_removed_is_null() -> None:
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", '{"provider": NaN}', "[" * 100_000])
 def test_what_json_has_not_is_told_and_not_sent(text: str) -> None:
     assert read(f"any={text}") == {"any": text}
-    with pytest.raises(EndpointInvalid) as caught:
-        read(f"model={text}")
-    assert [(fault.key, fault.code) for fault in caught.value.faults] == [("settings.model", "value_type")]
+    assert refused(f"model={text}") == [("settings.model", "value_type")]
 
 
 def test_all_that_does_not_fit_is_told_at_once_without_a_value() -> None:
@@ -85,6 +98,30 @@ def test_all_that_does_not_fit_is_told_at_once_without_a_value() -> None:
     assert "secret" not in str(caught.value)
 
 
+WRONG = ["mode=wild", 'app={"id": 1}', f"model={json.dumps({**MODEL, 'model': None})[:-3]}", "tools=abc", "toke=x"]
+
+
+def test_what_cannot_be_read_hides_nothing_else_that_is_wrong() -> None:
+    faults = [
+        ("settings.mode", "value_not_an_option"),
+        ("settings.app", "value_incomplete"),
+        ("settings.model", "value_type"),
+        ("settings.tools", "value_type"),
+        ("settings.toke", "setting_unknown"),
+    ]
+    assert refused(*WRONG) == faults
+    assert refused(*WRONG, is_whole=True) == [("settings.token", "value_missing"), *faults]
+
+
+@pytest.mark.parametrize(("name", "key"), [("app", "app_id"), ("model", "model_type"), ("tools", "tool_name")])
+def test_what_cannot_be_read_is_told_with_json_of_its_own_type(name: str, key: str) -> None:
+    with pytest.raises(EndpointInvalid) as caught:
+        read(f"{name}={{")
+    (fault,) = caught.value.faults
+    example = json.loads(fault.remedy.partition("'")[2].removesuffix("'"))
+    assert key in (example[0] if name == "tools" else example)
+
+
 @pytest.mark.parametrize("word", ["hunter2", "=hunter2"])
 def test_a_word_without_a_key_is_not_repeated(word: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -94,9 +131,10 @@ def test_a_word_without_a_key_is_not_repeated(word: str) -> None:
 
 
 def test_a_setting_has_one_value() -> None:
-    for given_twice in ({"files": ("text=x",)}, {"removed": ("text",)}):
-        with pytest.raises(UsageError, match="text"):
-            read("text=a", **given_twice)
+    with pytest.raises(UsageError, match="text"):
+        read("text=a", files=("text=x",))
+    with pytest.raises(UsageError, match="text"):
+        read("text=a", removed=("text",))
     with pytest.raises(UsageError, match="text"):
         read("text=a", "text=a")
 

@@ -133,3 +133,9 @@ def test_what_is_filled_in_shares_nothing_with_the_declaration_or_the_values() -
     filled["y"]["list"].append(2)
 
     assert fill_defaults([setting], given) == {"x": {"list": [1]}, "y": {"list": [1]}}
+
+
+@pytest.mark.parametrize(("kind", "described"), [("app-selector", "an app-selector"), ("boolean", "a boolean")])
+def test_a_type_is_told_with_its_article(kind: str, described: str) -> None:
+    (fault,) = check_values([make(kind)], {"x": 5})
+    assert fault.message == f"the value is a number, which {described} cannot be"

@@ -79,7 +79,7 @@ def _values(folder: Path, given: Assignments) -> dict[str, Any]:
             f"what {folder} can be given is not known, because it cannot be read: {errors}",
             "correct it, or leave out --set and --set-file",
         )
-    values = values_of(given, settings_of(reading.plugin))
+    values = values_of(given, settings_of(reading.plugin), is_whole=False)
     faults = [fault for fault in faults_of(reading.plugin, values, values) if fault.code != "value_missing"]
     if faults:
         raise EndpointInvalid(faults)

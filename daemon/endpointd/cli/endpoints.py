@@ -63,7 +63,7 @@ def create(
     """On a terminal, what is missing is asked for, and asked for again while the daemon does not take it."""
     plugin_id = _plugin_id(client, plugin)
     declared = _settings(client, plugin_id)
-    settings = values_of(given, declared)
+    settings = values_of(given, declared, is_whole=not can_ask())
     if can_ask():
         name = ask_name() if name is None else name
         settings |= ask_settings([one for one in declared if _is_missing(one, settings)])
@@ -103,7 +103,7 @@ def update(
     change: dict[str, Any] = {"name": name, "hook_id": hook_id}
     change |= callers.document(document.get("cors"))
     if given:
-        change["settings"] = values_of(given, _settings(client, document["plugin"]))
+        change["settings"] = values_of(given, _settings(client, document["plugin"]), is_whole=False)
     _show(client, client.change_endpoint(document["id"], change), json=json)
 
 

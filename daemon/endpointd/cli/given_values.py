@@ -13,17 +13,18 @@ from endpointd.endpoints.views import SettingView
 from endpointd.errors import UsageError
 
 
-def values_of(given: Assignments, declared: Sequence[SettingView]) -> dict[str, Any]:
-    """By the settings' names; what is to be removed is None. Warns of secrets that everybody can read.
+def values_of(given: Assignments, declared: Sequence[SettingView], *, is_whole: bool) -> dict[str, Any]:
+    """By the settings' names; what is to be removed is None. `is_whole` tells that there will be no values but these.
+    Warns of secrets that everybody can read.
 
-    UsageError: one is named twice, or cannot be read. EndpointInvalid: all that does not fit its type.
+    UsageError: one is named twice, or cannot be read. EndpointInvalid: all that is wrong, where one is of no use.
     """
     for name in shown_secrets(given, declared):
         report_warning(
             f"{name} is a secret, and everybody on this machine can read a command line; "
             f"give it with --set-file {name}=FILE, or - for standard input"
         )
-    return read_assignments(given, declared, _read_file)
+    return read_assignments(given, declared, _read_file, is_whole=is_whole)
 
 
 def _read_file(name: str) -> str:

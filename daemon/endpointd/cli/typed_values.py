@@ -1,22 +1,32 @@
 """What people type for settings, as values of the settings' types. Pure.
 
-Nothing here judges a value beyond its form: that is the daemon's, whoever asks.
+A value is judged by the daemon, whoever asks. Only where one cannot even be read, so that the daemon cannot be asked,
+the others are judged here: what is wrong is told at once.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import SettingView
 from endpointd.errors import UsageError
-from endpointd.manifest.suggestions import meant
-from endpointd.manifest.values import Fault
+from endpointd.manifest.model import Option, Setting, SettingType
+from endpointd.manifest.values import Fault, check_values
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _TEXTS = frozenset({"text-input", "secret-input", "select"})
+_TOOL = '{"provider_id": "…", "tool_name": "…"}'
+_EXAMPLES = {
+    "app-selector": '{"app_id": "…"}',
+    "model-selector": '{"provider": "…", "model": "…", "model_type": "llm"}',
+    "array[tools]": f"[{_TOOL}]",
+    "tool-selector": _TOOL,
+    "dataset-selector": '["…"]',
+}
+"""JSON of each type that is written so; of the last three the plugin alone knows what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,53 +41,78 @@ class Assignments:
         return bool(self.values or self.files or self.removed)
 
 
-def read_assignments(given: Assignments, settings: Sequence[SettingView], read: Callable[[str], str]) -> dict[str, Any]:
-    """The values by the settings' names; what is to be removed is None. `read` gives the text of a file.
+def read_assignments(
+    given: Assignments, settings: Sequence[SettingView], read: Callable[[str], str], *, is_whole: bool
+) -> dict[str, Any]:
+    """The values by the settings' names; what is to be removed is None. `read` gives the text of a file; `is_whole`
+    tells that there will be no values but these.
 
-    UsageError: a setting is named twice, or without a value. EndpointInvalid: all that does not fit its type.
+    UsageError: a setting is named twice, or without a value. EndpointInvalid: all that is wrong, where a text is not of
+    its type's form or a setting unknown.
     """
     texts = dict(_pairs("--set", given.values))
     files = {key: read(path) for key, path in _pairs("--set-file", given.files)}
     twice = [*_repeated([*_keys(given.values), *_keys(given.files), *given.removed])]
     if twice:
         raise UsageError("setting_twice", f"{', '.join(twice)}: more than one value is given", "give one of them")
-    return {**typed({**texts, **files}, settings), **dict.fromkeys(given.removed)}
+    values, unreadable = _read({**texts, **files}, {setting.name: setting for setting in settings})
+    if unreadable or values.keys() - {setting.name for setting in settings}:
+        named = None if is_whole else {*values, *given.removed}
+        raise EndpointInvalid(_all_faults(values, unreadable, settings, named))
+    return {**values, **dict.fromkeys(given.removed)}
 
 
-def typed(texts: Mapping[str, str], settings: Iterable[SettingView]) -> dict[str, Any]:
-    """EndpointInvalid: all that does not fit its type, or is no setting of the plugin."""
-    known = {setting.name: setting for setting in settings}
-    values, faults = {}, []
+def _read(texts: Mapping[str, str], known: Mapping[str, SettingView]) -> tuple[dict[str, Any], dict[str, Fault]]:
+    """The values, and what is wrong with those that are none."""
+    values: dict[str, Any] = {}
+    unreadable = {}
     for name, text in texts.items():
-        if name not in known:
-            remedy = meant(name, known) if known else "the plugin has no settings"
-            faults.append(Fault(f"settings.{name}", "setting_unknown", "the plugin declares no such setting", remedy))
-            continue
         try:
-            values[name] = typed_value(known[name], text)
+            values[name] = typed_value(known[name], text) if name in known else text
         except ValueError as error:
-            faults.append(Fault(f"settings.{name}", "value_type", "the value cannot be read", str(error)))
-    if faults:
-        raise EndpointInvalid(faults)
-    return values
+            unreadable[name] = Fault(name, "value_type", "the value cannot be read", str(error))
+    return values, unreadable
+
+
+def _all_faults(
+    values: Mapping[str, Any],
+    unreadable: Mapping[str, Fault],
+    settings: Sequence[SettingView],
+    named: Collection[str] | None,
+) -> list[Fault]:
+    """In the order of the declaration. Of settings that are not `named` nothing is said: they stay as they are."""
+    order = {one.name: place for place, one in enumerate(settings)}
+    judged = [
+        fault
+        for fault in check_values([_declared(one) for one in settings], values)
+        if fault.key not in unreadable and (named is None or not fault.key or fault.key in named)
+    ]
+    faults = sorted([*unreadable.values(), *judged], key=lambda fault: order.get(fault.key, len(order)))
+    return [replace(fault, key=f"settings.{fault.key}" if fault.key else "settings") for fault in faults]
+
+
+def _declared(view: SettingView) -> Setting:
+    options = tuple(Option(one.value) for one in view.options)
+    return Setting(view.name, SettingType(view.type), view.required, view.default, options, view.scope)
 
 
 def typed_value(setting: SettingView, text: str) -> object:
-    """ValueError: it cannot be one; says what can. What is neither a text nor a switch is JSON."""
+    """ValueError: it cannot be one; says what can. What is neither a text nor a switch is JSON; an app may be its id
+    alone, whatever that looks like."""
     if setting.type in _TEXTS:
         return text
     if setting.type == "boolean":
         if text.lower() not in _TRUE | _FALSE:
             raise ValueError("give true or false")
         return text.lower() in _TRUE
+    if setting.type == "app-selector" and not text.lstrip().startswith("{"):
+        return {"app_id": text}
     try:
         return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         if setting.type == "any":
             return text
-        if setting.type == "app-selector":
-            return {"app_id": text}
-        raise ValueError("""give JSON such as '{"provider": "…", "model": "…", "model_type": "llm"}'""") from None
+        raise ValueError(f"give JSON such as '{_EXAMPLES[setting.type]}'") from None
 
 
 def _no_number(word: str) -> object:

@@ -35,6 +35,11 @@ class SettingType(StrEnum):
     DATASET_SELECTOR = "dataset-selector"
     ANY = "any"
 
+    @property
+    def described(self) -> str:
+        """The type in a sentence: `an app-selector`, `a boolean`."""
+        return f"{'an' if self.value.startswith('a') else 'a'} {self.value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

@@ -187,12 +187,12 @@ def _scope(fields: Fields, kind: SettingType) -> str | None:
         return None
     known = {SettingType.APP_SELECTOR: _APP_SCOPES, SettingType.MODEL_SELECTOR: _MODEL_SCOPES}.get(kind)
     if known is None:
-        fields.warning("scope", "scope_unused", f"a {kind.value} has no scope", "remove it")
+        fields.warning("scope", "scope_unused", f"{kind.described} has no scope", "remove it")
         return scope
     words = scope.split("&") if kind is SettingType.MODEL_SELECTOR else [scope]
     for word in words:
         if word.strip() not in known:
-            message = f"{shown(word.strip())} is not a scope of a {kind.value}"
+            message = f"{shown(word.strip())} is not a scope of {kind.described}"
             fields.warning("scope", "scope_unknown", message, meant(word.strip(), sorted(known)))
     return scope
 

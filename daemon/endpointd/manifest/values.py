@@ -173,7 +173,7 @@ def _model_keys(setting: Setting) -> tuple[str, ...]:
 def _mistyped(setting: Setting, value: object) -> Fault:
     names = {str: "a text", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
     given = names.get(type(value), f"a {type(value).__name__}")
-    message = f"the value is {given}, which a {setting.type.value} cannot be"
+    message = f"the value is {given}, which {setting.type.described} cannot be"
     return Fault(setting.name, "value_type", message, f"give {_wanted(setting)}")
 
 
