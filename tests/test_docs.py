@@ -213,8 +213,9 @@ CODES = {
     "What `endpointd check` reports": lambda: (
         codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest") | misnamed()
     ),
-    "What is wrong with an endpoint": lambda: codes(
-        FAULT, HOST / "endpoints", HOST / "callers", HOST / "manifest" / "values.py"
+    "What is wrong with an endpoint": lambda: (
+        codes(FAULT, HOST / "endpoints", HOST / "callers", HOST / "manifest" / "values.py")
+        | codes({"UsageError": at(0)}, HOST / "store" / "records.py")
     ),
     "Why a worker failed": lambda: codes(FAILURE, HOST),
     "Why a command failed": lambda: codes(COMMAND, HOST) | codes({"__init__": at(0)}, *ERRORS),

@@ -205,6 +205,8 @@ def test_faults_in_a_file_are_told_with_their_lines_and_change_nothing(shell: Sh
     assert f"{file}:8: endpoints[0].settings.greetin: " in told
     assert f"{file}:9: endpoints[1].plugin: " in told
     told = shell.refused("endpoint", "apply", file)
+    assert f"{file}:8: endpoints[0].settings.greetin: " in told
+    assert f"{file}:9: endpoints[1].plugin: " in told
     assert f"{file}:7: endpoints[0].settings.token: there is no environment variable 'TELLER_TOKEN'" in told
     assert "endpoints_unreadable" in shell.refused("endpoint", "apply", tmp_path / "absent.yaml")
     assert shell.document("endpoint", "list") == []

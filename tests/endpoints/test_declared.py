@@ -128,6 +128,16 @@ def test_every_fault_is_told_with_its_line(text: str | bytes, errors: list[tuple
     assert all(finding.remedy for finding in read(text).findings)
 
 
+def test_what_is_at_fault_is_left_out_and_the_rest_can_be_judged() -> None:
+    found = read(
+        "endpoints:\n"
+        "  - {plugin: x}\n"
+        "  - {plugin: x, name: n, hook_id: NO WAY, enabeld: true, rate: fast, settings: {a: .nan, b: {env: }, c: 1}}\n"
+    )
+    assert len(found.errors) == 6
+    assert (found.places, found.endpoints) == ((1,), (Declared("x", "n", settings={"a": None, "b": None, "c": 1}),))
+
+
 def test_a_key_that_is_nearly_right_is_named() -> None:
     assert read(one("plugin: x", "name: n", "enabeld: true")).errors[0].remedy == "did you mean 'enabled'?"
 

@@ -22,17 +22,17 @@ EVENTS = ("endpoints.refused", "endpoints.applied")
 
 
 class Registry:
-    """Notes what it was given, and refuses with `error`."""
+    """Notes what it was given to do, and refuses with `error`."""
 
     def __init__(self) -> None:
         self.declared: list[Sequence[Declared]] = []
         self.error: OperatorError | None = None
 
     async def declare(self, declared: Sequence[Declared], *, dry_run: bool) -> AppliedView:
-        assert not dry_run
         if self.error is not None:
             raise self.error
-        self.declared.append(declared)
+        if not dry_run:
+            self.declared.append(declared)
         return AppliedView(False, tuple(PlannedView(None, None, one.plugin, one.name) for one in declared), (), (), ())
 
 
@@ -169,6 +169,22 @@ def test_what_the_daemon_refuses_is_tried_again_until_its_plugin_is_there(place:
 
     follow(scenario)
     assert ":2: endpoints[0].plugin: there is no plugin" in str(place.events)
+
+
+def test_what_is_wrong_in_the_file_hides_nothing_that_the_daemon_refuses(place: Place, follow: Follow) -> None:
+    place.token.unlink()
+    place.registry.error = EndpointInvalid([Fault("endpoints[0].hook_id", "hook_id_taken", "it is taken", "choose")])
+
+    async def scenario() -> None:
+        await place.looks()
+        place.registry.error = None
+        await place.comes(lambda: len(place.told) == 2)
+        place.token.write_text("there")
+        await place.comes(lambda: place.tokens == ["there"])
+
+    follow(scenario)
+    assert place.told == ["endpoints.refused", "endpoints.refused", "endpoints.applied"]
+    assert [len(event["faults"]) for event in place.events if event["event"] == "endpoints.refused"] == [2, 1]
 
 
 def test_a_file_that_vanishes_changes_nothing(place: Place, follow: Follow) -> None:

@@ -258,8 +258,8 @@ def test_a_file_declares_rules_and_takes_them_away(
     with pytest.raises(DeclarationInvalid) as caught:
         apply()
     assert [(one.key, one.line) for one in caught.value.findings] == [
-        ("endpoints[0].rates", 6),
         ("endpoints[0].cors.max_age", 5),
+        ("endpoints[0].rates", 6),
     ]
 
 

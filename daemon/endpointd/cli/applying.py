@@ -11,10 +11,11 @@ from rich.text import Text
 from endpointd.admin.client import Client
 from endpointd.admin.documents import read
 from endpointd.cli.output import print_json, stdout
-from endpointd.endpoints.declaration import load
+from endpointd.endpoints.declaration import Declaration, load
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import AppliedView, PlannedView
+from endpointd.errors import OperatorError
 from endpointd.humane import plural
 from endpointd.manifest.findings import one_line
 
@@ -22,16 +23,27 @@ from endpointd.manifest.findings import one_line
 def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None:
     """The environment variables and files that it refers to are those of whoever calls. Raises `DeclarationInvalid`."""
     declaration = load(file, os.environ, waits=True)
-    body = {"endpoints": [_document(one) for one in declaration.endpoints]}
-    try:
-        document = client.apply_endpoints(body, dry_run=dry_run)
-    except EndpointInvalid as error:
-        raise declaration.refused(error) from None
+    document = _apply(client, declaration, dry_run=dry_run)
     if json:
         print_json(document)
         return
     for line in _lines(read(AppliedView, document)):
         stdout().print(line, soft_wrap=True)
+
+
+def _apply(client: Client, declaration: Declaration, *, dry_run: bool) -> Any:  # noqa: ANN401 - JSON
+    body = {"endpoints": [_document(one) for one in declaration.endpoints]}
+    try:
+        document = client.apply_endpoints(body, dry_run=dry_run or bool(declaration.faults))
+    except EndpointInvalid as error:
+        raise declaration.refused(error.faults) from None
+    except OperatorError:
+        if not declaration.faults:
+            raise
+    if declaration.faults:
+        # Also where the daemon could not be asked: they hold whatever it thinks.
+        raise declaration.refused()
+    return document
 
 
 def _document(one: Declared) -> dict[str, Any]:

@@ -1,17 +1,24 @@
-"""A file that declares endpoints: read with the values that it refers to, or refused with the line of each fault."""
+"""A file that declares endpoints: read with the values that it refers to, or refused with the line of each fault.
 
-from collections.abc import Iterable, Mapping, Sequence
+Faults are found in three stages: the file as text, the values that it refers to, and what the daemon thinks of it all.
+One that is found early hides none that is found later.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from endpointd.endpoints.declared import Declared, DeclaredFile, Reference, read_declared
-from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.resolving import read_at_most, resolve
 from endpointd.errors import UsageError
 from endpointd.manifest.findings import Finding, Severity
+from endpointd.manifest.values import Fault
 
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes."""
+
+_NUMBER = re.compile(r"^endpoints\[(\d+)\]")
 
 
 class DeclarationInvalid(UsageError):
@@ -28,40 +35,53 @@ class DeclarationInvalid(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a file declares, and where. `references` are the files that its values come from."""
+    """What a file declares, and where. `references` are the files that its values come from.
+
+    With `faults` it can only be judged, in a dry run, and then has to be refused. `places` are the endpoints' in the
+    file: those that cannot be judged are not among them.
+    """
 
     file: str
     endpoints: tuple[Declared, ...]
+    places: tuple[int, ...]
     lines: Mapping[str, int]
     references: tuple[Path, ...]
+    faults: tuple[Finding, ...] = ()
 
-    def refused(self, error: EndpointInvalid) -> DeclarationInvalid:
-        """The same faults with the lines that they are about."""
-        return DeclarationInvalid(
-            [
-                Finding(Severity.ERROR, one.code, one.message, self.file, self._line(one.key), one.key, one.remedy)
-                for one in error.faults
-            ]
-        )
+    def refused(self, judged: Sequence[Fault] = ()) -> DeclarationInvalid:
+        """All that is wrong, with the lines that it is about: its own faults, and those that the daemon has found."""
+        own = {str(one.key) for one in self.faults}
+        others = [self._finding(one) for one in judged]
+        # Where something is wrong already, the daemon was given nothing, and misses it.
+        news = [one for one in others if own.isdisjoint(_with_parents(str(one.key)))]
+        return DeclarationInvalid(sorted([*self.faults, *news], key=lambda one: one.line or 0))
+
+    def _finding(self, fault: Fault) -> Finding:
+        key = _NUMBER.sub(lambda match: f"endpoints[{self.places[int(match[1])]}]", fault.key)
+        return Finding(Severity.ERROR, fault.code, fault.message, self.file, self._line(key), key, fault.remedy)
 
     def _line(self, key: str) -> int | None:
         """Of the key, or of what it is a part of: a setting that is missing has no line of its own."""
-        while key and key not in self.lines:
-            key = key.rpartition(".")[0]
-        return self.lines.get(key)
+        return next((self.lines[one] for one in _with_parents(key) if one in self.lines), None)
+
+
+def _with_parents(key: str) -> Iterator[str]:
+    while key:
+        yield key
+        key = key.rpartition(".")[0]
 
 
 def load(path: Path, environment: Mapping[str, str], *, waits: bool = False) -> Declaration:
-    """Blocking. A file that is a pipe is read only by who `waits` for its end. Raises `DeclarationInvalid`."""
+    """Blocking. A file that is a pipe is read only by who `waits` for its end. Raises `DeclarationInvalid` where there
+    is nothing to judge."""
     file = str(path)
     read = read_declared(_content(path, waits), file)
-    if read.errors:
-        raise DeclarationInvalid(read.errors)
     folder = path.parent
-    endpoints, faults = resolve(read, file, folder, environment)
-    if faults:
+    endpoints, unavailable = resolve(read, file, folder, environment)
+    faults = (*read.errors, *unavailable)
+    if faults and not endpoints:
         raise DeclarationInvalid(faults)
-    return Declaration(file, endpoints, read.lines, tuple(folder / name for name in _files(read)))
+    return Declaration(file, endpoints, read.places, read.lines, tuple(folder / name for name in _files(read)), faults)
 
 
 def _content(path: Path, waits: bool) -> bytes:

@@ -66,10 +66,12 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFile:
-    """What was read. With an error among the `findings` nothing of it is to be used. `lines` has the line of each key,
-    by the path that faults use: "endpoints[2].settings.token"."""
+    """What was read. With an error among the `findings` nothing of it is to be applied, but it can be judged: what is
+    at fault is left out. `places` has the place in the file of each endpoint, because those without a plugin or a name
+    are left out too. `lines` has the line of each key, by the path that faults use: "endpoints[2].settings.token"."""
 
     endpoints: tuple[Declared, ...]
+    places: tuple[int, ...]
     findings: tuple[Finding, ...]
     lines: Mapping[str, int]
 
@@ -84,8 +86,9 @@ def read_declared(data: bytes, file: str) -> DeclaredFile:
     report = Report()
     root = read_document(data, file, report, _MOST_NODES)
     reader = _Reader(report, file)
-    endpoints = tuple(reader.endpoints(root)) if root is not None else ()
-    return DeclaredFile(endpoints, tuple(map(_reworded, report.findings)), reader.lines)
+    found = dict(reader.endpoints(root)) if root is not None else {}
+    findings = tuple(map(_reworded, report.findings))
+    return DeclaredFile(tuple(found.values()), tuple(found), findings, reader.lines)
 
 
 def _reworded(finding: Finding) -> Finding:
@@ -105,7 +108,8 @@ class _Reader:
         self._report = report
         self._file = file
 
-    def endpoints(self, root: Node) -> Iterator[Declared]:
+    def endpoints(self, root: Node) -> Iterator[tuple[int, Declared]]:
+        """Each with its place."""
         if not isinstance(root, Entries):
             # Not described: it may be a secret's file, given by mistake.
             message = "the file does not hold a mapping"
@@ -125,7 +129,7 @@ class _Reader:
         for index, item in enumerate(items):
             one = self._endpoint(item, f"endpoints[{index}]", seen)
             if one is not None:
-                yield one
+                yield index, one
 
     def _endpoint(self, node: Node, key: str, seen: dict[tuple[str, str], str]) -> Declared | None:
         self.lines[key] = node.line
@@ -138,9 +142,8 @@ class _Reader:
         self._refuse_others(fields, _KEYS)
         plugin = self._needed(fields, "plugin", "plugin: and its author/name")
         name = self._needed(fields, "name", "name: and how the endpoint is to be called")
-        hook_id = fields.loose_text("hook_id", Severity.ERROR)
-        _check(fields, "name", name, check_name)
-        _check(fields, "hook_id", hook_id, check_hook_id)
+        name = _checked(fields, "name", name, check_name)
+        hook_id = _checked(fields, "hook_id", fields.loose_text("hook_id", Severity.ERROR), check_hook_id)
         enabled = fields.node("enabled") is None or fields.boolean("enabled")
         settings = self._settings(fields, key)
         if plugin is None or name is None:
@@ -175,13 +178,14 @@ class _Reader:
         if isinstance(cors, Entries):
             self.lines.update({f"{key}.cors.{name}": line for name, line in cors.lines.items()})
         given = {name: plain(node) for name, node in nodes.items()}
-        for fault in read_rules(given)[1]:
+        faults = read_rules(given)[1]
+        for fault in faults:
             whole = f"{key}.{fault.key}"
             place = Place(
                 self._file, self.lines.get(whole) or self.lines[f"{key}.{fault.key.partition('.')[0]}"], whole
             )
             self._report.error(place, fault.code, fault.message, fault.remedy)
-        return given
+        return {} if faults else given
 
     def _value(self, inner: Fields, name: str, node: Node) -> object:
         """A mapping whose only key is `env` or `file` is a reference; no type of a setting has such values."""
@@ -196,6 +200,7 @@ class _Reader:
         if not is_sendable(value):
             message = "it is, or holds, a number that cannot be given to a plugin"
             inner.error(name, "value_unsendable", message, "write another number, or text in quotes")
+            return None
         return value
 
     def _refuse_others(self, fields: Fields, known: Collection[str]) -> None:
@@ -205,9 +210,12 @@ class _Reader:
                 fields.error(name, "key_unknown", "there is no such key", meant(name, known))
 
 
-def _check(fields: Fields, key: str, value: str | None, check: Callable[[str], None]) -> None:
+def _checked(fields: Fields, key: str, value: str | None, check: Callable[[str], None]) -> str | None:
+    """The value, or None where it does not do."""
     if value is not None:
         try:
             check(value)
         except UsageError as error:
             fields.error(key, error.code, error.message, error.remedy)
+            return None
+    return value

@@ -64,10 +64,7 @@ class FileFollower:
                 seen = await self._look()
                 declaration = await asyncio.to_thread(load, self._path, self._environment)
                 self._watch(declaration)
-            try:
-                done = await self._endpoints.declare(declaration.endpoints, dry_run=False)
-            except EndpointInvalid as error:
-                raise declaration.refused(error) from None
+            done = await self._declare(declaration)
         except DeclarationInvalid as error:
             self._refuse(tuple(map(str, error.findings)))
         except OperatorError as error:
@@ -76,6 +73,16 @@ class FileFollower:
         else:
             self._accept(done)
             self._applied = seen
+
+    async def _declare(self, declaration: Declaration) -> AppliedView:
+        """Raises `DeclarationInvalid` with all that is wrong."""
+        try:
+            done = await self._endpoints.declare(declaration.endpoints, dry_run=bool(declaration.faults))
+        except EndpointInvalid as error:
+            raise declaration.refused(error.faults) from None
+        if declaration.faults:
+            raise declaration.refused()
+        return done
 
     def _watch(self, declaration: Declaration) -> bool:
         """Whether that is more, or something else, than until now."""

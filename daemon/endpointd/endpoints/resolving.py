@@ -47,7 +47,7 @@ def resolve(
                 name: fetch(value, f"endpoints[{index}].settings.{name}") for name, value in one.settings.items()
             },
         )
-        for index, one in enumerate(read.endpoints)
+        for index, one in zip(read.places, read.endpoints, strict=True)
     )
     return endpoints, tuple(findings)
 
