@@ -78,6 +78,15 @@ def test_a_fault_in_the_code_is_found_by_loading_it(run: Run, plugin: Path) -> N
     assert "hello.py" in place, "the traceback begins with the plugin's own line"
 
 
+def test_an_async_invoke_is_a_warning_where_it_is_defined(run: Run, plugin: Path) -> None:
+    (plugin / "endpoints" / "hello.py").write_text(SOURCE.replace("def _invoke", "async def _invoke"))
+    line = SOURCE[: SOURCE.index("def _invoke")].count("\n") + 1
+    outcome = run("check", plugin)
+    assert outcome.returncode == 0
+    assert f"warning: endpoints/hello.py:{line}: " in outcome.stdout
+    assert "[invoke_async]" in outcome.stdout
+
+
 def test_json_is_one_object(run: Run, plugin: Path) -> None:
     outcome = run("check", plugin, "--json")
     answer = json.loads(outcome.stdout)

@@ -82,6 +82,8 @@ class Draft:
         self.interface = deepcopy(INTERFACE)
         self.files: dict[str, bytes | str] = {
             "endpoints/duck.py": "raise RuntimeError('never run by the reader')",
+            "main.py": "",
+            "requirements.txt": "",
             "_assets/icon.svg": "<svg/>",
             "_assets/icon-dark.svg": "<svg/>",
         }

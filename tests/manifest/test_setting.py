@@ -33,7 +33,7 @@ def declared(**fields: object) -> dict[str, object]:
 def test_a_group_may_have_no_settings(with_settings: Callable[[object], Reading], absent: object) -> None:
     reading = with_settings(absent)
 
-    assert reading.findings == ()
+    assert reading.errors == ()
     assert good(reading).settings == ()
     assert not good(reading).needs_settings
 
@@ -50,7 +50,8 @@ def test_a_mapping_and_a_list_declare_the_same(with_settings: Callable[[object],
     from_list = with_settings([{"name": "region", **fields}])
     from_mapping = with_settings({"region": fields})
 
-    assert from_list.findings == from_mapping.findings == ()
+    assert from_list.findings == ()
+    assert [(found.key, found.code) for found in from_mapping.findings] == [("settings", "settings_not_a_list")]
     assert good(from_list).settings == good(from_mapping).settings
 
 
@@ -243,7 +244,7 @@ def test_a_name_inside_a_mapping_does_not_rename(with_settings: Callable[[object
     reading = with_settings({"x": declared(name="y")})
 
     assert good(reading).settings[0].name == "x"
-    assert [(found.key, found.code) for found in reading.findings] == [("settings.x.name", "name_ignored")]
+    assert ("settings.x.name", "name_ignored") in [(found.key, found.code) for found in reading.findings]
 
 
 def test_names_that_yaml_takes_for_booleans_stay_as_they_are_written(draft: Draft) -> None:

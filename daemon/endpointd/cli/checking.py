@@ -11,6 +11,7 @@ from endpointd.environments.service import Environments, environments_of
 from endpointd.errors import OperatorError, UsageError
 from endpointd.included import included_in
 from endpointd.loading import load_once
+from endpointd.manifest.asynchronous import async_warnings
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
@@ -60,10 +61,11 @@ def check_folder(folder: Path, output: Callable[[str], None]) -> Check:
         raise UsageError(
             "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"
         )
-    reading = read_plugin(included_in(folder))
+    files = included_in(folder)
+    reading = read_plugin(files)
     findings = list(reading.findings)
     if reading.plugin is not None:
-        findings += _load(folder, reading.plugin, output)
+        findings += _load(folder, reading.plugin, output) or async_warnings(reading.plugin, files)
     # A stable sort: within a severity the findings stay in the order of the files.
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
     return Check(reading.plugin, tuple(findings))

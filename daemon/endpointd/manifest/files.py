@@ -40,6 +40,15 @@ class PluginFiles(Protocol):
         ...
 
 
+def has_file(files: PluginFiles, path: str) -> bool:
+    """Whether the path leads to a file that can be read."""
+    try:
+        files.check(normal_path(path))
+    except FileProblem:
+        return False
+    return True
+
+
 def normal_path(path: str) -> str:
     """The path without `.` and empty segments; FileProblem if it cannot be a path inside the folder.
 

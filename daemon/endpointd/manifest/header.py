@@ -46,7 +46,7 @@ def read_header(manifest: Fields, files: PluginFiles) -> Plugin | None:
     has_assets = _has_assets(manifest, files)
     if manifest.node("icon") is None:
         manifest.missing(Severity.WARNING, "icon", f"icon: and the name of a file in '{ASSETS}'")
-    resource, meta = read_resource(manifest), read_meta(manifest)
+    resource, meta = read_resource(manifest), read_meta(manifest, files)
     header = Plugin(
         name=name or "",
         version=version or "",

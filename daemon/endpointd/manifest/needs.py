@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from endpointd.manifest.fields import Fields
+from endpointd.manifest.files import PluginFiles, has_file
 from endpointd.manifest.findings import Severity, shown
 from endpointd.manifest.model import NO_PERMISSIONS, Permissions
 from endpointd.manifest.nodes import Scalar
@@ -44,14 +45,14 @@ def read_resource(manifest: Fields) -> Resource:
     return Resource(_memory(resource), _permissions(resource))
 
 
-def read_meta(manifest: Fields) -> Meta:
+def read_meta(manifest: Fields, files: PluginFiles) -> Meta:
     """The interpreter and the host that the plugin was written for."""
     meta = _section(manifest, "meta", _META_KEYS)
     if meta is None:
         return Meta()
     _expect_text(meta, "version", "version: 0.0.1")
     _check_architectures(meta)
-    return Meta(_runner_version(meta), meta.text("minimum_dify_version"))
+    return Meta(_runner_version(meta, files), meta.text("minimum_dify_version"))
 
 
 def _section(fields: Fields, name: str, keys: tuple[str, ...]) -> Fields | None:
@@ -138,7 +139,7 @@ def _check_architectures(meta: Fields) -> None:
             meta.warning("arch", "arch_unknown", f"{shown(name)} is not an architecture", one_of(ARCHITECTURES))
 
 
-def _runner_version(meta: Fields) -> str | None:
+def _runner_version(meta: Fields, files: PluginFiles) -> str | None:
     runner = _section(meta, "runner", _RUNNER_KEYS)
     if runner is None:
         return None
@@ -146,5 +147,13 @@ def _runner_version(meta: Fields) -> str | None:
     if language not in (None, "python"):
         message = f"{shown(language)} is not a language that plugins are written in"
         runner.warning("language", "language_unknown", message, "write language: python")
-    _expect_text(runner, "entrypoint", "entrypoint: main")
+    entrypoint = _expect_text(runner, "entrypoint", "entrypoint: main")
+    if entrypoint is not None and not _is_module(files, entrypoint):
+        message = f"there is no module {shown(entrypoint)}, which the original runs"
+        runner.warning("entrypoint", "entrypoint_missing", message, "write its file, such as main.py for main")
     return _expect_text(runner, "version", 'version: "3.12"')
+
+
+def _is_module(files: PluginFiles, name: str) -> bool:
+    path = name.replace(".", "/")
+    return has_file(files, f"{path}.py") or has_file(files, f"{path}/__main__.py")

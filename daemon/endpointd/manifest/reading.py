@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from endpointd.manifest.fields import Fields
-from endpointd.manifest.files import PluginFiles
+from endpointd.manifest.files import PluginFiles, has_file
 from endpointd.manifest.findings import Finding, Place, Report, Severity
 from endpointd.manifest.group import listed_path, read_group
 from endpointd.manifest.header import read_header
@@ -53,6 +53,7 @@ def read_plugin(files: PluginFiles) -> Reading:
 def _plugin(manifest: Fields, files: PluginFiles) -> Plugin | None:
     header = read_header(manifest, files)
     groups = _groups(manifest, files)
+    _warn_of_no_requirements(manifest.report, files)
     check_distinct(manifest.report, [setting for group in groups for setting in group.settings])
     check_routes(manifest.report, [interface for group in groups for interface in group.interfaces])
     return None if header is None else replace(header, groups=groups)
@@ -66,7 +67,11 @@ def _groups(manifest: Fields, files: PluginFiles) -> tuple[Group, ...]:
         return ()
     plugins.warn_of_misspellings(_KINDS)
     _warn_of_other_kinds(plugins)
-    return tuple(read_group(group, files) for group in _group_files(plugins, files))
+    groups = tuple(read_group(group, files) for group in _group_files(plugins, files))
+    if len({group.settings for group in groups}) > 1:
+        message = "the groups have different settings, of which the original keeps those of one group"
+        plugins.warning("endpoints", "groups_differ", message, "put all settings and interfaces into one group")
+    return groups
 
 
 def _group_files(plugins: Fields, files: PluginFiles) -> Iterator[Fields]:
@@ -83,6 +88,14 @@ def _group_files(plugins: Fields, files: PluginFiles) -> Iterator[Fields]:
         group = None if listed is None else read_mapping(files, *listed, plugins.report)
         if group is not None:
             yield group
+
+
+def _warn_of_no_requirements(report: Report, files: PluginFiles) -> None:
+    if has_file(files, "requirements.txt") or has_file(files, "pyproject.toml"):
+        return
+    message = "neither this file nor pyproject.toml is there, without which the original does not install the plugin"
+    remedy = "write it; to run there it has to name dify_plugin, here it may be empty"
+    report.warning(Place("requirements.txt"), "requirements_missing", message, remedy)
 
 
 def _warn_of_other_kinds(plugins: Fields) -> None:

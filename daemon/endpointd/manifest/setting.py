@@ -31,8 +31,12 @@ def read_settings(group: Fields) -> tuple[Setting, ...]:
     node = group.node("settings")
     match node:
         case None:
+            if "settings" in group.names:
+                _warn_of_form(group, "there is nothing below 'settings'", "write settings: [], or remove the key")
             return ()
         case Entries():
+            remedy = "write each setting as an item: '- name:', and its other keys below that"
+            _warn_of_form(group, "the settings are a mapping", remedy)
             found = _from_mapping(group, node)
         case Items():
             found = _from_list(group, node)
@@ -52,6 +56,10 @@ def check_distinct(report: Report, settings: Iterable[Setting]) -> None:
             place = Place(setting.file, setting.line, f"settings.{setting.name}")
             message = f"this setting is declared differently at {known.file}:{known.line}"
             report.error(place, "setting_twice", message, "make both the same, or rename one of them")
+
+
+def _warn_of_form(group: Fields, what: str, remedy: str) -> None:
+    group.warning("settings", "settings_not_a_list", f"{what}; the original takes a list alone", remedy)
 
 
 def _from_mapping(group: Fields, node: Entries) -> Iterator[Setting | None]:

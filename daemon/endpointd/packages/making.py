@@ -9,6 +9,7 @@ from endpointd.folder import PluginFolder
 from endpointd.ignoring import Ignoring
 from endpointd.included import Included
 from endpointd.leftout import IGNORE_FILE, MAX_IGNORE
+from endpointd.manifest.asynchronous import async_warnings
 from endpointd.manifest.files import FileProblem
 from endpointd.manifest.findings import Finding
 from endpointd.manifest.model import Plugin
@@ -55,7 +56,8 @@ def _make(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
     items, left_out = _chosen(folder)
     _check(items, limits)
     names = frozenset(item.path for item in items)
-    reading = read_plugin(Included(folder, lambda path: path not in names))
+    inside = Included(folder, lambda path: path not in names)
+    reading = read_plugin(inside)
     if reading.plugin is None:
         errors = "; ".join(str(finding) for finding in reading.errors)
         raise PackageError("plugin_invalid", f"{folder} cannot be served: {errors}", "see 'endpointd check'")
@@ -67,7 +69,8 @@ def _make(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
         raise too_large(f"more than {limits.size} bytes")
     size = sum(item.state.st_size for item in items)
     files = tuple(item.path for item in items)
-    return Made(reading.plugin, checksum_of(writer.digests), files, tuple(left_out), size, reading.warnings)
+    warnings = (*reading.warnings, *async_warnings(reading.plugin, inside))
+    return Made(reading.plugin, checksum_of(writer.digests), files, tuple(left_out), size, warnings)
 
 
 def _content(folder: Path, item: Item) -> Iterator[bytes]:
