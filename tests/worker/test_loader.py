@@ -108,6 +108,56 @@ def test_a_missing_method_is_named_with_its_class(load: Load) -> None:
     assert problems(answer)[0]["message"] == "class Duck does not define _invoke"
 
 
+@pytest.mark.parametrize(
+    ("lines", "line", "said"),
+    [
+        (["def _invoke(self, r): ..."], 5, "Duck._invoke cannot be called with (r, values, settings)"),
+        (["def _invoke(r, values, settings): ..."], 5, "Duck._invoke"),
+        (["def _invoke(self, r, values, settings, more): ..."], 5, "Duck._invoke"),
+        (["def _invoke(self, r, values, settings, *, more): ..."], 5, "Duck._invoke"),
+        (["async def _invoke(self, r, *, values, settings): ..."], 5, "Duck._invoke"),
+        (["@staticmethod", "def _invoke(self, r, values, settings): ..."], 5, "Duck._invoke"),
+        (["@classmethod", "def _invoke(cls, r, values): ..."], 5, "Duck._invoke"),
+        (["def __init__(self): ...", INVOKE.strip()], 5, "Duck.__init__ cannot be called with (session)"),
+    ],
+)
+def test_a_class_that_no_request_can_call_is_a_problem(load: Load, lines: list[str], line: int, said: str) -> None:
+    answer = load({"duck.py": f"{IMPORTS}\nclass Duck(Endpoint):\n" + "".join(f"    {one}\n" for one in lines)})
+    assert problem(answer) == ("invoke_signature", "duck.py", line)
+    assert problems(answer)[0]["message"].startswith(said)
+
+
+def decorated(inner: str, outer: str) -> str:
+    """A class whose `_invoke` takes `outer`, and hides that it calls one that takes `inner`."""
+    return (
+        f"{IMPORTS}import functools\n\ndef hide(function):\n    @functools.wraps(function)\n"
+        f"    def call({outer}): ...\n    return call\n\n"
+        f"class Duck(Endpoint):\n    @hide\n    def _invoke({inner}): ...\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        DUCK.replace("r, values, settings", "*arguments"),
+        DUCK.replace("r, values, settings", "a, b, c, d=None, /, *, e=None, **f"),
+        DUCK.replace("    def", "    @staticmethod\n    def").replace("self, ", ""),
+        DUCK.replace("    def", "    @classmethod\n    def"),
+        DUCK.replace("self, r, values", "self, r: Nowhere, values").replace(
+            "from", "from __future__ import annotations\nfrom", 1
+        ),
+        decorated("self, r, values, settings, database", "self, r, values, settings"),
+        decorated("self, r, values, settings, database", "*arguments, **more"),
+        f"{IMPORTS}import functools\n\nclass Duck(Endpoint):\n    _invoke = functools.partial(print, 1)\n",
+        f"{DUCK}    def invoke(self, r, values, settings): ...\n".replace("r, values, settings):\n", "r):\n"),
+        f"{DUCK}    def __new__(cls, session):\n        return object.__new__(cls)\n    def __init__(self, *_): ...\n",
+        f"{DUCK}    def __init__(self, session, more=None): ...\n",
+    ],
+)
+def test_what_a_request_can_call_or_nobody_can_judge_is_no_problem(load: Load, source: str) -> None:
+    assert classes(load({"duck.py": source})) == ["duck.Duck"]
+
+
 ASYNC = f"{IMPORTS}\nclass Duck(Endpoint):\n    async def _invoke(self, r, values, settings):\n        "
 
 
@@ -206,6 +256,21 @@ def test_a_missing_package_has_a_remedy(load: Load) -> None:
     answer = load({"duck.py": f"{IMPORTS}import nowhere_to_be_found\n"})
     assert problem(answer) == ("import_failed", "duck.py", 3)
     assert "'nowhere_to_be_found'" in problems(answer)[0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "path"),
+    [
+        ("from .nothing import x", "endpoints/nothing.py"),
+        ("import endpoints.deep.nothing", "endpoints/deep/nothing.py"),
+        ("from utils.nothing import x", "utils/nothing.py"),
+    ],
+)
+def test_a_missing_module_of_the_plugins_own_is_no_requirement(load: Load, statement: str, path: str) -> None:
+    files = {"endpoints/duck.py": f"{statement}\n", "endpoints/deep/there.py": "", "utils/there.py": ""}
+    remedy = problems(load(files))[0]["remedy"]
+    assert remedy.startswith(f"there is no {path}, ")
+    assert "requirements" not in remedy
 
 
 def test_a_source_that_is_not_there_is_a_problem(load: Load) -> None:

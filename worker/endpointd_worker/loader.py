@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from endpointd_worker.signatures import takes
 from endpointd_worker.texts import fit
 from endpointd_worker.tracebacks import cut
 
@@ -70,6 +71,7 @@ def load_classes(
             module = _import_source(folder, source)
             cls = _find_class(module, base, source)
             check_invoke(cls, source, may_be_async)
+            _check_signatures(cls, source)
             classes.append(cls)
         except SourceProblem as problem:
             problems.append(problem.as_dict(key))
@@ -144,7 +146,7 @@ def _explain_import(folder: Path, source: str, error: BaseException) -> SourcePr
             "syntax_error", f"not valid Python: {error.msg}", "correct the line", inside or error.filename, error.lineno
         )
     if isinstance(error, ModuleNotFoundError):
-        remedy = _remedy_for_missing(error)
+        remedy = _remedy_for_missing(folder, error)
     elif isinstance(error, SystemExit):
         remedy = "a source must not end the process when it is imported"
     else:
@@ -164,7 +166,11 @@ def _describe(error: BaseException) -> str:
         return type(error).__name__
 
 
-def _remedy_for_missing(error: ModuleNotFoundError) -> str:
+def _remedy_for_missing(folder: Path, error: ModuleNotFoundError) -> str:
+    package, _, inside = (error.name or "").partition(".")
+    if inside and (folder / package).is_dir():
+        path = f"{package}/{inside.replace('.', '/')}"
+        return f"there is no {path}.py, nor a folder {path}: write it, or correct the import"
     if error.name is not None and error.name.startswith("dify_plugin."):
         return "import what the built-in dify_plugin offers, or name dify_plugin in requirements.txt to have Dify's own"
     return f"name what has {error.name!r} in requirements.txt or pyproject.toml, or correct the import"
@@ -230,6 +236,22 @@ def check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: AN
     else:
         return
     raise SourceProblem("invoke_async", message, remedy, source, _line(method))
+
+
+def _check_signatures(cls: Any, source: str) -> None:  # noqa: ANN401
+    """Raises `SourceProblem` when no request could make an object of it, or call that."""
+    name = cls.__name__
+    # Whoever has an `invoke` or a `__new__` of their own may call the rest as they like.
+    calls_as_usual = getattr(getattr(cls, "invoke", None), "__module__", "").partition(".")[0] == "dify_plugin"
+    if calls_as_usual and not takes(cls, "_invoke", 3):
+        message = f"{name}._invoke cannot be called with (r, values, settings)"
+        remedy = f"write '{'async ' if is_async(cls) else ''}def _invoke(self, r, values, settings)'"
+        raise SourceProblem("invoke_signature", message, remedy, source, _line(cls._invoke))
+    makes_as_usual = type(cls).__call__ is type.__call__ and cls.__new__ is object.__new__
+    if makes_as_usual and not takes(cls, "__init__", 1):
+        message = f"{name}.__init__ cannot be called with (session)"
+        remedy = "leave it out, or write 'def __init__(self, session)' and 'super().__init__(session)' in it"
+        raise SourceProblem("invoke_signature", message, remedy, source, _line(cls.__init__))
 
 
 def _several(module: ModuleType, source: str, classes: list[type]) -> SourceProblem:

@@ -20,7 +20,10 @@ class Failure:
 
 
 _PERMANENT = frozenset(
-    {"syntax_error", "source_unreadable", "class_several", "class_missing", "invoke_missing", "invoke_async"}
+    {
+        *("syntax_error", "source_unreadable", "class_several", "class_missing"),
+        *("invoke_missing", "invoke_async", "invoke_signature"),
+    }
 )
 
 

@@ -1,0 +1,28 @@
+"""Whether a function takes what a request calls it with.
+
+Looks at what the function itself takes, not at `inspect.signature`: that follows decorators to what they hide, and
+evaluates annotations. What is no plain function is left to the request.
+"""
+
+import inspect
+from types import FunctionType
+
+
+def takes(cls: type, name: str, arguments: int) -> bool:
+    """Whether the method of this name can be called with so many arguments by position, besides `self`. True where
+    nobody can say."""
+    found = inspect.getattr_static(cls, name, None)
+    if isinstance(found, staticmethod):
+        return _takes(found.__func__, arguments)
+    return _takes(found.__func__ if isinstance(found, classmethod) else found, arguments + 1)
+
+
+def _takes(function: object, count: int) -> bool:
+    if not isinstance(function, FunctionType):
+        return True
+    code = function.__code__
+    most, optional = code.co_argcount, len(function.__defaults__ or ())
+    keywords = code.co_varnames[most : most + code.co_kwonlyargcount]
+    if any(name not in (function.__kwdefaults__ or {}) for name in keywords):
+        return False
+    return most - optional <= count and (count <= most or bool(code.co_flags & inspect.CO_VARARGS))
