@@ -85,6 +85,37 @@ def test_what_an_interface_cannot_be_without_is_an_error(
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "path: /\nmethod: GET\nextra:\n  python:\n  source: endpoints/duck.py\n",
+            "endpoints/duck.yaml:4: extra.python: 'python' is empty; "
+            "write 'source' further to the right, below 'python' [key_missing]",
+        ),
+        (
+            "path: /\nmethod: GET\nextra:\npython:\n  source: endpoints/duck.py\n",
+            "endpoints/duck.yaml:3: extra: 'extra' is empty; "
+            "write 'python' further to the right, below 'extra' [key_missing]",
+        ),
+        (
+            "path: /\nmethod: GET\nextra:\n  python:\n",
+            "endpoints/duck.yaml:4: extra.python: 'python' is empty; "
+            "write extra: python: source: and the path of a .py file [key_missing]",
+        ),
+        (
+            "path: /\nmethod: [GET, POST]\nextra:\n  python:\n    source: endpoints/duck.py\n",
+            "endpoints/duck.yaml:2: method: this is a list, not a method; one interface has one method: "
+            "write a file for each, which may name the same source [wrong_type]",
+        ),
+    ],
+)
+def test_what_was_meant_is_told(draft: Draft, text: str, told: str) -> None:
+    (error,) = draft.read({"endpoints/duck.yaml": text}).errors
+
+    assert str(error) == told
+
+
+@pytest.mark.parametrize(
     ("source", "code"),
     [
         ("endpoints/none.py", "file_missing"),

@@ -61,8 +61,9 @@ class Fields:
         self.note(Severity.WARNING, name, code, message, remedy)
 
     def missing(self, severity: Severity, name: str, example: str) -> None:
-        """Record that a key which should be there is not."""
-        self.note(severity, name, "key_missing", f"'{name}' is missing", f"write {example}")
+        """Record that a key which should be there is not, or that nothing belongs to it."""
+        what = "is empty" if name in self.names else "is missing"
+        self.note(severity, name, "key_missing", f"'{name}' {what}", f"write {example}")
 
     def mistyped(self, severity: Severity, name: str, wanted: str, node: Node, remedy: str) -> None:
         """Record that a key's value is of the wrong type."""

@@ -6,11 +6,13 @@ from endpointd.manifest.fields import Fields
 from endpointd.manifest.files import FileProblem, PluginFiles, normal_path
 from endpointd.manifest.findings import Place, Report, Severity, shown
 from endpointd.manifest.model import METHODS, Interface
+from endpointd.manifest.nodes import Items
 from endpointd.manifest.rules import RuleProblem, read_rule
 from endpointd.manifest.suggestions import one_of
 
 _KEYS = ("path", "method", "hidden", "extra")
 _UNUSUAL = "?#%\\"
+_EXAMPLE = "extra: python: source: and the path of a .py file"
 
 
 def read_interface(fields: Fields, files: PluginFiles) -> Interface | None:
@@ -60,6 +62,11 @@ def _path(fields: Fields) -> str | None:
 
 
 def _method(fields: Fields) -> str | None:
+    node = fields.node("method")
+    if isinstance(node, Items):
+        remedy = "one interface has one method: write a file for each, which may name the same source"
+        fields.mistyped(Severity.ERROR, "method", "a method", node, remedy)
+        return None
     method = _required(fields, "method", f"method: and one of {', '.join(METHODS)}")
     if method is None or method in METHODS:
         return method
@@ -69,8 +76,8 @@ def _method(fields: Fields) -> str | None:
 
 
 def _source(fields: Fields, files: PluginFiles) -> str | None:
-    extra = _inner(fields, "extra")
-    python = None if extra is None else _inner(extra, "python")
+    extra = _inner(fields, "extra", "python")
+    python = None if extra is None else _inner(extra, "python", "source")
     source = None if python is None else _required(python, "source", "source: and the path of a .py file")
     if python is None or source is None:
         return None
@@ -88,10 +95,12 @@ def _source(fields: Fields, files: PluginFiles) -> str | None:
     return path
 
 
-def _inner(fields: Fields, name: str) -> Fields | None:
+def _inner(fields: Fields, name: str, child: str) -> Fields | None:
     inner = fields.fields(name, Severity.ERROR)
     if inner is None and fields.node(name) is None:
-        fields.missing(Severity.ERROR, name, "extra: python: source: and the path of a .py file")
+        is_stray = name in fields.names and child in fields.names
+        example = f"'{child}' further to the right, below '{name}'" if is_stray else _EXAMPLE
+        fields.missing(Severity.ERROR, name, example)
     return inner
 
 
