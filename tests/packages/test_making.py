@@ -178,6 +178,12 @@ def test_a_file_that_the_plugin_needs_must_not_be_left_out(folder: Path) -> None
     assert (error.code, "a.py" in error.message, "ignore file" in error.message) == ("plugin_invalid", True, True)
 
 
+def test_what_elsewhere_cannot_be_called_is_a_warning(folder: Path) -> None:
+    assert "invoke_async" not in [one.code for one in made_of(folder).warnings]
+    (folder / "a.py").write_text("class A:\n    async def _invoke(self, r, values, settings): ...\n")
+    assert "invoke_async" in [one.code for one in made_of(folder).warnings]
+
+
 def test_links_are_not_packed(folder: Path) -> None:
     (folder / "link").symlink_to("a.py")
     assert refusal(folder).code == "package_link"
