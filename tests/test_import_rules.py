@@ -108,7 +108,7 @@ HOST_LAYERS = [
     "environments.shelf",
     "environments.building",
     "environments.service",
-    "supervisor.lives supervisor.rounds",
+    "supervisor.lives supervisor.rounds supervisor.setbacks",
     "supervisor.strength",
     "supervisor.supervisor",
     "gateway.client gateway.failures gateway.refusals gateway.upgrades gateway.visits",

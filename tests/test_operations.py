@@ -361,3 +361,74 @@ def test_releases_are_read_in_threads_alone(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Intake, "retake", noted)
     play(tmp_path, scenario)
+
+
+def told(parts: Parts) -> tuple[bool, bool]:
+    """Whether an older version answers than the folder's, and whether a failure is told of that is not over."""
+    status = parts.operations.status(DUCK)
+    return status.behind, status.trouble is not None
+
+
+@pytest.mark.parametrize("mended", ["one", "three"])
+def test_a_folder_that_is_broken_is_told_of_until_it_is_mended(tmp_path: Path, mended: str) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        fine = told(parts)
+        parts.write("broken")
+        await parts.look()
+        with pytest.raises(OperatorError, match="could not be restarted"):
+            await parts.operations.restart(DUCK)
+        assert (fine, told(parts), parts.runs()) == ((False, False), (True, True), "one")
+        parts.write(mended)
+        await parts.look()
+        assert (told(parts), parts.runs()) == ((False, False), mended)
+        failure = parts.operations.status(DUCK).failure
+        assert failure is not None, "what it was can still be read"
+
+    play(tmp_path, scenario)
+
+
+def test_a_manifest_that_is_broken_leaves_an_older_version_and_says_so(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        manifest = parts.directory / "duck" / "manifest.yaml"
+        text = manifest.read_text()
+        manifest.write_text("nonsense")
+        await parts.look()
+        broken = told(parts)
+        manifest.write_text(text)
+        await parts.look()
+        assert (broken, told(parts)) == ((True, False), (False, False))
+
+    play(tmp_path, scenario)
+
+
+def test_what_was_not_installed_leaves_no_trouble_behind(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.write("one")
+        await parts.look()
+        await refused(parts, "broken")
+        assert told(parts) == (False, False)
+        parts.write("broken")
+        await parts.look()
+        await refused(parts, "broken too")
+        assert told(parts) == (True, True)
+
+    play(tmp_path, scenario)
+
+
+def test_a_release_that_could_not_be_gone_back_to_leaves_no_trouble_behind(tmp_path: Path) -> None:
+    async def scenario(parts: Parts) -> None:
+        for text in ("one", "two"):
+            parts.write(text)
+            await parts.look()
+        [older] = parts.releases.proved(DUCK)[1:]
+        (older.path / "says.py").chmod(0o644)
+        (older.path / "says.py").write_text("broken")
+        with pytest.raises(OperatorError, match="could not be rolled back"):
+            await parts.operations.rollback(DUCK, None)
+        assert (told(parts), parts.runs()) == ((False, False), "two")
+
+    play(tmp_path, scenario)

@@ -18,6 +18,7 @@ SECOND = replace(WORKER, pid=4712, memory=None, cpu=None)
         (replace(NEKO, workers_wanted=2), "RUNNING (1 of 2)"),
         (replace(NEKO, workers_wanted=2, replacing="soon"), "RUNNING (1 of 2, replacing)"),
         (replace(NEKO, workers=(WORKER, SECOND), workers_wanted=2), "RUNNING"),
+        (replace(NEKO, behind=True), "RUNNING (an older version)"),
         (replace(NEKO, state="STOPPED", workers=(), workers_wanted=2), "STOPPED"),
     ],
 )

@@ -111,6 +111,7 @@ class Installations:
             elif served.supervisor.life.state is State.RUNNING:
                 # The worker of before goes on; nobody has to take its place.
                 served.wanted = before.wanted
+                served.supervisor.want(before.wanted.order)
         if before.pin is not None:
             self._rollbacks.restore(plugin_id, before.pin)
         await self._live.refresh([placement.target.name])

@@ -66,6 +66,7 @@ class Operations:
             interfaces_of(served.serving.plugin, self._plugins.mounts_of(served), self._base()),
             previous=tuple(release.digest for release in self._rollbacks.previous(plugin_id, served.serving.digest)),
             pinned=self._rollbacks.is_pinned(plugin_id),
+            behind=self._plugins.is_behind(served),
             now=asyncio.get_running_loop().time(),
         )
 
@@ -146,6 +147,7 @@ class Operations:
             if served.wanted is rolled_back:
                 # Nobody has wanted anything else meanwhile.
                 served.wanted = wanted
+                served.supervisor.want(wanted.order)
                 await asyncio.to_thread(self._rollbacks.restore, plugin_id, pin)
             raise
 

@@ -21,6 +21,7 @@ from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.settings import Settings
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.starts import Starts
+from endpointd.supervisor.state import State
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.users import find_account
 from endpointd.supervisor.worker import WorkerOrder
@@ -125,6 +126,13 @@ class Plugins:
         if served is None:
             raise PluginUnknown(plugin_id, self._served)
         return served
+
+    def is_behind(self, served: Served) -> bool:
+        """Whether an older version answers than the one in its folder, which cannot be served."""
+        found = self._entries.get(served.entry.folder)
+        is_refused = found is not None and found.plugin is None and found.digest != served.serving.digest
+        answers = served.supervisor.life.state in (State.RUNNING, State.SLEEPING)
+        return answers and (is_refused or served.supervisor.is_behind)
 
     # What the endpoints ask
 

@@ -78,7 +78,7 @@ def failure_status(failure: Failure | None) -> FailureStatus | None:
     if failure is None:
         return None
     problems = tuple(str(finding_of(problem)) for problem in failure.problems)
-    return FailureStatus(failure.code, failure.message, failure.at, problems, failure.lines)
+    return FailureStatus(failure.code, failure.message, failure.at, problems, failure.lines, failure.over_at)
 
 
 def interfaces_of(plugin: Plugin, mounts: Iterable[Mount], base: str) -> tuple[InterfaceStatus, ...]:
@@ -99,6 +99,7 @@ def plugin_status(
     *,
     previous: tuple[str, ...],
     pinned: bool,
+    behind: bool,
     now: float,
 ) -> PluginStatus:
     crew = supervisor.crew
@@ -112,6 +113,7 @@ def plugin_status(
         release=supervisor.order.release,
         previous_releases=previous,
         pinned=pinned,
+        behind=behind,
         worker=workers[0] if workers else None,
         workers=workers,
         workers_wanted=supervisor.workers_wanted,

@@ -18,13 +18,14 @@ class InterfaceStatus:
 @dataclass(frozen=True, slots=True)
 class FailureStatus:
     """Why something did not work: `at` is in seconds since the epoch, `problems` are lines for people, `lines` the
-    last output before it."""
+    last output before it. `over_at` is when all was well again, None as long as it is not."""
 
     code: str
     message: str
     at: float
     problems: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+    over_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class PluginStatus:
     previous_releases: tuple[str, ...] = ()
     pinned: bool = False
     """Whether an older release runs because an operator has asked for it (`rollback`)."""
+    behind: bool = False
+    """Whether an older version answers than the folder's, which cannot be served."""
     worker: WorkerStatus | None = None
     """The one that answers; of several the eldest."""
     workers: tuple[WorkerStatus, ...] = ()
@@ -104,6 +107,11 @@ class PluginStatus:
         """Of all workers together."""
         known = [worker.cpu for worker in self.workers if worker.cpu is not None]
         return sum(known) if known else None
+
+    @property
+    def trouble(self) -> FailureStatus | None:
+        """The last failure, unless it is over."""
+        return None if self.failure is None or self.failure.over_at is not None else self.failure
 
     @property
     def shortage(self) -> str:

@@ -105,6 +105,20 @@ def test_the_status_of_a_plugin_tells_everything(ask: Run, control: FakeControl)
         assert part in told, part
 
 
+def test_an_older_version_than_the_folders_is_told_of_and_so_is_what_is_over(ask: Run, control: FakeControl) -> None:
+    assert BROKEN.failure is not None
+    control.plugins["acme/neko"] = replace(NEKO, behind=True, failure=BROKEN.failure)
+    rows = [next(line for line in ask(command).stdout.splitlines() if "neko" in line) for command in ("list", "status")]
+    assert all("RUNNING (an older version)" in row for row in rows)
+    assert "the plugin cannot be loaded" in rows[1]
+    assert "neko\n          what is in it cannot be served; an older version answers\n" in ask("status", "neko").stdout
+    over = replace(BROKEN.failure, over_at=1_700_000_200.0)
+    control.plugins["acme/neko"] = replace(NEKO, failure=over)
+    row = next(line for line in ask("status").stdout.splitlines() if "neko" in line)
+    assert "cannot be loaded" not in row
+    assert "; over since 2023-11-14" in ask("status", "neko").stdout
+
+
 def test_names_of_folders_cannot_steer_the_terminal(ask: Run, control: FakeControl) -> None:
     control.plugins["odd"] = replace(REFUSED, folder="a\x1b[2Jb\udce9", findings=("\x1b]0;title\x07",))
     for command in (("list",), ("status",)):

@@ -1,9 +1,12 @@
 """Plugins as the pages show them, and the log that is followed."""
 
+import shutil
+
 import pytest
 
-from support.console import Console, Operator
+from support.console import BRIDGE, Console, Operator
 from support.eventually import eventually
+from support.plugins import write_plugin
 from support.raw_http import ask
 
 
@@ -20,6 +23,25 @@ def test_a_plugins_page_tells_of_its_failure_and_shows_its_log(operator: Operato
     assert '<span class="badge fatal">FATAL</span>' in text
     assert "load_failed" in text
     assert "reading the stock list" in text
+
+
+def test_a_folder_that_is_broken_is_shown_until_it_is_mended(operator: Operator, console: Console) -> None:
+    pages = [f"/console/plugins{path}" for path in ("", "/test/fickle")]
+
+    def shows(*texts: str) -> bool:
+        return all(text in operator.get(page).text for page, text in zip(pages, texts, strict=True))
+
+    folder = write_plugin(console.state.parent / "plugins", "fickle", {"a.py": BRIDGE}, [("GET", "/", "a.py")])
+    try:
+        eventually(lambda: shows("test/fickle", '<span class="badge running">'))
+        (folder / "a.py").write_text("class (")
+        eventually(lambda: shows("an older version than the folder", "The version before goes on answering."))
+        assert shows("a.py:1", "a.py:1")
+        (folder / "a.py").write_text(BRIDGE)
+        eventually(lambda: shows("test/fickle", "Last failure, which is over"))
+        assert "a.py:1" not in operator.get(pages[0]).text
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_buttons_do_what_they_say(operator: Operator) -> None:

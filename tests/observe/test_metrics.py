@@ -112,6 +112,16 @@ def test_what_became_of_the_workers_is_counted(watched: Watched) -> None:
     eventually(lambda: watched.samples()["endpointd_event_loop_lag_seconds_count{}"] > 0)
 
 
+def test_a_plugin_whose_folder_is_broken_is_a_number_to_be_alarmed_by(watched: Watched, tmp_path: Path) -> None:
+    name = "endpointd_plugin_behind{plugin=test/sizes}"
+    assert watched.samples()[name] == 0
+    source = tmp_path / "plugins" / "sizes" / "source.py"
+    source.write_text(SIZES + "class (")
+    eventually(lambda: watched.samples()[name] == 1)
+    source.write_text(SIZES)
+    eventually(lambda: watched.samples()[name] == 0)
+
+
 def test_nobody_can_invent_a_label(watched: Watched) -> None:
     """Neither by paths and hook ids nor by methods and statuses: the number of samples stays what it was."""
     for status in (201, 404, 503):

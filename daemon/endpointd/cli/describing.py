@@ -29,6 +29,8 @@ def _lines(status: PluginStatus, now: float) -> Iterator[Text]:
     if status.building:
         yield _line("building", status.building)
     yield _line("folder", status.folder)
+    if status.behind:
+        yield _line("", "what is in it cannot be served; an older version answers")
     yield from _release(status)
     yield _line("requests", f"{status.requests}, {status.in_flight} in flight, {status.queued} waiting")
     yield _line("restarts", str(status.restarts))
@@ -62,7 +64,8 @@ def _worker(worker: WorkerStatus, wanted: str | None) -> Iterator[Text]:
 
 def _failure(failure: FailureStatus, now: float) -> Iterator[Text]:
     yield _line("failure", f"{failure.message} [{failure.code}]")
-    yield _line("", f"{moment(failure.at)} ({duration(now - failure.at)} ago)")
+    over = f"; over since {moment(failure.over_at)}" if failure.over_at is not None else ""
+    yield _line("", f"{moment(failure.at)} ({duration(now - failure.at)} ago){over}")
     for problem in failure.problems:
         yield _line("", problem)
     if failure.lines:

@@ -48,16 +48,22 @@ def print_overview(daemon: DaemonStatus, statuses: Sequence[PluginStatus], now: 
 
 
 def state_text(status: PluginStatus) -> Text:
-    """The state in its colour, how many of its workers answer if not all do, and that a new one is on its way."""
-    style = _STYLES.get(status.state, _ON_THE_WAY)
-    remarks = [remark for remark in (status.shortage, "replacing" if status.replacing else "") if remark]
-    return Text(one_line(status.state) + (f" ({', '.join(remarks)})" if remarks else ""), style=style)
+    """The state in its colour, how many of its workers answer if not all do, and that a new one is on its way, or that
+    the one in the folder is of no use."""
+    style = _STYLES.get(status.state, _ON_THE_WAY) if not status.behind else _ON_THE_WAY
+    remarks = [
+        status.shortage,
+        "replacing" if status.replacing else "",
+        "an older version" if status.behind else "",
+    ]
+    told = ", ".join(remark for remark in remarks if remark)
+    return Text(one_line(status.state) + (f" ({told})" if told else ""), style=style)
 
 
 def why_not(status: PluginStatus) -> str:
     """In one line, why it does not run as it should; empty when it does."""
-    if status.failure is not None:
-        return f"{status.failure.message} [{status.failure.code}]"
+    if status.trouble is not None:
+        return f"{status.trouble.message} [{status.trouble.code}]"
     return status.findings[0] if status.findings else ""
 
 

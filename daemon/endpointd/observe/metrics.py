@@ -5,7 +5,7 @@ kinds and codes, all of which are few: never a path, a hook id, or anything else
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import generate_latest
@@ -32,10 +32,11 @@ POWERS = range(-11, 9)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is counted in the daemon. `refused` are folders that are no plugins; `since` is in seconds since the
-    epoch."""
+    """What is counted in the daemon. `behind` are plugins of which an older version answers than the folder's, which
+    cannot be served; `refused` are folders that are no plugins; `since` is in seconds since the epoch."""
 
     supervisors: Mapping[str, Supervisor]
+    behind: Collection[str]
     refused: int
     strangers: Traffic
     calls: Mapping[tuple[str, str], Tally]
@@ -139,6 +140,11 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
     states = GaugeMetricFamily(
         "endpointd_plugin_state", "1 for the state that the plugin is in", labels=["plugin", "state"]
     )
+    behind = GaugeMetricFamily(
+        "endpointd_plugin_behind",
+        "1 when an older version answers than the folder's, which cannot be served",
+        labels=["plugin"],
+    )
     in_flight = GaugeMetricFamily("endpointd_requests_in_flight", "Requests in workers", labels=["plugin"])
     queued = GaugeMetricFamily("endpointd_requests_queued", "Requests that wait for a place", labels=["plugin"])
     restarts = CounterMetricFamily(
@@ -152,6 +158,7 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
     )
     for name, one in sources.supervisors.items():
         lines.add_metric([name], one.lines_left_out)
+        behind.add_metric([name], float(name in sources.behind))
         for state in State:
             states.add_metric([name, state.value], float(one.life.state is state))
         in_flight.add_metric([name], one.crew.in_flight)
@@ -160,7 +167,7 @@ def _plugins(sources: Sources) -> Iterator[Metric]:
         for cause, number in one.causes.items():
             ends.add_metric([name, cause], number)
     refused = GaugeMetricFamily("endpointd_folders_refused", "Folders that are no plugins", value=sources.refused)
-    yield from (states, refused, in_flight, queued, restarts, ends, lines)
+    yield from (states, behind, refused, in_flight, queued, restarts, ends, lines)
 
 
 def _workers(sources: Sources) -> Iterator[Metric]:

@@ -62,6 +62,7 @@ class Observation:
         found = metrics.families(
             metrics.Sources(
                 {name: one.supervisor for name, one in self._plugins.served.items()},
+                {name for name, one in self._plugins.served.items() if self._plugins.is_behind(one)},
                 self._refused(),
                 self.trips.strangers,
                 self._calls,

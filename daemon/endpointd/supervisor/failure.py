@@ -8,7 +8,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Failure:
     """`at` is in seconds since the epoch, `problems` are those of `LoadFailed`, `lines` the last output, `release` what
-    the worker ran. `kept` tells whether another worker went on answering."""
+    the worker ran. `kept` tells whether another worker went on answering, `over_at` since when all is well again, if it
+    is."""
 
     code: str
     message: str
@@ -17,6 +18,7 @@ class Failure:
     lines: tuple[str, ...] = ()
     release: str | None = None
     kept: bool = False
+    over_at: float | None = None
 
 
 _PERMANENT = frozenset(

@@ -27,6 +27,7 @@ from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.refusals import refusal
 from endpointd.supervisor.rounds import Rounds, Worn, find_worn
 from endpointd.supervisor.rules import Rules
+from endpointd.supervisor.setbacks import Setbacks
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import UNSETTLED, Action, Event, Life, Stage, State, step
 from endpointd.supervisor.strength import Strength
@@ -55,10 +56,10 @@ class Supervisor:
         answer: AnswerCall = refuse,
     ) -> None:
         self.plugin = plugin
-        self.order = order
-        """What the next worker is to run."""
+        self.order = self.wanted = order
+        """What the next worker is to run, and what was asked for: which is another one when that has failed, and the
+        one before was gone back to."""
         self.life = Life()
-        self.failure: Failure | None = None
         self.restarts = 0
         """Workers that took the place of one that had failed."""
         self.crew = Crew()
@@ -84,6 +85,7 @@ class Supervisor:
         self._strength = Strength(self._lives, lambda: self._rules, self._begin, self._is_kept)
         self._changes: list[asyncio.Future[None]] = []
         self._wake: asyncio.TimerHandle | None = None
+        self._setbacks = Setbacks()
         self._misses = Misses()
         """Of replacements, while the worker that they were to replace went on."""
         self._rounds = Rounds()
@@ -96,6 +98,16 @@ class Supervisor:
     def pids(self) -> tuple[int, ...]:
         """Of the present workers that answer."""
         return self.crew.pids
+
+    @property
+    def failure(self) -> Failure | None:
+        """The last one."""
+        return self._setbacks.last
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether an older version is to answer, because the one that was asked for has failed."""
+        return self.order is not self.wanted
 
     @property
     def workers_wanted(self) -> int:
@@ -139,12 +151,17 @@ class Supervisor:
         present one stays. A plugin that was stopped stays so."""
         if self._is_closed:
             return
-        self.order = order
+        self.order = self.wanted = order
         self._hold_to(rules)
         if self.life.state is not State.RUNNING:
             # Nobody answers: who waits is answered by the new one.
             self._announce(order)
         self._happen(Event.REPLACE)
+
+    def want(self, order: WorkerOrder) -> None:
+        """What has failed is not asked for any more, but `order` again: nobody has to be started for it."""
+        self.wanted = order
+        self._changed()
 
     def regulate(self, rules: Rules) -> None:
         """Hold the plugin to other rules from now on."""
@@ -192,6 +209,7 @@ class Supervisor:
         self._news.look()
         for worker in self.crew.alive:
             worker.look(now)
+        self._look_back()
         team = self.crew.present
         if team is None or self.life.stage is not Stage.RUNNING or team.coming or not self._misses.may_try(now):
             return
@@ -234,10 +252,19 @@ class Supervisor:
         if self.crew.present is not None:
             self._strength.keep(self.crew.present)
         self._route()
+        self._look_back()
         changes, self._changes = self._changes, []
         for future in changes:
             if not future.done():
                 future.set_result(None)
+
+    def _look_back(self) -> None:
+        """A failure is over when what was asked for answers, and has stood its trial."""
+        team, stage = self.crew.present, self.life.stage
+        if stage.state is not State.RUNNING or stage is Stage.ON_TRIAL or team is None or not team.ready:
+            return
+        if team.order is self.wanted:
+            self._setbacks.look(team, self._rules, self._now())
 
     def _route(self) -> None:
         """Let requests go where the state says."""
@@ -456,8 +483,9 @@ class Supervisor:
         lines = part.voice.last_lines()
         self.causes[error.code] += 1
         problems = tuple(error.problems)
-        self.failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
-        self._news.failed(self.failure, part.worker.pid, part.worker.bad_frame)
+        failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
+        self._setbacks.note(failure, part.order, self._now())
+        self._news.failed(failure, part.worker.pid, part.worker.bad_frame)
 
     def _bear(self, part: Part) -> None:
         """Others go on, and another worker comes in its place."""
