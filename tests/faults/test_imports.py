@@ -1,5 +1,6 @@
 """A plugin that misbehaves while it is imported: it is tried again, told what is wrong, and given up in the end."""
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from endpointd.testing import DaemonStarter, RunningDaemon
 from faults.conftest import SETTINGS
 from support.catalogue import fine, kill_worker, misbehave, unexplained, write_catalogue
+from support.eventually import eventually
 from support.processes import Watched, workers
 
 REASONS = {
@@ -111,6 +113,15 @@ def test_requests_wait_for_a_restart_that_comes_within_their_clock(start_daemon:
     assert misbehave(daemon, "importing").body == b"imported"
 
 
+def test_a_request_is_told_that_the_worker_is_still_starting(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    daemon = start_daemon(write(tmp_path, "good", "spin"), clock_queue=0.1)
+    kill_worker(daemon, "importing")
+    eventually(lambda: state_lines(daemon)[-1] == "STARTING")
+    answer = misbehave(daemon, "importing")
+    assert (answer.status, answer.code, answer.one("retry-after")) == (503, "plugin_starting", "1")
+    assert re.search(r"has been starting for \d+ s; see 'endpointd status test/importing'", answer.json()["detail"])
+
+
 def test_a_request_is_told_when_the_next_try_comes_later_than_it_would_wait(
     start_daemon: DaemonStarter, tmp_path: Path
 ) -> None:
@@ -123,7 +134,7 @@ def test_a_request_is_told_when_the_next_try_comes_later_than_it_would_wait(
         if answer.code == "plugin_backoff":
             assert int(answer.one("retry-after") or 0) >= 1
             break
-    assert codes <= {(503, "plugin_backoff"), (504, "clock_queue")}
+    assert codes <= {(503, "plugin_backoff"), (503, "plugin_starting")}
     assert (503, "plugin_backoff") in codes
     fine(daemon)
 

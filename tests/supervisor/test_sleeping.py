@@ -94,7 +94,7 @@ def test_no_worker_is_there_before_it_is_needed_and_one_start_serves_all_who_wai
 def test_the_bounds_of_the_queue_hold_while_it_wakes() -> None:
     async def scenario(stage: Stage) -> None:
         requests = [ask(stage) for _ in range(5)]
-        assert await codes(requests) == ["clock_queue"] * 3 + ["queue_full"] * 2
+        assert await codes(requests) == ["plugin_starting"] * 3 + ["queue_full"] * 2
         worker = await stage.newest()
         worker.ready()
         assert await ask(stage) is worker

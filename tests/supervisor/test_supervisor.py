@@ -225,6 +225,36 @@ def test_the_delays_between_starts_grow_to_a_bound_and_end_in_fatal() -> None:
     play(scenario, policy=Policy(12, 10.0), restart_longest=10.0)
 
 
+async def told_late(stage: Stage) -> NoPlace:
+    """What is told to a request that waits in vain."""
+    with pytest.raises(NoPlace) as told:
+        await stage.supervisor.admission.enter()
+    return told.value
+
+
+def test_who_waits_in_vain_for_a_worker_is_told_that_it_is_starting_or_has_failed() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.supervisor.start()
+        await asyncio.sleep(7)
+        starting = await told_late(stage)
+        assert (starting.code, starting.retry_after) == ("plugin_starting", 1)
+        assert starting.message.startswith("the plugin's worker has been starting for 17 s; see 'endpointd status some")
+        waiting = asyncio.create_task(told_late(stage))
+        await asyncio.sleep(stage.rules.queue - 0.1)
+        for _ in range(2):
+            (await stage.newest()).die()
+            await asyncio.sleep(0.01)
+        assert stage.supervisor.life.state is State.BACKOFF
+        assert (await waiting).code == "plugin_backoff"
+        await asyncio.sleep(1)
+        (await stage.newest()).ready()
+        await settle()
+        (await stage.newest()).places = 0
+        assert (await told_late(stage)).code == "clock_queue"
+
+    play(scenario)
+
+
 def test_fatal_is_left_by_a_change() -> None:
     async def scenario(stage: Stage) -> None:
         stage.supervisor.start()

@@ -53,6 +53,7 @@ class Admission(Generic[WorkerT]):
         """The worker, where there is one alone: then nobody has to choose."""
         self._several: Choice[WorkerT] | None = None
         self._need: Callable[[], None] | None = None
+        self._late: Callable[[], NoPlace] | None = None
         self._refusal: NoPlace | None = None
         self._waiting: list[Turn | tuple[int, Guest[WorkerT]]] = []
         """In the order of their numbers."""
@@ -89,6 +90,8 @@ class Admission(Generic[WorkerT]):
 
     def too_late(self) -> NoPlace:
         """What to tell a request that has waited as long as it may."""
+        if self._late is not None:
+            return self._late()
         return NoPlace("clock_queue", f"no place became free in {self.clock_queue:g} s", retry_after=1)
 
     async def _wait(self) -> WorkerT:
@@ -172,13 +175,19 @@ class Admission(Generic[WorkerT]):
         """Other bounds, for requests that come from now on."""
         self._queue_size, self.clock_queue = queue_size, clock_queue
 
-    def serve_by(self, worker: WorkerT | None = None, *others: WorkerT, need: Callable[[], None] | None = None) -> None:
-        """From now on requests go to `worker`, and to the others; with None they wait for the next one, and `need` is
-        called whenever one begins to."""
+    def serve_by(
+        self,
+        worker: WorkerT | None = None,
+        *others: WorkerT,
+        need: Callable[[], None] | None = None,
+        late: Callable[[], NoPlace] | None = None,
+    ) -> None:
+        """From now on requests go to `worker`, and to the others; with None they wait for the next one. Then `need` is
+        called whenever one begins to, and `late` gives what one is told for which that one has come too late."""
         self._only, self._several = worker, None
         if worker is not None and others:
             self._only, self._several = None, Choice((worker, *others))
-        self._need = need
+        self._need, self._late = need, late
         self._refusal = None
         if need is not None and self._waiting:
             need()

@@ -2,11 +2,20 @@
 
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.failure import Failure
-from endpointd.supervisor.state import State
+from endpointd.supervisor.state import Life, State
 
 RETRY_BUILT = 5
 """Seconds after which a client may ask again whose plugin's environment is being built; nobody knows how long it
 takes."""
+
+
+def too_late(plugin: str, life: Life, now: float) -> NoPlace:
+    """For a request that has waited as long as it may for a worker that was to come."""
+    if life.state is State.BACKOFF:
+        return NoPlace("plugin_backoff", "the plugin's worker has failed and is about to be started again", 1)
+    seconds = f"{now - life.since:.0f} s"
+    message = f"the plugin's worker has been starting for {seconds}; see 'endpointd status {plugin}'"
+    return NoPlace("plugin_starting", message, retry_after=1)
 
 
 def refusal(state: State, failure: Failure | None) -> NoPlace | None:

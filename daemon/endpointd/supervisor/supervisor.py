@@ -24,7 +24,7 @@ from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.news import News, Voice
 from endpointd.supervisor.provision import Provider
-from endpointd.supervisor.refusals import refusal
+from endpointd.supervisor.refusals import refusal, too_late
 from endpointd.supervisor.rounds import Rounds, Worn, find_worn
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.setbacks import Setbacks
@@ -273,9 +273,9 @@ class Supervisor:
             self._announce(self.crew.present.order)
             self.admission.serve_by(*(part.worker for part in self.crew.present.ready))
         elif state is State.SLEEPING:
-            self.admission.serve_by(need=self._needed)
+            self.admission.serve_by(need=self._needed, late=self._too_late)
         elif state is State.STARTING:
-            self.admission.serve_by(need=self._hurry)
+            self.admission.serve_by(need=self._hurry, late=self._too_late)
         elif (no_place := refusal(state, self.failure)) is not None:
             self.admission.refuse(no_place)
 
@@ -286,6 +286,9 @@ class Supervisor:
     def _hurry(self) -> None:
         for part in self.crew.present.coming if self.crew.present is not None else ():
             self._lives.hurry(part)
+
+    def _too_late(self) -> NoPlace:
+        return too_late(self.plugin, self.life, self._now())
 
     def _announce(self, order: WorkerOrder) -> None:
         if order is not self._served:
@@ -377,7 +380,7 @@ class Supervisor:
             message = f"the plugin's worker has failed and is started again in {seconds:.0f} s"
             self.admission.refuse(NoPlace("plugin_backoff", message, retry_after=math.ceil(seconds)))
         else:
-            self.admission.serve_by(None)
+            self.admission.serve_by(late=self._too_late)
         if self._wake is not None:
             # That of an earlier delay, which somebody has cut short.
             self._wake.cancel()
