@@ -84,9 +84,11 @@ class Exchange:
         "_taker",
         "_waiter",
         "grace",
+        "interface",
         "is_cancelled",
         "is_over",
         "loop",
+        "request",
         "stream",
         "trace",
     )
@@ -96,6 +98,8 @@ class Exchange:
 
     def __init__(self, channel: Wire, stream: int) -> None:
         self.stream = stream
+        self.request = self.interface = ""
+        """Which it is, for the log: its id, and the interface that it is for, as it stands in the log of requests."""
         self.is_over = False
         """Whether the worker's thread is free again."""
         self.is_cancelled = False

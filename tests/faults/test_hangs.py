@@ -1,5 +1,6 @@
 """Requests that never end, and workers that will not: clocks, replacement, and an end in spite of everything."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def test_a_request_that_never_ends_is_a_504_and_its_worker_is_replaced(serve: Se
     with Watched(before) as worker:
         answer = misbehave(daemon, "hangs", f"way={way}")
         assert (answer.status, answer.code) == (504, "clock_first_byte")
-        daemon.wait_for_log("worker.hung")
+        hung = json.loads(daemon.wait_for_log("worker.hung"))
+        assert (hung["request"], hung["interface"]) == (answer.json()["request_id"], "GET /")
         daemon.wait_for_log("worker.switched")
         assert fine(daemon, "hangs") != before
         assert worker.ends_within(10)

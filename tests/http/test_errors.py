@@ -1,5 +1,6 @@
 """What clients and operators hear of a plugin's failure: the ones nothing of its inside, the others everything."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,5 +163,6 @@ def test_a_failure_behind_the_head_is_logged_and_breaks_the_connection(
         gate.open()
         with pytest.raises(Broken):
             next(pieces)
-    daemon.wait_for_log("the secret of the stream")
-    daemon.wait_for_log('"event": "response.aborted"')
+    aborted = json.loads(daemon.wait_for_log('"event": "response.aborted"'))
+    failed = json.loads(daemon.wait_for_log("the secret of the stream"))
+    assert (aborted["request"], aborted["interface"]) == (failed["request"], "GET /stream/<name>")

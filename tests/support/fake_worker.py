@@ -107,7 +107,7 @@ class FakeWorker:
 
 class _NeverOver:
     is_over = False
-    stream = 1
+    request = interface = ""
 
 
 def order(release: str) -> WorkerOrder:

@@ -266,6 +266,7 @@ class Gateway:
             trace = begin(call.scope, call.head.headers, began)
             exchange = self._send(call, worker, route, body, end)
             exchange.trace = trace
+        exchange.request, exchange.interface = call.id, call.mount.routes.patterns[route.interface]
         relay = Relay(
             exchange,
             self.clocks,

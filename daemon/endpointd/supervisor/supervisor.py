@@ -530,7 +530,7 @@ class Supervisor:
         part = self.crew.part_of(worker)
         if exchange.is_over or part is None or part.team is not self.crew.present:
             return
-        self._log.warning("worker.hung", pid=worker.pid, stream=exchange.stream)
+        self._log.warning("worker.hung", pid=worker.pid, request=exchange.request, interface=exchange.interface)
         part.stuck += 1
         worker.doubt()
         if part.team.parts == [part]:
