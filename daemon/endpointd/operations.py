@@ -13,6 +13,7 @@ from endpointd.errors import OperatorError
 from endpointd.installations import Installations
 from endpointd.journal import Journal
 from endpointd.live import Live
+from endpointd.manifest.findings import finding_of
 from endpointd.pins import Pin
 from endpointd.plugins import Plugins, Served
 from endpointd.releases import Release
@@ -20,6 +21,7 @@ from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
 from endpointd.setting_names import LogLevel
 from endpointd.status import InstalledStatus, PluginStatus
+from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import State
 
 log = structlog.get_logger()
@@ -115,12 +117,11 @@ class Operations:
         served = self._plugins.find(plugin_id)
         supervisor = served.supervisor
         await supervisor.settled()
-        failure = supervisor.failure
         # A short idle_stop may have come before us.
         runs = supervisor.life.state in (State.RUNNING, State.SLEEPING)
         if runs and supervisor.order is served.wanted.order:
             return self.status(plugin_id)
-        why = f"{failure.message} [{failure.code}]" if failure is not None else f"it is {supervisor.life.state}"
+        why = _words(supervisor.failure) or f"it is {supervisor.life.state}"
         rest = "the version before it goes on answering" if runs else f"the plugin is {supervisor.life.state}"
         raise OperatorError(
             "plugin_failed",
@@ -177,3 +178,11 @@ class Operations:
     async def reload_configuration(self) -> list[str]:
         """Hold the plugins to what the configuration says now. Raises `OperatorError`, and then nothing has changed."""
         return await self._reload()
+
+
+def _words(failure: Failure | None) -> str:
+    """What has failed, and what is wrong with the plugin, on one line; empty when nothing has, or it is over."""
+    if failure is None or failure.over_at is not None:
+        return ""
+    problems = "; ".join(str(finding_of(problem)) for problem in failure.problems)
+    return f"{failure.message} [{failure.code}]" + (f": {problems}" if problems else "")

@@ -54,9 +54,10 @@ class FakeWorker:
     def ready(self) -> None:
         self._started.set_result(None)
 
-    def refuse(self, code: str = "load_failed", *problems: str) -> None:
+    def refuse(self, code: str = "load_failed", *problems: str | dict[str, Any]) -> None:
         self._end("exited with status 1")
-        self._started.set_exception(StartFailed(code, "it cannot", [{"code": problem} for problem in problems]))
+        told = [{"code": problem} if isinstance(problem, str) else problem for problem in problems]
+        self._started.set_exception(StartFailed(code, "it cannot", told))
 
     def die(self, how: str = "was killed by SIGKILL") -> None:
         if not self._started.done():

@@ -33,7 +33,8 @@ class WillingWorker(FakeWorker):
 
     async def start(self, python: Path) -> None:
         if not self.order.folder.is_dir() or self.BROKEN in (self.order.folder / "says.py").read_text():
-            self.refuse("load_failed", "syntax_error")
+            problem = {"code": "syntax_error", "file": "says.py", "line": 9, "message": "invalid syntax"}
+            self.refuse("load_failed", problem)
         else:
             self.ready()
         await super().start(python)
