@@ -82,6 +82,8 @@ def test_a_worker_that_does_not_answer_a_ping_is_replaced(serve: Serve, way: str
     assert (answer.status, answer.code) == (502, "worker_gone")
     assert fine(daemon, "hangs") != before
     assert "did not answer a ping for 1 s" in daemon.wait_for_log("worker_unresponsive")
+    if way == "hold":
+        assert 'source.py\\", line' in daemon.wait_for_log(" in hold")
 
 
 def test_requests_wait_while_it_is_not_known_whether_their_worker_answers(serve: Serve) -> None:

@@ -62,6 +62,16 @@ def test_one_failure_is_tried_again_at_once(start_daemon: DaemonStarter, tmp_pat
     assert unexplained(daemon, "importing") == []
 
 
+@pytest.mark.parametrize("way", ["sleep", "spin"])
+def test_a_worker_that_does_not_get_ready_says_where_it_stood(
+    start_daemon: DaemonStarter, tmp_path: Path, way: str
+) -> None:
+    daemon = start_daemon(write(tmp_path, way), **impatience(tmp_path, way))
+    fine(daemon)
+    output = [event["line"] for event in daemon.events() if event["event"] == "plugin.output"]
+    assert [line for line in output if re.search(rf'source\.py", line \d+ in {way}$', line)]
+
+
 @pytest.mark.parametrize("way", ["slow", "interrupt"])
 def test_what_is_no_failure_is_not_taken_for_one(start_daemon: DaemonStarter, tmp_path: Path, way: str) -> None:
     daemon = start_daemon(write(tmp_path, way), clock_ping=0.5)
@@ -119,7 +129,9 @@ def test_a_request_is_told_that_the_worker_is_still_starting(start_daemon: Daemo
     eventually(lambda: state_lines(daemon)[-1] == "STARTING")
     answer = misbehave(daemon, "importing")
     assert (answer.status, answer.code, answer.one("retry-after")) == (503, "plugin_starting", "1")
-    assert re.search(r"has been starting for \d+ s; see 'endpointd status test/importing'", answer.json()["detail"])
+    assert re.search(
+        r"has been starting for \d+ s, after 1 failure; see 'endpointd status test/importing'", answer.json()["detail"]
+    )
 
 
 def test_a_request_is_told_when_the_next_try_comes_later_than_it_would_wait(

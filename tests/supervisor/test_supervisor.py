@@ -246,7 +246,7 @@ def test_who_waits_in_vain_for_a_worker_is_told_that_it_is_starting_or_has_faile
             await asyncio.sleep(0.01)
         assert stage.supervisor.life.state is State.BACKOFF
         assert (await waiting).code == "plugin_backoff"
-        await asyncio.sleep(1)
+        assert "s, after 2 failures; see" in (await told_late(stage)).message
         (await stage.newest()).ready()
         await settle()
         (await stage.newest()).places = 0

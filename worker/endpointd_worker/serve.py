@@ -1,5 +1,6 @@
 """A worker's life: claim the wire, say hello, load the plugin, answer until the host wants no more, exit."""
 
+import faulthandler
 import gc
 import importlib
 import os
@@ -37,6 +38,8 @@ def serve(way: Way) -> int:
     except NotAWorker:
         sys.stderr.write(BY_HAND)
         return 2
+    # Whom the host aborts, because nothing else is heard of it, tells the log where it stood.
+    faulthandler.enable()
     signal.signal(signal.SIGTERM, partial(_terminate, way))
     # Control-C in a terminal is meant for the host, which then ends its workers in good order. Not by SIG_IGN, which
     # programs that the plugin starts would inherit.

@@ -15,8 +15,8 @@ from endpointd_wire.messages import Log
 
 LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 
-LAST_LINES = 20
-"""Lines of output kept for the report of a failure."""
+LAST_LINES = 40
+"""Lines of output kept for the report of a failure: enough for the stack of an import within imports."""
 
 
 class Voice:

@@ -23,6 +23,9 @@ from endpointd.supervisor.usage import Usage, oom_kills, usage_of
 from endpointd.supervisor.users import Account, out_of_reach
 from endpointd_wire.flow import WINDOW
 
+LAST_STAND = 1.0
+"""Seconds that a worker has to say where it stands."""
+
 
 class Ends:
     """The wire and the log of a process that is to be started. Leaving the block closes what is that process's, and on
@@ -138,6 +141,13 @@ class WorkerProcess:
     def terminate(self) -> None:
         """Ask the whole group to end."""
         self._signal(signal.SIGTERM)
+
+    def abort(self) -> None:
+        """Have the worker write to its log where each thread stands, and end. If it cannot, it is killed soon."""
+        if self.is_alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGABRT)
+            asyncio.get_running_loop().call_later(LAST_STAND, self.kill)
 
     def kill(self) -> None:
         """End the whole process group, and the control group. What has left both goes when the worker has ended

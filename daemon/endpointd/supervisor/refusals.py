@@ -1,5 +1,6 @@
 """Why a plugin's requests have no place, by its state. Pure."""
 
+from endpointd.humane import plural
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import Life, State
@@ -13,9 +14,9 @@ def too_late(plugin: str, life: Life, now: float) -> NoPlace:
     """For a request that has waited as long as it may for a worker that was to come."""
     if life.state is State.BACKOFF:
         return NoPlace("plugin_backoff", "the plugin's worker has failed and is about to be started again", 1)
-    seconds = f"{now - life.since:.0f} s"
-    message = f"the plugin's worker has been starting for {seconds}; see 'endpointd status {plugin}'"
-    return NoPlace("plugin_starting", message, retry_after=1)
+    again = f", after {plural(life.failures, 'failure')}" if life.failures else ""
+    message = f"the plugin's worker has been starting for {now - life.since:.0f} s{again}"
+    return NoPlace("plugin_starting", f"{message}; see 'endpointd status {plugin}'", retry_after=1)
 
 
 def refusal(state: State, failure: Failure | None) -> NoPlace | None:

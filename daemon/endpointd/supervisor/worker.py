@@ -171,7 +171,9 @@ class Worker:
             async with asyncio.timeout(self.order.clock_start or None):
                 await self._shake_hands()
         except TimeoutError:
-            await self.kill()
+            self._killed = True
+            self._process.abort()
+            await self.ended()
             raise StartFailed(
                 "start_timeout",
                 f"the worker did not become ready in {self.order.clock_start:g} s (still importing?);"
@@ -239,7 +241,7 @@ class Worker:
         if self._pings.is_due(now):
             self._ping(now)
         elif self._pings.look(now) and self._process is not None:
-            self._process.kill()
+            self._process.abort()
 
     def doubt(self) -> None:
         """Something suggests that it does not answer any more: it is given nothing until it says that it is there."""
