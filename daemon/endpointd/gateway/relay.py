@@ -249,7 +249,7 @@ class Relay:
                 raise problem_of(error, self._plugin, self._limits.body, self._limits.client_idle) from error
             # A clock that ran out has broken the connection already, which may look as if the client had gone.
             if isinstance(error, ClockRanOut) or not self._client.gone:
-                self._warn("response.aborted", because=str(error))
+                log.warning("response.aborted", **self._whose(), because=str(error))
             self._client.abort()
 
     def _check(self, first: Answer) -> ResponseHead:
@@ -348,7 +348,7 @@ class Relay:
         """As much of a piece as the Content-Length has `left` for, and whether more may follow. Raises `BrokenAnswer`
         when it is the last one and does not fill it."""
         if len(body) > left:
-            self._warn("response.too_long", content_length=head.length)
+            log.warning("response.too_long", **self._whose(), content_length=head.length)
             if more:
                 # It may go on for ever, and the client's next request waits behind it.
                 self._exchange.cancel("the answer is longer than its Content-Length")
@@ -357,6 +357,7 @@ class Relay:
             raise BrokenAnswer("bad_answer", f"the body ended {left - len(body)} bytes before its Content-Length")
         return body, more
 
-    def _warn(self, event: str, **facts: object) -> None:
+    def _whose(self) -> dict[str, str]:
+        """What the log is told with whatever went wrong with the answer."""
         exchange = self._exchange
-        log.warning(event, plugin=self._plugin, request=exchange.request, interface=exchange.interface, **facts)
+        return {"plugin": self._plugin, "request": exchange.request, "interface": exchange.interface}
