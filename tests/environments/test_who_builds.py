@@ -75,6 +75,63 @@ def test_packages_are_built_by_the_plugins_user_who_cannot_change_them_afterward
         assert path.is_symlink() or not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH), path
 
 
+TO_WRITE = """
+import glob, os
+for place in glob.glob("{root}/.*-*"):
+    for name in ("pins.txt", "endpointd.json", "env/endpointd.json"):
+        try:
+            if os.path.lexists(place + "/" + name):
+                os.unlink(place + "/" + name)
+            os.symlink("{secret}", place + "/" + name)
+        except PermissionError:
+            pass
+"""
+"""The build of a package that puts links to a file of root's where root may write."""
+
+TO_READ = """
+import glob, os
+for site in glob.glob("{root}/.*-*/env/lib/python3.*/site-packages"):
+    os.mkdir(site + "/secret-1.dist-info")
+    os.symlink("{secret}", site + "/secret-1.dist-info/METADATA")
+"""
+"""The same, where root may read."""
+
+
+@needs_root
+def test_the_daemon_follows_no_link_that_a_build_has_left(open_workshop: Workshop) -> None:
+    workshop = open_workshop
+    secret = workshop.folder / "secret"
+    secret.write_text("precious")
+    secret.chmod(0o600)
+    source_distribution(workshop.packages, "duck", "1.0", TO_WRITE.format(root=workshop.root, secret=secret))
+    order = workshop.order("duck", account=find_account(NOBODY.pw_name))
+
+    async def scenario() -> None:
+        await workshop.build(order)
+        assert [one.record.source for one in await workshop.environments.stored()] == ["requirements.txt"]
+
+    workshop.play(scenario)
+    assert secret.read_text() == "precious"
+    (key,) = workshop.there()
+    assert not (workshop.root / key / "endpointd.json").is_symlink()
+
+
+@needs_root
+def test_the_daemon_reads_nothing_for_a_build_that_its_user_may_not_read(open_workshop: Workshop) -> None:
+    workshop = open_workshop
+    secret = workshop.folder / "secret"
+    # Whoever reads this refuses the environment.
+    secret.write_text("Metadata-Version: 2.1\nName: werkzeug\nVersion: 0.1\n")
+    secret.chmod(0o600)
+    source_distribution(workshop.packages, "duck", "1.0", TO_READ.format(root=workshop.root, secret=secret))
+    order = workshop.order("duck", account=find_account(NOBODY.pw_name))
+
+    async def scenario() -> None:
+        await workshop.build(order)
+
+    workshop.play(scenario)
+
+
 @needs_root
 def test_users_share_neither_environments_nor_caches(open_workshop: Workshop) -> None:
     workshop = open_workshop
@@ -168,7 +225,8 @@ def test_a_folder_of_the_builders_is_not_entered_again(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "chown", followed_by_an_attack)
     place = Workplace(tmp_path / "environments", "key").open()
     try:
-        place.fill(tmp_path / "release", (), account)
+        place.fill(tmp_path / "release", ())
+        place.hand_over(account)
         assert (place.source / "aside" / "shadow").stat().st_uid == account.uid
     finally:
         place.remove()

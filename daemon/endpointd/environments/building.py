@@ -4,10 +4,10 @@ import asyncio
 import errno
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -16,12 +16,16 @@ from endpointd.environments.declared import still_asks_for
 from endpointd.environments.failures import EnvironmentFailed, disk_full
 from endpointd.environments.interpreters import Interpreter
 from endpointd.environments.needs import Needs, Source
+from endpointd.environments.sealing import seal
 from endpointd.environments.shelf import Shelf, Workplace, note, python_of
 from endpointd.environments.uv import Uv, UvOptions, environment
 from endpointd.supervisor.users import Account
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+MAX_PACKAGES = 10_000
+"""Of an environment's that are listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ async def build(shelf: Shelf, recipe: Recipe, options: UvOptions, tell: Callable
     try:
         async with _workplace(shelf, recipe, options) as place:
             await _Build(recipe, place, options, tell).run()
-            await _in_thread(place.seal, recipe.account)
+            if recipe.account is not None:
+                await _in_thread(seal, place.env)
             version = ".".join(map(str, recipe.interpreter.version))
             record = note(version, recipe.needs.source, str(recipe.folder), began)
             return await _in_thread(shelf.put, place, recipe.key, record)
@@ -61,11 +66,12 @@ async def _workplace(shelf: Shelf, recipe: Recipe, options: UvOptions) -> AsyncI
     place = Workplace(shelf.root, recipe.key)
     try:
         await _in_thread(place.open)
-        await _in_thread(place.fill, recipe.folder, recipe.needs.files, recipe.account)
+        await _in_thread(place.fill, recipe.folder, recipe.needs.files)
         # A folder that is developed in is no release: what it asks for now may be something else already.
         if not await _in_thread(still_asks_for, recipe.needs, place.source):
             message = f"the folder {recipe.folder} was changed before its environment was built"
             raise EnvironmentFailed("environment_failed", message, "it is built when the folder is at rest")
+        await _in_thread(place.hand_over, recipe.account)
         if options.cache is not None:
             await _in_thread(_make_cache, options.cache, recipe.account)
         yield place
@@ -80,7 +86,7 @@ def _make_cache(cache: Path, account: Account | None) -> None:
     cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     cache.mkdir(mode=0o700, exist_ok=True)
     if account is not None:
-        os.chown(cache, account.uid, account.gid)
+        os.chown(cache, account.uid, account.gid, follow_symlinks=False)
 
 
 class _Build:
@@ -109,15 +115,22 @@ class _Build:
 
     async def _add(self) -> None:
         """What the worker needs, without a change of what is there."""
-        installed = await _in_thread(_installed, self._place.env)
+        installed = await self._installed()
         additions = additions_to(installed)
         if additions.beside:
-            pins = self._place.path / "pins.txt"
-            text = "".join(f"{name}=={version}\n" for name, version in installed.items())
-            await _in_thread(pins.write_text, text)
-            await self._install("--constraints", str(pins), *additions.beside)
+            pins = "".join(f"{name}=={version}\n" for name, version in installed.items())
+            await _in_thread(self._place.pins.write_text, pins)
+            await self._install("--constraints", str(self._place.pins), *additions.beside)
         if additions.private:
             await self._install("--quiet", "--target", str(self._place.env / PRIVATE), *additions.private)
+
+    async def _installed(self) -> dict[str, str]:
+        """Versions by names. Asked of uv, as the account: what builds have put there may lead whoever reads it
+        elsewhere, or hold him up."""
+        lines: deque[str] = deque(maxlen=MAX_PACKAGES)
+        arguments = ("pip", "list", "--format", "freeze", "--python", str(python_of(self._place.env)))
+        await self._program.run(arguments, self._place.source, lines.append)
+        return {name: version for name, equals, version in (line.partition("==") for line in lines) if equals}
 
     async def _install(self, *arguments: str) -> None:
         python = str(python_of(self._place.env))
@@ -125,12 +138,6 @@ class _Build:
 
     async def _uv(self, *arguments: str) -> None:
         await self._program.run(arguments, self._place.source, self._tell)
-
-
-def _installed(folder: Path) -> dict[str, str]:
-    """Versions by names."""
-    places = [str(path) for path in folder.glob("lib/python3.*/site-packages")]
-    return {one.metadata["Name"]: one.version for one in distributions(path=places)}
 
 
 async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from endpointd.disk import exchange, write_out
-from endpointd.environments.sealing import seal
 from endpointd.supervisor.users import Account
 
 RECORD = "endpointd.json"
@@ -98,7 +97,10 @@ class Shelf:
         if there is not None:
             return there
         built = place.env
-        (built / RECORD).write_text(json.dumps(asdict(record)), encoding="utf-8")
+        written = place.path / RECORD
+        written.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        # Whatever a build has put there under this name, a link for one, gives way and is not followed.
+        written.replace(built / RECORD)
         write_out(built)
         target = self.path(key)
         if os.path.lexists(target):
@@ -114,7 +116,9 @@ class Shelf:
 class Workplace:
     """A folder to build in, locked from `open` to `remove`, which removes what is in it.
 
-    `env` is where the environment is made, `source` where the files are that uv reads.
+    `env` is where the environment is made, `source` where the files are that uv reads. These two are handed over to
+    the account that builds, and nothing in them is opened by its path until `env` is sealed: the account could put a
+    link into the way. The folder itself stays the daemon's; `pins`, in it, is for uv to read.
     """
 
     def __init__(self, root: Path, key: str) -> None:
@@ -151,10 +155,14 @@ class Workplace:
     def source(self) -> Path:
         return self.path / "source"
 
-    def fill(self, folder: Path, files: Collection[str], account: Account | None) -> None:
+    @property
+    def pins(self) -> Path:
+        return self.path / "pins.txt"
+
+    def fill(self, folder: Path, files: Collection[str]) -> None:
         """Copy the files that uv is to read; with none, all of the folder. Raises `OSError`."""
-        # uv looks for its configuration in the folders above, where there may be that of something else.
-        (self.path / "uv.toml").touch()
+        self.env.mkdir()
+        self.env.chmod(0o755)
         if files:
             for name in files:
                 target = self.source / name
@@ -162,18 +170,18 @@ class Workplace:
                 shutil.copyfile(folder / name, target)
         else:
             shutil.copytree(folder, self.source, symlinks=True)
+        # uv looks for its configuration in the folders above, where there may be that of something else.
+        for file in (self.path / "uv.toml", self.pins):
+            file.touch()
+            file.chmod(0o644)
         self.path.chmod(0o755)
+
+    def hand_over(self, account: Account | None) -> None:
+        """To the account that builds. Raises `OSError`."""
         if account is not None:
             # What is in a folder before the folder itself: in its own, the account could put a link into the way.
-            for path in reversed((self.path, self.source, *self.source.rglob("*"))):
+            for path in (*reversed((self.source, *self.source.rglob("*"))), self.env):
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
-
-    def seal(self, account: Account | None) -> None:
-        """From now on only the daemon changes what is here. Raises `OSError`."""
-        if account is None:
-            return
-        os.fchown(self._lock, os.geteuid(), os.getegid())
-        seal(self.env)
 
 
 def note(python: str, source: str, first: str, began: float) -> Record:
