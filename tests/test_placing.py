@@ -1,6 +1,7 @@
 """A folder in the place of another: whole at every moment, and as it was before when that is not to stay."""
 
 import errno
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -195,3 +196,61 @@ def test_a_record_that_is_not_whole_says_that_nothing_was_moved(record: str, plu
     assert list(recover(plugins)) == []
     assert texts(plugins) == {"duck": "1"}
     assert list(recover(plugins / "none")) == []
+
+
+# Planted
+
+
+def planted(home: Path, folder: str, target: Path) -> Path:
+    """As if `target` had been put there by a placement that is to be taken back."""
+    home.mkdir(mode=0o700)
+    state = target.lstat()
+    (home / "record").write_text(json.dumps({"folder": folder, "mark": [state.st_dev, state.st_ino]}))
+    return home
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    """A folder outside."""
+    folder = tmp_path / "precious"
+    folder.mkdir()
+    (folder / "version").write_text("1")
+    return folder
+
+
+@pytest.mark.parametrize("folder", ["../precious", "{precious}", "..", ".", "", "duck/../../precious"])
+def test_a_record_is_about_a_folder_of_the_directory_or_none(folder: str, plugins: Path, precious: Path) -> None:
+    put("1", plugins)
+    planted(plugins / f"{PREFIX}x", folder.format(precious=precious), precious)
+
+    assert list(recover(plugins)) == []
+    assert texts(plugins) == {"duck": "1"}
+    assert (precious / "version").read_text() == "1"
+
+
+def test_a_link_to_a_record_is_none(plugins: Path, tmp_path: Path) -> None:
+    put("1", plugins)
+    home = planted(tmp_path / "elsewhere", "duck", plugins / "duck")
+    (plugins / f"{PREFIX}x").symlink_to(home)
+
+    assert list(recover(plugins)) == []
+    assert (plugins / "duck" / "version").read_text() == "1"
+    assert sorted(path.name for path in home.iterdir()) == ["record"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away: NOT TESTED")
+def test_another_users_record_is_none(plugins: Path) -> None:
+    put("1", plugins)
+    home = planted(plugins / f"{PREFIX}x", "duck", plugins / "duck")
+    os.chown(home, 65534, 65534)
+
+    assert list(recover(plugins)) == []
+    assert (plugins / "duck" / "version").read_text() == "1"
+
+
+def test_a_record_that_others_may_have_written_is_none(plugins: Path) -> None:
+    put("1", plugins)
+    planted(plugins / f"{PREFIX}x", "duck", plugins / "duck").chmod(0o777)
+
+    assert list(recover(plugins)) == []
+    assert (plugins / "duck" / "version").read_text() == "1"

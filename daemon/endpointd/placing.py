@@ -11,14 +11,16 @@ cannot exchange two names at once.
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from endpointd.disk import exchange
+from endpointd.leftout import is_plugin_folder
 
 PREFIX = ".placing-"
 _RECORD, _OTHER, _OLD = "record", "other", "old"
@@ -66,15 +68,36 @@ def place(staged: Path, target: Path) -> Placement:
 
 def recover(plugins: Path) -> Iterator[str]:
     """Undo what a daemon that was killed was about to do; the names of the folders that it was about. Before anything
-    else is done in the directory. Raises `OSError`."""
+    else is done in the directory. What another user has put there is no order, and is left alone. Raises `OSError`."""
     with suppress(FileNotFoundError, NotADirectoryError):
         for home in sorted(plugins.iterdir()):
             if home.name.startswith(PREFIX):
-                placement = _read_record(home)
-                if placement is not None:
-                    _take_back(home, placement.target, placement.mark)
-                    yield placement.target.name
+                with _held(home) as held:
+                    if held is None:
+                        continue
+                    found = _read_record(held)
+                    if found is not None:
+                        name, mark = found
+                        _take_back(held, plugins / name, mark)
+                        yield name
                 _remove(home)
+
+
+@contextmanager
+def _held(home: Path) -> Iterator[Path | None]:
+    """A path that leads to this folder whatever others put in its place meanwhile; None for what is no folder that
+    only this process's user can have filled."""
+    try:
+        number = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        state = os.fstat(number)
+        is_own = state.st_uid == os.geteuid() and not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        yield Path(f"/proc/self/fd/{number}") if is_own else None
+    finally:
+        os.close(number)
 
 
 def _swap(home: Path, target: Path) -> None:
@@ -119,15 +142,17 @@ def _write_record(placement: Placement) -> None:
             os.close(number)
 
 
-def _read_record(home: Path) -> Placement | None:
-    """None when nothing had been moved yet, or nothing is to be moved back."""
+def _read_record(home: Path) -> tuple[str, Mark] | None:
+    """Which folder it is about, and what was put there. None when nothing had been moved yet, or nothing is to be moved
+    back; also for a record that this module does not write."""
     try:
         record = json.loads((home / _RECORD).read_text(encoding="utf-8"))
         device, number = record["mark"]
-        name = record["folder"]
+        name = str(record["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Placement(home, home.parent / name, (device, number))
+    is_name = bool(name) and name == Path(name).name and is_plugin_folder(name)
+    return (name, (device, number)) if is_name else None
 
 
 def _remove(home: Path) -> None:
