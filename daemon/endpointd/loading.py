@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endpointd.environments.needs import Needs
+from endpointd.errors import UsageError
 from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.sessions.caller import Caller
@@ -26,7 +27,8 @@ def order_for(
     release: str | None = None,
     needs: Needs | None = None,
 ) -> WorkerOrder:
-    """Raises `OperatorError` when there is no such user as the plugin is to run as."""
+    """Raises `OperatorError` when there is no such user as the plugin is to run as, or no worker can be told of it."""
+    expect_sayable(folder, plugin)
     return WorkerOrder(
         folder=folder.resolve(),
         sources=tuple((source, _KEY) for source in plugin.sources),
@@ -45,6 +47,17 @@ def order_for(
         clock_build=limits.clock_build,
         value_error_is_404=limits.value_error_is_404,
     )
+
+
+def expect_sayable(folder: Path, plugin: Plugin) -> None:
+    """Raises `UsageError` for a name that no worker can be told, because it is no text."""
+    for name in (str(folder.resolve()), *plugin.sources):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "path_encoding", f"the path {name!r} is not UTF-8", "give the file or folder a name that is UTF-8"
+            ) from None
 
 
 def load_once(

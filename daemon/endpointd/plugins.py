@@ -14,6 +14,7 @@ from endpointd.endpoints.book import Book
 from endpointd.errors import OperatorError, PluginUnknown
 from endpointd.gateway.gateway import Mount
 from endpointd.gateway.problems import Problem
+from endpointd.loading import expect_sayable
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.mounts import Mounts
@@ -183,12 +184,14 @@ class Plugins:
         self._is_beginning = False
 
     def _expect_runnable(self, entry: Entry) -> Entry:
-        """The entry, refused when the settings name a user for it that there is not."""
+        """The entry, refused when the settings name a user for it that there is not, or no worker can be told of it."""
         if entry.plugin is None:
             return entry
         limits = self._settings.for_plugin(entry.plugin.id)
         try:
             find_account(limits.user, limits.group)
+            if entry.root is not None:
+                expect_sayable(entry.root, entry.plugin)
         except OperatorError as error:
             finding = Finding(Severity.ERROR, error.code, error.message, None, None, None, error.remedy)
             return replace(entry, plugin=None, findings=(*entry.findings, finding))

@@ -107,6 +107,13 @@ def test_a_plugin_that_requires_settings_is_told_that_it_gets_no_endpoint(run: R
     assert json.loads(run("check", plugin, "--json").stdout)["requires"] == ["token"]
 
 
+def test_a_folder_that_no_worker_can_be_told_is_refused(run: Run, plugin: Path) -> None:
+    outcome = run("check", plugin.rename(plugin.with_name("caf\udce9")))
+    assert outcome.returncode == 2
+    assert "caf\\udce9' is not UTF-8" in outcome.stderr
+    assert "[path_encoding]" in outcome.stderr
+
+
 def test_json_of_a_broken_plugin(run: Run, plugin: Path) -> None:
     (plugin / "manifest.yaml").write_text("name: [")
     outcome = run("check", plugin, "--json")

@@ -1,10 +1,12 @@
 """Plugins as the pages show them, and the log that is followed."""
 
 import shutil
+from pathlib import Path
 
+import httpx
 import pytest
 
-from support.console import BRIDGE, Console, Operator
+from support.console import BRIDGE, Console, Operator, running_console
 from support.eventually import eventually
 from support.plugins import write_plugin
 from support.raw_http import ask
@@ -86,3 +88,12 @@ def test_a_log_is_followed(operator: Operator) -> None:
 @pytest.mark.parametrize("path", ["/console/plugins/test/nobody/log"])
 def test_there_is_no_log_of_nobody(operator: Operator, path: str) -> None:
     assert operator.get(path).status_code == 404
+
+
+def test_a_folder_whose_name_is_no_text_takes_the_page_from_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins" / "caf\udce9"
+    folder.mkdir(parents=True)
+    (folder / "manifest.yaml").write_text("name: [")
+    with running_console(tmp_path) as console, httpx.Client(base_url=console.url, timeout=20) as client:
+        answer = Operator(client, console.token).get("/console/plugins")
+    assert (answer.status_code, "caf\\udce9" in answer.text) == (200, True)

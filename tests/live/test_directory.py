@@ -247,3 +247,12 @@ def test_a_version_that_does_not_run_leaves_the_old_one_serving(serve: Serve, sh
     eventually(lambda: served.says("duck") == "quack", 1)
     shop.edit("duck", "mended")
     served.comes_to_say("duck", "mended")
+
+
+def test_what_no_worker_can_be_told_is_refused_and_no_defect(
+    start_daemon: DaemonStarter, shop: Shop, tmp_path: Path
+) -> None:
+    shop.put("duck", "quack")
+    daemon = start_daemon(shop.plugins, state=tmp_path / "st\udce4te")
+    assert "[path_encoding]" in daemon.wait_for_log('"folder.refused"')
+    assert [event["event"] for event in daemon.events() if event["level"] == "critical"] == []

@@ -51,8 +51,9 @@ class Pages:
         # To find a template is to compile it, the first time.
         return HTMLResponse(await asyncio.to_thread(self._render, template, values), status)
 
-    def _render(self, template: str, values: Mapping[str, Any]) -> str:
-        return self._environment.get_template(template).render(**values)
+    def _render(self, template: str, values: Mapping[str, Any]) -> bytes:
+        # A folder's name need not be UTF-8.
+        return self._environment.get_template(template).render(**values).encode(errors="backslashreplace")
 
     def static(self, digest: str, name: str) -> Response | None:
         data = self._files.get(name)
