@@ -1,5 +1,6 @@
 """The client: which daemon it looks for, and what it says when there is none that answers."""
 
+import io
 import os
 import socket
 import tempfile
@@ -185,6 +186,45 @@ def test_a_daemon_of_another_version_is_named(answering: Callable[[bytes], Path]
     assert error.code == "daemon_version"
     assert "the daemon of" in error.message
     assert "is endpointd 9.9, this command is" in error.message
+
+
+ASK: list[Callable[[Client], object]] = [
+    lambda client: client.daemon(),
+    lambda client: client.reload(),
+    lambda client: client.log_level(),
+    lambda client: client.set_log_level("info"),
+    lambda client: client.plugins(),
+    lambda client: client.act("stop", "acme/neko"),
+    lambda client: client.install(io.BytesIO(), 0, replace=False),
+    lambda client: list(client.log("acme/neko", 10, follow=False)),
+    lambda client: client.environments(),
+    lambda client: client.prune_environments(dry_run=True),
+    lambda client: client.endpoints(),
+    lambda client: client.settings("acme/neko"),
+    lambda client: client.create_endpoint({}),
+    lambda client: client.change_endpoint("e1", {}),
+    lambda client: client.switch_endpoint("e1", enabled=True),
+    lambda client: client.apply_endpoints([], dry_run=True),
+    lambda client: client.rotate_secrets(),
+    lambda client: client.tokens(),
+    lambda client: client.create_token("one", None),
+]
+
+
+@pytest.mark.parametrize("ask", ASK)
+@pytest.mark.parametrize("body", [b'{"was": "another"}', b"[" * 100_000])
+def test_another_versions_documents_are_not_understood_and_no_traceback(
+    answering: Callable[[bytes], Path], ask: Callable[[Client], object], body: bytes
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nEndpointd-Version: 0.0.9\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with Client(answering(head + body)) as client, pytest.raises(OperatorError, match=r"0\.0\.9") as caught:
+        ask(client)
+    assert caught.value.code == "daemon_version"
+
+
+def test_another_versions_daemon_tells_its_version(answering: Callable[[bytes], Path]) -> None:
+    with Client(answering(b"HTTP/1.1 200 OK\r\nEndpointd-Version: 0.0.9\r\nContent-Length: 2\r\n\r\n{}")) as client:
+        assert client.version() == "0.0.9"
 
 
 def test_a_daemon_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

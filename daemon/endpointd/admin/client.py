@@ -17,11 +17,24 @@ from typing import IO, Any, Self
 import httpx
 
 from endpointd import __version__
-from endpointd.admin.documents import ARCHIVE, VERSION_HEADER
+from endpointd.access.views import TokenView
+from endpointd.admin.documents import (
+    ARCHIVE,
+    VERSION_HEADER,
+    CreatedToken,
+    DaemonStatus,
+    LogLevelDocument,
+    Reloaded,
+    read,
+)
 from endpointd.admin.names import path_of
 from endpointd.admin.problems import error_of
 from endpointd.admin.sockets import SOCKET, OpenFolder
+from endpointd.endpoints.secret_keys import Rotated
+from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.errors import OperatorError, UsageError
+from endpointd.journal import Entry
+from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 ANSWER = 10.0
 """Seconds that the daemon has to tell of something."""
@@ -32,6 +45,7 @@ ACTION = 3600.0
 CHANGE = 120.0
 """Seconds to change an endpoint: the database has its own clocks, and other changes may come before."""
 
+_PLUGINS = "/api/v1/plugins"
 _ENVIRONMENTS = "/api/v1/environments"
 _ENDPOINTS = "/api/v1/endpoints"
 _LOG_LEVEL = "/api/v1/daemon/log-level"
@@ -41,7 +55,8 @@ _BASE = "http://endpointd"
 
 
 class Client:
-    """Of the daemon that runs with the directory `state`. Documents are the API's JSON, as it came."""
+    """Of the daemon that runs with the directory `state`. Documents are the API's JSON, as it came, and such as
+    `documents.read` can read."""
 
     def __init__(self, state: Path) -> None:
         """Raises `OperatorError` when nobody listens there, or who does may not be asked."""
@@ -72,32 +87,40 @@ class Client:
         self._folder.close()
 
     def daemon(self) -> Any:  # noqa: ANN401 - JSON
-        return self._ask("GET", "/api/v1/daemon")
+        return self._ask("GET", "/api/v1/daemon", DaemonStatus)
+
+    def version(self) -> str | None:
+        """That of the daemon, which may be another than this command's; None when it does not tell."""
+        with self._translated():
+            version: str | None = self._http.get("/api/v1/daemon").headers.get(VERSION_HEADER)
+        return version
 
     def reload(self) -> Any:  # noqa: ANN401
-        return self._ask("POST", "/api/v1/daemon/reload", timeout=_patient(ACTION))
+        return self._ask("POST", "/api/v1/daemon/reload", Reloaded, timeout=_patient(ACTION))
 
     def log_level(self) -> Any:  # noqa: ANN401
-        return self._ask("GET", _LOG_LEVEL)
+        return self._ask("GET", _LOG_LEVEL, LogLevelDocument)
 
     def set_log_level(self, level: str | None) -> Any:  # noqa: ANN401
-        return self._ask("PUT", _LOG_LEVEL, json={"level": level})
+        return self._ask("PUT", _LOG_LEVEL, LogLevelDocument, json={"level": level})
 
     def plugins(self) -> Any:  # noqa: ANN401
-        return self._ask("GET", "/api/v1/plugins")
+        return self._ask("GET", _PLUGINS, list[PluginStatus])
 
     def act(self, action: str, plugin_id: str, body: object = None) -> Any:  # noqa: ANN401
         """`action`: start, stop, restart, rollback."""
-        return self._ask("POST", f"/api/v1/plugins/{path_of(plugin_id)}/{action}", json=body, timeout=_patient(ACTION))
+        path = f"{_PLUGINS}/{path_of(plugin_id)}/{action}"
+        return self._ask("POST", path, PluginStatus, json=body, timeout=_patient(ACTION))
 
     def uninstall(self, plugin_id: str) -> None:
-        self._ask("DELETE", f"/api/v1/plugins/{path_of(plugin_id)}", timeout=_patient(ACTION))
+        self._ask("DELETE", f"{_PLUGINS}/{path_of(plugin_id)}", None, timeout=_patient(ACTION))
 
     def install(self, file: IO[bytes], size: int, kind: str = ARCHIVE, *, replace: bool) -> Any:  # noqa: ANN401
         """The `size` bytes that follow in `file`, which is an `ARCHIVE` or a `PACKAGE`."""
         return self._ask(
             "POST",
-            "/api/v1/plugins",
+            _PLUGINS,
+            InstalledStatus,
             params={"replace": json.dumps(replace)},
             content=iter(lambda: file.read(_CHUNK), b""),
             headers={"Content-Type": kind, "Content-Length": str(size)},
@@ -106,74 +129,88 @@ class Client:
 
     def log(self, plugin_id: str, lines: int, *, follow: bool) -> Iterator[str]:
         """Lines of NDJSON; with `follow`, until the daemon ends."""
-        path = f"/api/v1/plugins/{path_of(plugin_id)}/log"
+        path = f"{_PLUGINS}/{path_of(plugin_id)}/log"
         query = {"lines": str(lines), "follow": json.dumps(follow)}
         timeout = _patient(None if follow else ANSWER)
         with self._translated(), self._http.stream("GET", path, params=query, timeout=timeout) as answer:
             if not answer.is_success:
                 answer.read()
                 raise self._refusal(answer)
-            yield from answer.iter_lines()
+            for line in answer.iter_lines():
+                self._understood(answer, Entry, line)
+                yield line
 
     # Environments
 
     def environments(self) -> Any:  # noqa: ANN401
-        return self._ask("GET", _ENVIRONMENTS, timeout=_patient(CHANGE))
+        return self._ask("GET", _ENVIRONMENTS, list[EnvironmentStatus], timeout=_patient(CHANGE))
 
     def prune_environments(self, *, dry_run: bool) -> Any:  # noqa: ANN401
         query = {"dry_run": json.dumps(dry_run)}
-        return self._ask("POST", f"{_ENVIRONMENTS}/prune", params=query, timeout=_patient(ACTION))
+        path = f"{_ENVIRONMENTS}/prune"
+        return self._ask("POST", path, list[EnvironmentStatus], params=query, timeout=_patient(ACTION))
 
     # Endpoints
 
     def endpoints(self, plugin_id: str | None = None) -> Any:  # noqa: ANN401
         """All, or those of one plugin."""
-        return self._ask("GET", _ENDPOINTS, params={"plugin": plugin_id} if plugin_id is not None else None)
+        query = {"plugin": plugin_id} if plugin_id is not None else None
+        return self._ask("GET", _ENDPOINTS, list[EndpointView], params=query)
 
     def settings(self, plugin_id: str) -> Any:  # noqa: ANN401
         """What endpoints of the plugin can be given."""
-        return self._ask("GET", f"/api/v1/plugins/{path_of(plugin_id)}/settings")
+        return self._ask("GET", f"{_PLUGINS}/{path_of(plugin_id)}/settings", list[SettingView])
 
     def create_endpoint(self, wanted: object) -> Any:  # noqa: ANN401
-        return self._ask("POST", _ENDPOINTS, json=wanted, timeout=_patient(CHANGE))
+        return self._ask("POST", _ENDPOINTS, EndpointView, json=wanted, timeout=_patient(CHANGE))
 
     def change_endpoint(self, endpoint_id: str, change: object) -> Any:  # noqa: ANN401
-        return self._ask("PATCH", f"{_ENDPOINTS}/{endpoint_id}", json=change, timeout=_patient(CHANGE))
+        path = f"{_ENDPOINTS}/{endpoint_id}"
+        return self._ask("PATCH", path, EndpointView, json=change, timeout=_patient(CHANGE))
 
     def switch_endpoint(self, endpoint_id: str, *, enabled: bool) -> Any:  # noqa: ANN401
         action = "enable" if enabled else "disable"
-        return self._ask("POST", f"{_ENDPOINTS}/{endpoint_id}/{action}", timeout=_patient(CHANGE))
+        return self._ask("POST", f"{_ENDPOINTS}/{endpoint_id}/{action}", EndpointView, timeout=_patient(CHANGE))
 
     def delete_endpoint(self, endpoint_id: str) -> None:
-        self._ask("DELETE", f"{_ENDPOINTS}/{endpoint_id}", timeout=_patient(CHANGE))
+        self._ask("DELETE", f"{_ENDPOINTS}/{endpoint_id}", None, timeout=_patient(CHANGE))
 
     def apply_endpoints(self, declared: object, *, dry_run: bool) -> Any:  # noqa: ANN401
         query = {"dry_run": json.dumps(dry_run)}
-        return self._ask("POST", f"{_ENDPOINTS}/apply", json=declared, params=query, timeout=_patient(ACTION))
+        path = f"{_ENDPOINTS}/apply"
+        return self._ask("POST", path, AppliedView, json=declared, params=query, timeout=_patient(ACTION))
 
     def rotate_secrets(self) -> Any:  # noqa: ANN401
-        return self._ask("POST", "/api/v1/secrets/rotate", timeout=_patient(ACTION))
+        return self._ask("POST", "/api/v1/secrets/rotate", Rotated, timeout=_patient(ACTION))
 
     # Tokens
 
     def tokens(self) -> Any:  # noqa: ANN401
-        return self._ask("GET", _TOKENS)
+        return self._ask("GET", _TOKENS, list[TokenView])
 
     def create_token(self, name: str, days: int | None) -> Any:  # noqa: ANN401
-        return self._ask("POST", _TOKENS, json={"name": name, "days": days}, timeout=_patient(CHANGE))
+        return self._ask("POST", _TOKENS, CreatedToken, json={"name": name, "days": days}, timeout=_patient(CHANGE))
 
     def revoke_token(self, token_id: str) -> None:
-        self._ask("DELETE", f"{_TOKENS}/{token_id}", timeout=_patient(CHANGE))
+        self._ask("DELETE", f"{_TOKENS}/{token_id}", None, timeout=_patient(CHANGE))
 
-    def _ask(self, method: str, path: str, **details: Any) -> Any:  # noqa: ANN401
+    def _ask(self, method: str, path: str, kind: Any, **details: Any) -> Any:  # noqa: ANN401
+        """The answer's document, which is of this kind; with None there is none."""
         with self._translated():
             answer = self._http.request(method, path, **details)
         if not answer.is_success:
             raise self._refusal(answer)
+        return None if kind is None else self._understood(answer, kind, answer.content)
+
+    def _understood(self, answer: httpx.Response, kind: Any, text: str | bytes) -> Any:  # noqa: ANN401
+        """The document in `text`, which is the answer or a part of it. Raises `OperatorError` when it is of another
+        kind."""
         try:
-            return answer.json() if answer.content else None
-        except ValueError:
-            raise self._refusal(answer) from None
+            document = json.loads(text)
+            read(kind, document)
+        except (ValueError, RecursionError):
+            raise self._of_another_version(answer, "it answers in another form") from None
+        return document
 
     # Errors
 
@@ -201,13 +238,18 @@ class Client:
             error = error_of(answer.json())
         except ValueError:
             error = None
+        if error is None:
+            return self._of_another_version(answer, f"status {answer.status_code}")
+        if error.code == "api_unknown" and answer.headers.get(VERSION_HEADER) != __version__:
+            return self._of_another_version(answer, error.message)
+        return error
+
+    def _of_another_version(self, answer: httpx.Response, because: str) -> OperatorError:
         version = answer.headers.get(VERSION_HEADER, "of an unknown version")
-        if error is not None and (error.code != "api_unknown" or version == __version__):
-            return error
         return OperatorError(
             "daemon_version",
             f"the daemon of {self._state} is endpointd {version}, this command is {__version__}, and they do not"
-            f" understand each other ({error.message if error else f'status {answer.status_code}'})",
+            f" understand each other ({because})",
             "use the command of the daemon's installation, or start the daemon anew",
         )
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from endpointd.access.views import TokenView
 from endpointd.setting_names import LogLevel
 
 T = TypeVar("T")
@@ -58,6 +59,13 @@ class Rollback(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     release: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class CreatedToken(BaseModel):
+    """`secret` is told here and never again."""
+
+    token: TokenView
+    secret: str
 
 
 class FaultDocument(BaseModel):

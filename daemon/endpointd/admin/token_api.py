@@ -8,6 +8,7 @@ from endpointd.access.limits import LONGEST_DAYS
 from endpointd.access.service import TokenControl
 from endpointd.access.views import TokenView
 from endpointd.admin.bodies import BoundedRoute
+from endpointd.admin.documents import CreatedToken
 from endpointd.admin.json_response import Json
 from endpointd.store.token_records import TOKEN_NAME
 
@@ -28,13 +29,6 @@ class NewToken(BaseModel):
         description="how long it is good; null: until it is revoked",
         json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1, "maximum": LONGEST_DAYS}, {"type": "null"}]},
     )
-
-
-class CreatedToken(BaseModel):
-    """`secret` is told here and never again."""
-
-    token: TokenView
-    secret: str
 
 
 def token_routes(tokens: TokenControl) -> APIRouter:

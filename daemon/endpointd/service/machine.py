@@ -127,7 +127,7 @@ def _has_account() -> bool:
 
 def _version() -> str | None:
     with suppress(EndpointdError), Client(Path(STATE)) as client:
-        return str(client.daemon()["version"])
+        return client.version()
     return None
 
 
