@@ -9,12 +9,17 @@ import re
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from cli.conftest import Run
+from endpointd.admin.client import Client
+from endpointd.admin.documents import PACKAGE
+from endpointd.cli import installing
 from endpointd.errors import OperatorError, UsageError
 from endpointd.status import InterfaceStatus
 from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
@@ -234,6 +239,14 @@ def test_a_package_is_sent_as_it_is_and_its_warnings_are_told(ask: Run, control:
     assert (document["package"], document["warnings"]) == ("acme/neko:1.2.0@0123", ["nobody vouches for it"])
 
 
+def test_as_much_is_sent_as_was_said(host: AdminHost, control: FakeControl) -> None:
+    with Client(host.state) as client:
+        client.install(io.BytesIO(b"PK and more"), 6, PACKAGE, replace=False)
+        assert control.archive == b"PK and"
+        with pytest.raises(UsageError, match="became shorter"):
+            client.install(io.BytesIO(b"PK"), 6, PACKAGE, replace=False)
+
+
 def test_on_a_terminal_a_long_upload_tells_how_far_it_is(host: AdminHost, control: FakeControl, tmp_path: Path) -> None:
     package = tmp_path / "large.difypkg"
     package.write_bytes(bytes(8 * 1024 * 1024))
@@ -252,6 +265,29 @@ def test_on_a_terminal_a_long_upload_tells_how_far_it_is(host: AdminHost, contro
     assert "sending" in seen.decode()
     assert "8.4 MB" in seen.decode()
     assert len(control.archive) == 8 * 1024 * 1024
+
+
+def test_a_package_may_come_out_of_a_pipe(ask: Run, control: FakeControl, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as threads:
+        written = threads.submit(pipe.write_bytes, b"PK and more")
+        outcome = ask("install", pipe)
+        written.result()
+    assert (outcome.returncode, outcome.stderr, control.archive) == (0, "", b"PK and more")
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(installing, "FIRST", 0.01)
+    with pytest.raises(UsageError, match="nobody has written to"):
+        installing.install(cast("Client", None), tmp_path / "pipe", replace=False, json=False)
+
+
+def test_what_is_neither_file_nor_pipe_is_refused(ask: Run, control: FakeControl) -> None:
+    outcome = ask("install", "/dev/null")
+    assert (outcome.returncode, control.calls) == (2, [])
+    assert "/dev/null is no file" in outcome.stderr
 
 
 def test_only_what_is_there_can_be_installed(ask: Run, control: FakeControl, tmp_path: Path) -> None:

@@ -116,13 +116,14 @@ class Client:
         self._ask("DELETE", f"{_PLUGINS}/{path_of(plugin_id)}", None, timeout=_patient(ACTION))
 
     def install(self, file: IO[bytes], size: int, kind: str = ARCHIVE, *, replace: bool) -> Any:  # noqa: ANN401
-        """The `size` bytes that follow in `file`, which is an `ARCHIVE` or a `PACKAGE`."""
+        """The `size` bytes that follow in `file`, an `ARCHIVE` or a `PACKAGE`. Raises `UsageError` when there are
+        fewer."""
         return self._ask(
             "POST",
             _PLUGINS,
             InstalledStatus,
             params={"replace": json.dumps(replace)},
-            content=iter(lambda: file.read(_CHUNK), b""),
+            content=_exactly(size, file),
             headers={"Content-Type": kind, "Content-Length": str(size)},
             timeout=_patient(ACTION),
         )
@@ -252,6 +253,15 @@ class Client:
             f" understand each other ({because})",
             "use the command of the daemon's installation, or start the daemon anew",
         )
+
+
+def _exactly(size: int, file: IO[bytes]) -> Iterator[bytes]:
+    while size > 0:
+        piece = file.read(min(size, _CHUNK))
+        if not piece:
+            raise UsageError("package_unreadable", "it became shorter while it was sent", "try again when it is whole")
+        size -= len(piece)
+        yield piece
 
 
 def _patient(read: float | None) -> httpx.Timeout:

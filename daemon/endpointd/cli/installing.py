@@ -1,5 +1,9 @@
 """What `endpointd install` sends to the daemon, and how far it is."""
 
+import os
+import select
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +21,9 @@ from endpointd.status import InstalledStatus
 
 QUICK = 4 * 1024 * 1024
 """Bytes that are sent before anybody could read how far they are."""
+
+FIRST = 10
+"""Seconds that a pipe's first byte may take."""
 
 
 def install(client: Client, path: Path, *, replace: bool, json: bool) -> None:
@@ -67,12 +74,36 @@ def _source(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
             yield archive, size, ARCHIVE
         return
     try:
-        package = path.open("rb")
+        # To open a pipe that nobody writes to would take until somebody does.
+        package = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
     except OSError as error:
-        remedy = "name the plugin's folder, or a package (NAME.difypkg)"
-        raise UsageError("package_unreadable", f"{path} cannot be read: {error.strerror}", remedy) from error
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     with package:
-        yield package, path.stat().st_size, PACKAGE
+        state = os.fstat(package.fileno())
+        if stat.S_ISFIFO(state.st_mode):
+            with tempfile.TemporaryFile() as spool:
+                _take_out(path, package, spool)
+                size = spool.tell()
+                spool.seek(0)
+                yield spool, size, PACKAGE
+        elif stat.S_ISREG(state.st_mode):
+            yield package, state.st_size, PACKAGE
+        else:
+            raise _unreadable(path, "is no file")
+
+
+def _take_out(path: Path, pipe: IO[bytes], spool: IO[bytes]) -> None:
+    """All that is in the pipe: how much that is must be known before it is sent."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if not poll.poll(FIRST * 1000):
+        raise _unreadable(path, f"is a pipe that nobody has written to for {FIRST} s")
+    os.set_blocking(pipe.fileno(), True)
+    shutil.copyfileobj(pipe, spool)
+
+
+def _unreadable(path: Path, why: str) -> UsageError:
+    return UsageError("package_unreadable", f"{path} {why}", "name the plugin's folder, or a package (NAME.difypkg)")
 
 
 def _pack(folder: Path, archive: IO[bytes]) -> None:
