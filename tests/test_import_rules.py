@@ -40,7 +40,7 @@ WORKER_LAYERS = [
 
 HOST_LAYERS = [
     # What everybody may know.
-    "errors humane reports status",
+    "errors humane reports status toml",
     "addresses callers callers.networks callers.origins callers.rates setting_names",
     "activation setting_types settings_file watchdog",
     "network_settings",
@@ -151,7 +151,7 @@ PURE = {
     "endpointd_wire": "errors messages frames states flow memory calls connection",
     "endpointd_worker": "signatures slowness texts official.translation",
     "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
-    " settings_file settings reloading"
+    " settings_file settings reloading toml"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"
     " callers.reading callers.rules"
     " manifest.*"

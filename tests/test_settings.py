@@ -272,6 +272,10 @@ def test_representations_do_not_tell_a_plugins_environment() -> None:
         (None, "config_unreadable", "No such file"),
         (b"listen = \nstate = 1", "config_malformed", "line 1"),
         (b"a = '\xff'", "config_malformed", "not UTF-8 text (byte 5)"),
+        (b"clock_idle = " + b"9" * 5000, "config_malformed", "Exceeds the limit"),
+        (b"clock_idle = 0x" + b"f" * 5000, "config_malformed", "more than 64 bits"),
+        (b"listen = " + b"[" * 3000 + b"]" * 3000, "config_malformed", "nested more than 50 levels"),
+        (b"backend." + b"a." * 3000 + b"a = 1", "config_malformed", "nested more than 50 levels"),
         (b"config = 'other.toml'", "config_nested", "cannot name another"),
     ],
 )

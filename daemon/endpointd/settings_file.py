@@ -1,9 +1,9 @@
 """Reading the configuration file: TOML to a plain dict, every fault a UsageError that names the file."""
 
-import tomllib
 from pathlib import Path
 
 from endpointd.errors import UsageError
+from endpointd.toml import parse
 
 _FILES = ("ca_file", "file")
 
@@ -14,7 +14,7 @@ def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str,
     UsageError: the file is missing, unreadable, not UTF-8 or not TOML, or names a configuration file itself.
     """
     try:
-        values: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, object] = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             "config_unreadable",
@@ -27,7 +27,7 @@ def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str,
             f"the configuration file {path} is not UTF-8 text (byte {error.start})",
             "save it as UTF-8",
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UsageError(
             "config_malformed", f"the configuration file {path} is not valid TOML: {error}", "correct the file"
         ) from error

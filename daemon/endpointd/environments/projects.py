@@ -5,13 +5,13 @@ with the same dependencies, or another plugin with the same, gets the environmen
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from endpointd import toml
 from endpointd.environments.requirements import RequirementsProblem
 from endpointd.manifest.findings import shown
 
@@ -69,8 +69,8 @@ def read_lock(text: str) -> tuple[str, bool]:
 
 def _parse(text: str, file: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return toml.parse(text)
+    except ValueError as error:
         raise _invalid(f"it is not TOML: {error}", file) from error
 
 
