@@ -45,6 +45,12 @@ def test_from_a_folder_to_a_package_that_somebody_vouches_for(run: Run, folder: 
     assert run("verify", signed, "--json", ENDPOINTD_PACKAGE_KEYS=str(key)).returncode == 0
 
 
+@pytest.mark.parametrize("stem", [".", "/", ""])
+def test_a_key_without_a_name_is_refused(run: Run, stem: str) -> None:
+    outcome = run("keygen", stem)
+    assert (outcome.returncode, outcome.stderr.count("[key_unnamed]")) == (2, 1)
+
+
 def test_a_package_is_named_by_what_is_in_it(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

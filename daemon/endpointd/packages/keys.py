@@ -64,6 +64,8 @@ def sign(key: rsa.RSAPrivateKey, text: bytes) -> bytes:
 
 def make_keys(stem: Path) -> tuple[Path, Path]:
     """`STEM.private.pem`, which nobody else may read, and `STEM.public.pem`. Raises `UsageError`, `OSError`."""
+    if not stem.name:
+        raise UsageError("key_unnamed", f"{stem} has no name that files could begin with", "name the key: ./acme")
     private, public = (stem.with_name(f"{stem.name}.{kind}.pem") for kind in ("private", "public"))
     for path in (private, public):
         if os.path.lexists(path):
