@@ -6,13 +6,16 @@ from pathlib import Path
 
 from endpointd.admin.sockets import SOCKET
 from endpointd.errors import UsageError
-from endpointd.service.units import CONFIG, STATE
+from endpointd.sealing.keyfile import CREDENTIAL
+from endpointd.service.units import CONFIG, STATE, UNIT_DIRECTORY
+from endpointd.service.units import SERVICE as UNIT
 from endpointd.setting_names import variable_of
 from endpointd.settings_file import read_settings_file
 
 SERVE_DEFAULT = Path("state")
 SERVICE = Path(STATE)
 SERVICE_CONFIG = Path(CONFIG)
+SERVICE_UNIT = Path(UNIT_DIRECTORY, UNIT)
 
 
 def find_state(state: Path | None, config: Path | None) -> Path:
@@ -30,6 +33,13 @@ def find_state(state: Path | None, config: Path | None) -> Path:
     if "state" in values:
         return Path(str(values["state"]))
     return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else _state_of_service()
+
+
+def has_credential(state: Path) -> bool:
+    """Whether the daemon with this state is the service, and gets its key from systemd."""
+    with suppress(OSError):
+        return state.absolute() == _state_of_service() and CREDENTIAL in SERVICE_UNIT.read_text(encoding="utf-8")
+    return False
 
 
 def _state_of_service() -> Path:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from endpointd.admin.location import find_state
+from endpointd.admin.location import find_state, has_credential
 from endpointd.admin.sockets import StateLock
 from endpointd.backups.contents import PLUGINS, Contents
 from endpointd.backups.restoring import restore
@@ -14,6 +14,8 @@ from endpointd.cli.progress import bar
 from endpointd.errors import OperatorError
 from endpointd.humane import moment, plural, size
 from endpointd.manifest.findings import one_line
+from endpointd.sealing.keyfile import KeyFile
+from endpointd.service.units import KEY
 from endpointd.settings import Settings
 from endpointd.storage import key_file, open_store, place_of
 
@@ -52,7 +54,10 @@ def restore_backup(file: Path, state: Path | None, config: Path | None, *, repla
             _say(f"What was there before is in {folder}.")
         if done.contents.database != "sqlite":
             report_warning(_ELSEWHERE)
-        _try_secrets(settings)
+        if places.key.path == key_file(settings).path:
+            _try_secrets(settings)
+        else:
+            _say(f"Whether {places.key.path} opens the secrets the service's log will tell: it alone is given the key.")
     finally:
         lock.release()
 
@@ -71,7 +76,15 @@ def _settings(state: Path | None, config: Path | None) -> Settings:
 
 
 def _places(settings: Settings) -> Places:
-    return Places(settings.state.absolute(), settings.plugins.absolute(), place_of(settings), key_file(settings))
+    return Places(settings.state.absolute(), settings.plugins.absolute(), place_of(settings), _key(settings))
+
+
+def _key(settings: Settings) -> KeyFile:
+    """The daemon's. A service's is a credential, which commands are not given."""
+    found = key_file(settings)
+    if settings.secret_key is None and not found.is_credential and has_credential(settings.state):
+        return KeyFile(Path(KEY), is_credential=True)
+    return found
 
 
 def _what(contents: Contents) -> str:

@@ -22,6 +22,7 @@ PLUGINS = f"{STATE}/plugins"
 RUNTIME = "/run/endpointd"
 SERVICE = f"{NAME}.service"
 SOCKET = f"{NAME}.socket"
+UNIT_DIRECTORY = "/etc/systemd/system"
 
 STOP_MARGIN = 25
 """Seconds that systemd waits longer than requests and workers may take to end. The daemon itself asks for more when
@@ -192,8 +193,8 @@ def service_files(values: Values) -> list[ServiceFile]:
     return [
         ServiceFile(sysusers, _fill(_SYSUSERS, values), ("systemd-sysusers", sysusers)),
         ServiceFile(tmpfiles, _fill(_TMPFILES, values), ("systemd-tmpfiles", "--create", tmpfiles)),
-        ServiceFile(f"/etc/systemd/system/{SOCKET}", _fill(_SOCKET, values), reload),
-        ServiceFile(f"/etc/systemd/system/{SERVICE}", _fill(_SERVICE, values), reload),
+        ServiceFile(f"{UNIT_DIRECTORY}/{SOCKET}", _fill(_SOCKET, values), reload),
+        ServiceFile(f"{UNIT_DIRECTORY}/{SERVICE}", _fill(_SERVICE, values), reload),
     ]
 
 
