@@ -14,6 +14,9 @@ from endpointd.leftout import MAX_IGNORE
 _END = "ps_d"
 """In the library's expressions the group for the "/" behind a folder's name that fits."""
 
+_STAR, _FOLDERS, _FIRST_FOLDERS = "[^/]*", "(?:/.+)?", "(?:.+/)?"
+"""In the library's expressions a "*", a "**" and the "**" at the beginning."""
+
 
 class Ignoring:
     """What `lines` say; one that is no pattern says nothing, as in git."""
@@ -45,9 +48,29 @@ def _patterns_of(line: str) -> list[tuple[re.Pattern[str], bool]]:
     for itself, which is what negations are lost by; here each folder is asked for by itself."""
     try:
         patterns = GitIgnoreSpec.from_lines([line]).patterns
-    except ValueError:
+    except (ValueError, re.error):
         return []
-    return [(one.regex, one.include) for one in patterns if one.regex is not None and one.include is not None]
+    return [(_once(one.regex), one.include) for one in patterns if one.regex is not None and one.include is not None]
+
+
+def _once(expression: re.Pattern[str]) -> re.Pattern[str]:
+    """The same, without trying all the ways in which several stars can share a name: ten of them take longer than
+    anybody lives, and nothing else in the process goes on meanwhile. Where a star is followed by another one, the first
+    place at which what is between them fits does, if any place does."""
+    *parts, last = expression.pattern.split(_FOLDERS)
+    if not parts:
+        return re.compile(_stars_once(last))
+    first, *others = [_stars_once(part) for part in parts]
+    whole = f"(?>{first.replace(_FIRST_FOLDERS, '(?:.+?/)??')}(?=/))"
+    whole += "".join(f"(?>(?:/.+?)??{part}(?=/))" for part in others)
+    return re.compile(whole + _FOLDERS + _stars_once(last))
+
+
+def _stars_once(part: str) -> str:
+    """The same for the stars between two of "**"."""
+    before, *behind = part.split(_STAR)
+    middle = "".join(f"(?>[^/]*?{one})" for one in behind[:-1])
+    return before + middle + "".join(_STAR + one for one in behind[-1:])
 
 
 def _fits(expression: re.Pattern[str], name: str) -> bool:

@@ -107,7 +107,9 @@ def test_what_lies_in_a_folder_that_is_left_out_stays_out_as_in_git(folder: Path
 
 
 NAMES = ["a.txt", "b.txt", "d/a.txt", "d/b.txt", "d/e/b.txt", "d/e/d/a.txt", "e/a.txt", "d-x/a.txt"]
-PARTS = st.sampled_from(["*", "a.txt", "b.txt", "d", "e", "*.txt", "?.txt", "[ab].txt", "d*"])
+PARTS = st.sampled_from(
+    ["*", "a.txt", "b.txt", "d", "e", "*.txt", "?.txt", "[ab].txt", "d*", "*t*t", "*.*x*", "d/**/d", "d*/**/*.*t"]
+)
 PATTERNS = st.builds(
     lambda sign, root, parts, end: f"{sign}{root}{'/'.join(parts)}{end}",
     st.sampled_from(["", "", "!"]),
@@ -151,6 +153,8 @@ def ignored_here(lines: str) -> set[str]:
 @example(["*", "!*/", "!a.txt"])
 @example(["d/**", "!d/b.txt"])
 @example(["*", "!d/"])
+@example(["d/**/d/**/*t*t"])
+@example(["[z-a]", "a.txt"])
 def test_git_leaves_out_the_same(work_tree: Path, patterns: list[str]) -> None:
     lines = "\n".join(patterns)
     assert ignored_here(lines) == ignored_by_git(work_tree, lines)
