@@ -4,6 +4,7 @@ What is served is what was copied, so that a plugin is never half old and half n
 itself is run.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from endpointd.environments.declared import needs_of
 from endpointd.errors import OperatorError, UsageError
 from endpointd.folder import PluginFolder
 from endpointd.included import included_in
+from endpointd.leftout import is_plugin_folder
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.reading import read_plugin
 from endpointd.releases import FolderChanged, Releases
+from endpointd.tree import may_be_folder
 
 
 class Intake:
@@ -25,12 +28,12 @@ class Intake:
     def __init__(self, directory: Path, releases: Releases | None, state: Path | None = None) -> None:
         self._directory = directory
         self._releases = releases
-        self._state = None if state is None else state.resolve()
+        self._state = state
 
     def names(self) -> list[str]:
         """The folders that may hold plugins. Raises `UsageError` when the directory cannot be listed."""
         try:
-            return sorted(item.name for item in self._directory.iterdir() if self._is_plugin_folder(item))
+            return sorted(name for name in os.listdir(self._directory) if self.exists(name))
         except OSError as error:
             raise UsageError(
                 "plugins_unreadable",
@@ -39,10 +42,14 @@ class Intake:
             ) from error
 
     def exists(self, name: str) -> bool:
-        return self._is_plugin_folder(self._directory / name)
+        path = self._directory / name
+        return is_plugin_folder(name) and may_be_folder(path) and not self._is_state(path)
 
-    def _is_plugin_folder(self, item: Path) -> bool:
-        return item.is_dir() and not item.name.startswith((".", "__")) and item.resolve() != self._state
+    def _is_state(self, path: Path) -> bool:
+        try:
+            return self._state is not None and path.samefile(self._state)
+        except OSError:
+            return False
 
     def take(self, name: str) -> Entry:
         """The folder's entry. Raises `FolderChanged` when it changes meanwhile."""

@@ -1,7 +1,9 @@
 """Keeps what is served equal to what is in the plugins directory, from the first look to the end."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -15,7 +17,7 @@ from endpointd.plugins import Plugins
 from endpointd.releases import FolderChanged
 from endpointd.resting import had_rested
 from endpointd.settling import QUIET, Settling
-from endpointd.watch import RESCAN, watch
+from endpointd.watch import RESCAN, News, watch
 
 PASSING = frozenset({"release_disk_full", "release_not_written"})
 """Why a folder was refused that may be over without any change of the folder."""
@@ -68,14 +70,18 @@ class Live:
 
     async def _listen(self, poll: bool | None) -> None:
         async for names in watch(self._directory, poll):
-            now = self._now()
-            changed = await self._changed_since_read() if names is RESCAN else names
-            rested = await asyncio.to_thread(self._rested, changed - self._entries.keys())
-            for name in changed:
-                self._settling.changed(name, now)
-            for name in rested:
-                self._settling.rested(name, now)
-            self._roused.set()
+            with _guarded():
+                await self._hear(names)
+
+    async def _hear(self, names: News) -> None:
+        now = self._now()
+        changed = await self._changed_since_read() if names is RESCAN else names
+        rested = await asyncio.to_thread(self._rested, changed - self._entries.keys())
+        for name in changed:
+            self._settling.changed(name, now)
+        for name in rested:
+            self._settling.rested(name, now)
+        self._roused.set()
 
     def _rested(self, names: set[str]) -> list[str]:
         """Those that have come as they are, so that nobody has to wait whether there is more to come."""
@@ -105,23 +111,29 @@ class Live:
             except TimeoutError:
                 pass
             self._roused.clear()
-            names = self._settling.due(self._now())
-            if names and self._directory.is_dir():
-                async with self._plugins.taking:
-                    for name in names:
-                        await self._take(name, patient=True)
-                    self._plugins.adopt(self._entries.values())
+            with _guarded():
+                await self._take_due()
+
+    async def _take_due(self) -> None:
+        names = self._settling.due(self._now())
+        if not names or not await asyncio.to_thread(os.path.isdir, self._directory):
+            return
+        async with self._plugins.taking:
+            for name in names:
+                await self._take(name, patient=True)
+            self._plugins.adopt(self._entries.values())
 
     # Taking in
 
     async def _take(self, name: str, *, patient: bool) -> None:
         """Read one folder. With `patient`, one that is not right may be half copied, and is given time."""
-        if not self._intake.exists(name):
-            self._entries.pop(name, None)
-            self._signatures.pop(name, None)
-            return
-        seen = await asyncio.to_thread(signature, self._directory / name)
+        seen = ""
         try:
+            if not await asyncio.to_thread(self._intake.exists, name):
+                self._entries.pop(name, None)
+                self._signatures.pop(name, None)
+                return
+            seen = await asyncio.to_thread(signature, self._directory / name)
             entry = await asyncio.to_thread(self._intake.take, name)
             await asyncio.to_thread(self._prepare, entry)
         except FolderChanged:
@@ -146,6 +158,15 @@ class Live:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """One turn that goes wrong is not the last one."""
+    try:
+        yield
+    except Exception:
+        log.critical("plugins.defect", exc_info=True)
 
 
 def _defect(error: Exception) -> Finding:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from endpointd.digest import Signature, signature
 from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, is_plugin_folder, may_be_environment
-from endpointd.tree import Item, Kind, walk
+from endpointd.tree import Item, Kind, may_be_folder, walk
 
 
 def folder_of(directory: str, path: str) -> str:
@@ -53,7 +53,7 @@ def _overlap(one: str, other: str) -> bool:
 def signatures(directory: str) -> dict[str, Signature]:
     """Of every folder that may hold a plugin. Raises `OSError`."""
     with os.scandir(directory) as entries:
-        names = [entry.name for entry in entries if is_plugin_folder(entry.name) and entry.is_dir()]
+        names = [entry.name for entry in entries if is_plugin_folder(entry.name) and may_be_folder(entry.path)]
     return {name: signature(Path(directory, name)) for name in names}
 
 
@@ -61,7 +61,7 @@ def leads_away(directory: str) -> bool:
     """Whether a plugin's folder has a link to a folder outside it. Such a plugin is not served, but watchfiles would
     follow the link and watch, say, all of `/usr`. Raises `OSError`."""
     with os.scandir(directory) as entries:
-        roots = [os.path.realpath(entry.path) for entry in entries if entry.is_dir()]
+        roots = [os.path.realpath(entry.path) for entry in entries if os.path.isdir(entry.path)]
     return any(_is_away(root, item) for root in roots for item in walk(Path(root), lambda _: None))
 
 

@@ -62,6 +62,15 @@ class Item:
         return (self.path, self.kind, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
+def may_be_folder(path: str | Path) -> bool:
+    """Whether there is a folder, or what cannot be judged (a link to where this user may not go, a mount that is dead):
+    whoever reads it will tell."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
 def survey(folder: Path, *, ignored: bool = False) -> list[Item]:
     """Every item below `folder`, sorted, folders before what is in them; with `ignored`, also what its ignore file
     names. Raises `ReleaseError`, `FolderChanged`."""

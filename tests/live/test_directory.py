@@ -91,6 +91,36 @@ def test_the_daemons_own_state_among_the_plugins_is_none_of_them(
     assert errors(served) == []
 
 
+def hostile(shop: Shop) -> None:
+    """Folders at which a daemon may stumble."""
+    patterns = {"rabbit": "[z-a]\n", "hare": "*a*a*a*a*a*a*a*a*a*a*b\n"}
+    for name, lines in patterns.items():
+        made = shop.make(name, "hop")
+        (made / ("a" * 200)).touch()
+        (made / ".difyignore").write_text(lines)
+        made.rename(shop.plugins / name)
+    (shop.plugins / "nowhere").symlink_to("a" * 300)
+
+
+@pytest.mark.parametrize("watch", ["auto", "poll"])
+def test_no_folder_keeps_the_others_from_being_served(serve: Serve, shop: Shop, watch: str) -> None:
+    shop.put("duck", "quack")
+    served = serve(watch=watch)
+    hostile(shop)
+    for name in ("rabbit", "hare"):
+        served.comes_to_say(name, "hop")
+    assert "cannot be read" in served.daemon.wait_for_log("folder.refused")
+    shop.edit("duck", "QUACK")
+    served.comes_to_say("duck", "QUACK")
+
+
+def test_a_daemon_starts_with_any_folder(serve: Serve, shop: Shop) -> None:
+    hostile(shop)
+    served = serve()
+    served.comes_to_say("rabbit", "hop")
+    served.comes_to_say("hare", "hop")
+
+
 def test_an_edit_takes_over_and_nothing_that_an_editor_does_beside_it_counts(serve: Serve, shop: Shop) -> None:
     shop.put("duck", "quack")
     served = serve()
