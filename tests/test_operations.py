@@ -231,6 +231,31 @@ def test_what_never_ran_is_nothing_to_go_back_to(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_what_is_wanted_while_none_answers_is_nothing_to_go_back_to(tmp_path: Path, is_stopped: bool) -> None:
+    async def scenario(parts: Parts) -> None:
+        parts.rollbacks._kept = 1
+        parts.write("one")
+        await parts.look()
+        one = parts.plugins.find(DUCK).wanted.digest
+        if is_stopped:
+            await parts.operations.stop(DUCK)
+        else:
+            # As after a start of the daemon: what is served has nothing to go back to.
+            await parts.plugins.stop()
+            parts.begin()
+        for number in range(3):
+            parts.write(f"broken {number}")
+            await parts.look()
+        assert state(parts) is not State.RUNNING
+        assert parts.operations.status(DUCK).previous_releases == (one,)
+        await parts.operations.rollback(DUCK, None)
+        await parts.operations.start(DUCK)
+        assert parts.runs() == "one"
+
+    play(tmp_path, scenario)
+
+
 def test_a_folder_that_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, os.strerror(13))

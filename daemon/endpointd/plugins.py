@@ -34,12 +34,13 @@ log = structlog.get_logger()
 @dataclass(eq=False, slots=True)
 class Served:
     """One plugin. `entry` is the folder's last good content, `wanted` the version that is to serve; `versions` holds
-    it, the one that serves, and what the supervisor may go back to."""
+    it, the one that serves, and what the supervisor may go back to. `proved` is what has last shown that it serves."""
 
     entry: Entry
     wanted: Version
     supervisor: Supervisor
     versions: list[Version] = field(default_factory=list)
+    proved: WorkerOrder | None = None
 
     @property
     def serving(self) -> Version:
@@ -55,8 +56,8 @@ class Plugins:
     at its own name, where somebody can give any.
 
     `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
-    operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that serves
-    first, whenever that is another one.
+    operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that has
+    shown that it serves first, whenever that is another one.
     """
 
     def __init__(
@@ -206,8 +207,10 @@ class Plugins:
     def _add(self, entry: Entry) -> None:
         version = Version.of(self._choose(entry), self._settings)
         name = version.plugin.id
-        serving = partial(self._serve, name)
-        supervisor = Supervisor(name, version.order, version.rules, self._starts, serving, self._provider, self._answer)
+        serving, serves = partial(self._serve, name), partial(self._prove, name)
+        supervisor = Supervisor(
+            name, version.order, version.rules, self._starts, serving, serves, self._provider, self._answer
+        )
         served = self._served[name] = Served(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
         self._mount(served)
@@ -290,7 +293,7 @@ class Plugins:
     # Where it is served
 
     def _serve(self, plugin_id: str, order: WorkerOrder) -> None:
-        """Requests go to a worker of `order` from now on."""
+        """Requests go to a worker of `order` from now on, as soon as there is one."""
         served = self._served.get(plugin_id)
         if served is None:
             return
@@ -305,18 +308,25 @@ class Plugins:
         if had_endpoint and not self.mounts_of(served):
             log.warning("plugin.without_endpoint", plugin=plugin_id, reasons=[self.why_unmounted(served)])
         self._tell_incomplete(serving.plugin)
-        self._do(self._note_service(served))
+
+    def _prove(self, plugin_id: str, order: WorkerOrder) -> None:
+        """Workers of `order` answer, and have shown that they are fit for it."""
+        served = self._served.get(plugin_id)
+        if served is not None and served.proved is not order:
+            served.proved = order
+            self._do(self._note_service(served, served.serving.digest))
 
     def _tell_incomplete(self, plugin: Plugin) -> None:
         for record, faults in self._book.incomplete(plugin):
             missing = sorted({fault.key for fault in faults})
             log.warning("endpoint.incomplete", plugin=plugin.id, endpoint=record.id, name=record.name, settings=missing)
 
-    async def _note_service(self, served: Served) -> None:
+    async def _note_service(self, served: Served, digest: str | None) -> None:
         async with self.taking:
             if self._served.get(served.supervisor.plugin) is served:
-                digests = [version.digest for version in served.versions if version.digest is not None]
-                await self._in_service(served.supervisor.plugin, digests)
+                digests = [digest, *(version.digest for version in served.versions)]
+                known = dict.fromkeys(one for one in digests if one is not None)
+                await self._in_service(served.supervisor.plugin, list(known))
 
     def _mount(self, served: Served) -> None:
         self._mounts.put(served.serving, served.supervisor, self._settings)

@@ -51,9 +51,10 @@ def test_a_new_version_takes_over_when_it_is_ready_and_the_old_one_goes_after_th
         await settle()
         assert stage.served == ["v1", "v2"]
         assert stage.takes() is new
-        was_alive = old.is_alive
+        was_alive, had_proved = old.is_alive, set(stage.proved)
         await asyncio.sleep(TRIAL + 0.1)
         assert (was_alive, old.is_alive) == (True, False)
+        assert (had_proved, stage.proved[-1]) == ({"v1"}, "v2")
         assert stage.supervisor.life.state is State.RUNNING
 
     play(scenario)
@@ -85,7 +86,7 @@ def test_a_new_version_that_dies_at_once_gives_its_place_back() -> None:
         await settle()
         new.die()
         await settle()
-        assert stage.served == ["v1", "v2", "v1"]
+        assert (stage.served, set(stage.proved)) == (["v1", "v2", "v1"], {"v1"})
         assert stage.takes() is old
         assert stage.supervisor.failure is not None
         assert stage.supervisor.failure.kept
@@ -262,9 +263,11 @@ def test_fatal_is_left_by_a_change() -> None:
         await settle()
         assert stage.supervisor.life.state is State.FATAL
         stage.change("v2")
+        assert (stage.served, stage.proved) == (["v2"], [])
         (await stage.newest()).ready()
         await stage.supervisor.settled()
         assert (stage.supervisor.life.state, stage.served) == (State.RUNNING, ["v2"])
+        assert set(stage.proved) == {"v2"}
 
     play(scenario)
 

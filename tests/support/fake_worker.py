@@ -129,10 +129,12 @@ def rules(**changes: Any) -> Rules:  # noqa: ANN401 - whatever a rule is
 
 
 class Stage:
-    """A supervisor of fake workers, and the releases that requests went to, in order."""
+    """A supervisor of fake workers, and the releases that requests went to, in order; `proved` are those
+    that have shown that they serve, at each look."""
 
     def __init__(self, first: str = "v1", provider: Provider | None = None, **changes: Any) -> None:  # noqa: ANN401
         self.served: list[str | None] = []
+        self.proved: list[str | None] = []
         self.rules = rules(**changes)
         self.provider = provider or HostInterpreter()
         self.supervisor = Supervisor(
@@ -141,6 +143,7 @@ class Stage:
             self.rules,
             Starts(4),
             lambda order: self.served.append(order.release),
+            lambda order: self.proved.append(order.release),
             self.provider,
         )
 

@@ -63,8 +63,12 @@ class Parts:
         (root / "state").mkdir()
         self.settings = Settings(plugins=self.directory, state=root / "state")
         self.releases = Releases(root / "state" / "releases")
-        intake = Intake(self.directory, self.releases)
         self.pins = Pins(root / "state" / "pins.json")
+        self.begin()
+
+    def begin(self) -> None:
+        """As a daemon that starts."""
+        intake = Intake(self.directory, self.releases)
         self.rollbacks = Rollbacks(self.pins, self.releases, intake, self.settings.releases_kept)
         self.plugins = Plugins(
             self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()

@@ -42,8 +42,9 @@ TRIAL = 1.0
 
 
 class Supervisor:
-    """`serving` is called with the order of the worker that requests go to, whenever that is another one; `provider`
-    gives the workers their interpreters, and `answer` answers their session calls."""
+    """`serving` is called with the order of the worker that requests go to, or will go to as soon as there is one,
+    whenever that is another one; `serves` as often as workers come or go, with that of those that answer and have stood
+    their trial. `provider` gives the workers their interpreters, and `answer` answers their session calls."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Supervisor:
         rules: Rules,
         starts: Starts,
         serving: Callable[[WorkerOrder], None],
+        serves: Callable[[WorkerOrder], None],
         provider: Provider,
         answer: AnswerCall = refuse,
     ) -> None:
@@ -75,6 +77,7 @@ class Supervisor:
         """When the operators' state changed, in seconds since the epoch."""
         self._rules = rules
         self._serving = serving
+        self._serves = serves
         self._answer = answer
         self._served: WorkerOrder | None = None
         self._proved: WorkerOrder | None = None
@@ -271,6 +274,8 @@ class Supervisor:
         state = self.life.state
         if state is State.RUNNING and self.crew.present is not None:
             self._announce(self.crew.present.order)
+            if self.life.stage is not Stage.ON_TRIAL:
+                self._serves(self.crew.present.order)
             self.admission.serve_by(*(part.worker for part in self.crew.present.ready))
         elif state is State.SLEEPING:
             self.admission.serve_by(need=self._needed, late=self._too_late)
