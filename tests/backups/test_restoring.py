@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -75,6 +76,19 @@ def test_what_was_saved_is_there_again(saved: Path, tmp_path: Path) -> None:
         assert (places.state / name).stat().st_mode & 0o777 == 0o600
     open_store(Settings(state=places.state)).close()
     make_state(places.state)
+
+
+def test_every_folder_that_can_be_served_is_put_back(tmp_path: Path) -> None:
+    old, new = furnish(tmp_path / "old", "old"), places_in(tmp_path / "new")
+    for name in ("_name", "n" * 255, "two words", os.fsdecode(b"\xff")):
+        shutil.copytree(old.plugins / "duck", old.plugins / name)
+    release = Releases(old.state / "releases").make(old.plugins / "duck", "Someone/duck")
+    Pins(old.state / "pins.json").set("Someone/duck", Pin(release.digest, "0" * 16))
+    save(old, tmp_path / "backup", with_key=True)
+    new.state.mkdir(parents=True)
+    restore(tmp_path / "backup", new, replace=False)
+
+    assert sorted(what_is_in(new)) == sorted(what_is_in(old))
 
 
 def test_a_backup_is_its_owners_and_without_the_key_unless_that_is_asked_for(saved: Path, tmp_path: Path) -> None:
@@ -159,12 +173,14 @@ def test_a_backup_that_was_changed_changes_nothing(saved: Path, tmp_path: Path) 
         assert found is not None
         contents = json.load(found)
     evil = {**contents["files"], "plugins/../../evil.tar": "0" * 64}
+    names = [{"plugins/0001.tar": name} for name in ("../evil", ".hidden", "", "a/b", "a" * 256, "\ud800")]
     for name, content, more in [
-        ("plugins/duck.tar", b"evil", ""),
+        ("plugins/0001.tar", b"evil", ""),
         ("endpointd.db", None, ""),
         (LIST, None, ""),
         (LIST, b"[]", ""),
         (LIST, json.dumps({**contents, "files": evil}).encode(), ""),
+        *((LIST, json.dumps({**contents, "plugins": plugins}).encode(), "") for plugins in [{}, *names]),
         ("", None, "../evil"),
         ("", None, "pins.json"),
     ]:

@@ -22,7 +22,6 @@ from endpointd.backups.contents import (
     KEY,
     LIST,
     PINS,
-    PLUGINS,
     RELEASES,
     BackupError,
     Contents,
@@ -151,9 +150,8 @@ def _stage(contents: Contents, folder: Path, places: Places) -> dict[str, Path]:
     places.plugins.mkdir(parents=True, exist_ok=True)
     staged: dict[str, Path] = {}
     try:
-        for name in (name for name in contents.files if name.startswith(PLUGINS)):
+        for name, plugin in contents.plugins.items():
             with (folder / name).open("rb") as archive:
-                plugin = name.removeprefix(PLUGINS).removesuffix(".tar")
                 staged[plugin] = stage(places.plugins, partial(unpack_archive, archive))[0]
     except BaseException:
         for path in staged.values():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from endpointd import __version__
-from endpointd.backups.contents import DATABASE, KEY, LIST, PINS, PLUGINS, RELEASES, Contents
+from endpointd.backups.contents import DATABASE, KEY, LIST, PINS, PLUGINS, RELEASES, Contents, read_contents
 from endpointd.errors import OperatorError
 from endpointd.leftout import is_plugin_folder
 from endpointd.pins import Pins
@@ -56,11 +56,12 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
     try:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as name:
             folder = Path(name)
-            _gather(places, folder, with_key=with_key)
-            contents = Contents(
-                __version__, time.time(), "postgresql" if places.database is None else "sqlite", _checksums(folder)
-            )
+            plugins = _gather(places, folder, with_key=with_key)
+            database = "postgresql" if places.database is None else "sqlite"
+            contents = Contents(__version__, time.time(), database, _checksums(folder), plugins)
             (folder / LIST).write_bytes(contents.written())
+            # What could not be put back is no backup, and the day to learn of it is today.
+            read_contents(contents.written())
             _write(folder, [LIST, *contents.files], file, told)
     except OSError as error:
         raise OperatorError(
@@ -69,7 +70,8 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
     return contents
 
 
-def _gather(places: Places, folder: Path, *, with_key: bool) -> None:
+def _gather(places: Places, folder: Path, *, with_key: bool) -> dict[str, str]:
+    """The names of the plugins' folders, by their archives."""
     _again("the key file", lambda: _keys_and_database(places, folder, with_key=with_key))
     pins = places.state / "pins.json"
     if pins.exists():
@@ -79,9 +81,13 @@ def _gather(places: Places, folder: Path, *, with_key: bool) -> None:
         source = places.state / "releases" / name / pin.release
         if source.is_dir():
             _pack(source, folder / RELEASES / name / f"{pin.release}.tar")
+    plugins: dict[str, str] = {}
     for item in sorted(places.plugins.iterdir()):
         if is_plugin_folder(item.name) and item.is_dir():
-            _pack(item, folder / PLUGINS / f"{item.name}.tar")
+            archive = f"{PLUGINS}{len(plugins) + 1:04}.tar"
+            _pack(item, folder / archive)
+            plugins[archive] = item.name
+    return plugins
 
 
 def _keys_and_database(places: Places, folder: Path, *, with_key: bool) -> None:

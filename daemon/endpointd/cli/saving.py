@@ -4,7 +4,7 @@ from pathlib import Path
 
 from endpointd.admin.location import find_state, has_credential
 from endpointd.admin.sockets import StateLock
-from endpointd.backups.contents import PLUGINS, Contents
+from endpointd.backups.contents import Contents
 from endpointd.backups.restoring import restore
 from endpointd.backups.saving import Places, save
 from endpointd.cli.configuration import load
@@ -88,8 +88,7 @@ def _key(settings: Settings) -> KeyFile:
 
 
 def _what(contents: Contents) -> str:
-    plugins = sum(name.startswith(PLUGINS) for name in contents.files)
-    return f"{plural(plugins, 'plugin')}" + (" and the database" if contents.database == "sqlite" else "")
+    return f"{plural(len(contents.plugins), 'plugin')}" + (" and the database" if contents.database == "sqlite" else "")
 
 
 def _say(text: str) -> None:
