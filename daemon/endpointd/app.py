@@ -165,6 +165,7 @@ class Daemon:
                     services = Services(
                         self._operations,
                         lambda: self._base,
+                        self._settings.plugins.absolute(),
                         endpoints,
                         keys,
                         tokens,

@@ -44,7 +44,7 @@ def test_the_daemon_tells_of_itself(http: httpx.Client, host: AdminHost) -> None
     answer = http.get("/api/v1/daemon")
     daemon = read(DaemonStatus, answer.json())
     assert (daemon.version, daemon.pid, daemon.base_url) == (__version__, os.getpid(), "http://127.0.0.1:8080")
-    assert daemon.state_directory == str(host.state)
+    assert (daemon.state_directory, daemon.plugins_directory) == (str(host.state), str(host.plugins))
     assert daemon.plugins == {"RUNNING": 1, "FATAL": 1, "REFUSED": 1}
     assert answer.headers["Endpointd-Version"] == __version__
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import tarfile
@@ -150,6 +151,32 @@ def test_a_backup_that_is_not_whole_changes_nothing(saved: Path, tmp_path: Path)
         file.write_bytes(data[:size])
         refused(file, tmp_path, "backup_damaged")
     refused(tmp_path / "none", tmp_path, "backup_unreadable")
+
+
+def test_a_place_that_does_not_take_a_backup_is_blamed_and_not_the_backup(saved: Path, tmp_path: Path) -> None:
+    places = furnish(tmp_path / "new", "new")
+    before = what_is_in(places)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # What a process may write to one file ends, as a disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OperatorError, match="File too large") as caught:
+            restore(saved, places, replace=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.code == "restore_failed"
+    assert what_is_in(places) == before
+
+
+@pytest.mark.parametrize(("missing", "code"), [("plugins", "backup_source_unreadable"), ("out", "output_unwritable")])
+def test_what_a_backup_fails_at_is_named(missing: str, code: str, tmp_path: Path) -> None:
+    places = furnish(tmp_path / "old", "old")
+    (tmp_path / "out").mkdir()
+    place = {"plugins": places.plugins, "out": tmp_path / "out"}[missing]
+    place.rename(tmp_path / "away")
+    with pytest.raises(OperatorError, match=str(place)) as caught:
+        save(places, tmp_path / "out" / "backup", with_key=False)
+    assert caught.value.code == code
 
 
 def changed(saved: Path, file: Path, name: str, content: bytes | None, more: str = "") -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
+from endpointd.settings import Settings
+from endpointd.storage import open_store
 from endpointd.testing import DaemonStarter
 from support.plugins import write_plugin
 from support.terminal import on_a_terminal
@@ -89,8 +91,10 @@ def test_quiet_leaves_answers_warnings_and_errors(run: Run, state: Path, tmp_pat
     assert "error: " in run("check", tmp_path / "one", "-q").stdout
 
 
-def test_a_backup_has_a_bar(state: Path, big: Path, tmp_path: Path) -> None:
-    config = tmp_path / "other.toml"
+def test_a_backup_has_a_bar(big: Path, tmp_path: Path) -> None:
+    state, config = tmp_path / "state", tmp_path / "other.toml"
+    state.mkdir()
+    open_store(Settings(state=state)).close()
     config.write_text(f'plugins = "{big.parent}"\n')
     file = tmp_path / "backup.tar.gz"
     status, shown = on_a_terminal([*COMMAND, "backup", str(file), "--state", str(state), f"--config={config}"])

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from endpointd.settings import Settings
+from endpointd.storage import open_store
 from endpointd.testing import DaemonStarter
 from live.conftest import Served, Shop, source
 from support.plugins import write_plugin
@@ -52,8 +54,10 @@ def test_another_daemon_goes_on_with_what_was_saved(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
 
         for name, options in (("with", ["--with-key"]), ("without", [])):
-            done = endpointd(state, shop.plugins, "backup", tmp_path / name, *options)
+            # The daemon knows where its plugins are.
+            done = endpointd(state, tmp_path / "elsewhere", "backup", tmp_path / name, *options)
             assert (done.returncode, "The key is" in done.stdout) == (0, True), done.stderr
+            assert "2 plugins and the database" in done.stdout
         refused = endpointd(state, shop.plugins, "restore", "--replace", tmp_path / "with")
         assert (refused.returncode, "[state_in_use]" in refused.stderr) == (1, True)
         assert served.says("secret-teller") == "swordfish"
@@ -69,3 +73,15 @@ def test_another_daemon_goes_on_with_what_was_saved(tmp_path: Path) -> None:
         assert "ci" in endpointd(new, plugins, "token", "list").stdout
     finally:
         starter.stop_all()
+
+
+def test_a_backup_without_plugins_says_where_it_has_looked(tmp_path: Path) -> None:
+    state, plugins = tmp_path / "state", tmp_path / "plugins"
+    for folder in (state, plugins):
+        folder.mkdir()
+    open_store(Settings(state=state)).close()
+    done = endpointd(state, plugins, "backup", tmp_path / "backup")
+    assert (done.returncode, f"there is no plugin in {plugins}" in done.stderr) == (0, True)
+    plugins.rmdir()
+    done = endpointd(state, plugins, "backup", tmp_path / "backup")
+    assert (done.returncode, f"{plugins} is to be saved and cannot be read" in done.stderr) == (1, True)

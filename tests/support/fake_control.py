@@ -149,6 +149,7 @@ class AdminHost:
         **settings: object,
     ) -> None:
         self.state = state
+        self.plugins = state / "plugins"
         self._tokens = tokens
         self.control = control
         self.endpoints = endpoints
@@ -161,7 +162,9 @@ class AdminHost:
         self._thread.start()
         try:
             self._server = AdminServer(self._settings)
-            services = Services(self.control, lambda: "http://127.0.0.1:8080", self.endpoints, tokens=self._tokens)
+            services = Services(
+                self.control, lambda: "http://127.0.0.1:8080", self.plugins, self.endpoints, tokens=self._tokens
+            )
             self.do(partial(self._server.serve, services))
         except OperatorError:
             self._end()

@@ -27,6 +27,7 @@ class DaemonStatus:
     since: float
     base_url: str
     state_directory: str
+    plugins_directory: str
     plugins: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:

@@ -156,10 +156,17 @@ class _Describer:
         self._control = services.control
         self._base_url = services.base_url
         self._state = state
+        self._plugins = services.plugins
         self._since = time.time()
 
     def __call__(self) -> DaemonStatus:
         states = Counter(str(status.state) for status in self._control.statuses())
         return DaemonStatus(
-            __version__, os.getpid(), self._since, self._base_url(), str(self._state), dict(sorted(states.items()))
+            __version__,
+            os.getpid(),
+            self._since,
+            self._base_url(),
+            str(self._state),
+            str(self._plugins),
+            dict(sorted(states.items())),
         )

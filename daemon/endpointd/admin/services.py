@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from endpointd.access.service import TokenControl
@@ -22,11 +23,12 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`base_url` gives what the plugins' URLs begin with. What is None is no part of the administration; the console is
-    for the network alone."""
+    """`base_url` gives what the plugins' URLs begin with; `plugins` is the directory. What is None is no part of the
+    administration; the console is for the network alone."""
 
     control: Control
     base_url: Callable[[], str]
+    plugins: Path
     endpoints: EndpointControl | None = None
     keys: KeyControl | None = None
     tokens: TokenControl | None = None

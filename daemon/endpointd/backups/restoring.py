@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from endpointd.backups.contents import (
     DATABASE,
@@ -80,32 +81,59 @@ def _expect_nothing_there(places: Places) -> None:
 
 
 def _unpack(file: Path, folder: Path, told: Told) -> Contents:
-    """All of it, with every checksum right."""
+    """All of it, with every checksum right. Raises `BackupError`, and `OSError` when the folder does not take it."""
     try:
-        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r|gz") as archive:
+        with _Source(file) as source, tarfile.open(fileobj=source, mode="r|gz") as archive:  # type: ignore[call-overload]
             members = iter(archive)
             first = next(members, None)
             if first is None or first.name != LIST or not first.isreg() or first.size > MAX_LIST:
                 raise damaged(f"it does not begin with its list ({LIST})")
             contents = read_contents(_content(archive, first))
             missing = dict(contents.files)
-            size = file.stat().st_size
             for member in members:
-                told(source.tell(), size)
+                told(source.done, source.size)
                 expected = missing.pop(member.name, None)
                 if expected is None or not member.isreg():
                     raise damaged(f"{member.name!r} is not in its list, or is there twice, or is no file")
                 if _extract(archive, member, folder / member.name) != expected:
                     raise damaged(f"{member.name!r} is not as it was saved")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-            raise BackupError(
-                "backup_unreadable", f"{file} cannot be read: {error.strerror}", "name a backup"
-            ) from error
+    except (tarfile.TarError, EOFError) as error:
         raise damaged(str(error)) from error
     if missing:
         raise damaged(f"{next(iter(missing))!r} is missing")
     return contents
+
+
+class _Source:
+    """The file of a backup, whose faults are not those of the place to which it is unpacked. Raises `BackupError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._explained():
+            self._file = path.open("rb")
+            self.size = os.fstat(self._file.fileno()).st_size
+        self.done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        with self._explained():
+            data = self._file.read(size)
+        self.done += len(data)
+        return data
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BackupError(
+                "backup_unreadable", f"{self._path} cannot be read: {error.strerror}", "name a backup"
+            ) from error
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -11,8 +11,8 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -47,7 +47,7 @@ class Places:
 def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: bool) -> Contents:
     """Write the backup to `file`, which only its owner can read, and which is whole or not there. `told` hears how far
     it is. Raises `OperatorError`."""
-    if places.database is not None and not places.database.exists():
+    if places.database is not None and not _exists(places.database):
         raise OperatorError(
             "backup_nothing",
             f"there is no database {places.database}",
@@ -73,16 +73,18 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
 def _gather(places: Places, folder: Path, *, with_key: bool) -> dict[str, str]:
     """The names of the plugins' folders, by their archives."""
     _again("the key file", lambda: _keys_and_database(places, folder, with_key=with_key))
-    pins = places.state / "pins.json"
-    if pins.exists():
-        (folder / PINS).write_bytes(pins.read_bytes())
+    pins = _read(places.state / "pins.json")
+    if pins is not None:
+        (folder / PINS).write_bytes(pins)
     for plugin_id, pin in Pins(folder / PINS).all().items():
         name = plugin_id.replace("/", "+")
         source = places.state / "releases" / name / pin.release
         if source.is_dir():
             _pack(source, folder / RELEASES / name / f"{pin.release}.tar")
     plugins: dict[str, str] = {}
-    for item in sorted(places.plugins.iterdir()):
+    with _reading(places.plugins):
+        items = sorted(places.plugins.iterdir())
+    for item in items:
         if is_plugin_folder(item.name) and item.is_dir():
             archive = f"{PLUGINS}{len(plugins) + 1:04}.tar"
             _pack(item, folder / archive)
@@ -137,8 +139,27 @@ def _again(what: str, act: Callable[[], None]) -> None:
     raise OperatorError("folder_changing", f"{what} was changed while it was read", "try again when it is at rest")
 
 
+def _exists(path: Path) -> bool:
+    with _reading(path):
+        return path.exists()
+
+
 def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    with _reading(path):
+        return path.read_bytes() if path.exists() else None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What cannot be read is named, and not the file that is written."""
+    try:
+        yield
+    except OSError as error:
+        raise OperatorError(
+            "backup_source_unreadable",
+            f"{path} is to be saved and cannot be read: {error.strerror}",
+            "make the backup as the daemon's user, and with its configuration (--config)",
+        ) from error
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What `endpointd backup` and `endpointd restore` do, and what they tell."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from endpointd.admin.client import Client
 from endpointd.admin.location import find_state, has_credential
 from endpointd.admin.sockets import StateLock
 from endpointd.backups.contents import Contents
@@ -26,10 +28,14 @@ _ELSEWHERE = (
 
 def backup(file: Path, state: Path | None, config: Path | None, *, with_key: bool) -> None:
     settings = _settings(state, config)
-    places = _places(settings)
+    places = replace(_places(settings), plugins=_plugins(settings))
     with bar("saving …") as told:
         contents = save(places, file, told, with_key=with_key)
     _say(f"{file}: {_what(contents)}, {size(file.stat().st_size)}")
+    if not contents.plugins:
+        report_warning(
+            one_line(f"there is no plugin in {places.plugins}: is it another directory? Name it in --config")
+        )
     if contents.database != "sqlite":
         report_warning(_ELSEWHERE)
     if contents.has_key:
@@ -85,6 +91,16 @@ def _key(settings: Settings) -> KeyFile:
     if settings.secret_key is None and not found.is_credential and has_credential(settings.state):
         return KeyFile(Path(KEY), is_credential=True)
     return found
+
+
+def _plugins(settings: Settings) -> Path:
+    """Where the daemon has them that runs, which may have been told so when it was started; else where the settings
+    say."""
+    try:
+        with Client(settings.state) as client:
+            return Path(client.daemon()["plugins_directory"])
+    except OperatorError:
+        return settings.plugins.absolute()
 
 
 def _what(contents: Contents) -> str:
