@@ -18,7 +18,18 @@ from typing import BinaryIO, TypeVar
 from endpointd.disk import write_out
 from endpointd.errors import OperatorError
 from endpointd.leftout import is_left_out
-from endpointd.tree import MAX_BYTES, MAX_FILES, FolderChanged, Item, Kind, link_text, pieces, stays_inside, survey
+from endpointd.tree import (
+    MAX_BYTES,
+    MAX_FILES,
+    FolderChanged,
+    Item,
+    Kind,
+    leads_outside,
+    link_text,
+    pieces,
+    stays_inside,
+    survey,
+)
 
 T = TypeVar("T")
 
@@ -35,16 +46,19 @@ class StagingError(OperatorError):
 # The client's side
 
 
-def pack(folder: Path, out: BinaryIO, *, ignored: bool = False) -> None:
+def pack(folder: Path, out: BinaryIO, *, ignored: bool = False, outside: Callable[[str], None] | None = None) -> None:
     """Write the folder's plugin as an archive: no owners, and nothing that is no part of a plugin; what its ignore file
-    names only with `ignored`.
+    names only with `ignored`. With `outside`, links that leave the folder are left out, and that is told their paths.
 
     Raises `ReleaseError` when the folder cannot be packed, `FolderChanged`; what was written is to be thrown away then.
     """
     items = survey(folder, ignored=ignored)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for item in items:
-            _add(archive, folder, item)
+            if outside is not None and item.kind is Kind.LINK and leads_outside(folder, item):
+                outside(item.path)
+            else:
+                _add(archive, folder, item)
 
 
 def _add(archive: tarfile.TarFile, folder: Path, item: Item) -> None:

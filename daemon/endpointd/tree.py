@@ -198,8 +198,7 @@ def link_text(folder: Path, item: Item) -> str:
         text = os.readlink(path)
     except OSError as error:
         raise FolderChanged(str(folder)) from error
-    root, target = os.path.realpath(folder), os.path.realpath(path)
-    if os.path.commonpath((root, target)) != root:
+    if leads_outside(folder, item):
         raise ReleaseError(
             "release_link_outside",
             f"{item.path!r} in the folder {str(folder)!r} is a symbolic link to {text!r}, which is outside it",
@@ -207,7 +206,13 @@ def link_text(folder: Path, item: Item) -> str:
         )
     if stays_inside(item.path, text):
         return text
-    return os.path.relpath(target, os.path.dirname(os.path.join(root, item.path)))
+    return os.path.relpath(os.path.realpath(path), os.path.dirname(os.path.join(os.path.realpath(folder), item.path)))
+
+
+def leads_outside(folder: Path, item: Item) -> bool:
+    """Whether a symbolic link leaves the folder."""
+    root = os.path.realpath(folder)
+    return os.path.commonpath((root, os.path.realpath(folder / item.path))) != root
 
 
 def stays_inside(path: str, text: str) -> bool:

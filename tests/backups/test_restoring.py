@@ -92,8 +92,34 @@ def test_every_folder_that_can_be_served_is_put_back(tmp_path: Path) -> None:
     assert sorted(what_is_in(new)) == sorted(what_is_in(old))
 
 
+def test_links_out_of_a_folder_are_left_out_and_named(tmp_path: Path) -> None:
+    old, new = furnish(tmp_path / "old", "old"), places_in(tmp_path / "new")
+    (old.plugins / "duck" / ".difyignore").write_text("env/")
+    (old.plugins / "duck" / "env").mkdir()
+    (old.plugins / "duck" / "env" / "python").symlink_to("/usr/bin/python3")
+    (old.plugins / "duck" / "env" / "inner").symlink_to("../a.py")
+    done = save(old, tmp_path / "backup", with_key=False)
+    assert (list(done.links), done.failed) == ([str(old.plugins / "duck" / "env" / "python")], [])
+    new.state.mkdir(parents=True)
+    restore(tmp_path / "backup", new, replace=False)
+
+    assert os.listdir(new.plugins / "duck" / "env") == ["inner"]
+    assert (new.plugins / "duck" / "env" / "inner").read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_read_keeps_nothing_else_from_being_saved(tmp_path: Path) -> None:
+    old, new = furnish(tmp_path / "old", "old"), places_in(tmp_path / "new")
+    (old.plugins / "a-link").symlink_to("n" * 300)
+    done = save(old, tmp_path / "backup", with_key=True)
+    assert [error.code for error in done.failed] == ["release_unreadable"]
+    (old.plugins / "a-link").unlink()
+    new.state.mkdir(parents=True)
+    restore(tmp_path / "backup", new, replace=False)
+    assert sorted(what_is_in(new)) == sorted(what_is_in(old))
+
+
 def test_a_backup_is_its_owners_and_without_the_key_unless_that_is_asked_for(saved: Path, tmp_path: Path) -> None:
-    contents = save(places_in(tmp_path / "old"), tmp_path / "keyless", with_key=False)
+    contents = save(places_in(tmp_path / "old"), tmp_path / "keyless", with_key=False).contents
 
     assert [path.stat().st_mode & 0o777 for path in (saved, tmp_path / "keyless")] == [0o600, 0o600]
     assert not contents.has_key

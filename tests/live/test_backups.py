@@ -75,13 +75,21 @@ def test_another_daemon_goes_on_with_what_was_saved(tmp_path: Path) -> None:
         starter.stop_all()
 
 
-def test_a_backup_without_plugins_says_where_it_has_looked(tmp_path: Path) -> None:
+def test_what_is_missing_in_a_backup_is_said(tmp_path: Path) -> None:
     state, plugins = tmp_path / "state", tmp_path / "plugins"
     for folder in (state, plugins):
         folder.mkdir()
     open_store(Settings(state=state)).close()
     done = endpointd(state, plugins, "backup", tmp_path / "backup")
     assert (done.returncode, f"there is no plugin in {plugins}" in done.stderr) == (0, True)
+    (plugins / "link").symlink_to("n" * 300)
+    done = endpointd(state, plugins, "backup", tmp_path / "backup")
+    assert (done.returncode, "[release_unreadable]" in done.stderr, "[backup_incomplete]" in done.stderr) == (
+        1,
+        True,
+        True,
+    )
+    (plugins / "link").unlink()
     plugins.rmdir()
     done = endpointd(state, plugins, "backup", tmp_path / "backup")
     assert (done.returncode, f"{plugins} is to be saved and cannot be read" in done.stderr) == (1, True)

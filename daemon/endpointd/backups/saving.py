@@ -1,8 +1,9 @@
 """A backup is made, while the daemon runs or while none does. Blocking.
 
 The database is copied by SQLite's own means, as it is at one moment. Plugins are copied as releases are: a folder that
-changes meanwhile is read again. The key of the secrets is in it only when that is asked for: without it nothing that is
-sealed can be read from a backup, with it whoever has the file has the secrets.
+changes meanwhile is read again. One that cannot be copied keeps nothing else from being saved. The key of the secrets
+is in it only when that is asked for: without it nothing that is sealed can be read from a backup, with it whoever has
+the file has the secrets.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from endpointd.pins import Pins
 from endpointd.sealing.keyfile import KeyFile
 from endpointd.staging import pack
 from endpointd.store.faults import explained
-from endpointd.tree import FolderChanged
+from endpointd.tree import FolderChanged, may_be_folder
 
 Told: TypeAlias = Callable[[int, int], None]
 """Called with the bytes that are done, and all of them."""
@@ -44,7 +45,17 @@ class Places:
     key: KeyFile
 
 
-def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: bool) -> Contents:
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """`links` leave the folders that they are in, and are not in the backup; `failed` says which folders are not in it,
+    and why."""
+
+    contents: Contents
+    links: Sequence[str]
+    failed: Sequence[OperatorError]
+
+
+def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: bool) -> Saved:
     """Write the backup to `file`, which only its owner can read, and which is whole or not there. `told` hears how far
     it is. Raises `OperatorError`."""
     if places.database is not None and not _exists(places.database):
@@ -56,7 +67,8 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
     try:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as name:
             folder = Path(name)
-            plugins = _gather(places, folder, with_key=with_key)
+            folders = _Folders(folder)
+            plugins = _gather(places, folder, folders, with_key=with_key)
             database = "postgresql" if places.database is None else "sqlite"
             contents = Contents(__version__, time.time(), database, _checksums(folder), plugins)
             (folder / LIST).write_bytes(contents.written())
@@ -67,10 +79,10 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
         raise OperatorError(
             "output_unwritable", f"{file} cannot be written: {error.strerror}", "name another place"
         ) from error
-    return contents
+    return Saved(contents, folders.links, folders.failed)
 
 
-def _gather(places: Places, folder: Path, *, with_key: bool) -> dict[str, str]:
+def _gather(places: Places, folder: Path, folders: "_Folders", *, with_key: bool) -> dict[str, str]:
     """The names of the plugins' folders, by their archives."""
     _again("the key file", lambda: _keys_and_database(places, folder, with_key=with_key))
     pins = _read(places.state / "pins.json")
@@ -80,14 +92,13 @@ def _gather(places: Places, folder: Path, *, with_key: bool) -> dict[str, str]:
         name = plugin_id.replace("/", "+")
         source = places.state / "releases" / name / pin.release
         if source.is_dir():
-            _pack(source, folder / RELEASES / name / f"{pin.release}.tar")
+            folders.pack(source, f"{RELEASES}{name}/{pin.release}.tar")
     plugins: dict[str, str] = {}
     with _reading(places.plugins):
         items = sorted(places.plugins.iterdir())
     for item in items:
-        if is_plugin_folder(item.name) and item.is_dir():
-            archive = f"{PLUGINS}{len(plugins) + 1:04}.tar"
-            _pack(item, folder / archive)
+        archive = f"{PLUGINS}{len(plugins) + 1:04}.tar"
+        if is_plugin_folder(item.name) and may_be_folder(item) and folders.pack(item, archive):
             plugins[archive] = item.name
     return plugins
 
@@ -120,14 +131,33 @@ def copy_database(source: Path, target: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")
 
 
-def _pack(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+class _Folders:
+    """Packs folders into files in `target`."""
 
-    def write() -> None:
-        with target.open("wb") as file:
-            pack(source, file, ignored=True)
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.links: list[str] = []
+        self.failed: list[OperatorError] = []
 
-    _again(f"the folder {source}", write)
+    def pack(self, source: Path, archive: str) -> bool:
+        """Whether it could be packed."""
+        path = self._target / archive
+        path.parent.mkdir(parents=True, exist_ok=True)
+        links: list[str] = []
+
+        def write() -> None:
+            links.clear()
+            with path.open("wb") as file:
+                pack(source, file, ignored=True, outside=links.append)
+
+        try:
+            _again(f"the folder {source}", write)
+        except OperatorError as error:
+            self.failed.append(error)
+            path.unlink()
+            return False
+        self.links += [str(source / link) for link in links]
+        return True
 
 
 def _again(what: str, act: Callable[[], None]) -> None:

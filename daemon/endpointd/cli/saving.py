@@ -8,7 +8,7 @@ from endpointd.admin.location import find_state, has_credential
 from endpointd.admin.sockets import StateLock
 from endpointd.backups.contents import Contents
 from endpointd.backups.restoring import restore
-from endpointd.backups.saving import Places, save
+from endpointd.backups.saving import Places, Saved, save
 from endpointd.cli.configuration import load
 from endpointd.cli.output import report_warning, tell
 from endpointd.cli.owners import expect_owner
@@ -30,9 +30,13 @@ def backup(file: Path, state: Path | None, config: Path | None, *, with_key: boo
     settings = _settings(state, config)
     places = replace(_places(settings), plugins=_plugins(settings))
     with bar("saving …") as told:
-        contents = save(places, file, told, with_key=with_key)
+        saved = save(places, file, told, with_key=with_key)
+    contents = saved.contents
     _say(f"{file}: {_what(contents)}, {size(file.stat().st_size)}")
-    if not contents.plugins:
+    if saved.links:
+        some = ", ".join([*saved.links[:5], *(["…"] if len(saved.links) > 5 else [])])
+        report_warning(one_line(f"left out, because they are links that lead out of the plugin's folder: {some}"))
+    if not (contents.plugins or saved.failed):
         report_warning(
             one_line(f"there is no plugin in {places.plugins}: is it another directory? Name it in --config")
         )
@@ -42,6 +46,18 @@ def backup(file: Path, state: Path | None, config: Path | None, *, with_key: boo
         _say("The key is in it: keep it as you keep the secrets themselves.")
     else:
         _say(f"The key is not in it. Keep a copy of {places.key.path} elsewhere: without it no secret can be read.")
+    _expect_whole(saved, file)
+
+
+def _expect_whole(saved: Saved, file: Path) -> None:
+    for error in saved.failed:
+        report_warning(one_line(str(error)))
+    if saved.failed:
+        raise OperatorError(
+            "backup_incomplete",
+            f"{plural(len(saved.failed), 'folder')} could not be saved; everything else is in {file}",
+            "mend what the warnings name, and make another one",
+        )
 
 
 def restore_backup(file: Path, state: Path | None, config: Path | None, *, replace: bool) -> None:
