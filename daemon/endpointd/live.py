@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -121,7 +121,16 @@ class Live:
         async with self._plugins.taking:
             for name in names:
                 await self._take(name, patient=True)
+            # One that was renamed is at rest under its new name before it is known that the old one is gone for good.
+            for name in await asyncio.to_thread(self._left_for, names):
+                await self._take(name, patient=True)
             self._plugins.adopt(self._entries.values())
+
+    def _left_for(self, names: Collection[str]) -> list[str]:
+        """The folders that are gone, and whose plugins one of `names` has."""
+        ids = {name: entry.plugin.id for name, entry in self._entries.items() if entry.plugin is not None}
+        found = {ids[name] for name in names if name in ids}
+        return [name for name, plugin_id in ids.items() if plugin_id in found and not self._intake.exists(name)]
 
     # Taking in
 

@@ -194,6 +194,7 @@ def test_a_renamed_folder_is_the_same_plugin(serve: Serve, shop: Shop) -> None:
     log = served.daemon.log()
     assert "plugin.removed" not in log
     assert log.count('"worker.ready"') == 2
+    assert errors(served) == []
 
 
 def test_of_two_folders_with_one_plugin_the_second_is_refused_by_name(serve: Serve, shop: Shop) -> None:
