@@ -31,10 +31,18 @@ def is_part_of_plugin(directory: str, path: str) -> bool:
 
 
 def link_targets(directory: str) -> dict[str, str]:
-    """The folders that are symbolic links, and where they lead. Raises `OSError`."""
+    """The folders that are symbolic links, and where they lead; to themselves, where that cannot be found out. Raises
+    `OSError`."""
     with os.scandir(directory) as entries:
         links = [entry for entry in entries if is_plugin_folder(entry.name) and entry.is_symlink()]
-    return {link.name: os.path.realpath(link.path) for link in links}
+    return {link.name: _target(link.path) for link in links}
+
+
+def _target(link: str) -> str:
+    try:
+        return os.path.realpath(link)
+    except OSError:
+        return link
 
 
 def sharing(directory: str, names: set[str], links: Mapping[str, str]) -> set[str]:

@@ -210,9 +210,13 @@ def link_text(folder: Path, item: Item) -> str:
 
 
 def leads_outside(folder: Path, item: Item) -> bool:
-    """Whether a symbolic link leaves the folder."""
+    """Whether a symbolic link leaves the folder, or cannot be followed, which is as good as that."""
     root = os.path.realpath(folder)
-    return os.path.commonpath((root, os.path.realpath(folder / item.path))) != root
+    try:
+        target = os.path.realpath(folder / item.path)
+    except OSError:
+        return True
+    return os.path.commonpath((root, target)) != root
 
 
 def stays_inside(path: str, text: str) -> bool:
