@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.callers.networks import Networks, key_of, read_address, read_network
+from endpointd.callers.networks import Networks, key_of, read_caller, read_network
 
 
 @pytest.mark.parametrize(
@@ -45,25 +45,30 @@ def test_an_address_is_in_a_list_when_it_is_in_one_of_its_networks(
     addresses: list[IPv4Address | IPv6Address], client: IPv4Address | IPv6Address, bits: int
 ) -> None:
     texts = [read_network(str(ip_network(f"{one}/{bits}", strict=False))) for one in addresses]
-    address = read_address(str(client))
-    assert address is not None
+    address = read_caller(str(client))
     assert Networks(texts).has(address) == any(address in ip_network(text) for text in texts)
 
 
-def test_who_has_no_address_is_named_unix() -> None:
-    assert not Networks(["0.0.0.0/0", "::/0"]).has(read_address(None))
-    assert Networks(["unix"]).has(read_address(None))
+def test_who_comes_over_a_unix_socket_is_named_so() -> None:
+    assert not Networks(["0.0.0.0/0", "::/0"]).has(read_caller(None))
+    assert Networks(["unix"]).has(read_caller(None))
     assert not Networks(["unix"]).has(ip_address("192.0.2.1"))
-    assert Networks(["any"]).has(read_address(None))
-    assert not Networks([]).has(read_address("nonsense"))
+    assert Networks(["any"]).has(read_caller(None))
+
+
+def test_who_is_unknown_is_in_no_network_and_on_no_unix_socket() -> None:
+    for client in ("unknown", "", "nonsense"):
+        assert not Networks(["unix", "0.0.0.0/0", "::/0"]).has(read_caller(client))
+        assert Networks(["any"]).has(read_caller(client))
+        assert key_of(read_caller(client)) != key_of(read_caller(None))
 
 
 def test_an_ipv4_address_is_one_whatever_socket_it_comes_by() -> None:
-    assert read_address("::ffff:192.0.2.1") == IPv4Address("192.0.2.1")
-    assert read_address("fe80::1%eth0") == IPv6Address("fe80::1")
+    assert read_caller("::ffff:192.0.2.1") == IPv4Address("192.0.2.1")
+    assert read_caller("fe80::1%eth0") == IPv6Address("fe80::1")
 
 
 def test_an_ipv6_client_is_counted_by_its_network() -> None:
-    assert key_of(read_address("2001:db8::1")) == key_of(read_address("2001:db8::ffff:1"))
-    assert key_of(read_address("2001:db8:0:1::1")) != key_of(read_address("2001:db8::1"))
-    assert key_of(read_address("192.0.2.1")) != key_of(read_address("192.0.2.2"))
+    assert key_of(read_caller("2001:db8::1")) == key_of(read_caller("2001:db8::ffff:1"))
+    assert key_of(read_caller("2001:db8:0:1::1")) != key_of(read_caller("2001:db8::1"))
+    assert key_of(read_caller("192.0.2.1")) != key_of(read_caller("192.0.2.2"))

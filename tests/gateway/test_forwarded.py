@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.gateway.forwarded import LONGEST, NOTHING, Family, Proxies, Told, parse_forwarded, read_node
+from endpointd.gateway.forwarded import LONGEST, NOTHING, UNKNOWN, Family, Proxies, Told, elements_from_end, read_node
 
 INSIDE = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 TOKEN = "!#$%&'*+-.^_`|~09azAZ"
@@ -39,16 +39,19 @@ def test_what_was_written_is_read(elements: list[dict[str, str]], space: str) ->
         f"{space};{space}".join(f"{name.upper()}={quoted(value)}" for name, value in element.items())
         for element in elements
     )
-    assert parse_forwarded(written) == [dict(element) for element in elements]
+    assert list(elements_from_end(written)) == elements[::-1]
 
 
 @given(st.text(TOKEN + '=;, \t"\\') | texts)
 def test_whatever_is_written_harms_nobody(text: str) -> None:
-    for element in parse_forwarded(text):
-        assert element
     for family in ("x-forwarded", "forwarded"):
         names = [(name, text.encode("latin-1")) for name in (b"forwarded", b"x-forwarded-for", b"x-forwarded-host")]
-        seen = proxies(family).tell(names)
+        try:
+            seen = proxies(family).tell(names)
+        except ValueError:
+            assert family == "forwarded"
+            continue
+        assert seen.client is not None
         assert seen.scheme in (None, "http", "https")
         assert seen.host is None or not set(seen.host) & set(' "/\\@,;')
 
@@ -57,9 +60,22 @@ def test_whatever_is_written_harms_nobody(text: str) -> None:
     "text",
     ["for", "for=", "for=a b", 'for="a', 'for="a"b', "for=a;for=b", "for=a=b", "=a", "for =a", "for= a", "for=a\\"],
 )
-def test_what_is_malformed_says_nothing(text: str) -> None:
-    assert parse_forwarded(text) == []
-    assert parse_forwarded("for=192.0.2.1, " + text) == []
+def test_what_is_malformed_is_an_error_where_it_counts(text: str) -> None:
+    for written in (text, "for=192.0.2.1, " + text, text + ", for=10.0.0.1"):
+        with pytest.raises(ValueError, match="malformed"):
+            told("forwarded", forwarded=written)
+    assert told("forwarded", forwarded=text + ", for=192.0.2.1").client == ("192.0.2.1", 0)
+
+
+@given(texts, outside, st.lists(within, max_size=2), texts)
+def test_nothing_that_a_client_writes_keeps_its_proxy_from_being_heard(
+    written: str, client: object, between: list[object], host: str
+) -> None:
+    """Neither what it writes into the header nor what the proxy repeats within quotes."""
+    entries = [str(client), *map(str, between)]
+    assert told(x_forwarded_for=", ".join([written, *entries])).client == (str(client), 0)
+    forwarded = ", ".join([written, *(f"for={entry};host={quoted(host)}" for entry in entries)])
+    assert told("forwarded", forwarded=forwarded).client == (str(client), 0)
 
 
 @given(st.lists(nodes), outside, st.lists(within, min_size=0, max_size=4))
@@ -94,9 +110,20 @@ def test_a_single_scheme_is_that_of_the_nearest_proxy() -> None:
 
 
 @pytest.mark.parametrize("name", ["unknown", "_hidden", "", '"', "fe80::1%eth0"])
-def test_before_who_cannot_be_understood_the_way_ends(name: str) -> None:
-    assert told("forwarded", forwarded=f"for=6.6.6.6, for={quoted(name)}").client is None
-    assert told("forwarded", forwarded=f"for=6.6.6.6, for={quoted(name)}, for=10.0.0.1").client == ("10.0.0.1", 0)
+def test_who_cannot_be_understood_is_unknown_and_not_the_proxy_that_says_so(name: str) -> None:
+    for behind in ("", ", for=10.0.0.1"):
+        one = f"for=6.6.6.6, for={quoted(name)};host=a.test" + behind
+        assert told("forwarded", forwarded=one) == (UNKNOWN, None, "a.test")
+    if name:
+        for behind in ("", ", 10.0.0.1"):
+            assert told(x_forwarded_for=f"6.6.6.6, {name}" + behind).client == UNKNOWN
+
+
+@pytest.mark.parametrize("empty", ["", " ", ",, ,"])
+def test_a_header_that_names_nobody_has_an_unknown_client_and_no_header_has_none(empty: str) -> None:
+    assert told(x_forwarded_for=empty) == told("forwarded", forwarded=empty) == (UNKNOWN, None, None)
+    assert told("forwarded", forwarded="proto=https") == (UNKNOWN, "https", None)
+    assert told(x_forwarded_proto="https", x_forwarded_host="a.test") == (None, "https", "a.test")
 
 
 @pytest.mark.parametrize("host", ["a b", "a/b", "user@a", "a,b", "", "a:b", "a:123456", "[::1", "ä", "x" * 254])
@@ -130,7 +157,22 @@ def test_whom_the_daemon_trusts() -> None:
     assert not Proxies(INSIDE, unix=False, family="forwarded").trusts(None)
 
 
-def test_a_long_header_says_nothing_and_takes_no_time() -> None:
-    assert told(x_forwarded_for="1.1.1.1," * LONGEST).client is None
-    for hostile in (" " * (LONGEST - 1), "a" * LONGEST, '"' * LONGEST, "a=b" + " " * 8000 + "x", "=" * LONGEST):
-        assert parse_forwarded(hostile) == []
+@pytest.mark.parametrize("written", ["1.1.1.1,", "1", ",", 'for="', 'a="\\",', "for=1.1.1.1,"])
+def test_of_a_long_header_the_end_is_read(written: str) -> None:
+    """A client may write so much that its proxy's word stands far behind."""
+    front = written * LONGEST
+    assert told(x_forwarded_for=front + ", 192.0.2.1").client == ("192.0.2.1", 0)
+    assert told("forwarded", forwarded=front + ", for=192.0.2.1;proto=https") == (("192.0.2.1", 0), "https", None)
+    https = "https," * LONGEST + "http"
+    assert told(x_forwarded_for=front + ", 192.0.2.1", x_forwarded_proto=https).scheme == "http"
+    # What has no comma in its end is one name without a beginning.
+    assert told(x_forwarded_for="1" * (LONGEST + 1)).client == UNKNOWN
+
+
+def test_a_long_header_takes_no_time() -> None:
+    for hostile in (" " * (LONGEST - 1) + "x", "a" * LONGEST, '"' * LONGEST, "a=b" + " " * 8000 + "x", "=" * LONGEST):
+        with pytest.raises(ValueError, match="malformed"):
+            told("forwarded", forwarded=hostile)
+    for one in ('"', ',"', 'a="', 'a=",', ",", "a,", '\\",'):
+        with pytest.raises(ValueError, match="malformed"):
+            told("forwarded", forwarded=(one * LONGEST)[2 - LONGEST :] + '"x')

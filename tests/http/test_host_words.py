@@ -18,6 +18,12 @@ def trusting(start: DaemonStarter, plugins: Path) -> RunningDaemon:
 
 
 @pytest.fixture(scope="module")
+def rfc_7239(start: DaemonStarter, plugins: Path) -> RunningDaemon:
+    """The same, behind one that writes `Forwarded`."""
+    return start(plugins, trusted_proxies=["127.0.0.1"], forwarding_headers="forwarded")
+
+
+@pytest.fixture(scope="module")
 def named(start: DaemonStarter, plugins: Path) -> RunningDaemon:
     """A daemon with a public name, that trusts a proxy elsewhere."""
     return start(plugins, public_url="https://hooks.example.org/under", trusted_proxies=["10.0.0.1"])
@@ -96,12 +102,33 @@ def test_a_scheme_that_is_none_of_http_is_not_believed(trusting: RunningDaemon, 
 
 def test_a_trusted_proxy_that_names_nobody_is_the_peer(trusting: RunningDaemon) -> None:
     assert seen(trusting)["remote_addr"] == "127.0.0.1"
-    assert seen(trusting, "X-Forwarded-For:")["remote_addr"] == "127.0.0.1"
+    assert seen(trusting, "X-Forwarded-Proto: https")["remote_addr"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("value", ["unknown", "[::1", "a b", "6.6.6.6:port", ",,,"])
-def test_nonsense_about_the_peer_harms_nobody(trusting: RunningDaemon, value: str) -> None:
-    assert seen(trusting, f"X-Forwarded-For: {value}")["path"] == "/saw/a/b"
+@pytest.mark.parametrize("value", ["unknown", "[::1", "a b", "6.6.6.6:port", ",,,", "", "203.0.113.7, nobody"])
+def test_whom_a_trusted_proxy_names_in_no_way_that_can_be_read_is_unknown(trusting: RunningDaemon, value: str) -> None:
+    saw = seen(trusting, f"X-Forwarded-For: {value}")
+    assert (saw["path"], saw["remote_addr"]) == ("/saw/a/b", "unknown")
+
+
+def test_a_client_cannot_keep_its_proxy_from_being_read(trusting: RunningDaemon, rfc_7239: RunningDaemon) -> None:
+    front = "127.0.0.1," * 1500
+    assert seen(trusting, f"X-Forwarded-For: {front}203.0.113.7")["remote_addr"] == "203.0.113.7"
+    assert seen(trusting, f"X-Forwarded-For: {front}", "X-Forwarded-For: 203.0.113.7")["remote_addr"] == "203.0.113.7"
+    for written in ("x", 'for="', "for=127.0.0.1," * 1500, ","):
+        saw = seen(rfc_7239, f"Forwarded: {written}, for=203.0.113.7;proto=https")
+        assert (saw["remote_addr"], saw["environ"]["wsgi.url_scheme"]) == ("203.0.113.7", "https")
+
+
+def test_where_a_trusted_proxy_cannot_be_read_nobody_is_answered(
+    daemon: RunningDaemon, trusting: RunningDaemon, rfc_7239: RunningDaemon
+) -> None:
+    answer = ask(rfc_7239.url, "/e/lab/saw", "Forwarded: for=203.0.113.7, for=203.0.113.7:80")
+    assert (answer.status, answer.code, answer.closes) == (400, "request_malformed", True)
+    assert "Forwarded" in answer.json()["detail"]
+    # Where it is not believed, it is any header.
+    for other in (daemon, trusting):
+        assert values_of(seen(other, "Forwarded: x"), "Forwarded") == ["x"]
 
 
 def test_trailers_are_no_headers(trusting: RunningDaemon) -> None:

@@ -109,6 +109,16 @@ def test_only_addresses_of_the_list_are_answered(world: World) -> None:
     assert world.ask(hook, client="198.51.100.1").status == 200
 
 
+@pytest.mark.parametrize(
+    "said", ["127.0.0.1," * 1500 + "203.0.113.7", "203.0.113.7, unknown", "127.0.0.1, _hidden", ""]
+)
+def test_nobody_passes_for_the_proxy_that_names_them(world: World, said: str) -> None:
+    hook = world.make(allow_from=["127.0.0.0/8", "unix"], rate="unlimited", cors="none")
+    assert world.ask(hook, client=said).code == "address_not_allowed"
+    assert world.ask(hook, client=said, method="POST", body=b"x" * 300_000).code == "address_not_allowed"
+    assert ask(world.daemon.url, f"/e/{hook}/").body == b"GET 0"
+
+
 # Rates
 
 

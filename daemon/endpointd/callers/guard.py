@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from endpointd.callers.buckets import Buckets
 from endpointd.callers.cors import Cors
-from endpointd.callers.networks import ANY, Networks, key_of, read_address
+from endpointd.callers.networks import ANY, Networks, key_of, read_caller
 from endpointd.callers.rates import Rate, read_rate
 from endpointd.callers.rules import CallerRules
 
@@ -31,11 +31,11 @@ class Guard:
 
     def allows(self, client: str | None) -> bool:
         """Whether requests from this address are answered; None is the other end of a unix socket."""
-        return self.networks is None or self.networks.has(read_address(client))
+        return self.networks is None or self.networks.has(read_caller(client))
 
     def wait(self, client: str | None, now: float) -> float:
         """Count a request: 0, or the seconds until the next one is answered."""
         if self.rate is None:
             return 0.0
-        key = "" if self.rate.overall else key_of(read_address(client))
+        key = "" if self.rate.overall else key_of(read_caller(client))
         return self.buckets.take(self.endpoint, key, self.rate, now)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-ANY, UNIX = "any", "unix"
-"""Everybody; and whoever connects over a unix socket, who has no address."""
+ANY = "any"
+"""Everybody."""
+UNIX: Literal["unix"] = "unix"
+"""Whoever connects over a unix socket, who has no address."""
+UNKNOWN: Literal["unknown"] = "unknown"
+"""Whom a trusted proxy does not name, so that there is no address either; no network has them."""
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as a socket for both families shows them (RFC 4291 §2.5.5.2)."""
@@ -14,6 +18,7 @@ _HALF = 64
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
+Caller: TypeAlias = Address | Literal["unix", "unknown"]
 
 
 def read_network(text: str) -> str:
@@ -34,21 +39,22 @@ def read_network(text: str) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
-def read_address(client: str | None) -> Address | None:
-    """The address of a client, an IPv4 one never as one of IPv6; None for who has none."""
+def read_caller(client: str | None) -> Caller:
+    """Who a client is by its address, an IPv4 one never as one of IPv6; None is the other end of a unix socket."""
+    if client is None:
+        return UNIX
     try:
-        address = ip_address((client or "").partition("%")[0])
+        address = ip_address(client.partition("%")[0])
     except ValueError:
-        return None
+        return UNKNOWN
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
-def key_of(address: Address | None) -> str:
-    """Whose requests are counted together: those of an IPv4 address, of the /64 of an IPv6 one, of all unix sockets."""
-    if isinstance(address, IPv6Address):
-        return f"{int(address) >> _HALF:x}"
-    return UNIX if address is None else str(address)
+def key_of(caller: Caller) -> str:
+    """Whose requests are counted together: those of an IPv4 address, of the /64 of an IPv6 one, of all unix sockets, of
+    all who are unknown."""
+    return f"{int(caller) >> _HALF:x}" if isinstance(caller, IPv6Address) else str(caller)
 
 
 class Networks:
@@ -56,11 +62,11 @@ class Networks:
 
     def __init__(self, texts: Iterable[str]) -> None:
         words = set(texts)
-        self._unix = UNIX in words or ANY in words
+        self._unix = UNIX in words
         self._any = ANY in words
         self._networks: tuple[Network, ...] = tuple(ip_network(word) for word in sorted(words - {UNIX, ANY}))
 
-    def has(self, address: Address | None) -> bool:
-        if address is None:
-            return self._unix
-        return self._any or any(address in network for network in self._networks)
+    def has(self, caller: Caller) -> bool:
+        if isinstance(caller, str):
+            return self._any or (caller == UNIX and self._unix)
+        return self._any or any(caller in network for network in self._networks)

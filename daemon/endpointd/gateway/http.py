@@ -17,10 +17,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.forwarded import Proxies
+from endpointd.gateway.forwarded import NOTHING, Proxies, Told
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.refusals import (
     connections_exhausted,
+    forwarded_malformed,
     head_too_slow,
     header_size,
     header_too_large,
@@ -241,20 +242,28 @@ class ClientProtocol(HttpToolsProtocol):
             self._measure_head()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests were sent ahead")
+        told = self._told()
         super().on_headers_complete()
         if self._is_ending:
             self.cycle.keep_alive = False
         client = Client(self.transport, self.cycle)
         self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
         self._clients.append(client)
-        if self._proxies is not None:
-            self._believe(self._proxies)
+        self._believe(told)
         # What the parser still adds to a list are trailers, which must not pass for headers.
         self.headers = []
 
-    def _believe(self, proxies: Proxies) -> None:
-        """Let the request be from whom the proxy says that it is."""
-        told = proxies.tell(self.headers)
+    def _told(self) -> Told:
+        """Whom a trusted proxy says that the request is from."""
+        if self._proxies is None:
+            return NOTHING
+        try:
+            return self._proxies.tell(self.headers)
+        except ValueError:
+            self._refusal = forwarded_malformed()
+            raise
+
+    def _believe(self, told: Told) -> None:
         if told.client is not None:
             self.scope["client"] = told.client
         if told.scheme is not None:

@@ -12,6 +12,11 @@ def malformed() -> Problem:
     return Problem(400, "request_malformed", "the request is not valid HTTP/1.1")
 
 
+def forwarded_malformed() -> Problem:
+    detail = "the Forwarded header of the proxy, which names the client, cannot be understood"
+    return Problem(400, "request_malformed", detail)
+
+
 def uri_too_long(limit: int) -> Problem:
     return Problem(414, "limit_uri", f"the request target is longer than {limit} bytes (limit_uri)")
 
