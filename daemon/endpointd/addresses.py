@@ -1,6 +1,7 @@
 """Addresses to listen on, as operators write them. Pure."""
 
 import re
+from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv6Address
 
 UNIX = "unix:"
@@ -24,3 +25,13 @@ def split_listen(text: str) -> tuple[str, int]:
     if port > _MAX_PORT:
         raise ValueError(f"a port is at most {_MAX_PORT}")
     return found["ipv6"] or found["host"], port
+
+
+def is_for_ipv6_alone(address: str, addresses: Iterable[str]) -> bool:
+    """Whether one of these addresses is IPv6 and another one IPv4 with its port. `[::]` would take connections of both
+    families, and the other one could not be listened on."""
+    if not address.startswith("["):
+        return False
+    port = split_listen(address)[1]
+    others = [split_listen(other)[1] for other in addresses if not other.startswith(("[", UNIX))]
+    return port != 0 and port in others

@@ -2,13 +2,14 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from endpointd import unix_sockets
 from endpointd.activation import VARIABLES, Handed, handed_over
-from endpointd.addresses import UNIX, split_listen
+from endpointd.addresses import UNIX, is_for_ipv6_alone, split_listen
 from endpointd.errors import OperatorError, UsageError
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.server import bind
@@ -95,7 +96,7 @@ def listeners_of(settings: Settings, handed: list[socket.socket]) -> Listeners:
     rights = unix_sockets.Rights(int(settings.listen_mode, 8), settings.listen_group)
     try:
         for address in settings.listen:
-            listener = _listen(address, rights)
+            listener = _listen(address, settings.listen, rights)
             opened.sockets.append(listener)
             if listener.family == socket.AF_UNIX:
                 opened.made.append(unix_sockets.Made.at(listener.getsockname()))
@@ -113,11 +114,11 @@ def first_url(listeners: Listeners, *, encrypted: bool) -> str:
     return address_of(ordered[0], encrypted=encrypted)
 
 
-def _listen(address: str, rights: unix_sockets.Rights) -> socket.socket:
+def _listen(address: str, addresses: Sequence[str], rights: unix_sockets.Rights) -> socket.socket:
     try:
         if address.startswith(UNIX):
             return unix_sockets.listen_at(address.removeprefix(UNIX), rights)
-        return bind(*split_listen(address))
+        return bind(*split_listen(address), ipv6_alone=is_for_ipv6_alone(address, addresses))
     except OSError as error:
         raise OperatorError(
             "listen_failed",

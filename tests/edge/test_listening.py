@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import stat
@@ -25,6 +26,8 @@ from endpointd.tls import certificate_of
 
 if TYPE_CHECKING:
     from edge.conftest import Issue
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @dataclass
@@ -106,6 +109,25 @@ def test_each_address_is_answered(served: Served) -> None:
         assert (seen["client"], seen["url"].partition(":")[0]) == (host, "https")
     assert served.daemon.url == f"https://127.0.0.1:{served.ports[0]}"
     assert ask_unix(served.unix)["url"] == "http://inside/e/edge/seen"
+
+
+def test_the_documented_addresses_can_be_listened_on_at_once(
+    start: DaemonStarter, plugins: Path, issue: "Issue", tmp_path: Path
+) -> None:
+    try:
+        port = free_port(socket.AF_INET6, "::")
+    except OSError as error:
+        pytest.skip(f"NOT TESTED: two families on one port; this machine has no IPv6 ({error.strerror})")
+    documented = re.search(r"--listen (0\.0\.0\.0:8443,\S+)", (DOCS / "operating.md").read_text())
+    assert documented
+    unix, certificate, key = tmp_path / "http.sock", tmp_path / "cert.pem", tmp_path / "key.pem"
+    issue(certificate, key, "both")
+    listen = documented[1].replace("8443", str(port)).replace("/run/endpointd/http.sock", str(unix))
+    start(plugins, listen=listen, tls_certificate=certificate, tls_key=key)
+    for host in ("127.0.0.1", "::1"):
+        with connected(host, port) as connection:
+            assert seen_by(connection)["client"] == host
+    assert ask_unix(unix)["client"] == ""
 
 
 def test_a_unix_socket_has_its_rights_and_its_peers_are_believed_where_they_are_trusted(served: Served) -> None:

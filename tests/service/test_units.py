@@ -63,3 +63,17 @@ def test_the_manager_listens_on_every_address() -> None:
     streams = [line.partition("=")[2] for line in socket.splitlines() if line.startswith("ListenStream=")]
     assert streams == ["127.0.0.1:1", "[::1]:1", "/run/endpointd/http.sock"]
     assert tomllib.loads(first_config(several))["listen"] == list(several.listen)
+
+
+@pytest.mark.parametrize(
+    ("listen", "is_apart"),
+    [
+        (("0.0.0.0:1", "[::]:1", "unix:/run/endpointd/http.sock"), True),
+        (("[::]:1",), False),
+        (("0.0.0.0:1", "[::]:2"), False),
+    ],
+)
+def test_the_manager_keeps_the_families_of_one_port_apart(listen: tuple[str, ...], is_apart: bool) -> None:
+    files = service_files(Values(("/bin/true",), listen, 60))
+    socket = next(file.text for file in files if file.path.endswith(".socket"))
+    assert ("\nBindIPv6Only=ipv6-only\n" in socket) == is_apart

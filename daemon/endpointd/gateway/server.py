@@ -96,13 +96,15 @@ def build_server(
     return HttpServer(config, tls, limits.clock_header)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `OSError`."""
+def bind(host: str, port: int, *, ipv6_alone: bool = False) -> socket.socket:
+    """A listening socket. `ipv6_alone`: not for IPv4 too, which is what the system does with `::`. Raises `OSError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listener = socket.socket(*found[0][:3])
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if ipv6_alone:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(found[0][4])
         # Of two that begin at the same moment, both may bind the address; only here does the second one learn of it.
         listener.listen(BACKLOG)

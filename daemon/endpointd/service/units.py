@@ -4,11 +4,11 @@ Why each line of the unit is there, and why some are not, is in docs/service.md.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from endpointd.addresses import UNIX
+from endpointd.addresses import UNIX, is_for_ipv6_alone
 
 NAME = "endpointd"
 ACCOUNT = "endpointd"
@@ -209,7 +209,7 @@ def _fill(template: Template, values: Values) -> str:
         account=ACCOUNT,
         command=_quoted(values.command),
         listen=json.dumps(values.listen if len(values.listen) > 1 else values.listen[0]),
-        streams="\n".join(f"ListenStream={address.removeprefix(UNIX)}" for address in values.listen),
+        streams="\n".join(_streams(values.listen)),
         stop_seconds=values.stop_seconds,
         config=CONFIG,
         config_directory=CONFIG_DIRECTORY,
@@ -218,6 +218,14 @@ def _fill(template: Template, values: Values) -> str:
         plugins=PLUGINS,
         runtime=RUNTIME,
     )
+
+
+def _streams(addresses: Sequence[str]) -> list[str]:
+    streams = [f"ListenStream={address.removeprefix(UNIX)}" for address in addresses]
+    if any(is_for_ipv6_alone(address, addresses) for address in addresses):
+        # It holds for all sockets of the unit.
+        streams.append("BindIPv6Only=ipv6-only")
+    return streams
 
 
 def _quoted(words: Iterable[str]) -> str:
