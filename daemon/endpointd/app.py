@@ -103,7 +103,11 @@ class Daemon:
         self._manager = Manager()
         self._switchboard = Switchboard()
         self._configuration = Reconfiguring(
-            settings, reload, lambda others: self._plugins.apply(others), self._switchboard, self._manager
+            settings,
+            lambda: self._reread(reload),
+            lambda others: self._plugins.apply(others),
+            self._switchboard,
+            self._manager,
         )
         self._clocks = Clocks()
         self._releases = None if settings.development else Releases(settings.state / "releases")
@@ -147,6 +151,13 @@ class Daemon:
     def _settings(self) -> Settings:
         """Those that hold at this moment."""
         return self._configuration.settings
+
+    def _reread(self, reload: Callable[[], Settings]) -> Settings:
+        """With the settings the certificate: who asks for it has mostly just mended or renewed something."""
+        settings = reload()
+        if self._certificate is not None:
+            self._certificate.renew(again=True)
+        return settings
 
     async def run(self) -> int:
         settings = self._settings

@@ -1,13 +1,14 @@
 """The daemon's certificate: read from its files, checked, and read again when they have changed.
 
 A renewal changes two files, one after the other. What does not fit together is not taken: the certificate that was
-there serves on, and the files are looked at again when they change.
+there serves on, and the files are looked at again when they, their owner or their rights change.
 """
 
 import asyncio
 import os
 import ssl
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +23,7 @@ LOOK = 2.0
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-Stamp = tuple[tuple[int, int, int, int], ...]
+Stamp = tuple[tuple[int, ...], ...]
 
 log = structlog.get_logger()
 
@@ -35,20 +36,25 @@ class Certificate:
         self._certificate = certificate
         self._key = key or certificate
         self._minimum = _VERSIONS[minimum]
+        self._one_at_a_time = threading.Lock()
         self._stamp = self._stamped()
+        self._is_refused = False
+        """Whether the files, as they were at the last look, could not be used."""
         self.context = self._current = self._load()
         # A certificate with another kind of key would not take the old one's place within a context, but stand beside
         # it. So there is a new one each time, and a connection is given it when it begins, by whatever name it asks.
         self.context.sni_callback = self._choose
 
-    def renew(self) -> None:
-        """Take the files as they are now, if they have changed. Blocking. Raises `OperatorError`: the present
-        certificate stays."""
-        stamp = self._stamped()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        self._current = self._load()
+    def renew(self, *, again: bool = False) -> None:
+        """Take the files as they are now, if they have changed; `again`: those too that were refused as they are.
+        Blocking. Raises `OperatorError`: the present certificate stays."""
+        with self._one_at_a_time:
+            stamp = self._stamped()
+            if stamp == self._stamp and not (again and self._is_refused):
+                return
+            self._stamp, self._is_refused = stamp, True
+            self._current = self._load()
+            self._is_refused = False
 
     async def follow(self) -> NoReturn:
         """Notice renewals."""
@@ -63,7 +69,7 @@ class Certificate:
         connection.context = self._current
 
     def _stamped(self) -> Stamp:
-        """What changes with the files, where they are links with what these lead to; zeros for a file that is away."""
+        """What changes with the files, where they are links with what these lead to; a zero for a file that is away."""
         return tuple(map(_stamp, (self._certificate, self._key)))
 
     def _load(self) -> ssl.SSLContext:
@@ -121,12 +127,13 @@ def check_key(key: Path) -> None:
         )
 
 
-def _stamp(path: Path) -> tuple[int, int, int, int]:
+def _stamp(path: Path) -> tuple[int, ...]:
     try:
         found = os.stat(path)
     except OSError:
-        return 0, 0, 0, 0
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        return (0,)
+    # The last one alone tells that a key which everybody could read has got other rights.
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _no_password() -> str:

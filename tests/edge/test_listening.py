@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from endpointd.admin.client import Client
 from endpointd.cli.configuration import load
 from endpointd.cli.tls_check import tls
 from endpointd.errors import OperatorError
@@ -36,6 +37,7 @@ class Served:
     certificate: Path
     key: Path
     unix: Path
+    state: Path
     ports: tuple[int, int]
 
 
@@ -56,6 +58,7 @@ def served(start: DaemonStarter, plugins: Path, issue: "Issue", tmp_path_factory
     ports = free_port(socket.AF_INET, "127.0.0.1"), free_port(socket.AF_INET6, "::1")
     daemon = start(
         plugins,
+        state=folder / "state",
         listen=[f"unix:{unix}", f"127.0.0.1:{ports[0]}", f"[::1]:{ports[1]}"],
         listen_mode="0600",
         tls_certificate=certificate,
@@ -63,7 +66,7 @@ def served(start: DaemonStarter, plugins: Path, issue: "Issue", tmp_path_factory
         tls_minimum="1.3",
         trusted_proxies=["unix"],
     )
-    return Served(daemon, certificate, key, unix, ports)
+    return Served(daemon, certificate, key, unix, folder / "state", ports)
 
 
 def trusting_nobody() -> ssl.SSLContext:
@@ -176,9 +179,17 @@ def test_a_renewal_is_for_new_connections_and_a_broken_one_for_none(served: Serv
     issue(served.certificate, served.key, "third", mode=0o644)
     assert "0644" in served.daemon.wait_for_log("tls_key_exposed")
     assert name_at("127.0.0.1", port) == "CN=second"
-    served.key.chmod(0o640)
-    issue(served.certificate, served.key, "fourth", mode=0o640)
-    served.daemon.wait_for_log("CN=fourth")
+    with Client(served.state) as client:
+        # It is tried again, and told to who asks.
+        with pytest.raises(OperatorError, match="mode 0644"):
+            client.reload()
+        # What the remedy says is enough, though nothing in the files changes.
+        served.key.chmod(0o640)
+        served.daemon.wait_for_log("CN=third")
+        assert name_at("::1", served.ports[1]) == "CN=third"
+        # Who asks need not wait for the next look.
+        issue(served.certificate, served.key, "fourth", mode=0o640)
+        client.reload()
     assert name_at("::1", served.ports[1]) == "CN=fourth"
 
 
