@@ -85,6 +85,16 @@ def test_a_workflow_streams(ask: Asking) -> None:
     assert [one["event"] for one in found] == ["workflow_started", "workflow_finished"]
 
 
+@pytest.mark.parametrize(
+    "last", [["message_end"], ["workflow_finished"], ["workflow_finished", "message_end"], ["workflow_paused"]]
+)
+def test_sound_may_follow_the_end(public: DifyApiStandIn, ask: Asking, last: list[str]) -> None:
+    names = ["message", *last, "tts_message_end"]
+    public.streams["/v1/chat-messages"] = [{"event": name, **TASK} for name in names]
+    assert [one["event"] for one in ask("app", CHAT)] == names
+    assert [one.path for one in public.asked] == ["/v1/chat-messages"]
+
+
 def test_the_user_may_be_configured(public: DifyApiStandIn) -> None:
     ask = asking(public, user="the-daemon")
     ask("app", CHAT)
@@ -163,6 +173,13 @@ def test_a_task_that_is_over_is_not_ended(public: DifyApiStandIn, ask: Asking) -
     assert [one.path for one in public.asked] == ["/v1/chat-messages"]
 
 
+@pytest.mark.parametrize("rest", [[], [event({"event": "message_end"}), b'data: {"event"']])
+def test_a_task_whose_events_stop_coming_is_ended(public: DifyApiStandIn, ask: Asking, rest: list[bytes]) -> None:
+    public.streams["/v1/chat-messages"] = [{"event": "message", **TASK}, *rest]
+    assert refusal(ask).text.endswith("ended its answer before it was whole")
+    assert [one.path for one in public.asked] == ["/v1/chat-messages", "/v1/chat-messages/task-1/stop"]
+
+
 def test_a_dify_that_does_not_stop_is_no_trouble(public: DifyApiStandIn, ask: Asking) -> None:
     public.streams["/v1/chat-messages"] = [{"event": "message", **TASK}, Step.STAY]
     before = public.answer
@@ -207,6 +224,8 @@ FAULT = {"event": "error", "status": 400, "code": "provider_quota_exceeded", "me
     [
         (event(FAULT), "says: no more (********) (provider_quota_exceeded)"),
         (Step.BREAK, "broke off"),
+        (b"", "ended its answer before it was whole"),
+        (b'data: {"event": "mess', "ended its answer before it was whole"),
         (b"data: {\n\n", "what is not JSON"),
         (b"data: 1\n\n", "an event that is no JSON object"),
     ],

@@ -74,6 +74,21 @@ def test_events_are_as_the_standard_has_them(text: bytes, expected: list[ServerE
     assert list(EventReader().receive(text)) == expected
 
 
+@pytest.mark.parametrize("text", [b"data: x\r\n\r\n", b"event: ping\r\r", b": a comment\n"])
+def test_an_event_that_is_whole_leaves_nothing_open(text: bytes) -> None:
+    for cut in range(len(text)):
+        reader = EventReader()
+        collections.deque((one for part in (text[:cut], text[cut:]) for one in reader.receive(part)), maxlen=0)
+        assert not reader.is_within_event
+
+
+@pytest.mark.parametrize("text", [b"d", b"data: x", b"data: x\n", b"event: ping\n", b"data: x\n\ndata: y\n"])
+def test_an_event_that_is_not_whole_is_known(text: bytes) -> None:
+    reader = EventReader()
+    collections.deque(reader.receive(text), maxlen=0)
+    assert reader.is_within_event
+
+
 @given(st.binary(max_size=200), cuts)
 def test_any_bytes_give_events(data: bytes, sizes: list[int]) -> None:
     reader = EventReader()

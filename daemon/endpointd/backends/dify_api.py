@@ -38,6 +38,10 @@ _MODES: Mapping[str, str] = {
 }
 """What Dify calls the modes of apps, and which of the three places is for them."""
 
+LAST = ("message_end", "workflow_finished", "workflow_paused")
+"""Events of which every whole answer has one: those of chats and completions, of workflows, and of what waits for a
+person. A chatflow may have two, and sound may follow."""
+
 STOPPING = 10.0
 """Seconds that Dify may take to be told that nobody waits for a task any more."""
 
@@ -125,7 +129,9 @@ class DifyApiBackend:
                 self._http.later(self._stop(app_id, mode, task, str(request["user"])))
 
     async def _events(self, answer: Answer) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Raises `CallRefused`: the app has failed, or the stream ends before the answer does."""
         reader = EventReader()
+        is_whole = False
         if answer.content_type != "text/event-stream":
             raise self._http.failed(f"sent {answer.content_type or 'something'} in the place of events")
         async with aclosing(answer.pieces()) as pieces:
@@ -134,9 +140,12 @@ class DifyApiBackend:
                     for event in reader.receive(piece):
                         found = await self._read(event)
                         if found is not None:
+                            is_whole = is_whole or found.get("event") in LAST
                             yield found
             except EventTooLarge:
                 raise self._http.failed("sent an event that is too large") from None
+        if reader.is_within_event or not is_whole:
+            raise self._http.failed("ended its answer before it was whole")
 
     async def _read(self, event: ServerEvent) -> Mapping[str, Any] | None:
         """Raises `CallRefused`: it tells that the app has failed."""

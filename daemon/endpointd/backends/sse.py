@@ -45,6 +45,11 @@ class EventReader:
         if self._size + len(self._held) > MAX_EVENT:
             raise EventTooLarge
 
+    @property
+    def is_within_event(self) -> bool:
+        """Whether something has come of an event that is not whole."""
+        return bool(self._held or self._data or self._name)
+
     def _lines(self) -> Iterator[bytes]:
         held = self._held
         begin = 0
