@@ -39,6 +39,17 @@ def refusal(ask: Asking, kind: str = "llm", arguments: Mapping[str, Any] = CHAT)
     return refused.value
 
 
+AT_ONCE: list[tuple[str, dict[str, Any]]] = [
+    ("llm", WHOLE),
+    ("text_embedding", {**MODEL, "texts": ["a"]}),
+    ("rerank", {**MODEL, "docs": ["a"], "query": "q"}),
+    ("moderation", {**MODEL, "text": "a"}),
+    ("speech2text", MODEL),
+]
+"""Calls whose answers come as a whole."""
+IN_PIECES: list[tuple[str, dict[str, Any]]] = [("llm", CHAT), ("tts", {**MODEL, "content_text": "say"})]
+
+
 def text_of(chunks: list[Any]) -> str:
     return "".join(chunk["delta"]["message"]["content"] for chunk in chunks)
 
@@ -284,6 +295,7 @@ def test_a_hundred_at_once(openai: OpenAiStandIn, ask: Asking) -> None:
         ([{"error": {"message": f"overloaded {KEY}"}}], "says: overloaded ********"),
         ([{"choices": [1]}], "not as OpenAI's"),
         ([{"choices": [{"delta": {"tool_calls": [{"index": "x"}]}}]}], "not as OpenAI's"),
+        ([b'data: {"usage": {"prompt_tokens": 1e999}}\n\n'], "not as OpenAI's: OverflowError"),
         ([[1]], "no JSON object"),
         ([b"data: {\n\n"], "not JSON"),
     ],
@@ -310,16 +322,30 @@ def test_tool_calls_have_a_bound(openai: OpenAiStandIn, ask: Asking, monkeypatch
     assert "tool calls of more than 10000 bytes" in refusal(ask).text
 
 
-@pytest.mark.parametrize(
-    ("kind", "arguments"),
-    [
-        ("llm", WHOLE),
-        ("text_embedding", {**MODEL, "texts": ["a"]}),
-        ("rerank", {**MODEL, "docs": ["a"], "query": "q"}),
-        ("moderation", {**MODEL, "text": "a"}),
-        ("speech2text", MODEL),
-    ],
-)
+@pytest.mark.parametrize(("kind", "arguments"), [*AT_ONCE, *IN_PIECES, ("system_summary", {"text": "long"})])
+def test_an_error_may_have_the_status_of_a_success(openai: OpenAiStandIn, kind: str, arguments: dict[str, Any]) -> None:
+    openai.answer = lambda _: as_json({"error": {"message": f"overloaded {KEY}", "code": 502}})
+    error = refusal(asking(openai, summary_model="big"), kind, arguments)
+    assert (error.code, error.text) == ("failed", "the backend 'it' says: overloaded ********")
+
+
+@pytest.mark.parametrize(("kind", "arguments"), IN_PIECES)
+@pytest.mark.parametrize("said", [{"choices": [], "error": None}, [1]])
+def test_what_comes_as_a_whole_and_not_in_pieces_is_a_failure(
+    openai: OpenAiStandIn, ask: Asking, kind: str, arguments: dict[str, Any], said: object
+) -> None:
+    openai.answer = lambda _: as_json(said)
+    error = refusal(ask, kind, arguments)
+    assert (error.code, "sent JSON in the place of" in error.text) == ("failed", True)
+
+
+def test_a_number_without_end_is_a_failure(openai: OpenAiStandIn, ask: Asking) -> None:
+    usage = b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1e999}}'
+    openai.answer = lambda _: Answer(steps=[usage])
+    assert "not as OpenAI's: OverflowError" in refusal(ask, "llm", WHOLE).text
+
+
+@pytest.mark.parametrize(("kind", "arguments"), AT_ONCE)
 @pytest.mark.parametrize("said", [{}, [], 1, {"choices": [], "data": [1], "results": [1], "text_": 1}])
 def test_an_answer_that_is_none_is_a_failure(
     openai: OpenAiStandIn, ask: Asking, kind: str, arguments: dict[str, Any], said: object

@@ -8,7 +8,7 @@ from typing import Any
 from endpointd.backend_settings import OpenAi
 from endpointd.backends import payloads, prompts, results
 from endpointd.backends.files import Form, received
-from endpointd.backends.http import Answer, Http
+from endpointd.backends.http import Answer, Content, Http
 from endpointd.backends.sse import EventReader, EventTooLarge
 from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
@@ -101,6 +101,7 @@ class OpenAiBackend:
 
     async def _events(self, answer: Answer) -> AsyncGenerator[Mapping[str, Any], None]:
         """Raises `CallRefused`: the server tells of an error, or ends before the answer does."""
+        await self._refuse_json(answer, "events")
         reader = EventReader()
         async with aclosing(answer.pieces()) as pieces:
             try:
@@ -117,9 +118,19 @@ class OpenAiBackend:
     def _checked(self, event: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the server says
         if not isinstance(event, Mapping):
             raise self._http.failed("sent an event that is no JSON object")
-        if event.get("error"):
-            raise self._http.failed(f"says: {words_of(event['error']) or 'error'}")
+        self._check(event)
         return event
+
+    def _check(self, said: object) -> None:
+        """Raises `CallRefused`: the server tells of an error, which may have the status of a success."""
+        if isinstance(said, Mapping) and said.get("error"):
+            raise self._http.failed(f"says: {words_of(said['error']) or 'error'}")
+
+    async def _refuse_json(self, answer: Answer, asked: str) -> None:
+        """Raises `CallRefused`: the answer is JSON, and not what was asked for."""
+        if answer.content_type == "application/json":
+            self._check(await self._http.json(await answer.whole()))
+            raise self._http.failed(f"sent JSON in the place of {asked}")
 
     async def _summarize(self, arguments: Mapping[str, Any]) -> object:
         if self._summary_model is None:
@@ -154,19 +165,18 @@ class OpenAiBackend:
         if arguments.get("voice"):
             request["voice"] = arguments["voice"]
         content = await payloads.written(request)
-        async with (
-            self._http.ask("POST", "audio/speech", self._headers, content) as answer,
-            aclosing(answer.pieces()) as pieces,
-        ):
-            async for piece in pieces:
-                yield {"result": piece}
+        async with self._http.ask("POST", "audio/speech", self._headers, content) as answer:
+            await self._refuse_json(answer, "sound")
+            async with aclosing(answer.pieces()) as pieces:
+                async for piece in pieces:
+                    yield {"result": piece}
 
     async def _hear(self, arguments: Mapping[str, Any], body: AsyncIterator[bytes]) -> object:
         async with received(body, self._http.limit_file) as file:
             # The server looks at the end of the name to know what it is; plugins do not tell.
             form = Form({"model": self._model(arguments)}, "file", "speech.mp3", "audio/mpeg", file)
             headers = self._authorization | form.headers
-            found = await self._http.ask_whole("POST", "audio/transcriptions", headers, form.content())
+            found = await self._ask("audio/transcriptions", headers, form.content())
         with self._understood():
             return {"result": str(found["text"])}
 
@@ -179,13 +189,18 @@ class OpenAiBackend:
         return self._models.get(asked, asked)
 
     async def _post(self, place: str, request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the server says
-        return await self._http.ask_whole("POST", place, self._headers, await payloads.written(request))
+        return await self._ask(place, self._headers, await payloads.written(request))
+
+    async def _ask(self, place: str, headers: Mapping[str, str], content: Content) -> Any:  # noqa: ANN401
+        found = await self._http.ask_whole("POST", place, headers, content)
+        self._check(found)
+        return found
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
         try:
             yield
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise self._http.failed(f"sent an answer that is not as OpenAI's: {what}") from None
 

@@ -1,6 +1,6 @@
 """What a server with the API of OpenAI answers, as the SDK's entities have it. Pure.
 
-KeyError, IndexError, TypeError, ValueError and AttributeError: the answer is none.
+ArithmeticError, AttributeError, LookupError, TypeError and ValueError: the answer is none.
 """
 
 import json
