@@ -19,7 +19,7 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "flow memory", "calls", "connection"]
 
 WORKER_LAYERS = [
-    "confine cooperative leaving native official signatures slowness tasks texts tracebacks",
+    "confine cooperative leaving native official places signatures slowness tasks texts tracebacks",
     "stdio waits",
     "streams",
     "calls",
@@ -149,7 +149,7 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 
 PURE = {
     "endpointd_wire": "errors messages frames states flow memory calls connection",
-    "endpointd_worker": "signatures slowness texts official.translation",
+    "endpointd_worker": "places signatures slowness texts official.translation",
     "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
     " settings_file settings reloading toml"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"

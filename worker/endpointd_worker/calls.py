@@ -4,6 +4,7 @@ A call that the thread of a request makes is the request's: cancelled with it, a
 other threads, which a plugin has started, are nobody's. All state is guarded by the link's lock.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from endpointd_wire.calls import MAX_CALLS, cost
+from endpointd_wire.calls import cost
 from endpointd_wire.connection import Connection
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.frames import MAX_PIECE, pack_value, unpack_value
@@ -23,18 +24,17 @@ from endpointd_wire.messages import (
     CallCredit,
     CallMessage,
     End,
+    Log,
     Message,
     Refused,
     Reply,
 )
 from endpointd_worker.native import RLock
+from endpointd_worker.places import PATIENCE, Places
 from endpointd_worker.streams import Stream
-from endpointd_worker.waits import Condition
+from endpointd_worker.waits import Condition, OtherThread, Waiter
 
 T = TypeVar("T")
-
-PATIENCE = 250.0
-"""Seconds without news of a call after which it is given up."""
 
 
 class CallRefused(Exception):
@@ -55,30 +55,7 @@ class CallLink(Protocol):
     def is_over(self) -> bool: ...
     def condition(self) -> Condition: ...
     def send_locked(self, message: Message) -> None: ...
-
-
-class Waiter(Protocol):
-    """A thread that waits, with the lock, which it lets go of meanwhile. `check` raises when it is to wait no more."""
-
-    def wait(self, timeout: float) -> None: ...
-    def wake(self) -> None: ...
-    def check(self) -> None: ...
-
-
-class OtherThread:
-    """A thread that answers no request."""
-
-    def __init__(self, condition: Condition) -> None:
-        self._condition = condition
-
-    def wait(self, timeout: float) -> None:
-        self._condition.wait(timeout)
-
-    def wake(self) -> None:
-        self._condition.notify_all()
-
-    def check(self) -> None:
-        """It may wait for ever."""
+    def log(self, record: Log) -> None: ...
 
 
 class _Here(threading.local):
@@ -114,23 +91,34 @@ class OpenCall:
 
     # Called by the thread that waits
 
-    def begin(self, kind: str, arguments: bytes, body: bytes) -> None:
-        """Send the call with all that goes with it."""
+    def begin(self, kind: str, arguments: bytes, body: bytes, request: Stream | None) -> None:
+        """Send the call, which is made for `request`, with all that goes with it."""
         link, desk = self._desk.link, self._desk
         pieces = _pieces(arguments, body)
         piece, end = next(pieces)
         with link.lock:
-            self._desk.queue.append(self._waiter)
-            try:
-                self._wait_until(lambda: len(link.connection.calls) < MAX_CALLS)
-            finally:
-                self._desk.queue.remove(self._waiter)
+            self._wait_for_place(kind, request)
             within = desk.within()
             self.id = link.connection.calls.next()
-            desk.open[self.id] = self
+            desk.enter(self, kind, request)
             link.send_locked(Call(self.id, within, kind, len(arguments), end, piece))
         for piece, end in pieces:
             self._send_piece(piece, end)
+
+    def _wait_for_place(self, kind: str, request: Stream | None) -> None:
+        """The lock is held. Raises `CallRefused`, when there was none for too long, and what the waiter raises."""
+        desk, calls = self._desk, self._desk.link.connection.calls
+        patience = desk.places.patience(kind, request.id if request else None)
+        desk.queue.append(self._waiter)
+        try:
+            has_place = self._holds_within(patience, lambda: desk.places.is_free(kind, len(calls)))
+        finally:
+            desk.queue.remove(self._waiter)
+        if not has_place:
+            text = desk.places.refusal(kind, len(calls), patience)
+            # The daemon, which has not heard of the call, cannot tell.
+            desk.link.log(Log(logging.WARNING, "endpointd", text, request.request.request_id if request else ""))
+            raise CallRefused("busy", text)
 
     def _send_piece(self, piece: bytes, end: End) -> None:
         with self._desk.link.lock:
@@ -162,16 +150,22 @@ class OpenCall:
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         """The lock is held. Raises `CallRefused`, and what the waiter raises."""
-        latest = monotonic() + PATIENCE
+        if not self._holds_within(PATIENCE, condition):
+            raise CallRefused("timeout", f"the daemon has not answered this call for {PATIENCE:g} s")
+
+    def _holds_within(self, seconds: float, condition: Callable[[], bool]) -> bool:
+        """Wait until it holds; False when it does not in time. The lock is held. Raises `CallRefused`, and what the
+        waiter raises."""
+        latest = monotonic() + seconds
         while True:
             self._waiter.check()
             if self._desk.link.is_over:
                 raise CallRefused("stopping", "this worker ends, and nobody answers its calls any more")
             if condition():
-                return
+                return True
             left = latest - monotonic()
             if left <= 0:
-                raise CallRefused("timeout", f"the daemon has not answered this call for {PATIENCE:g} s")
+                return False
             self._waiter.wait(left)
 
     def close(self) -> None:
@@ -203,6 +197,7 @@ class CallDesk:
     def __init__(self, link: CallLink) -> None:
         self.link = link
         self.open: dict[int, OpenCall] = {}
+        self.places = Places()
         self.queue: list[Waiter] = []
         """Threads that wait for another call to end."""
 
@@ -220,7 +215,7 @@ class CallDesk:
         if stream is not None:
             stream.calls.append(call)
         try:
-            call.begin(kind, packed, body)
+            call.begin(kind, packed, body, stream or of_task.get())
             while (item := call.next_item()) is not None:
                 yield unpack_value(item)
         finally:
@@ -252,8 +247,13 @@ class CallDesk:
         else:
             call.wake()
 
+    def enter(self, call: OpenCall, kind: str, request: Stream | None) -> None:
+        self.open[call.id] = call
+        self.places.take(call.id, kind, request.id if request else None)
+
     def forget(self, call: OpenCall) -> None:
         del self.open[call.id]
+        self.places.leave(call.id)
         for waiter in self.queue:
             waiter.wake()
 

@@ -22,6 +22,30 @@ class Flag(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
+class Waiter(Protocol):
+    """A thread that waits, with the lock, which it lets go of meanwhile. `check` raises when it is to wait no more."""
+
+    def wait(self, timeout: float) -> None: ...
+    def wake(self) -> None: ...
+    def check(self) -> None: ...
+
+
+class OtherThread:
+    """A thread that answers no request."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+
+    def wait(self, timeout: float) -> None:
+        self._condition.wait(timeout)
+
+    def wake(self) -> None:
+        self._condition.notify_all()
+
+    def check(self) -> None:
+        """It may wait for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waits:
     """Makes what threads wait on."""

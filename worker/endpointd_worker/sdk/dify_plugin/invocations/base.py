@@ -22,7 +22,7 @@ class CallingSession(Protocol):
 class InvocationError(Exception):
     """The daemon does not do, or has not finished, what the plugin asked for; the text says why, and what to do.
 
-    `code` is of a fixed set: denied, unconfigured, missing, quota, invalid, timeout, cancelled, stopping, failed.
+    `code` is of a fixed set: denied, unconfigured, missing, quota, invalid, busy, timeout, cancelled, stopping, failed.
     """
 
     def __init__(self, code: str, message: str) -> None:
