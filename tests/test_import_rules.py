@@ -46,7 +46,7 @@ HOST_LAYERS = [
     "network_settings",
     "backend_settings",
     "settings",
-    "reloading",
+    "gateway.limits reloading",
     "callers.buckets callers.rules",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
@@ -159,8 +159,8 @@ PURE = {
     " supervisor.recycling supervisor.rules supervisor.choice"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
-    " gateway.forwarded gateway.heads gateway.problems catalog endpoints routing scaffold.names testing.environ"
-    " admin.names admin.problems cli.endpoint_names cli.typed_rules cli.typed_values"
+    " gateway.forwarded gateway.heads gateway.limits gateway.problems catalog endpoints routing scaffold.names"
+    " admin.names admin.problems cli.endpoint_names cli.typed_rules cli.typed_values testing.environ"
     " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.own endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan"

@@ -234,7 +234,7 @@ def test_what_never_ran_is_nothing_to_go_back_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_what_is_wanted_while_none_answers_is_nothing_to_go_back_to(tmp_path: Path, is_stopped: bool) -> None:
     async def scenario(parts: Parts) -> None:
-        parts.rollbacks._kept = 1
+        parts.settings = parts.settings.model_copy(update={"releases_kept": 1})
         parts.write("one")
         await parts.look()
         one = parts.plugins.find(DUCK).wanted.digest
@@ -341,7 +341,7 @@ def test_workers_that_end_with_the_daemon_have_what_is_left_of_the_drain_clock(
 
 def test_the_version_that_may_come_back_keeps_its_release(tmp_path: Path) -> None:
     async def scenario(parts: Parts) -> None:
-        parts.rollbacks._kept = 0
+        parts.settings = parts.settings.model_copy(update={"releases_kept": 0})
         parts.write("one")
         await parts.look()
         parts.write("two")

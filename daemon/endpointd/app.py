@@ -27,7 +27,7 @@ from endpointd.endpoints.secret_keys import SecretKeys
 from endpointd.environments.service import environments_of
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
-from endpointd.gateway.http import HttpLimits
+from endpointd.gateway.limits import HttpLimits
 from endpointd.gateway.server import HttpServer, build_server
 from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
@@ -103,17 +103,14 @@ class Daemon:
         self._manager = Manager()
         self._switchboard = Switchboard()
         self._configuration = Reconfiguring(
-            settings,
-            lambda: self._reread(reload),
-            lambda others: self._plugins.apply(others),
-            self._switchboard,
-            self._manager,
+            settings, lambda: self._reread(reload), self._hold_to, self._switchboard, self._manager
         )
         self._clocks = Clocks()
+        self._limits = HttpLimits.of(settings)
         self._releases = None if settings.development else Releases(settings.state / "releases")
         intake = Intake(settings.plugins, self._releases, settings.state)
         pins = Pins(settings.state / "pins.json")
-        self._rollbacks = Rollbacks(pins, self._releases, intake, settings.releases_kept)
+        self._rollbacks = Rollbacks(pins, self._releases, intake, lambda: self._settings.releases_kept)
         self._book = Book()
         self._environments = environments_of(lambda: self._settings)
         self._storage = Storage(
@@ -159,6 +156,12 @@ class Daemon:
             self._certificate.renew(again=True)
         return settings
 
+    def _hold_to(self, settings: Settings) -> None:
+        """Settings that were read again. Whatever else asks for one when it needs it has those of the moment."""
+        self._limits.become(HttpLimits.of(settings))
+        self._admin.hold_to(settings)
+        self._plugins.apply(settings)
+
     async def run(self) -> int:
         settings = self._settings
         raise_limit()
@@ -168,7 +171,7 @@ class Daemon:
         check_user(settings)
         await self._switchboard.change(settings)
         certificate = self._certificate = certificate_of(settings)
-        admin = AdminServer(settings, certificate.context if certificate else None)
+        admin = self._admin = AdminServer(settings, certificate.context if certificate else None)
         try:
             async with self._endpoints() as (endpoints, store):
                 keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
@@ -290,21 +293,12 @@ class Daemon:
             self._observation.trips,
             self._observation.pages() if settings.public_health else None,
         )
-        limits = HttpLimits(
-            settings.limit_uri,
-            settings.limit_header,
-            settings.limit_connections,
-            settings.clock_header,
-            settings.clock_client_idle,
-        )
         return build_server(
             gateway,
             self._clocks,
-            limits,
-            clock_keep_alive=settings.clock_keep_alive,
-            clock_drain=settings.clock_drain,
-            proxies=proxies_of(settings),
-            tls=self._certificate.context if self._certificate else None,
+            self._limits,
+            proxies_of(settings),
+            self._certificate.context if self._certificate else None,
         )
 
     # The run

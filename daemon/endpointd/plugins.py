@@ -274,6 +274,7 @@ class Plugins:
         """Hold every plugin to other settings; a worker is replaced only where it has to be. What they make impossible
         for a plugin is told as its finding, and it goes on as it was."""
         self._settings = settings
+        self._starts.limit(settings.starts_at_once)
         for served in self._served.values():
             if self._expect_runnable(served.entry).plugin is not None:
                 with self._guarded(served.entry):

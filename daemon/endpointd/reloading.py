@@ -3,6 +3,7 @@
 from endpointd.settings import Settings
 
 FIXED = (
+    "admin_group",
     "admin_listen",
     "builds_at_once",
     "config",
@@ -10,6 +11,7 @@ FIXED = (
     "development",
     "endpoints_file",
     "environments",
+    "fork_server",
     "forwarding_headers",
     "listen",
     "listen_group",

@@ -1,6 +1,7 @@
 """Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -15,9 +16,10 @@ _log = structlog.get_logger()
 
 
 class Rollbacks:
-    """`releases` is None in development mode, in which there is no going back; `kept` is how many older ones stay."""
+    """`releases` is None in development mode, in which there is no going back; `kept` tells how many older ones
+    stay."""
 
-    def __init__(self, pins: Pins, releases: Releases | None, intake: Intake, kept: int) -> None:
+    def __init__(self, pins: Pins, releases: Releases | None, intake: Intake, kept: Callable[[], int]) -> None:
         self._kept = kept
         self._pins = pins
         self._releases = releases
@@ -103,7 +105,7 @@ class Rollbacks:
         serving = self._find(plugin_id, digests[0]) if digests else None
         if self._releases is not None and serving is not None:
             self._releases.touch(serving)
-            self._releases.prune(plugin_id, self._kept, digests)
+            self._releases.prune(plugin_id, self._kept(), digests)
 
     def forget(self, plugin_id: str) -> None:
         """The plugin is uninstalled. Blocking."""

@@ -14,7 +14,8 @@ from uvicorn.server import ServerState
 from endpointd.gateway.client import UNREAD, Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.direct import DirectPath
-from endpointd.gateway.http import ClientProtocol, HttpLimits
+from endpointd.gateway.http import ClientProtocol
+from endpointd.gateway.limits import HttpLimits
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Story = Callable[[socket.socket, "Offers"], Coroutine[Any, Any, None]]
@@ -48,7 +49,7 @@ class Telling(ClientProtocol):
     """Tells when it has read something."""
 
     def __init__(self, offers: Offers, config: uvicorn.Config, clocks: Clocks) -> None:
-        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=0)
+        limits = HttpLimits(1000, 1000, 10, 0, clock_client_idle=0, clock_keep_alive=0, clock_drain=0)
         super().__init__(limits, clocks, offers, config=config, server_state=ServerState(), app_state={})
         self._arrivals = offers.arrivals
 
@@ -182,7 +183,7 @@ def test_a_large_body_that_is_taken_is_not_kept_and_stops_no_reading(*, takes: b
         config = uvicorn.Config(echo, lifespan="off", ws="none", log_config=None)
         config.load()
         clocks, offers, transport = Clocks(), Offers(takes=takes), Transport()
-        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=0)
+        limits = HttpLimits(1000, 1000, 10, 0, clock_client_idle=0, clock_keep_alive=0, clock_drain=0)
         protocol = ClientProtocol(limits, clocks, offers, config=config, server_state=ServerState(), app_state={})
         protocol.connection_made(transport)
         body = bytes(UNREAD + 1)

@@ -17,7 +17,8 @@ from endpointd.gateway.answers import answer
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.heads import ResponseHead
-from endpointd.gateway.http import ClientProtocol, HttpLimits
+from endpointd.gateway.http import ClientProtocol
+from endpointd.gateway.limits import HttpLimits
 
 LIMIT = 0.4
 """Seconds after which a client that takes nothing is given up."""
@@ -59,10 +60,10 @@ def with_client(
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
+        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None)
         config.load()
         state, clocks = ServerState(), Clocks()
-        limits = HttpLimits(1000, 1000, 10, clock_header=0, clock_client_idle=LIMIT)
+        limits = HttpLimits(1000, 1000, 10, 0, clock_client_idle=LIMIT, clock_keep_alive=0, clock_drain=0)
         server = await loop.create_server(
             lambda: ClientProtocol(limits, clocks, config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )

@@ -69,7 +69,7 @@ class Parts:
     def begin(self) -> None:
         """As a daemon that starts."""
         intake = Intake(self.directory, self.releases)
-        self.rollbacks = Rollbacks(self.pins, self.releases, intake, self.settings.releases_kept)
+        self.rollbacks = Rollbacks(self.pins, self.releases, intake, lambda: self.settings.releases_kept)
         self.plugins = Plugins(
             self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()
         )

@@ -6,6 +6,7 @@ The connections are held to the clocks and limits that those of the plugins' cli
 import socket
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -18,7 +19,8 @@ from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
 from endpointd.gateway.asgi import reading_clients
 from endpointd.gateway.clocks import Clocks
-from endpointd.gateway.http import ClientProtocol, HttpLimits
+from endpointd.gateway.http import ClientProtocol
+from endpointd.gateway.limits import HttpLimits
 from endpointd.gateway.server import HttpServer, bind
 from endpointd.listeners import address_of, proxies_of
 from endpointd.settings import Settings
@@ -35,7 +37,9 @@ class NetworkServer:
     def __init__(self, address: str, settings: Settings, grace: int, tls: ssl.SSLContext | None) -> None:
         """With `tls` it is HTTPS. `grace`: seconds that calls have at the end. Raises `OperatorError`."""
         self.listener = _listen(address)
-        self._settings = settings
+        self._limits = _limits(settings, grace)
+        # Behind a proxy everybody would have its address, and one could shut out all.
+        self._proxies = proxies_of(settings)
         self._grace = grace
         self._tls = tls
         self._clocks = Clocks()
@@ -58,9 +62,12 @@ class NetworkServer:
 
         config = self._configured(Gatekeeper(app, tokens, open))
         config.load()
-        server = self._server = HttpServer(config, self._tls, self._settings.clock_header)
+        server = self._server = HttpServer(config, self._limits, self._tls)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[self.listener])
+
+    def hold_to(self, settings: Settings) -> None:
+        self._limits.become(_limits(settings, self._grace))
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -71,15 +78,9 @@ class NetworkServer:
         self.listener.close()
 
     def _configured(self, app: Any) -> uvicorn.Config:  # noqa: ANN401
-        settings = self._settings
-        limits = HttpLimits(
-            settings.limit_uri, settings.limit_header, CONNECTIONS, settings.clock_header, settings.clock_client_idle
-        )
-        # Behind a proxy everybody would have its address, and one could shut out all.
-        proxies = proxies_of(settings)
         return uvicorn.Config(
             reading_clients(app),
-            http=partial(ClientProtocol, limits, self._clocks, proxies=proxies),  # type: ignore[arg-type]
+            http=partial(ClientProtocol, self._limits, self._clocks, proxies=self._proxies),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -89,9 +90,11 @@ class NetworkServer:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            timeout_keep_alive=settings.clock_keep_alive,  # type: ignore[arg-type]
-            timeout_graceful_shutdown=self._grace,
         )
+
+
+def _limits(settings: Settings, grace: int) -> HttpLimits:
+    return replace(HttpLimits.of(settings), connections=CONNECTIONS, clock_drain=grace)
 
 
 def _listen(address: str) -> socket.socket:

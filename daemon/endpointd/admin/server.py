@@ -68,6 +68,11 @@ class AdminServer:
         if self._serving is not None:
             await asyncio.shield(self._serving)
 
+    def hold_to(self, settings: Settings) -> None:
+        """Other limits for those who come over the network."""
+        if self._network is not None:
+            self._network.hold_to(settings)
+
     async def stop(self) -> None:
         """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""
         self._followers.close()

@@ -6,7 +6,6 @@ An application finds the connection as `scope["endpointd.client"]`.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.forwarded import NOTHING, Proxies, Told
+from endpointd.gateway.limits import HttpLimits
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.refusals import (
     connections_exhausted,
@@ -44,17 +44,6 @@ LAST_CALL = 1.0
 asks again and again, may be sending a request at this very moment, and would lose it."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """Bytes, seconds, connections; 0 seconds switch a clock off."""
-
-    uri: int
-    header: int
-    connections: int
-    clock_header: float
-    clock_client_idle: float
 
 
 class ClientProtocol(HttpToolsProtocol):
@@ -150,7 +139,7 @@ class ClientProtocol(HttpToolsProtocol):
         return limit > 0 and now - self._taken_at > limit
 
     def _is_idle_too_long(self, now: float) -> bool:
-        limit = self.timeout_keep_alive
+        limit = self._limits.clock_keep_alive
         return limit > 0 and self._idle_since is not None and now - self._idle_since > limit
 
     def shutdown(self) -> None:

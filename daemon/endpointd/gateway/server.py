@@ -13,7 +13,8 @@ from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.direct import DirectPath
 from endpointd.gateway.forwarded import Proxies
 from endpointd.gateway.gateway import Gateway
-from endpointd.gateway.http import ClientProtocol, HttpLimits
+from endpointd.gateway.http import ClientProtocol
+from endpointd.gateway.limits import HttpLimits
 
 BACKLOG = 2048
 
@@ -21,11 +22,10 @@ BACKLOG = 2048
 class HttpServer(uvicorn.Server):
     """Serves until `stop`, then answers what is under way. Over TCP it speaks TLS when there is a `tls`."""
 
-    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext | None = None, clock_tls: float = 0) -> None:
-        """`clock_tls`: seconds that a client has to agree on keys; 0 for as long as the loop lets it."""
+    def __init__(self, config: uvicorn.Config, limits: HttpLimits, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(config)
+        self._limits = limits
         self._tls = tls
-        self._clock_tls = clock_tls or None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does, which knows no difference between its sockets."""
@@ -35,7 +35,8 @@ class HttpServer(uvicorn.Server):
     async def _serve_at(self, listener: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         tls = None if listener.family == socket.AF_UNIX else self._tls
-        clock = self._clock_tls if tls else None
+        # To agree on keys. The loop keeps to it as long as it listens, whatever the limits become.
+        clock = (self._limits.clock_header or None) if tls else None
         create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
         return await create(self._protocol, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=clock)
 
@@ -49,6 +50,7 @@ class HttpServer(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.timeout_graceful_shutdown = self._limits.clock_drain  # type: ignore[assignment]
         await super().shutdown(sockets)
         # It has cancelled the tasks that were left, and knows nothing of requests without one.
         for connection in list(self.server_state.connections):
@@ -64,9 +66,6 @@ def build_server(
     gateway: Gateway,
     clocks: Clocks,
     limits: HttpLimits,
-    *,
-    clock_keep_alive: float,
-    clock_drain: float,
     proxies: Proxies | None,
     tls: ssl.SSLContext | None = None,
 ) -> HttpServer:
@@ -89,11 +88,9 @@ def build_server(
         date_header=False,
         # The protocol sees to it, on the direct path too.
         proxy_headers=False,
-        timeout_keep_alive=clock_keep_alive,  # type: ignore[arg-type]
-        timeout_graceful_shutdown=clock_drain,  # type: ignore[arg-type]
         backlog=BACKLOG,
     )
-    return HttpServer(config, tls, limits.clock_header)
+    return HttpServer(config, limits, tls)
 
 
 def bind(host: str, port: int, *, ipv6_alone: bool = False) -> socket.socket:

@@ -26,7 +26,8 @@ class Starts:
     """Places for `limit` workers that are starting."""
 
     def __init__(self, limit: int) -> None:
-        self._free = limit
+        self._limit = self._free = limit
+        """Free are less than none as long as more are starting than may since the limit was lowered."""
         self._waiting: list[Turn] = []
         self._turns: dict[object, Turn] = {}
         """The same, by who waits; of those alone that told who they are."""
@@ -35,6 +36,12 @@ class Starts:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    def limit(self, limit: int) -> None:
+        """Another number of places. Who is starting goes on."""
+        self._free += limit - self._limit
+        self._limit = limit
+        self._advance()
 
     @asynccontextmanager
     async def place(self, failures: int, who: object = None, *, awaited: bool = False) -> AsyncIterator[None]:
@@ -87,7 +94,7 @@ class Starts:
             self._turns.pop(who, None)
 
     def _advance(self) -> None:
-        while self._free and self._waiting:
+        while self._free > 0 and self._waiting:
             *_, future = self._waiting.pop(0)
             if not future.done():
                 self._free -= 1

@@ -1,0 +1,35 @@
+"""What the connections of clients are held to. Pure."""
+
+from dataclasses import dataclass, fields
+
+from endpointd.settings import Settings
+
+
+@dataclass(slots=True)
+class HttpLimits:
+    """Bytes, connections, and seconds, of which 0 switch a clock off, and give none to what is under way at the end
+    (`clock_drain`). All connections of a server share one, so that what it becomes holds for each of them at once."""
+
+    uri: int
+    header: int
+    connections: int
+    clock_header: float
+    clock_client_idle: float
+    clock_keep_alive: float
+    clock_drain: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "HttpLimits":
+        return cls(
+            settings.limit_uri,
+            settings.limit_header,
+            settings.limit_connections,
+            settings.clock_header,
+            settings.clock_client_idle,
+            settings.clock_keep_alive,
+            settings.clock_drain,
+        )
+
+    def become(self, other: "HttpLimits") -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(other, field.name))
