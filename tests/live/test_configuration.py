@@ -133,6 +133,9 @@ def test_what_is_asked_for_when_it_is_needed_is_that_of_the_moment(
         assert ask(served.url, "/readyz").status == 503
         assert client.log_level() == {"level": "error"}
         assert refusal(ARCHIVE) == "package_untrusted" != before[0]
+        config.write_text('public_health = true\npackage_keys = ["away"]\n')
+        assert client.reload() == {"needs_restart": []}
+        assert refusal(PACKAGE) == "key_unusable"
         config.write_text("public_health = true\nlimit_package = 1000\n")
         assert client.reload() == {"needs_restart": []}
         assert refusal(PACKAGE) == "archive_too_large" != before[1]

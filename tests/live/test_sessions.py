@@ -3,8 +3,10 @@
 import http.client
 import itertools
 import os
+import signal
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -80,6 +82,18 @@ def test_what_is_stored_is_there_after_a_restart(start_daemon: DaemonStarter, tm
     assert ask(daemon, "?key=a") == value
     assert daemon.stop() == 0
     assert [event for event in daemon.events() if event["level"] in ("error", "critical")] == []
+
+
+def test_what_a_plugin_may_store_can_be_changed_while_it_runs(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    config = tmp_path / "endpointd.toml"
+    config.touch()
+    daemon = start_daemon(plugin(tmp_path / "plugins", KEEP), config=config)
+    assert ask(daemon, "?key=a", bytes(2000)) == b"stored"
+    config.write_text("limit_storage = 1000\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for_log('"configuration.reloaded"')
+    with pytest.raises(urllib.error.HTTPError, match="500"):
+        ask(daemon, "?key=a", bytes(2000))
 
 
 def test_what_was_confirmed_survives_a_kill(start_daemon: DaemonStarter, tmp_path: Path) -> None:

@@ -42,6 +42,20 @@ def test_no_more_start_at_once_than_may() -> None:
     run(2, scenario)
 
 
+def test_as_many_start_at_once_as_may_by_now() -> None:
+    async def scenario(starts: Starts) -> None:
+        tasks = [asyncio.create_task(start(starts, 0, 1.0)) for _ in range(9)]
+        await asyncio.sleep(0.5)
+        starts.limit(3)
+        await asyncio.sleep(0.125)
+        starts.limit(1)
+        await asyncio.sleep(1.0)
+        starts.limit(2)
+        assert [began for began, _ in await asyncio.gather(*tasks)] == [0, 0, 0.5, 1.5, 1.625, 2.5, 2.625, 3.5, 3.625]
+
+    run(2, scenario)
+
+
 def test_who_never_failed_goes_first() -> None:
     async def scenario(starts: Starts) -> None:
         broken = [asyncio.create_task(start(starts, 3, 1.0)) for _ in range(200)]
