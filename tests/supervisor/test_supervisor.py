@@ -11,7 +11,7 @@ from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.state import Policy, State
 from endpointd.supervisor.supervisor import TRIAL
-from support.fake_worker import FakeWorker, Stage, fake_workers, settle
+from support.fake_worker import FakeWorker, Stage, fake_workers, rules, settle
 from support.virtual_time import run_in_virtual_time
 
 Scenario: TypeAlias = Callable[[Stage], Awaitable[None]]
@@ -330,6 +330,20 @@ def test_a_worker_that_has_answered_enough_is_replaced_once(
         assert stage.supervisor.crew.requests == bound
 
     play(scenario, bounds=Bounds(requests=88))
+
+
+def test_a_worker_that_runs_is_held_to_the_bounds_of_the_moment() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        old.requests = 100
+        stage.supervisor.look(now())
+        await settle()
+        assert len(FakeWorker.made) == 1
+        stage.supervisor.regulate(rules(bounds=Bounds(requests=100)))
+        stage.supervisor.look(now())
+        assert await stage.newest() is not old
+
+    play(scenario)
 
 
 def test_workers_that_began_together_are_not_replaced_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import asyncio
 from dataclasses import dataclass, field
 
 from endpointd.supervisor.news import Voice
-from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.worker import Worker, WorkerOrder
 
 
@@ -46,13 +45,13 @@ class Team:
 
 @dataclass(eq=False, slots=True)
 class Part:
-    """A worker in a team, with what is known of it beside the process. `ready_at` is in seconds of the monotonic clock;
-    `stuck` are requests that were cancelled and have not left their thread within the grace; `building` is the last
-    that was heard of its environment, while that is built; `relieves` is whose place in the team it is to take; `voice`
-    has what it said."""
+    """A worker in a team, with what is known of it beside the process. `chance`, from 0 to 1, sets apart when it has
+    served its time; `ready_at` is in seconds of the monotonic clock; `stuck` are requests that were cancelled and have
+    not left their thread within the grace; `building` is the last that was heard of its environment, while that is
+    built; `relieves` is whose place in the team it is to take; `voice` has what it said."""
 
     worker: Worker
-    bounds: Bounds
+    chance: float
     team: Team
     voice: Voice
     ready_at: float | None = None

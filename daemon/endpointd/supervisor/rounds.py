@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from endpointd.supervisor.crew import Part, Team
 from endpointd.supervisor.idling import Idling
+from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.usage import usage_of
 
@@ -31,19 +32,19 @@ class Rounds:
         return self._idling.is_over(team, requests, rules.idle_stop, now, busy=busy)
 
 
-def find_worn(team: Team, now: float) -> Worn | None:
+def find_worn(team: Team, bounds: Bounds, now: float) -> Worn | None:
     """The first one that is to be renewed: they are, one after the other."""
     for part in team.ready:
         if part.stuck:
             return Worn(part, None)
-        if (reason := _wear(part, now)) is not None:
+        if (reason := _wear(part, bounds.spread(part.chance), now)) is not None:
             return Worn(part, reason)
     return None
 
 
-def _wear(part: Part, now: float) -> str | None:
+def _wear(part: Part, bounds: Bounds, now: float) -> str | None:
     """Why the worker has served its time; None when it may go on."""
     assert part.ready_at is not None
     worker = part.worker
-    memory = usage.memory if part.bounds.memory and (usage := usage_of(worker.pid or 0)) else None
-    return part.bounds.exceeded(worker.requests, now - part.ready_at, memory)
+    memory = usage.memory if bounds.memory and (usage := usage_of(worker.pid or 0)) else None
+    return bounds.exceeded(worker.requests, now - part.ready_at, memory)

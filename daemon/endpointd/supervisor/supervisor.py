@@ -218,7 +218,7 @@ class Supervisor:
             return
         if self._rounds.is_idle(team, self._rules, self.admission.queued, now):
             self._happen(Event.SLEEP)
-        elif (worn := find_worn(team, now)) is not None:
+        elif (worn := find_worn(team, self._rules.bounds, now)) is not None:
             self._renew(worn)
 
     def _renew(self, worn: Worn) -> None:
@@ -369,7 +369,7 @@ class Supervisor:
     def _begin(self, team: Team, relieves: Part | None = None) -> Part:
         voice = Voice(self._news, lambda: worker.pid if self._rules.workers > 1 else None)
         worker = Worker(team.order, voice.line, voice.record, self.admission.advance, self._cancelled, self._answer)
-        part = Part(worker, self._rules.bounds.spread(random.random()), team, voice, relieves=relieves)
+        part = Part(worker, random.random(), team, voice, relieves=relieves)
         team.parts.append(part)
         self._lives.begin(part, self.life.failures + team.failures)
         return part
