@@ -77,6 +77,8 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(describe, render, output)
+    if rotation is not None and not rotation.can_turn():
+        _tell_of_growth(rotation)
 
 
 def together() -> AbstractContextManager[None]:
@@ -105,6 +107,11 @@ def is_console(fmt: LogFormat) -> bool:
 def _tell_of_lost(lines: int) -> None:
     log = structlog.get_logger()
     log.warning("log.lost", lines=lines)
+
+
+def _tell_of_growth(rotation: Rotation) -> None:
+    log = structlog.get_logger()
+    log.warning("log.grows", file=str(rotation.file), folder=str(rotation.file.parent))
 
 
 def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:

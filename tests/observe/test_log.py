@@ -1,8 +1,11 @@
 """The log of a real daemon: of requests, of what plugins write, at a level that can be changed, in files that turn."""
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from endpointd.logfiles import Files, Rotation
 from endpointd.supervisor.flood import FloodGate
 from endpointd.testing import DaemonStarter
 from support.eventually import eventually
+from support.log_programs import run
 from support.plugins import write_plugin
 from support.raw_http import ask
 
@@ -118,6 +122,83 @@ def test_a_disk_that_is_full_is_told_of_once(capsys: pytest.CaptureFixture[str])
         for _ in range(3):
             files.write("line\n")
     assert capsys.readouterr().err.count("No space left") == 1
+
+
+FULL_TWICE = """
+import resource
+from pathlib import Path
+from endpointd.logfiles import Files, Rotation
+
+files = Files(Rotation(Path(sys.argv[1]), 10**9, 1))
+for room in (0, 1000, 0, resource.RLIM_INFINITY):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    for _ in range(3):
+        files.write(f"room for {room}\\n")
+"""
+
+
+def test_a_disk_that_is_full_again_is_told_of_again(tmp_path: Path) -> None:
+    outcome = run(FULL_TWICE, str(tmp_path / "log"), stderr=subprocess.PIPE)
+    assert outcome.stderr.count("File too large") == 2
+    assert (tmp_path / "log").read_text().count("room for 1000\n") == 3
+
+
+HANDED_OVER = """
+from pathlib import Path
+from endpointd.logfiles import Rotation
+
+if os.getuid() == 0:
+    os.setuid(65534)
+logs.configure("json", "info", Rotation(Path(sys.argv[1]), 1000, 2))
+for number in range(100):
+    log.info("line", number=number)
+"""
+
+
+@pytest.fixture
+def handed_over() -> Iterator[Path]:
+    """A file that everybody may write to, in a folder where nobody but root can rename it."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "log"
+        file.touch()
+        file.chmod(0o666)
+        Path(name).chmod(0o555)
+        yield file
+        Path(name).chmod(0o755)
+
+
+def test_a_file_in_a_folder_of_somebody_else_grows_on_and_both_are_told(handed_over: Path) -> None:
+    outcome = run(HANDED_OVER, str(handed_over), stderr=subprocess.PIPE)
+    warning, *events = [json.loads(line) for line in handed_over.read_text().splitlines()]
+    assert (warning["event"], warning["level"], warning["folder"]) == ("log.grows", "warning", str(handed_over.parent))
+    assert [event["number"] for event in events] == [*range(100)]
+    (told,) = outcome.stderr.splitlines()
+    assert re.fullmatch(
+        rf"endpointd: {handed_over} is full, cannot be renamed and grows on: .*Permission denied.*", told
+    )
+
+
+def test_a_file_that_grows_is_renamed_a_minute_after_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("endpointd.logfiles.monotonic", lambda: now)
+    in_the_way = tmp_path / "log.1"
+    with closing(Files(Rotation(tmp_path / "log", 1000, 1))) as files:
+        for _ in range(2):
+            in_the_way.mkdir()
+            for _ in range(15):
+                files.write(f"{now:>98}\n")
+            now += 61
+            files.write(f"{now:>98}\n")
+            in_the_way.rmdir()
+            files.write(f"{now:>98}\n")
+            assert not in_the_way.exists()
+            now += 61
+            files.write(f"{now:>98}\n")
+            assert len(in_the_way.read_text().splitlines()) >= 17
+            in_the_way.unlink()
+    assert capsys.readouterr().err.count("grows on") == 2
 
 
 def test_a_flood_is_held_to_its_rate() -> None:

@@ -15,9 +15,13 @@ log = structlog.get_logger()
 
 
 def run(
-    program: str, *, stdout: int | None = None, stderr: int | None = None, env: Mapping[str, str] | None = None
+    program: str,
+    *arguments: str,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PRELUDE + program]
+    command = [sys.executable, "-c", PRELUDE + program, *arguments]
     return subprocess.run(command, stdout=stdout, stderr=stderr, env=env, text=True, timeout=60, check=True)
 
 
