@@ -1,11 +1,16 @@
 """`endpointd serve` as a process: it starts, says where, stops when asked, and says why when it cannot."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from endpointd.testing import DaemonStarter
+from support.eventually import eventually
 
 
 def test_it_announces_its_address_and_ends_with_status_0(start_daemon: DaemonStarter, tmp_path: Path) -> None:
@@ -43,3 +48,30 @@ def test_a_missing_plugins_directory_is_told(start_daemon: DaemonStarter, tmp_pa
         start_daemon(tmp_path / "none")
     assert f"{tmp_path}/none" in str(caught.value).splitlines()[-1]
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("closed", ["2", "0 1 2"])
+def test_a_descriptor_that_is_closed_leads_nowhere(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "plugins").mkdir()
+    log = tmp_path / "log"
+    log.touch()
+    flags = [f"--plugins={tmp_path}/plugins", f"--state={tmp_path}/state", "--listen=127.0.0.1:0", f"--log-file={log}"]
+    script = f'exec {sys.executable} -P -m endpointd serve "$@" ' + " ".join(f"{one}>&-" for one in closed.split())
+    with subprocess.Popen(["sh", "-c", script, "sh", *flags], stdout=subprocess.DEVNULL) as daemon:
+        try:
+            eventually(lambda: '"ready"' in log.read_text() or daemon.poll() is not None, 30)
+            assert daemon.poll() is None
+            places = {os.readlink(f"/proc/{daemon.pid}/fd/{one}") for one in closed.split()}
+        finally:
+            daemon.terminate()
+    assert places == {os.devnull}
+    assert daemon.wait() == 0
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()][-1] == "stopped"
+
+
+def test_what_a_command_prints_to_a_closed_descriptor_is_lost() -> None:
+    command = f"{sys.executable} -P -m endpointd"
+    closed = subprocess.run(["sh", "-c", f"{command} --version >&-"], capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    closed = subprocess.run(["sh", "-c", f"{command} new / 2>&-"], capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stdout) == (2, "")

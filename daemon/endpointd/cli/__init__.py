@@ -3,6 +3,7 @@
 import gc
 import sys
 
+from endpointd.cli.standard_streams import open_missing
 from endpointd.errors import OperatorError, UsageError
 
 __all__ = ["main"]
@@ -14,6 +15,7 @@ all of which stay. With Python's default of 700 a tenth of a start goes into loo
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit: 0 done, 1 failed, 2 wrongly asked."""
+    open_missing()
     gc.set_threshold(GC_THRESHOLD)
     from endpointd.cli.commands import application
     from endpointd.cli.output import report_error
