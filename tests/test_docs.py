@@ -98,7 +98,9 @@ def commands(document: Path) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_command_and_option_is_there(document: Path) -> None:
+def test_every_command_and_option_is_there(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Options are heeded when they are read, and what follows in this process is not to be as quiet as a document.
+    monkeypatch.setattr("endpointd.cli.late.be_quiet", lambda: None)
     group = typer.main.get_command(application)
     assert isinstance(group, Commands)
     known = group.all()
