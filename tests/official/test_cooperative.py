@@ -12,6 +12,7 @@ import pytest
 from endpointd_wire.flow import WINDOW
 from endpointd_wire.frames import MAX_PIECE, pack_value
 from endpointd_wire.messages import (
+    Abandon,
     Answered,
     Call,
     Cancel,
@@ -194,6 +195,16 @@ def test_a_thread_of_the_systems_may_call_too(worker: WorkerProcess) -> None:
     assert until_over(worker, {plain}) is not None
     worker.host.say(Reply(call.call, End.BODY, pack_value(b"found")), Answered(call.call))
     assert until_over(worker, {stream})[stream] == b"found"
+
+
+def test_a_call_of_a_thread_that_has_ended_is_given_up(worker: WorkerProcess) -> None:
+    stream = worker.host.request(path=b"/leave-behind")
+    call = worker.host.hear(Call)
+    assert until_over(worker, {stream})[stream] == b"left"
+    worker.host.say(Reply(call.call, End.MORE, pack_value(b"found")[:1]))
+    assert worker.host.hear(Abandon) == Abandon(call.call)
+    plain = worker.host.request()
+    assert until_over(worker, {plain})[plain] == b"plain"
 
 
 def test_children_have_nothing_to_do_with_the_wire(worker: WorkerProcess, tmp_path: Path) -> None:

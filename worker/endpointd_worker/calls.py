@@ -181,10 +181,12 @@ class OpenCall:
         self._news.append(message)
         if not isinstance(message, Reply):
             self._end()
-        self._waiter.wake()
+        self.wake()
 
     def wake(self) -> None:
-        self._waiter.wake()
+        if self._waiter.wake() is False:
+            # Nobody else would: the host would go on with it, and wait for its end.
+            self.close()
 
     def _end(self) -> None:
         self.is_over = True

@@ -8,10 +8,11 @@ from typing import Protocol
 
 
 class Condition(Protocol):
-    """As `threading.Condition`, of which it has these two. `wait` may return early."""
+    """As `threading.Condition`, of which it has these two. `wait` may return early; `notify_all` returns False where it
+    knows that a thread has ended while it waited."""
 
     def wait(self, timeout: float | None = None) -> object: ...
-    def notify_all(self) -> None: ...
+    def notify_all(self) -> bool | None: ...
 
 
 class Flag(Protocol):
@@ -23,10 +24,11 @@ class Flag(Protocol):
 
 
 class Waiter(Protocol):
-    """A thread that waits, with the lock, which it lets go of meanwhile. `check` raises when it is to wait no more."""
+    """A thread that waits, with the lock, which it lets go of meanwhile. `wake` returns False where it knows that the
+    thread has ended; `check` raises when it is to wait no more."""
 
     def wait(self, timeout: float) -> None: ...
-    def wake(self) -> None: ...
+    def wake(self) -> bool | None: ...
     def check(self) -> None: ...
 
 
@@ -39,8 +41,8 @@ class OtherThread:
     def wait(self, timeout: float) -> None:
         self._condition.wait(timeout)
 
-    def wake(self) -> None:
-        self._condition.notify_all()
+    def wake(self) -> bool | None:
+        return self._condition.notify_all()
 
     def check(self) -> None:
         """It may wait for ever."""

@@ -11,6 +11,7 @@ import urllib.request
 
 import gevent
 from dify_plugin import Endpoint
+from gevent.threadpool import ThreadPoolExecutor
 from werkzeug import Response
 
 gate = threading.Event()
@@ -74,6 +75,21 @@ def _kill_all_until(file):
         _kill_all(block=False)
 
 
+def _leave_behind(storage):
+    """A greenlet that waits for a call, in a thread of the system's that has ended."""
+
+    def work():
+        threading.Thread(target=storage.get, args=("k",)).start()
+        time.sleep(0.001)
+        return gevent.get_hub()
+
+    with ThreadPoolExecutor(1) as executor:
+        hub = executor.submit(work).result()
+    while hub.loop is not None:
+        time.sleep(0.001)
+    return "left"
+
+
 async def _in_a_loop():
     await asyncio.sleep(0.001)
     return "awaited"
@@ -116,6 +132,8 @@ class Waits(Endpoint):
                 # A thread of the system's, as gevent has them for what would hold everybody up.
                 pool = gevent.get_hub().threadpool
                 return Response(pool.apply(self.session.storage.get, ("k",)))
+            case "/leave-behind":
+                return Response(_leave_behind(self.session.storage))
             case "/fork":
                 return Response(_fork(r.args["forked"], r.args["until"]))
         return Response("plain")

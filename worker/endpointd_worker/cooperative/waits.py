@@ -22,7 +22,7 @@ class Condition:
 
     def __init__(self, lock: RLock) -> None:
         self._lock: Any = lock
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[], bool]] = []
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait for a notice, or `timeout` seconds, or for no reason. The lock is held, and let go of meanwhile."""
@@ -31,8 +31,13 @@ class Condition:
         timer = hub.loop.timer(min(timeout or LONGEST, LONGEST))
         timer.start(waiter.switch, None)
 
-        def wake() -> None:
-            hub.loop.run_callback_threadsafe(waiter.switch, None)
+        def wake() -> bool:
+            try:
+                hub.loop.run_callback_threadsafe(waiter.switch, None)
+            # Its thread has ended, and has no loop any more. Whatever it is, it is nobody's trouble but its own.
+            except Exception:  # noqa: BLE001
+                return False
+            return True
 
         self._waiting.append(wake)
         saved = self._lock._release_save()
@@ -42,12 +47,14 @@ class Condition:
             timer.stop()
             timer.close()
             self._lock._acquire_restore(saved)
-            self._waiting.remove(wake)
+            if wake in self._waiting:
+                self._waiting.remove(wake)
 
-    def notify_all(self) -> None:
-        """The lock is held."""
-        for wake in self._waiting:
-            wake()
+    def notify_all(self) -> bool:
+        """The lock is held. False if somebody cannot be told any more, and is waited for no longer."""
+        gone = [wake for wake in self._waiting if not wake()]
+        self._waiting = [wake for wake in self._waiting if wake not in gone]
+        return not gone
 
 
 class Flag:
