@@ -128,6 +128,20 @@ def test_who_computes_is_cancelled_when_it_comes_to_answer(worker: WorkerProcess
     assert worker.host.hear(Closed) == Closed(stream)
 
 
+def test_what_is_cancelled_before_it_begins_is_over_at_once(worker: WorkerProcess, tmp_path: Path) -> None:
+    until, begun = tmp_path / "stop", tmp_path / "begun"
+    computing = worker.host.request(path=b"/compute", query=f"until={until}".encode())
+    unwanted = worker.host.request(path=b"/touch", query=f"file={begun}".encode())
+    worker.host.say(Ping(1))
+    assert worker.host.hear(Pong) == Pong(1)
+    worker.host.say(Cancel(unwanted, "the client has gone"))
+    assert worker.host.hear(Closed) == Closed(unwanted)
+    until.touch()
+    assert until_over(worker, {computing})[computing] == b"computed"
+    assert until_over(worker, {worker.host.request()})
+    assert not begun.exists()
+
+
 def test_a_plugin_that_kills_all_greenlets_is_still_answered_for(start_official: StartOfficial) -> None:
     worker = start_official(NEWEST, "waits.py")
     first = worker.host.make_request()

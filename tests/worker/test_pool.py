@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from endpointd_wire.messages import Data, Drain, End, Ping, Pong
+from endpointd_wire.messages import Cancel, Closed, Data, Drain, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import HostGone
 from endpointd_worker.pool import Member
@@ -63,6 +63,20 @@ def test_as_many_run_at_once_as_are_asked_for(start_threads: StartThreads, held:
     held.wait_for(20)
     held.gate.set()
     assert set(collect(worker.host, set(range(1, 21))).values()) == {b"held"}
+
+
+def test_what_is_cancelled_before_it_begins_is_not_begun(start_threads: StartThreads) -> None:
+    begun = []
+
+    def begin(request: Request) -> Response:
+        begun.append(request)
+        return plain(request)
+
+    worker = start_threads(begin)
+    unwanted = worker.host.make_request()
+    worker.host.say(unwanted, Cancel(unwanted.stream, "client gone"))
+    assert worker.host.hear(Closed) == Closed(unwanted.stream)
+    assert begun == []
 
 
 def test_a_ping_is_answered_while_all_threads_are_busy(start_threads: StartThreads, held: Held) -> None:

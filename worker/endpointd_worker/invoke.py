@@ -46,6 +46,10 @@ class Invoker:
 
     def run(self, stream: Stream) -> None:
         """Answer `stream`. Never raises."""
+        if stream.cancelled is not None:
+            # Nobody has wanted an answer since before its turn came.
+            stream.close()
+            return
         token = request_id.set(stream.request.request_id)
         here.stream = stream
         try:

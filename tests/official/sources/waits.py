@@ -110,6 +110,8 @@ class Waits(Endpoint):
                 return Response(b"x" * 65536 for _ in range(64))
             case "/compute":
                 return Response(_compute(r.args["until"]))
+            case "/touch":
+                open(r.args["file"], "w").close()
             case "/beats":
                 seen = len(beats)
                 while len(beats) < seen + 3:

@@ -57,13 +57,10 @@ class GreenletPool:
             self._readable.stop()
             return
         try:
-            self._take(self._receive())
+            self._receive()
+            self._call()
         except Exception as error:  # noqa: BLE001 - nobody else would read
             self._lost(error)
-
-    def _take(self, arrivals: list[Stream]) -> None:
-        self._backlog += arrivals
-        self._call()
 
     def _call(self) -> None:
         """Have a greenlet see to the backlog."""
@@ -84,8 +81,8 @@ class GreenletPool:
     def _work(self) -> None:
         while True:
             self._is_called = False
-            while self._backlog:
-                self._answer(self._backlog.popleft())
+            while (stream := self._next()) is not None:
+                self._answer(stream)
             if len(self._parked) >= MOST_PARKED:
                 return
             waiter = Waiter(self._hub)
@@ -96,6 +93,13 @@ class GreenletPool:
                 # Whoever is killed while it is parked must not be called.
                 if waiter in self._parked:
                     self._parked.remove(waiter)
+
+    def _next(self) -> Stream | None:
+        # Asked first, it may have been another one's by now: the watcher's.
+        try:
+            return self._backlog.popleft()
+        except IndexError:
+            return None
 
     def _answer(self, stream: Stream) -> None:
         # This greenlet may have to wait before it comes to the next one.
@@ -108,12 +112,12 @@ class GreenletPool:
 
     # In either thread
 
-    def _receive(self) -> list[Stream]:
+    def _receive(self) -> None:
         if not self._reading.acquire(blocking=False):
-            return []
+            return
         try:
             self._turn += 1
-            return self._link.receive(timeout=0)
+            self._backlog += self._link.receive(timeout=0)
         finally:
             self._reading.release()
 
@@ -138,6 +142,20 @@ class GreenletPool:
                 self._link.flush()
                 quiet = quiet + 1 if self._turn == seen else 0
                 if quiet and arrival.poll(0):
-                    self._loop.run_callback_threadsafe(self._take, self._receive())
+                    self._receive()
+                    self._close_unwanted()
+                    self._loop.run_callback_threadsafe(self._call)
                 seen = self._turn
             self._link.stop_deferring()
+
+    def _close_unwanted(self) -> None:
+        """End the requests that were cancelled before they were begun. The host does not wait long for that, and they
+        may still have to wait for whoever computes."""
+        for stream in [*self._backlog]:
+            if stream.cancelled is not None:
+                try:
+                    self._backlog.remove(stream)
+                except ValueError:
+                    # A greenlet has taken it just now.
+                    continue
+                stream.close()
