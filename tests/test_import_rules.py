@@ -29,7 +29,7 @@ WORKER_LAYERS = [
     "official.exchange tasks.outlet tasks.waiter",
     "tasks.answer tasks.body",
     "tasks.runner",
-    "official.session cooperative.patching cooperative.waits",
+    "official.session cooperative.answerers cooperative.patching cooperative.waits",
     "cooperative.pool",
     "cooperative.way",
     "preload serve",

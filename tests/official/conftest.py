@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from endpointd_wire.messages import Ready
+from endpointd_wire.messages import Closed, Credit, Data, End, Ready, Response
 from support.sdks import SdkEnvironments
 from support.worker_process import WorkerProcess, worker_process
 
@@ -33,3 +33,19 @@ def start_official(sdks: SdkEnvironments) -> Iterator[StartOfficial]:
             return worker
 
         yield start
+
+
+def until_over(worker: WorkerProcess, streams: set[int], *, credit: bool = True) -> dict[int, bytes]:
+    """The bodies of these answers, which may come in any order."""
+    bodies = dict.fromkeys(streams, b"")
+    left = set(streams)
+    while left:
+        message = worker.host.hear_any()
+        assert isinstance(message, Response | Data | Closed), message
+        if not isinstance(message, Closed):
+            bodies[message.stream] += message.body
+        if isinstance(message, Closed) or message.end == End.STREAM:
+            left.remove(message.stream)
+        elif credit and message.body:
+            worker.host.say(Credit(message.stream, len(message.body)))
+    return bodies

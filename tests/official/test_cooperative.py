@@ -29,7 +29,7 @@ from endpointd_wire.messages import (
     Reply,
     Response,
 )
-from official.conftest import StartOfficial
+from official.conftest import StartOfficial, until_over
 from support.host_end import WAIT_SECONDS
 from support.sdks import FOR_311, NEWEST, OLD
 from support.worker_process import WorkerProcess
@@ -41,22 +41,6 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module", params=[FOR_311, NEWEST])
 def worker(request: pytest.FixtureRequest, start_official: StartOfficial) -> WorkerProcess:
     return start_official(request.param, "waits.py")
-
-
-def until_over(worker: WorkerProcess, streams: set[int], *, credit: bool = True) -> dict[int, bytes]:
-    """The bodies of these answers, which may come in any order."""
-    bodies = dict.fromkeys(streams, b"")
-    left = set(streams)
-    while left:
-        message = worker.host.hear_any()
-        assert isinstance(message, Response | Data | Closed), message
-        if not isinstance(message, Closed):
-            bodies[message.stream] += message.body
-        if isinstance(message, Closed) or message.end == End.STREAM:
-            left.remove(message.stream)
-        elif credit and message.body:
-            worker.host.say(Credit(message.stream, len(message.body)))
-    return bodies
 
 
 def test_requests_run_side_by_side(worker: WorkerProcess) -> None:

@@ -49,8 +49,13 @@ def _child(forked, until):
     print("a child was here", flush=True)
     with open(forked, "w") as file:
         file.write("here")
+    turns, sleeps = gevent.get_hub().loop.iteration, 0
     while not os.path.exists(until):
         time.sleep(0.001)
+        sleeps += 1
+    turns = gevent.get_hub().loop.iteration - turns
+    with open(until, "w") as file:
+        file.write("rested" if turns < 10 * sleeps + 100 else f"{turns} turns in {sleeps} sleeps")
 
 
 def _fork(forked, until):
@@ -58,6 +63,30 @@ def _fork(forked, until):
     child.start()
     child.join()
     return str(child.exitcode)
+
+
+def _fork_in_thread():
+    children = []
+    thread = threading.Thread(target=lambda: children.append(os.fork()))
+    thread.start()
+    thread.join()
+    return str(os.waitpid(children[0], 0)[1])
+
+
+def _note(file, until):
+    """In which process this is, again and again."""
+    try:
+        while not os.path.exists(until):
+            _append(file, os.getpid())
+            yield "."
+            time.sleep(0.001)
+    finally:
+        _append(file, f"{os.getpid()} closed")
+
+
+def _append(file, line):
+    with open(file, "a") as opened:
+        opened.write(f"{line}\n")
 
 
 def _kill_all(*, block=True):
@@ -136,6 +165,10 @@ class Waits(Endpoint):
                 return Response(pool.apply(self.session.storage.get, ("k",)))
             case "/leave-behind":
                 return Response(_leave_behind(self.session.storage))
+            case "/fork-in-thread":
+                return Response(_fork_in_thread())
+            case "/note":
+                return Response(_note(r.args["file"], r.args["until"]))
             case "/fork":
                 return Response(_fork(r.args["forked"], r.args["until"]))
         return Response("plain")

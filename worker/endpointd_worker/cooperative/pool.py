@@ -11,9 +11,10 @@ Greenlets take one request after the other, as threads would: to make one costs 
 from collections import deque
 from collections.abc import Callable
 
-from gevent import get_hub, spawn
+from gevent import get_hub, getcurrent
 from gevent.hub import Waiter
 
+from endpointd_worker.cooperative.answerers import Answerer, Answerers
 from endpointd_worker.link import HostGone, Link
 from endpointd_worker.native import POLLIN, allocate_lock, poll, start_new_thread
 from endpointd_worker.pool import QUIET_TICKS, TICK
@@ -44,6 +45,7 @@ class GreenletPool:
         self._parked: list[Waiter] = []
         self._is_called = False
         """Whether a greenlet is on its way to the backlog."""
+        self._answerers = Answerers(self._leave, type(self._readable))
 
     def start(self) -> None:
         self._readable.start(self._read)
@@ -69,7 +71,9 @@ class GreenletPool:
             if self._parked:
                 self._loop.run_callback(self._parked.pop().switch, None)
             else:
-                spawn(self._work).rawlink(self._replace)
+                answerer = Answerer(self._answerers, self._work)
+                answerer.rawlink(self._replace)
+                answerer.start()
 
     def _replace(self, _: object) -> None:
         """A greenlet has ended, perhaps on its way to the backlog: a plugin may kill any."""
@@ -106,9 +110,14 @@ class GreenletPool:
         self._call()
         stream.has_company = bool(self._backlog)
         self._run(stream)
-        if self._link.is_lost:
-            # A child of the plugin's may come back from its code as well, and would wait here for nobody.
-            self._lost(HostGone())
+        if self._link.is_lost and self._answerers.has(getcurrent()):
+            # A child of the plugin's comes back from its code as well, in the greenlet that has forked it.
+            self._leave()
+
+    def _leave(self, _: object = None) -> None:
+        """This process has nothing to answer, or nothing more to do: a child of the worker's ends with what forked
+        it."""
+        self._lost(HostGone())
 
     # In either thread
 
