@@ -64,6 +64,9 @@ class FileFollower:
                 seen = await self._look()
                 declaration = await asyncio.to_thread(load, self._path, self._environment)
                 self._watch(declaration)
+            if await self._look() != seen:
+                # It was written while it was read, so half of it may be missing. It is read again when it is at rest.
+                return
             done = await self._declare(declaration)
         except DeclarationInvalid as error:
             self._refuse(tuple(map(str, error.findings)))
