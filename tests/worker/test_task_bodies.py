@@ -14,6 +14,7 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Cancel, Credit, Data, End, Failed, Headers
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.tasks.body import WouldBlock
+from support.echoes import in_a_thread, piece_by_piece
 from support.host_end import WAIT_SECONDS, HostEnd
 from support.thread_worker import AsyncInvoke, Kind, Logged, StartThreads
 
@@ -80,18 +81,6 @@ def test_a_short_body_is_there_from_the_beginning(start_threads: StartThreads) -
     host.say(Data(stream, End.MORE, b"c"))
     host.say(Data(stream, End.BODY, b"k"))
     assert host.take(stream).body == b"duck"
-
-
-async def piece_by_piece(r: Request) -> Response:
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in r.stream:  # type: ignore[attr-defined]
-            yield chunk
-
-    return Response(chunks())  # type: ignore[arg-type]
-
-
-async def in_a_thread(r: Request) -> Response:
-    return Response(await asyncio.to_thread(r.get_data))
 
 
 @pytest.mark.parametrize("answer", [piece_by_piece, in_a_thread])

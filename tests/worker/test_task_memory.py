@@ -4,13 +4,14 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from werkzeug.wrappers import Request, Response
 
 from endpointd_wire.messages import Cancel, Data, End
 from endpointd_worker.logs import own_log
+from support.echoes import in_a_thread, piece_by_piece
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import AsyncInvoke, Kind, StartThreads
 
@@ -24,18 +25,6 @@ def _without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-async def whole(r: Request) -> Response:
-    return Response(await asyncio.to_thread(r.get_data))
-
-
-async def in_pieces(r: Request) -> Response:
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in r.stream:  # type: ignore[attr-defined]
-            yield chunk
-
-    return Response(chunks())  # type: ignore[arg-type]
 
 
 async def failing(_: Request) -> Response:
@@ -79,7 +68,9 @@ class Freed:
 
 
 @pytest.mark.parametrize(
-    "answer", [whole, in_pieces, failing, failing_in_a_thread, endless, endless_in_a_thread], ids=lambda f: f.__name__
+    "answer",
+    [in_a_thread, piece_by_piece, failing, failing_in_a_thread, endless, endless_in_a_thread],
+    ids=lambda f: f.__name__,
 )
 def test_nothing_of_a_request_that_is_over_waits_for_the_collector(
     start_threads: StartThreads, answer: AsyncInvoke
