@@ -11,7 +11,7 @@ from support.raw_http import Answer, Broken
 WRONG_TYPES = ("none", "dict", "str", "tuple", "class", "coroutine")
 WRONG_STATUSES = ("status_99", "status_101", "status_600", "status_1000", "status_negative", "status_huge")
 WRONG_HEADERS = (
-    *("newline_in_name", "nul_in_value", "space_in_name", "colon_in_name", "empty_name", "chinese_value"),
+    *("newline_in_name", "nul_in_value", "space_in_name", "colon_in_name", "empty_name", "chinese_name"),
     *("two_lengths", "no_length"),
 )
 TOO_MUCH = ("huge_header", "huge_headers", "millions_of_headers")

@@ -89,8 +89,15 @@ def test_a_cancel_closes_a_body_that_yields(start_threads: StartThreads) -> None
 
 def test_a_cancel_is_noticed_between_empty_chunks(start_threads: StartThreads) -> None:
     """A body may have nothing to say for a long time, and yield nothing to find out whether anybody listens."""
-    worker = start_threads(lambda _: Response(iter(lambda: b"", None)))
+    begun = Event()
+
+    def nothing() -> bytes:
+        begun.set()
+        return b""
+
+    worker = start_threads(lambda _: Response(iter(nothing, None)))
     stream = worker.host.request()
+    assert begun.wait(WAIT_SECONDS)
     worker.host.say(Cancel(stream, "client gone"))
     assert type(worker.host.take(stream).last) is Closed
 

@@ -1,6 +1,7 @@
 """What a plugin sees of a request: everything, as it came."""
 
 import io
+import threading
 import tracemalloc
 from typing import Any
 
@@ -15,6 +16,7 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Cancel, Credit, Data, End
 from endpointd_worker import environ
 from endpointd_worker.environ import build_request
+from support.host_end import WAIT_SECONDS
 from support.thread_worker import StartThreads, ThreadWorker
 
 
@@ -198,8 +200,10 @@ def test_a_form_is_parsed_from_a_body_in_pieces(start_threads: StartThreads) -> 
 
 def test_a_body_that_breaks_off_never_looks_as_if_it_had_ended(start_threads: StartThreads) -> None:
     raised: list[BaseException] = []
+    begun = threading.Event()
 
     def read(r: Request) -> Response:
+        begun.set()
         try:
             r.get_data()
         except BaseException as error:
@@ -209,6 +213,7 @@ def test_a_body_that_breaks_off_never_looks_as_if_it_had_ended(start_threads: St
 
     worker = start_threads(read)
     stream = worker.host.request(method="POST", end=End.MORE, body=b"first")
+    assert begun.wait(WAIT_SECONDS)
     worker.host.say(Cancel(stream, "client gone"))
     worker.host.take(stream)
     assert isinstance(raised[0], ClientDisconnected)
