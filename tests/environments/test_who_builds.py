@@ -16,6 +16,7 @@ from endpointd.environments.sealing import seal
 from endpointd.environments.shelf import Workplace
 from endpointd.environments.uv import UvOptions, environment
 from endpointd.supervisor.users import find_account
+from endpointd.supervisor.worker import WorkerOrder
 from environments.conftest import Workshop
 from support.wheels import no_index, source_distribution, wheel
 
@@ -97,14 +98,19 @@ for site in glob.glob("{root}/.*-*/env/lib/python3.*/site-packages"):
 """The same, where root may read."""
 
 
+def lead_to_secret(workshop: Workshop, build: str, text: str) -> tuple[Path, WorkerOrder]:
+    """A file that only root may read; and the order for a package whose build, by nobody, leaves links to it."""
+    secret = workshop.folder / "secret"
+    secret.write_text(text)
+    secret.chmod(0o600)
+    source_distribution(workshop.packages, "duck", "1.0", build.format(root=workshop.root, secret=secret))
+    return secret, workshop.order("duck", account=find_account(NOBODY.pw_name))
+
+
 @needs_root
 def test_the_daemon_follows_no_link_that_a_build_has_left(open_workshop: Workshop) -> None:
     workshop = open_workshop
-    secret = workshop.folder / "secret"
-    secret.write_text("precious")
-    secret.chmod(0o600)
-    source_distribution(workshop.packages, "duck", "1.0", TO_WRITE.format(root=workshop.root, secret=secret))
-    order = workshop.order("duck", account=find_account(NOBODY.pw_name))
+    secret, order = lead_to_secret(workshop, TO_WRITE, "precious")
 
     async def scenario() -> None:
         await workshop.build(order)
@@ -119,12 +125,8 @@ def test_the_daemon_follows_no_link_that_a_build_has_left(open_workshop: Worksho
 @needs_root
 def test_the_daemon_reads_nothing_for_a_build_that_its_user_may_not_read(open_workshop: Workshop) -> None:
     workshop = open_workshop
-    secret = workshop.folder / "secret"
     # Whoever reads this refuses the environment.
-    secret.write_text("Metadata-Version: 2.1\nName: werkzeug\nVersion: 0.1\n")
-    secret.chmod(0o600)
-    source_distribution(workshop.packages, "duck", "1.0", TO_READ.format(root=workshop.root, secret=secret))
-    order = workshop.order("duck", account=find_account(NOBODY.pw_name))
+    _, order = lead_to_secret(workshop, TO_READ, "Metadata-Version: 2.1\nName: werkzeug\nVersion: 0.1\n")
 
     async def scenario() -> None:
         await workshop.build(order)

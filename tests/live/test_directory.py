@@ -101,7 +101,7 @@ def hostile(shop: Shop) -> None:
         made.rename(shop.plugins / name)
     (shop.plugins / "nowhere").symlink_to("a" * 300)
     # Even the superuser of a container may not follow this.
-    (shop.plugins / "forbidden").symlink_to("/proc/1/root/nowhere")
+    (shop.plugins / "forbidden").symlink_to("/proc/1/cwd/nowhere")
 
 
 @pytest.mark.parametrize("watch", ["auto", "poll"])

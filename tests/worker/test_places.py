@@ -126,19 +126,25 @@ def test_a_request_that_keeps_a_stream_does_not_wait_long_for_another(
     assert (log.logger, log.text, log.request_id) == ("endpointd", text, "r-7")
 
 
+def keeping_but(ask: Callable[[Plugin], object]) -> Callable[[Plugin, Request], str]:
+    """Keeps all streams that there may be, and reads the first one to its end; but at /ask it only does that."""
+
+    def work(plugin: Plugin, r: Request) -> str:
+        if r.path == "/ask":
+            return f"has {ask(plugin)}"
+        first, *_kept = plugin.streams(MAX_STREAMS)
+        return f"has read {list(first)}"
+
+    return work
+
+
 @of_either_kind
 def test_a_request_that_keeps_none_waits_for_a_place(
     start_threads: StartThreads, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "HOLDING", 0.0)
 
-    def work(plugin: Plugin, r: Request) -> str:
-        if r.path == "/ask":
-            return f"has {next(plugin.calls.call('llm', {}))}"
-        first, *_kept = plugin.streams(MAX_STREAMS)
-        return f"has read {list(first)}"
-
-    plugin = Plugin(start_threads, kind, work)
+    plugin = Plugin(start_threads, kind, keeping_but(lambda plugin: next(plugin.calls.call("llm", {}))))
     host = plugin.host
     keeping = host.request(path=b"/keep")
     first, *_ = [answer(host, host.hear(Call)) for _ in range(MAX_STREAMS)]
@@ -154,13 +160,7 @@ def test_who_has_waited_in_vain_is_told_so(
 ) -> None:
     monkeypatch.setattr(places, "PATIENCE", 0.0)
 
-    def work(plugin: Plugin, r: Request) -> str:
-        if r.path == "/ask":
-            return f"has {len(plugin.streams(1))}"
-        first, *_kept = plugin.streams(MAX_STREAMS)
-        return f"has read {list(first)}"
-
-    host = Plugin(start_threads, kind, work).host
+    host = Plugin(start_threads, kind, keeping_but(lambda plugin: len(plugin.streams(1)))).host
     keeping = host.request(path=b"/keep")
     first, *_ = [answer(host, host.hear(Call)) for _ in range(MAX_STREAMS)]
     assert serve(host, host.request(path=b"/ask")) == [b"has 0"]
