@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from endpointd.endpoints import following
+from endpointd.endpoints.declaration import Declaration, load
 from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.following import FileFollower
@@ -244,5 +245,25 @@ def test_a_link_that_is_turned_to_another_file_is_a_change(place: Place, follow:
         new.symlink_to(versions[1])
         os.replace(new, place.file)
         await place.comes(lambda: list(place.registry.declared[-1]) == [])
+
+    follow(scenario)
+
+
+def test_what_is_written_while_it_is_read_is_read_again(
+    place: Place, follow: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_half(path: Path, environment: Mapping[str, str]) -> Declaration:
+        found = load(path, environment)
+        if not place.token.read_text():
+            # Whoever made the file has stood still so long that it seemed to be at rest.
+            place.token.write_text("whole")
+        return found
+
+    monkeypatch.setattr(following, "load", load_half)
+
+    async def scenario() -> None:
+        place.token.write_text("")
+        await place.comes(lambda: place.tokens[-1] != "secret")
+        assert place.tokens == ["secret", "whole"]
 
     follow(scenario)
