@@ -11,7 +11,7 @@ from endpointd.manifest.findings import Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.reports import PluginReport
 from endpointd.status import FailureStatus, InterfaceStatus, PluginStatus, WorkerStatus
-from endpointd.supervisor.crew import Part, Team
+from endpointd.supervisor.crew import Member, Team
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import Stage, State
 from endpointd.supervisor.supervisor import Supervisor
@@ -55,18 +55,18 @@ def errors_of(entry: Entry) -> tuple[str, ...]:
 
 def worker_statuses(team: Team | None, now: float) -> tuple[WorkerStatus, ...]:
     """Of those that answer; `now` is in seconds of the monotonic clock."""
-    return tuple(_worker_status(part, now) for part in team.ready) if team is not None else ()
+    return tuple(_worker_status(member, now) for member in team.ready) if team is not None else ()
 
 
-def _worker_status(part: Part, now: float) -> WorkerStatus:
-    worker = part.worker
+def _worker_status(member: Member, now: float) -> WorkerStatus:
+    worker = member.worker
     assert worker.pid is not None
-    assert part.ready_at is not None
+    assert member.ready_at is not None
     usage = usage_of(worker.pid)
     return WorkerStatus(
         pid=worker.pid,
-        release=part.order.release,
-        uptime=now - part.ready_at,
+        release=member.order.release,
+        uptime=now - member.ready_at,
         in_flight=worker.in_flight,
         requests=worker.requests,
         memory=usage.memory if usage else None,

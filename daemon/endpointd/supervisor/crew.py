@@ -10,41 +10,41 @@ from endpointd.supervisor.worker import Worker, WorkerOrder
 
 @dataclass(eq=False, slots=True)
 class Team:
-    """Workers that run the same side by side. `parts` are those that start or serve, the eldest first; `failures` of
+    """Workers that run the same side by side. `members` are those that start or serve, the eldest first; `failures` of
     single ones, in a row, that the others have borne; `pause` is the delay before the next one is started, if it is not
     over."""
 
     order: WorkerOrder
-    parts: list["Part"] = field(default_factory=list)
+    members: list["Member"] = field(default_factory=list)
     failures: int = 0
     pause: asyncio.TimerHandle | None = None
 
     @property
-    def ready(self) -> list["Part"]:
-        return [part for part in self.parts if part.ready_at is not None]
+    def ready(self) -> list["Member"]:
+        return [member for member in self.members if member.ready_at is not None]
 
     @property
-    def coming(self) -> list["Part"]:
+    def coming(self) -> list["Member"]:
         """Those that are starting."""
-        return [part for part in self.parts if part.ready_at is None]
+        return [member for member in self.members if member.ready_at is None]
 
     @property
-    def first(self) -> "Part":
+    def first(self) -> "Member":
         """The eldest that is ready; where none is, the eldest."""
-        return (self.ready or self.parts)[0]
+        return (self.ready or self.members)[0]
 
     @property
     def strength(self) -> int:
         """How many workers it has, without those whose relief is under way."""
-        return len(self.parts) - sum(part.relieves in self.parts for part in self.parts)
+        return len(self.members) - sum(member.relieves in self.members for member in self.members)
 
-    def is_borne(self, part: "Part") -> bool:
+    def is_borne(self, member: "Member") -> bool:
         """Whether others answer when this one is gone."""
-        return any(other is not part for other in self.ready)
+        return any(other is not member for other in self.ready)
 
 
 @dataclass(eq=False, slots=True)
-class Part:
+class Member:
     """A worker in a team, with what is known of it beside the process. `chance`, from 0 to 1, sets apart when it has
     served its time; `ready_at` is in seconds of the monotonic clock; `stuck` are requests that were cancelled and have
     not left their thread within the grace; `building` is the last that was heard of its environment, while that is
@@ -57,7 +57,7 @@ class Part:
     ready_at: float | None = None
     stuck: int = 0
     building: str | None = None
-    relieves: "Part | None" = None
+    relieves: "Member | None" = None
 
     @property
     def order(self) -> WorkerOrder:
@@ -71,7 +71,7 @@ class Crew:
         self.present: Team | None = None
         self.next: Team | None = None
         self.old: Team | None = None
-        self._alive: dict[Worker, Part] = {}
+        self._alive: dict[Worker, Member] = {}
         """The workers that became ready and have not ended."""
         self._requests_before = 0
         """Those of workers that have ended."""
@@ -84,19 +84,19 @@ class Crew:
     @property
     def worker(self) -> Worker | None:
         """The present one; of several the eldest."""
-        return self.present.first.worker if self.present is not None and self.present.parts else None
+        return self.present.first.worker if self.present is not None and self.present.members else None
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the present workers that answer."""
         ready = self.present.ready if self.present is not None else ()
-        return tuple(part.worker.pid for part in ready if part.worker.pid is not None)
+        return tuple(member.worker.pid for member in ready if member.worker.pid is not None)
 
     @property
     def building(self) -> str | None:
         """The last that was heard of an environment that is built for a worker; None when none is."""
-        parts = [part for team in self.teams for part in team.parts]
-        return next((part.building for part in parts if part.building is not None), None)
+        members = [member for team in self.teams for member in team.members]
+        return next((member.building for member in members if member.building is not None), None)
 
     @property
     def alive(self) -> list[Worker]:
@@ -111,18 +111,18 @@ class Crew:
         """Those of all workers that there ever were."""
         return self._requests_before + sum(worker.requests for worker in self._alive)
 
-    def part_of(self, worker: Worker) -> Part | None:
+    def member_of(self, worker: Worker) -> Member | None:
         """None when it is not alive."""
         return self._alive.get(worker)
 
-    def has_begun(self, part: Part, now: float) -> None:
+    def has_begun(self, member: Member, now: float) -> None:
         """The worker is ready."""
-        part.ready_at = now
-        self._alive[part.worker] = part
+        member.ready_at = now
+        self._alive[member.worker] = member
 
-    def has_ended(self, part: Part) -> None:
-        if self._alive.pop(part.worker, None) is not None:
-            self._requests_before += part.worker.requests
+    def has_ended(self, member: Member) -> None:
+        if self._alive.pop(member.worker, None) is not None:
+            self._requests_before += member.worker.requests
 
     # How the teams change hands
 

@@ -8,35 +8,35 @@ from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from endpointd.supervisor.crew import Part
+from endpointd.supervisor.crew import Member
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.worker import StartFailed, Worker
 
 
 class Owner(Protocol):
-    def is_awaited(self, part: Part) -> bool:
+    def is_awaited(self, member: Member) -> bool:
         """Whether a request waits for the worker."""
 
-    def is_building(self, part: Part) -> None:
+    def is_building(self, member: Member) -> None:
         """The worker's environment is not there, and is built first."""
 
-    def has_progressed(self, part: Part, line: str) -> None:
+    def has_progressed(self, member: Member, line: str) -> None:
         """News of that."""
 
-    def has_built(self, part: Part) -> None:
+    def has_built(self, member: Member) -> None:
         """The environment is there."""
 
-    def is_ready(self, part: Part) -> None:
+    def is_ready(self, member: Member) -> None:
         """The worker has loaded the plugin."""
 
-    def has_failed(self, part: Part, error: StartFailed) -> None:
+    def has_failed(self, member: Member, error: StartFailed) -> None:
         """The worker did not become ready."""
 
-    def has_died(self, part: Part, how: str) -> None:
+    def has_died(self, member: Member, how: str) -> None:
         """A worker that was ready has ended; nobody has asked it to, or that comes as `has_ended` besides."""
 
-    def has_ended(self, part: Part) -> None:
+    def has_ended(self, member: Member) -> None:
         """A worker that was to end has ended."""
 
 
@@ -46,24 +46,24 @@ class Lives:
         self._provider = provider
         self._log = log
         self._owner = owner
-        self._lives: dict[Part, asyncio.Task[None]] = {}
+        self._lives: dict[Member, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, part: Part, failures: int) -> None:
+    def begin(self, member: Member, failures: int) -> None:
         """Start the worker when its turn comes; it is behind those of plugins with fewer `failures`."""
-        self._lives[part] = self._spawn(self._live(part, failures))
+        self._lives[member] = self._spawn(self._live(member, failures))
 
-    def hurry(self, part: Part) -> None:
+    def hurry(self, member: Member) -> None:
         """A request waits for the worker that is to start."""
-        self._starts.hurry(part)
+        self._starts.hurry(member)
 
-    def drain(self, part: Part, seconds: float) -> None:
+    def drain(self, member: Member, seconds: float) -> None:
         """Let the worker finish what is open for at most so long, then end it."""
-        self._spawn(self._drain(part, seconds))
+        self._spawn(self._drain(member, seconds))
 
-    def put_down(self, part: Part) -> None:
+    def put_down(self, member: Member) -> None:
         """End a worker that is starting, or waits for its turn."""
-        self._spawn(self._put_down(part))
+        self._spawn(self._put_down(member))
 
     def kill(self, workers: Iterable[Worker]) -> None:
         """End them at once, whatever they are doing."""
@@ -76,48 +76,48 @@ class Lives:
         if self._tasks:
             await asyncio.wait({*self._tasks})
 
-    async def _live(self, part: Part, failures: int) -> None:
+    async def _live(self, member: Member, failures: int) -> None:
         try:
-            python = await self._provide(part)
-            async with self._starts.place(failures, part, awaited=self._owner.is_awaited(part)):
-                await part.worker.start(python)
-            self._owner.is_ready(part)
-            how = await part.worker.ended()
+            python = await self._provide(member)
+            async with self._starts.place(failures, member, awaited=self._owner.is_awaited(member)):
+                await member.worker.start(python)
+            self._owner.is_ready(member)
+            how = await member.worker.ended()
         except StartFailed as error:
-            self._owner.has_failed(part, error)
+            self._owner.has_failed(member, error)
             return
         except Exception as error:  # noqa: BLE001 - a plugin that waits for ever for its worker would be worse
             self._log.critical("supervisor.defect", exc_info=error)
-            if part.worker.pid is not None:
-                await part.worker.kill()
-            self._owner.has_failed(part, StartFailed("spawn_failed", f"the worker could not be started: {error!r}"))
+            if member.worker.pid is not None:
+                await member.worker.kill()
+            self._owner.has_failed(member, StartFailed("spawn_failed", f"the worker could not be started: {error!r}"))
             return
         finally:
-            del self._lives[part]
-        self._owner.has_died(part, how)
+            del self._lives[member]
+        self._owner.has_died(member, how)
 
-    async def _provide(self, part: Part) -> Path:
+    async def _provide(self, member: Member) -> Path:
         """The interpreter; where it has to be made first, that takes none of the places of workers that start."""
-        python = await self._provider.find(part.order)
+        python = await self._provider.find(member.order)
         if python is None:
-            self._owner.is_building(part)
-            python = await self._provider.build(part.order, lambda line: self._owner.has_progressed(part, line))
-            self._owner.has_built(part)
+            self._owner.is_building(member)
+            python = await self._provider.build(member.order, lambda line: self._owner.has_progressed(member, line))
+            self._owner.has_built(member)
         return python
 
-    async def _drain(self, part: Part, seconds: float) -> None:
-        how = await part.worker.drain(seconds)
-        self._log.info("worker.ended", pid=part.worker.pid, how=how)
-        self._owner.has_ended(part)
+    async def _drain(self, member: Member, seconds: float) -> None:
+        how = await member.worker.drain(seconds)
+        self._log.info("worker.ended", pid=member.worker.pid, how=how)
+        self._owner.has_ended(member)
 
-    async def _put_down(self, part: Part) -> None:
-        life = self._lives.get(part)
+    async def _put_down(self, member: Member) -> None:
+        life = self._lives.get(member)
         if life is not None:
             life.cancel()
             await asyncio.wait({life})
-        if part.worker.pid is not None:
-            await part.worker.kill()
-        self._owner.has_ended(part)
+        if member.worker.pid is not None:
+            await member.worker.kill()
+        self._owner.has_ended(member)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.create_task(work)

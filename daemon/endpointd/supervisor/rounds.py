@@ -3,7 +3,7 @@ served their time, and a plugin that has nothing to do."""
 
 from dataclasses import dataclass
 
-from endpointd.supervisor.crew import Part, Team
+from endpointd.supervisor.crew import Member, Team
 from endpointd.supervisor.idling import Idling
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.rules import Rules
@@ -14,7 +14,7 @@ from endpointd.supervisor.usage import usage_of
 class Worn:
     """The worker is to be renewed; `because` it has served its time, or None: a request does not leave its thread."""
 
-    part: Part
+    member: Member
     because: str | None
 
 
@@ -26,7 +26,7 @@ class Rounds:
         """Whether a plugin that runs on demand has had nothing to do for long enough; `queued` requests wait."""
         if not rules.on_demand:
             return False
-        workers = [part.worker for part in team.ready]
+        workers = [member.worker for member in team.ready]
         busy = queued > 0 or any(worker.is_busy for worker in workers)
         requests = sum(worker.requests for worker in workers)
         return self._idling.is_over(team, requests, rules.idle_stop, now, busy=busy)
@@ -34,17 +34,17 @@ class Rounds:
 
 def find_worn(team: Team, bounds: Bounds, now: float) -> Worn | None:
     """The first one that is to be renewed: they are, one after the other."""
-    for part in team.ready:
-        if part.stuck:
-            return Worn(part, None)
-        if (reason := _wear(part, bounds.spread(part.chance), now)) is not None:
-            return Worn(part, reason)
+    for member in team.ready:
+        if member.stuck:
+            return Worn(member, None)
+        if (reason := _wear(member, bounds.spread(member.chance), now)) is not None:
+            return Worn(member, reason)
     return None
 
 
-def _wear(part: Part, bounds: Bounds, now: float) -> str | None:
+def _wear(member: Member, bounds: Bounds, now: float) -> str | None:
     """Why the worker has served its time; None when it may go on."""
-    assert part.ready_at is not None
-    worker = part.worker
+    assert member.ready_at is not None
+    worker = member.worker
     memory = usage.memory if bounds.memory and (usage := usage_of(worker.pid or 0)) else None
-    return bounds.exceeded(worker.requests, now - part.ready_at, memory)
+    return bounds.exceeded(worker.requests, now - member.ready_at, memory)

@@ -30,6 +30,6 @@ class Setbacks:
 
     def _is_made_good(self, team: Team, rules: Rules, now: float) -> bool:
         """Whether a worker of the same has come since and stays, and none is missing."""
-        youngest = max(part.ready_at or 0.0 for part in team.ready)
+        youngest = max(member.ready_at or 0.0 for member in team.ready)
         stays = youngest >= self._noted_at and now - youngest >= rules.policy.stable_after
         return stays and len(team.ready) >= rules.workers

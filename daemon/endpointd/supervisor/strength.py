@@ -9,20 +9,20 @@ import random
 from collections.abc import Callable
 
 from endpointd.supervisor.backoff import delay
-from endpointd.supervisor.crew import Part, Team
+from endpointd.supervisor.crew import Member, Team
 from endpointd.supervisor.lives import Lives
 from endpointd.supervisor.rules import Rules
 
 
 class Strength:
-    """`rules` gives those of the moment; `begin` starts one more worker of a team, which is to relieve the given part;
-    `is_kept` tells whether a team is to have its number now."""
+    """`rules` gives those of the moment; `begin` starts one more worker of a team, to relieve the given member unless
+    that is None; `is_kept` tells whether a team is to have its number now."""
 
     def __init__(
         self,
         lives: Lives,
         rules: Callable[[], Rules],
-        begin: Callable[[Team, Part | None], Part],
+        begin: Callable[[Team, Member | None], Member],
         is_kept: Callable[[Team], bool],
     ) -> None:
         self._lives = lives
@@ -40,10 +40,10 @@ class Strength:
             # Who serves stays before who only starts, and the eldest before the younger ones.
             self.let_go((team.coming or team.ready)[-1])
 
-    def lost(self, part: Part, now: float) -> None:
+    def lost(self, member: Member, now: float) -> None:
         """A worker has failed whose requests others take: another one is started, after a delay that grows."""
-        team, rules = part.team, self._rules()
-        has_stood = part.ready_at is not None and now - part.ready_at >= rules.policy.stable_after
+        team, rules = member.team, self._rules()
+        has_stood = member.ready_at is not None and now - member.ready_at >= rules.policy.stable_after
         team.failures = 1 if has_stood else team.failures + 1
         seconds = delay(team.failures, rules.restart_longest, random.random())
         if team.pause is not None:
@@ -54,33 +54,33 @@ class Strength:
         team.pause = None
         self.keep(team)
 
-    def relieve(self, part: Part) -> None:
+    def relieve(self, member: Member) -> None:
         """Let another worker take the place of this one as soon as it is ready."""
-        self._begin(part.team, part)
+        self._begin(member.team, member)
 
-    def has_come(self, part: Part) -> None:
+    def has_come(self, member: Member) -> None:
         """It is ready: whom it relieves may go."""
-        relieved, part.relieves = part.relieves, None
-        if relieved is not None and relieved in part.team.parts:
+        relieved, member.relieves = member.relieves, None
+        if relieved is not None and relieved in member.team.members:
             self.let_go(relieved)
 
-    def let_go(self, part: Part) -> None:
-        """It is no part of its team any more."""
-        part.team.parts.remove(part)
-        self._end(part)
+    def let_go(self, member: Member) -> None:
+        """It is no member of its team any more."""
+        member.team.members.remove(member)
+        self._end(member)
 
-    def hold(self, team: Team) -> None:
-        """Give up those that are starting."""
-        for part in team.coming:
-            self.let_go(part)
+    def give_up_coming(self, team: Team) -> None:
+        """Those that are starting are not wanted any more."""
+        for member in team.coming:
+            self.let_go(member)
 
     def dissolve(self, team: Team) -> None:
-        """Those that serve finish what is open; those that are starting end. All are parts of it until they have."""
-        for part in team.parts:
-            self._end(part)
+        """Those that serve finish what is open; those that are starting end. All are its members until they have."""
+        for member in team.members:
+            self._end(member)
 
-    def _end(self, part: Part) -> None:
-        if part.ready_at is None:
-            self._lives.put_down(part)
+    def _end(self, member: Member) -> None:
+        if member.ready_at is None:
+            self._lives.put_down(member)
         else:
-            self._lives.drain(part, self._rules().drain)
+            self._lives.drain(member, self._rules().drain)

@@ -18,7 +18,7 @@ from endpointd.journal import Journal
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.admission import Admission, NoPlace
 from endpointd.supervisor.backoff import Misses, delay
-from endpointd.supervisor.crew import Crew, Part, Team
+from endpointd.supervisor.crew import Crew, Member, Team
 from endpointd.supervisor.failure import Failure, are_permanent
 from endpointd.supervisor.latencies import Latencies
 from endpointd.supervisor.lives import Lives
@@ -224,15 +224,15 @@ class Supervisor:
     def _renew(self, worn: Worn) -> None:
         """Put another worker in the place of one that answers. Where it is the only one, that is a matter of the
         plugin as a whole."""
-        part = worn.part
+        member = worn.member
         if worn.because is not None:
             self.causes["recycled"] += 1
-            self._log.info("worker.recycled", pid=part.worker.pid, because=worn.because)
-        if part.team.parts == [part]:
+            self._log.info("worker.recycled", pid=member.worker.pid, because=worn.because)
+        if member.team.members == [member]:
             # One that is stuck is tried to be replaced again: the first replacement has failed.
-            self._happen(Event.HUNG if worn.because is None else Event.REPLACE, part.team)
+            self._happen(Event.HUNG if worn.because is None else Event.REPLACE, member.team)
         else:
-            self._strength.relieve(part)
+            self._strength.relieve(member)
 
     # Deciding
 
@@ -276,7 +276,7 @@ class Supervisor:
             self._announce(self.crew.present.order)
             if self.life.stage is not Stage.ON_TRIAL:
                 self._serves(self.crew.present.order)
-            self.admission.serve_by(*(part.worker for part in self.crew.present.ready))
+            self.admission.serve_by(*(member.worker for member in self.crew.present.ready))
         elif state is State.SLEEPING:
             self.admission.serve_by(need=self._needed, late=self._too_late)
         elif state is State.STARTING:
@@ -289,8 +289,8 @@ class Supervisor:
             self._happen(Event.NEEDED)
 
     def _hurry(self) -> None:
-        for part in self.crew.present.coming if self.crew.present is not None else ():
-            self._lives.hurry(part)
+        for member in self.crew.present.coming if self.crew.present is not None else ():
+            self._lives.hurry(member)
 
     def _too_late(self) -> NoPlace:
         return too_late(self.plugin, self.life, self._now())
@@ -324,7 +324,7 @@ class Supervisor:
                 strength.dissolve(crew.take_next())
             case Action.PROMOTE:
                 self.restarts += 1
-                strength.hold(crew.promote())
+                strength.give_up_coming(crew.promote())
             case Action.SWITCH:
                 self._switch()
             case Action.SWITCH_BACK:
@@ -345,8 +345,8 @@ class Supervisor:
         present, old = self.crew.present, self.crew.old
         assert present is not None
         assert old is not None
-        self._strength.hold(old)
-        was = old.first.worker.pid if old.parts else None
+        self._strength.give_up_coming(old)
+        was = old.first.worker.pid if old.members else None
         self._log.info("worker.switched", pid=present.first.worker.pid, was=was)
         self._later(TRIAL, Event.PROVED, present)
         self._later(self._rules.policy.stable_after, Event.STABLE, present)
@@ -366,13 +366,13 @@ class Supervisor:
         self._begin(team)
         return team
 
-    def _begin(self, team: Team, relieves: Part | None = None) -> Part:
+    def _begin(self, team: Team, relieves: Member | None = None) -> Member:
         voice = Voice(self._news, lambda: worker.pid if self._rules.workers > 1 else None)
         worker = Worker(team.order, voice.line, voice.record, self.admission.advance, self._cancelled, self._answer)
-        part = Part(worker, random.random(), team, voice, relieves=relieves)
-        team.parts.append(part)
-        self._lives.begin(part, self.life.failures + team.failures)
-        return part
+        member = Member(worker, random.random(), team, voice, relieves=relieves)
+        team.members.append(member)
+        self._lives.begin(member, self.life.failures + team.failures)
+        return member
 
     def _is_kept(self, team: Team) -> bool:
         """Whether it is to have its number of workers: as soon as the first one is ready."""
@@ -400,34 +400,34 @@ class Supervisor:
 
     # What the lives of the workers bring
 
-    def is_awaited(self, part: Part) -> bool:
-        return part.team is self.crew.present and not part.team.ready and self.admission.queued > 0
+    def is_awaited(self, member: Member) -> bool:
+        return member.team is self.crew.present and not member.team.ready and self.admission.queued > 0
 
-    def is_building(self, part: Part) -> None:
-        part.building = "its environment is to be built"
-        self._tell_of_build(part, Event.BUILD)
+    def is_building(self, member: Member) -> None:
+        member.building = "its environment is to be built"
+        self._tell_of_build(member, Event.BUILD)
 
-    def has_progressed(self, part: Part, line: str) -> None:
-        part.building = line
-        part.voice.progress(line)
+    def has_progressed(self, member: Member, line: str) -> None:
+        member.building = line
+        member.voice.progress(line)
 
-    def has_built(self, part: Part) -> None:
-        part.building = None
-        self._tell_of_build(part, Event.BUILT)
+    def has_built(self, member: Member) -> None:
+        member.building = None
+        self._tell_of_build(member, Event.BUILT)
 
-    def _tell_of_build(self, part: Part, event: Event) -> None:
+    def _tell_of_build(self, member: Member, event: Event) -> None:
         # Those who come to others that are ready keep nobody waiting.
-        if part.team.ready:
+        if member.team.ready:
             return
-        self._happen(event, None if part.team is self.crew.next else part.team)
+        self._happen(event, None if member.team is self.crew.next else member.team)
 
-    def is_ready(self, part: Part) -> None:
-        self.crew.has_begun(part, self._now())
-        self._log.info("worker.ready", pid=part.worker.pid, release=part.order.release)
-        team = part.team
-        if part not in team.parts:
+    def is_ready(self, member: Member) -> None:
+        self.crew.has_begun(member, self._now())
+        self._log.info("worker.ready", pid=member.worker.pid, release=member.order.release)
+        team = member.team
+        if member not in team.members:
             return
-        self._strength.has_come(part)
+        self._strength.has_come(member)
         if team is self.crew.next:
             self._muster(team)
         elif team is self.crew.present and self.life.state is State.RUNNING:
@@ -442,71 +442,71 @@ class Supervisor:
         if not team.coming:
             self._happen(Event.NEXT_READY)
 
-    def has_died(self, part: Part, how: str) -> None:
+    def has_died(self, member: Member, how: str) -> None:
         """A worker that was ready has ended, expected or not."""
-        self.crew.has_ended(part)
-        if part.team is self.crew.old and part in part.team.parts:
-            self._lose_old(part)
+        self.crew.has_ended(member)
+        if member.team is self.crew.old and member in member.team.members:
+            self._lose_old(member)
         elif self.life.state is State.RUNNING:
-            self.has_failed(part, StartFailed(part.worker.verdict, f"the worker {how}"))
+            self.has_failed(member, StartFailed(member.worker.verdict, f"the worker {how}"))
 
-    def _lose_old(self, part: Part) -> None:
-        part.team.parts.remove(part)
-        if not part.team.parts:
+    def _lose_old(self, member: Member) -> None:
+        member.team.members.remove(member)
+        if not member.team.members:
             self.crew.old = None
             self._happen(Event.OLD_LOST)
 
-    def has_ended(self, part: Part) -> None:
+    def has_ended(self, member: Member) -> None:
         """A worker that was to end has ended."""
-        part.building = None
-        self.crew.has_ended(part)
-        team = part.team
-        if part in team.parts:
-            team.parts.remove(part)
-            if not team.parts and self.life.state is State.DRAINING:
+        member.building = None
+        self.crew.has_ended(member)
+        team = member.team
+        if member in team.members:
+            team.members.remove(member)
+            if not team.members and self.life.state is State.DRAINING:
                 self._happen(Event.ENDED, team)
 
-    def has_failed(self, part: Part, error: StartFailed) -> None:
-        part.building = None
-        team = part.team
+    def has_failed(self, member: Member, error: StartFailed) -> None:
+        member.building = None
+        team = member.team
         is_next = team is self.crew.next
-        if part not in team.parts or not (is_next or team is self.crew.present):
+        if member not in team.members or not (is_next or team is self.crew.present):
             return
         is_tried = is_next or self.life.stage is Stage.ON_TRIAL
-        is_borne = team.is_borne(part)
-        self._note(part, error, kept=is_tried or is_borne)
+        is_borne = team.is_borne(member)
+        self._note(member, error, kept=is_tried or is_borne)
         if self.life.state is State.DRAINING:
             # Its end comes as `has_ended`.
             return
-        team.parts.remove(part)
-        if is_borne and not (is_tried and part.ready_at is not None):
-            self._bear(part)
+        team.members.remove(member)
+        if is_borne and not (is_tried and member.ready_at is not None):
+            self._bear(member)
         elif is_next:
             self._miss()
             self._happen(Event.NEXT_FAILED)
         else:
-            self._lose_present(part, error)
+            self._lose_present(member, error)
 
-    def _note(self, part: Part, error: StartFailed, *, kept: bool) -> None:
-        lines = part.voice.last_lines()
+    def _note(self, member: Member, error: StartFailed, *, kept: bool) -> None:
+        lines = member.voice.last_lines()
         self.causes[error.code] += 1
         problems = tuple(error.problems)
-        failure = Failure(error.code, error.message, time(), problems, lines, part.order.release, kept)
-        self._setbacks.note(failure, part.order, self._now())
-        self._news.failed(failure, part.worker.pid, part.worker.bad_frame)
+        failure = Failure(error.code, error.message, time(), problems, lines, member.order.release, kept)
+        self._setbacks.note(failure, member.order, self._now())
+        self._news.failed(failure, member.worker.pid, member.worker.bad_frame)
 
-    def _bear(self, part: Part) -> None:
+    def _bear(self, member: Member) -> None:
         """Others go on, and another worker comes in its place."""
-        if part.relieves in part.team.parts:
+        if member.relieves in member.team.members:
             self._miss()
         else:
             self.restarts += 1
-            self._strength.lost(part, self._now())
+            self._strength.lost(member, self._now())
         self._changed()
-        if part.team is self.crew.next:
-            self._muster(part.team)
+        if member.team is self.crew.next:
+            self._muster(member.team)
 
-    def _lose_present(self, part: Part, error: StartFailed) -> None:
+    def _lose_present(self, member: Member, error: StartFailed) -> None:
         """The last of the present team is gone, or one that stood on trial."""
         if self.life.stage is Stage.ON_TRIAL:
             self._miss()
@@ -516,13 +516,13 @@ class Supervisor:
             self.crew.old = None
             self._happen(Event.OLD_LOST)
             return
-        self._strength.hold(part.team)
+        self._strength.give_up_coming(member.team)
         permanent = error.lasting or are_permanent(error.problems)
-        if part.ready_at is None and self._proved not in (None, part.order):
+        if member.ready_at is None and self._proved not in (None, member.order):
             # It came in the place of one that had died, and there is something better to start than the same again.
             self._go_back()
             permanent = False
-        self._happen(Event.REFUSED if permanent else Event.FAILED, part.team)
+        self._happen(Event.REFUSED if permanent else Event.FAILED, member.team)
 
     # News from the workers
 
@@ -532,12 +532,12 @@ class Supervisor:
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
         """A cancelled request that is still in its thread holds a place for ever: the worker is replaced."""
-        part = self.crew.part_of(worker)
-        if exchange.is_over or part is None or part.team is not self.crew.present:
+        member = self.crew.member_of(worker)
+        if exchange.is_over or member is None or member.team is not self.crew.present:
             return
         self._log.warning("worker.hung", pid=worker.pid, request=exchange.request, interface=exchange.interface)
-        part.stuck += 1
+        member.stuck += 1
         worker.doubt()
-        if part.team.parts == [part]:
-            self._happen(Event.HUNG, part.team)
+        if member.team.members == [member]:
+            self._happen(Event.HUNG, member.team)
         # Else it is relieved at the next look: one after the other.
