@@ -11,7 +11,7 @@ from endpointd.environments import service
 from endpointd.gateway.limits import HttpLimits
 from endpointd.reloading import FIXED, settled
 from endpointd.settings import Settings
-from endpointd.supervisor import supervisor
+from endpointd.supervisor import foreman
 from endpointd.supervisor.users import Account
 from support.parts import FakeWorker, Parts, play, settle, willing_workers
 
@@ -185,7 +185,7 @@ def test_more_workers_may_start_at_once(monkeypatch: pytest.MonkeyPatch, tmp_pat
             await super().start(python)
 
     async def scenario(parts: Parts) -> None:
-        monkeypatch.setattr(supervisor, "Worker", Starting)
+        monkeypatch.setattr(foreman, "Worker", Starting)
         parts.settings = parts.settings.model_copy(update={"starts_at_once": 1})
         parts.begin()
         for name in ("duck", "goose", "swan"):

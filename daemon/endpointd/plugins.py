@@ -207,9 +207,9 @@ class Plugins:
     def _add(self, entry: Entry) -> None:
         version = Version.of(self._choose(entry), self._settings)
         name = version.plugin.id
-        serving, serves = partial(self._serve, name), partial(self._prove, name)
+        serve, prove = partial(self._serve, name), partial(self._prove, name)
         supervisor = Supervisor(
-            name, version.order, version.rules, self._starts, serving, serves, self._provider, self._answer
+            name, version.order, version.rules, self._starts, serve, prove, self._provider, self._answer
         )
         served = self._served[name] = Served(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from endpointd.supervisor import supervisor as module
+from endpointd.supervisor import foreman as module
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.idling import UNASKED
 from endpointd.supervisor.state import State

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from endpointd.supervisor.admission import NoPlace
+from endpointd.supervisor.foreman import TRIAL
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.state import Policy, State
-from endpointd.supervisor.supervisor import TRIAL
 from support.fake_worker import FakeWorker, Stage, fake_workers, rules, settle
 from support.virtual_time import run_in_virtual_time
 

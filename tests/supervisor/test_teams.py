@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from endpointd.supervisor.foreman import TRIAL
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.state import State
-from endpointd.supervisor.supervisor import TRIAL
 from support.fake_worker import FakeWorker, Stage, fake_workers, rules, settle
 from support.virtual_time import run_in_virtual_time
 

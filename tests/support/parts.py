@@ -19,7 +19,7 @@ from endpointd.plugins import Plugins
 from endpointd.releases import Releases
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
-from endpointd.supervisor import supervisor as module
+from endpointd.supervisor import foreman as module
 from endpointd.supervisor.provision import HostInterpreter
 from support.fake_worker import FakeWorker, settle
 from support.plugins import write_plugin

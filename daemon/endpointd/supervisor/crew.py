@@ -2,6 +2,7 @@
 them."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 from endpointd.supervisor.news import Voice
@@ -71,6 +72,10 @@ class Crew:
         self.present: Team | None = None
         self.next: Team | None = None
         self.old: Team | None = None
+        self.restarts = 0
+        """Workers that took the place of one that had failed."""
+        self.causes: Counter[str] = Counter()
+        """Why workers were replaced or failed: the codes of failures, and what recycling names."""
         self._alive: dict[Worker, Member] = {}
         """The workers that became ready and have not ended."""
         self._requests_before = 0

@@ -1,6 +1,7 @@
 """The life of a plugin's worker as a table: `step(life, event, now)` says what comes next and what is to be done.
 
-Pure: no clock, no chance, no process. `supervisor.Supervisor` is the only one that performs the actions.
+Pure: no clock, no chance, no process. `supervisor.Supervisor` is the only one that asks the table, and has `foreman`
+perform the actions.
 
 Three workers can have a part: the *present* one, to which requests go; the *next* one, which is to take its place and
 is not ready; and the *old* one, whose place was taken, and which is kept until the present one has stood its trial.
