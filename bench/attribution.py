@@ -9,7 +9,13 @@ LOOP = "event loop"
 OTHER = "other"
 PARTS: dict[str, tuple[str, ...]] = {
     "parse": ("uvicorn/", "endpointd/gateway/http.py", "endpointd/gateway/heads.py", "endpointd/gateway/forwarded.py"),
-    "route": ("endpointd/routing.py", "werkzeug/", "endpointd/gateway/gateway.py", "endpointd/supervisor/admission.py"),
+    "route": (
+        "endpointd/routing.py",
+        "werkzeug/",
+        "endpointd/gateway/gateway.py",
+        "endpointd/gateway/mounted_request.py",
+        "endpointd/supervisor/admission.py",
+    ),
     "frame": ("endpointd_wire/", "endpointd/channel.py", "endpointd/exchange.py", "endpointd/memory.py"),
     "log": ("endpointd/observe/requests.py", "endpointd/logs.py", "endpointd/logfiles.py", "structlog/"),
     "metrics": (

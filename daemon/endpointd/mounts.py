@@ -10,7 +10,7 @@ from endpointd.endpoints import Endpoint
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.own import own_endpoint
 from endpointd.endpoints.values import faults_of
-from endpointd.gateway.gateway import Mount
+from endpointd.gateway.mount import Mount
 from endpointd.gateway.problems import Problem
 from endpointd.settings import Settings
 from endpointd.supervisor.supervisor import Supervisor

@@ -12,7 +12,7 @@ import structlog
 from endpointd.catalog import Entry, Standing, plan, settle
 from endpointd.endpoints.book import Book
 from endpointd.errors import OperatorError, PluginUnknown
-from endpointd.gateway.gateway import Mount
+from endpointd.gateway.mount import Mount
 from endpointd.gateway.problems import Problem
 from endpointd.loading import expect_sayable
 from endpointd.manifest.findings import Finding, Severity

@@ -6,7 +6,7 @@ import structlog
 
 from endpointd.catalog import Entry
 from endpointd.endpoints import endpoint_url
-from endpointd.gateway.gateway import Mount
+from endpointd.gateway.mount import Mount
 from endpointd.manifest.findings import Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.reports import PluginReport

@@ -7,8 +7,8 @@ from endpointd.callers.guard import Guard
 from endpointd.callers.rules import CallerRules, CorsRule
 from endpointd.catalog import Entry
 from endpointd.endpoints import Endpoint, endpoint_url
-from endpointd.gateway.gateway import Mount
-from endpointd.gateway.relay import RelayLimits
+from endpointd.gateway.limits import RelayLimits
+from endpointd.gateway.mount import Mount
 from endpointd.loading import order_for
 from endpointd.manifest.model import Plugin
 from endpointd.routing import RouteTable

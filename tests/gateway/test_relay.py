@@ -11,7 +11,8 @@ from endpointd.exchange import Exchange, Settler
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.heads import ResponseHead
-from endpointd.gateway.relay import MOST_HELD, Relay, RelayLimits
+from endpointd.gateway.limits import RelayLimits
+from endpointd.gateway.relay import MOST_HELD, Relay
 from endpointd_wire.connection import Connection, Role
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.messages import Closed, Credit, Data, End, Message, Response

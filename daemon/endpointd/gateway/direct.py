@@ -17,7 +17,8 @@ import structlog
 from endpointd.exchange import Exchange
 from endpointd.gateway.client import Client
 from endpointd.gateway.failures import no_place
-from endpointd.gateway.gateway import Call, Gateway
+from endpointd.gateway.gateway import Gateway
+from endpointd.gateway.mounted_request import MountedRequest
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip
@@ -54,80 +55,86 @@ class DirectPath:
             return False
         if not isinstance(found, tuple):
             return False
-        call, route = found
-        if len(body) > min(call.mount.limits.body, MAX_PIECE):
+        request, route = found
+        if len(body) > min(request.mount.limits.body, MAX_PIECE):
             return False
-        admission = call.mount.supervisor.admission
+        admission = request.mount.supervisor.admission
         worker = admission.enter_at_once()
         if worker is not None:
-            return self._open(call, worker, route, body, start)
-        return Waiting(admission, gateway.clocks, client, partial(self._waited, call, route, start)).line_up()
+            return self._open(request, worker, route, body, start)
+        return Waiting(admission, gateway.clocks, client, partial(self._waited, request, route, start)).line_up()
 
-    def _open(self, call: Call, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0.0) -> bool:
+    def _open(
+        self, request: MountedRequest, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0.0
+    ) -> bool:
         try:
             began = monotonic() - waited if waited else None
-            exchange, relay = self._gateway.open(call, worker, route, body, End.BODY, began)
+            exchange, relay = self._gateway.open(request, worker, route, body, End.BODY, began)
         except Problem:
             return False
         relay.waited = waited
         if body:
             relay.received = len(body)
-            call.client.body_taken()
-        exchange.listen(partial(self._heard, call, route.interface, exchange, relay, start))
+            request.client.body_taken()
+        exchange.listen(partial(self._heard, request, route.interface, exchange, relay, start))
         return True
 
-    def _waited(self, call: Call, route: Matched, start: Start, waiting: Waiting, outcome: Outcome) -> None:
+    def _waited(
+        self, request: MountedRequest, route: Matched, start: Start, waiting: Waiting, outcome: Outcome
+    ) -> None:
         """Its turn has come, or it has waited in vain."""
         seconds = waiting.seconds
         if isinstance(outcome, Worker):
-            body = call.client.whole_body()
-            fits = body is not None and outcome.order is call.mount.order
-            if not (fits and self._open(call, outcome, route, body or b"", start, seconds)):
+            body = request.client.whole_body()
+            fits = body is not None and outcome.order is request.mount.order
+            if not (fits and self._open(request, outcome, route, body or b"", start, seconds)):
                 # The plugin was replaced: from the beginning, then.
-                start(partial(self._gateway.handle, call.client))
+                start(partial(self._gateway.handle, request.client))
             return
-        trip = call.trip(monotonic() - seconds, route.interface)
+        trip = request.trip(monotonic() - seconds, route.interface)
         trip.waited = seconds
-        start(partial(self._refuse, call, trip, outcome))
+        start(partial(self._refuse, request, trip, outcome))
 
-    async def _refuse(self, call: Call, trip: Trip, outcome: NoPlace | None, *_: object) -> None:
-        await self._gateway.conclude(self._give_up(call, outcome), call.client, trip)
+    async def _refuse(self, request: MountedRequest, trip: Trip, outcome: NoPlace | None, *_: object) -> None:
+        await self._gateway.conclude(self._give_up(request, outcome), request.client, trip)
 
     @staticmethod
-    async def _give_up(call: Call, outcome: NoPlace | None) -> None:
+    async def _give_up(request: MountedRequest, outcome: NoPlace | None) -> None:
         if outcome is not None:
-            raise no_place(outcome, call.mount.supervisor.plugin)
+            raise no_place(outcome, request.mount.supervisor.plugin)
         # As a task would be, whose client has left.
         raise asyncio.CancelledError
 
-    def _heard(self, call: Call, interface: int, exchange: Exchange, relay: Relay, start: Start) -> None:
+    def _heard(self, request: MountedRequest, interface: int, exchange: Exchange, relay: Relay, start: Start) -> None:
         """The worker, the client or a clock has something to say."""
         try:
             if relay.answer_at_once():
-                self._gateway.end(call, exchange, relay)
-                self._tell(call, interface, relay)
+                self._gateway.end(request, exchange, relay)
+                self._tell(request, interface, relay)
             else:
-                start(partial(self._go_on, call, interface, exchange, relay))
+                start(partial(self._go_on, request, interface, exchange, relay))
         # Whoever calls has other requests as well: a defect here is to be the end of this one alone.
         except Exception:
-            log.critical("gateway.defect", exc_info=True, request=call.id)
-            call.client.abort()
-            self._gateway.end(call, exchange, relay)
+            log.critical("gateway.defect", exc_info=True, request=request.id)
+            request.client.abort()
+            self._gateway.end(request, exchange, relay)
 
-    def _tell(self, call: Call, interface: int, relay: Relay) -> None:
+    def _tell(self, request: MountedRequest, interface: int, relay: Relay) -> None:
         trips = self._gateway.trips
         if trips.tell is None:
-            trips.answered_at_once(call.mount.supervisor.traffic, relay)
+            trips.answered_at_once(request.mount.supervisor.traffic, relay)
         else:
-            trips.over(_trip(call, interface, relay))
+            trips.over(_trip(request, interface, relay))
 
-    async def _go_on(self, call: Call, interface: int, exchange: Exchange, relay: Relay, *_: object) -> None:
+    async def _go_on(
+        self, request: MountedRequest, interface: int, exchange: Exchange, relay: Relay, *_: object
+    ) -> None:
         gateway = self._gateway
-        work = gateway.see_through(call, exchange, relay)
-        await gateway.conclude(work, call.client, _trip(call, interface, relay))
+        work = gateway.see_through(request, exchange, relay)
+        await gateway.conclude(work, request.client, _trip(request, interface, relay))
 
 
-def _trip(call: Call, interface: int, relay: Relay) -> Trip:
-    trip = call.trip(relay.began - relay.waited, interface)
+def _trip(request: MountedRequest, interface: int, relay: Relay) -> Trip:
+    trip = request.trip(relay.began - relay.waited, interface)
     trip.relay, trip.waited = relay, relay.waited
     return trip

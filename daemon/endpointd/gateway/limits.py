@@ -1,4 +1,4 @@
-"""What the connections of clients are held to. Pure."""
+"""What the connections of clients, and the answers to them, are held to. Pure."""
 
 from dataclasses import dataclass, fields
 
@@ -33,3 +33,14 @@ class HttpLimits:
     def become(self, other: "HttpLimits") -> None:
         for field in fields(self):
             setattr(self, field.name, getattr(other, field.name))
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLimits:
+    """Bytes and seconds; 0 seconds switch a clock off."""
+
+    body: int
+    first_byte: float
+    idle: float
+    total: float
+    client_idle: float

@@ -4,7 +4,6 @@ The head of the answer decides what a failure looks like: before it has left, a 
 client's connection is broken, because nothing else says that a body is not whole.
 """
 
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
@@ -16,6 +15,7 @@ from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
+from endpointd.gateway.limits import RelayLimits
 from endpointd.gateway.visits import dressed
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
@@ -24,17 +24,6 @@ MOST_HELD = MAX_PIECE
 """Bytes of body that leave together when they have come together."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class RelayLimits:
-    """Bytes and seconds; 0 seconds switch a clock off."""
-
-    body: int
-    first_byte: float
-    idle: float
-    total: float
-    client_idle: float
 
 
 class Relay:

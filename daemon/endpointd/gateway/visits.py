@@ -12,6 +12,7 @@ from typing import Any
 from endpointd.callers.cors import Dress, is_preflight
 from endpointd.callers.guard import Guard
 from endpointd.gateway.heads import Headers, ResponseHead, written
+from endpointd.gateway.mount import Mount
 from endpointd.gateway.problems import Problem, retry_after
 
 _KEY = "endpointd.visit"
@@ -26,19 +27,19 @@ class Preflight:
 
 @dataclass(slots=True)
 class Visit:
-    """`owner` is whose endpoint it is: what was given to `let_in`."""
+    """`mount` is the endpoint that it is for."""
 
-    owner: Any
+    mount: Mount
     dress: Dress | None = None
     preflight: Preflight | None = None
     problem: Problem | None = None
 
 
-def let_in(guard: Guard, scope: dict[str, Any], headers: Headers, owner: object) -> Preflight | None:
+def let_in(guard: Guard, scope: dict[str, Any], headers: Headers, mount: Mount) -> Preflight | None:
     """Let the request in, or answer a preflight. Raises `Problem`."""
     visit: Visit | None = scope.get(_KEY)
     if visit is None:
-        visit = scope[_KEY] = _judge(guard, scope, headers, owner)
+        visit = scope[_KEY] = _judge(guard, scope, headers, mount)
     if visit.problem is not None:
         raise visit.problem
     return visit.preflight
@@ -54,8 +55,8 @@ def dressed(dress: Dress, head: ResponseHead) -> ResponseHead:
     return head._replace(headers=headers, lines=written(headers))
 
 
-def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, owner: object) -> Visit:
-    visit = Visit(owner)
+def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, mount: Mount) -> Visit:
+    visit = Visit(mount)
     client = scope["client"][0] if scope["client"] else None
     if guard.cors is not None:
         visit.dress = guard.cors.dress(headers)
