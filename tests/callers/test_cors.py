@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpointd.callers.cors import Cors, Dress, is_preflight
+from endpointd.callers.cors import Cors, CorsHeaders, is_preflight
 from endpointd.callers.origins import Origins, read_origin
 from endpointd.callers.rules import CorsRule
 
@@ -78,9 +78,9 @@ def test_hosts_below_are_below_and_nothing_else() -> None:
 
 
 def test_an_origin_that_may_call_is_named_and_answers_differ() -> None:
-    assert Cors(CorsRule((APP,))).dress([ORIGIN]).plain() == (ALLOWED, VARY)
+    assert Cors(CorsRule((APP,))).headers_for([ORIGIN]).plain() == (ALLOWED, VARY)
     with_more = Cors(CorsRule((APP,), credentials=True, expose=("X-Id",)))
-    assert with_more.dress([ORIGIN]).headers == (
+    assert with_more.headers_for([ORIGIN]).headers == (
         ALLOWED,
         (b"access-control-allow-credentials", b"true"),
         (b"access-control-expose-headers", b"X-Id"),
@@ -90,12 +90,13 @@ def test_an_origin_that_may_call_is_named_and_answers_differ() -> None:
 @pytest.mark.parametrize("headers", [[], [(b"origin", b"https://evil.org")], [ORIGIN, ORIGIN], [(b"origin", b"null")]])
 def test_others_are_told_nothing_and_caches_are(headers: list[tuple[bytes, bytes]]) -> None:
     cors = Cors(CorsRule((APP,)))
-    assert cors.dress(headers).plain() == (VARY,)
+    assert cors.headers_for(headers).plain() == (VARY,)
     assert cors.preflight(headers) is None
 
 
 def test_for_every_page_all_answers_are_alike() -> None:
-    assert Cors(CorsRule(("*",))).dress([]) == Dress(((b"access-control-allow-origin", b"*"),), varies=False)
+    anybody = CorsHeaders(((b"access-control-allow-origin", b"*"),), varies=False)
+    assert Cors(CorsRule(("*",))).headers_for([]) == anybody
 
 
 def test_a_preflight_is_told_what_everybody_expects() -> None:
@@ -145,12 +146,12 @@ def test_the_rule_replaces_what_the_plugin_says() -> None:
         (b"vary", b"Accept"),
     ]
     kept = [said[0], said[3], said[4]]
-    assert Cors(CorsRule((APP,))).dress([ORIGIN]).over(said) == [*kept, ALLOWED, VARY]
-    assert Cors(CorsRule((APP,))).dress([]).over(said) == [*kept, VARY]
-    exposing = Cors(CorsRule(("*",), expose=("X-Id",))).dress([])
+    assert Cors(CorsRule((APP,))).headers_for([ORIGIN]).over(said) == [*kept, ALLOWED, VARY]
+    assert Cors(CorsRule((APP,))).headers_for([]).over(said) == [*kept, VARY]
+    exposing = Cors(CorsRule(("*",), expose=("X-Id",))).headers_for([])
     assert exposing.over(said) == [said[0], said[4], *exposing.headers]
 
 
 @pytest.mark.parametrize("vary", [b"*", b"Accept, origin", b"Origin"])
 def test_an_answer_varies_once(vary: bytes) -> None:
-    assert Cors(CorsRule((APP,))).dress([]).over([(b"vary", vary)]) == [(b"vary", vary)]
+    assert Cors(CorsRule((APP,))).headers_for([]).over([(b"vary", vary)]) == [(b"vary", vary)]

@@ -23,8 +23,8 @@ _OURS = b"access-control-"
 _EXPOSE = b"access-control-expose-headers"
 
 
-class Dress(NamedTuple):
-    """What an answer gets: `headers`, and whether it is another one for another origin."""
+class CorsHeaders(NamedTuple):
+    """What an answer gets: `headers`, and whether they are others for another origin."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     varies: bool
@@ -63,22 +63,22 @@ class Cors:
         )
         self._headers = None if rule.headers is None else _joined(rule.headers)
 
-    def dress(self, request: Headers) -> Dress:
+    def headers_for(self, request: Headers) -> CorsHeaders:
         """For the answer to a request with these headers."""
         if self._origins.is_any:
-            return Dress(((b"access-control-allow-origin", b"*"), *self._expose), varies=False)
+            return CorsHeaders(((b"access-control-allow-origin", b"*"), *self._expose), varies=False)
         origin = _only(request, b"origin")
         if origin is None or not self._origins.has(origin.decode("latin-1")):
-            return Dress((), varies=True)
-        return Dress(((b"access-control-allow-origin", origin), *self._credentials, *self._expose), varies=True)
+            return CorsHeaders((), varies=True)
+        return CorsHeaders(((b"access-control-allow-origin", origin), *self._credentials, *self._expose), varies=True)
 
     def preflight(self, request: Headers) -> list[tuple[bytes, bytes]] | None:
         """The headers that answer a preflight; None when the origin may not call. What of it a page may do is the
         browser's to compare."""
-        dress = self.dress(request)
-        if not dress.headers:
+        answered = self.headers_for(request)
+        if not answered.headers:
             return None
-        headers = [one for one in dress.plain() if one[0] != _EXPOSE]
+        headers = [one for one in answered.plain() if one[0] != _EXPOSE]
         headers += self._preflight
         allowed = self._asked(request) if self._headers is None else self._headers
         if allowed:

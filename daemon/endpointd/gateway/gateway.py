@@ -131,7 +131,7 @@ class Gateway:
             mount = visit.mount
             trip.plugin, trip.hook = mount.supervisor.plugin, mount.endpoint.hook_id
             trip.traffic = mount.supervisor.traffic
-        return () if visit.dress is None else visit.dress.plain()
+        return () if visit.cors is None else visit.cors.plain()
 
     def _find(self, scope: dict[str, Any]) -> tuple[Mount, bytes | None]:
         """What is mounted at the hook id of a request, and the path behind it; None for one without its slash."""
@@ -230,7 +230,7 @@ class Gateway:
             request.mount.supervisor.plugin,
         )
         if request.mount.guard is not None and (visit := visit_of(request.scope)) is not None:
-            relay.dress = visit.dress
+            relay.cors = visit.cors
         request.client.on_gone = relay.client_gone
         if request.client.gone:
             relay.client_gone()

@@ -9,14 +9,14 @@ from time import monotonic
 
 import structlog
 
-from endpointd.callers.cors import Dress
+from endpointd.callers.cors import CorsHeaders
 from endpointd.exchange import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd.gateway.limits import RelayLimits
-from endpointd.gateway.visits import dressed
+from endpointd.gateway.visits import with_cors
 from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
 
@@ -50,7 +50,7 @@ class Relay:
         "_unsent",
         "_version",
         "began",
-        "dress",
+        "cors",
         "latency",
         "received",
         "sent",
@@ -95,7 +95,7 @@ class Relay:
         self._head_sent = False
         self._answered = False
         self._filled = False
-        self.dress: Dress | None = None
+        self.cors: CorsHeaders | None = None
         """What the answer gets for browsers, where the endpoint has a rule for other origins."""
         self.latency: float | None = None
         """Seconds from the beginning to the head of the answer; None when no answer has begun."""
@@ -248,8 +248,8 @@ class Relay:
             head = check_response_head(first.status, first.headers, self._method)
         except BadHead as error:
             raise BrokenAnswer("bad_answer", str(error)) from error
-        if self.dress is not None:
-            head = dressed(self.dress, head)
+        if self.cors is not None:
+            head = with_cors(self.cors, head)
         if head.has_body and first.end != End.MORE and head.length not in (None, len(first.body)):
             # All of it is here, so a wrong length can still be told as an error.
             raise BrokenAnswer(

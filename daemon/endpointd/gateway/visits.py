@@ -9,7 +9,7 @@ from math import ceil
 from time import monotonic
 from typing import Any
 
-from endpointd.callers.cors import Dress, is_preflight
+from endpointd.callers.cors import CorsHeaders, is_preflight
 from endpointd.callers.guard import Guard
 from endpointd.gateway.heads import Headers, ResponseHead, written
 from endpointd.gateway.mount import Mount
@@ -30,7 +30,7 @@ class Visit:
     """`mount` is the endpoint that it is for."""
 
     mount: Mount
-    dress: Dress | None = None
+    cors: CorsHeaders | None = None
     preflight: Preflight | None = None
     problem: Problem | None = None
 
@@ -49,9 +49,9 @@ def visit_of(scope: dict[str, Any]) -> Visit | None:
     return scope.get(_KEY)
 
 
-def dressed(dress: Dress, head: ResponseHead) -> ResponseHead:
+def with_cors(cors: CorsHeaders, head: ResponseHead) -> ResponseHead:
     """The head of a plugin's answer with what the rule for other origins wants."""
-    headers = dress.over(head.headers)
+    headers = cors.over(head.headers)
     return head._replace(headers=headers, lines=written(headers))
 
 
@@ -59,7 +59,7 @@ def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, mount: Mount) 
     visit = Visit(mount)
     client = scope["client"][0] if scope["client"] else None
     if guard.cors is not None:
-        visit.dress = guard.cors.dress(headers)
+        visit.cors = guard.cors.headers_for(headers)
     if not guard.allows(client):
         detail = "this endpoint is not for your address; whoever runs it can allow it (allow_from)"
         visit.problem = Problem(403, "address_not_allowed", detail)
