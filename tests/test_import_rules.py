@@ -129,7 +129,7 @@ HOST_LAYERS = [
     "reporting versions",
     "mounts",
     "plugins",
-    "housekeeping live",
+    "following housekeeping",
     "installations observe.metrics",
     "observe.observation",
     "listeners manager service.units",

@@ -44,7 +44,7 @@ def test_a_plugin_that_is_removed_while_an_operator_waits_is_not_started_again(t
         waiting = asyncio.create_task(getattr(parts.operations, operation)(DUCK))
         await settle()
         (parts.directory / "duck").rename(tmp_path / "away")
-        await parts.live.refresh(["duck"])
+        await parts.follower.refresh(["duck"])
         WillingWorker.may_end.set()
         with pytest.raises(PluginUnknown):
             await waiting
@@ -159,7 +159,7 @@ def test_what_comes_back_while_it_is_uninstalled_keeps_its_release(tmp_path: Pat
         uninstalling = asyncio.create_task(parts.operations.uninstall(DUCK))
         await until_gone(parts)
         parts.write("one")
-        await parts.live.refresh(["duck"])
+        await parts.follower.refresh(["duck"])
         WillingWorker.may_end.set()
         await uninstalling
         assert parts.runs() == "one"
@@ -295,7 +295,7 @@ def test_a_rollback_that_fails_takes_nothing_back_that_came_after_it(
         rollback = asyncio.create_task(parts.operations.rollback(DUCK, broken))
         await settle()
         parts.write("broken as well")
-        await parts.live.refresh(["duck"])
+        await parts.follower.refresh(["duck"])
         may_fail.set()
         with pytest.raises(OperatorError, match="goes on answering"):
             await rollback

@@ -190,7 +190,7 @@ def test_more_workers_may_start_at_once(monkeypatch: pytest.MonkeyPatch, tmp_pat
         parts.begin()
         for name in ("duck", "goose", "swan"):
             parts.write("one", name, name)
-        await parts.live.refresh(("duck", "goose", "swan"))
+        await parts.follower.refresh(("duck", "goose", "swan"))
         await settle()
         assert len(begun) == 1
         reloaded(parts, starts_at_once=2)

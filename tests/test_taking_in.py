@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from endpointd import live
+from endpointd import following as module
 from endpointd.catalog import Entry
 from endpointd.digest import signature
 from endpointd.intake import Intake
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_even_be_looked_at_is_refused(tmp_path: Path, monke
             raise RecursionError("a bug")
         return signature(folder)
 
-    monkeypatch.setattr(live, "signature", stumble)
+    monkeypatch.setattr(module, "signature", stumble)
 
     async def scenario(parts: Parts) -> None:
         parts.write("one")
@@ -91,7 +91,7 @@ def test_a_turn_that_goes_wrong_is_not_the_last_one(tmp_path: Path, monkeypatch:
     async def scenario(parts: Parts) -> None:
         parts.write("one")
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(parts.live.run(poll=True))
+            following = group.create_task(parts.follower.run(poll=True))
             assert await turns.get() == "heard"
             parts.write("two")
             while await turns.get() != "adopted":

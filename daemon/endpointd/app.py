@@ -25,6 +25,7 @@ from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
 from endpointd.endpoints.secret_keys import SecretKeys
 from endpointd.environments.service import environments_of
+from endpointd.following import FolderFollower
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.limits import HttpLimits
@@ -32,7 +33,6 @@ from endpointd.gateway.server import HttpServer, build_server
 from endpointd.housekeeping import Housekeeping
 from endpointd.intake import Intake
 from endpointd.listeners import first_url, listeners_of, proxies_of, take_over
-from endpointd.live import Live
 from endpointd.manager import Manager
 from endpointd.observe.observation import Observation
 from endpointd.observe.requests import RequestLog
@@ -132,9 +132,14 @@ class Daemon:
         if settings.log_requests:
             self._observation.trips.tell = requests.tell
         self._tracing.follow(self._observation.trips)
-        self._live = Live(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
+        self._follower = FolderFollower(settings.plugins, intake, self._plugins, self._rollbacks.prepare)
         self._operations = Operations(
-            settings.plugins, self._plugins, self._live, self._rollbacks, lambda: self._base, self._configuration.reload
+            settings.plugins,
+            self._plugins,
+            self._follower,
+            self._rollbacks,
+            lambda: self._base,
+            self._configuration.reload,
         )
         self._samples = Samples()
         self._base = settings.public_url or ""
@@ -316,7 +321,7 @@ class Daemon:
 
     async def _begin(self, url: str) -> None:
         """Serve what is there, tell what runs, and follow the changes."""
-        await self._live.begin()
+        await self._follower.begin()
         if self._declared is not None:
             await self._declared.begin()
         self._begun.set()
@@ -327,7 +332,7 @@ class Daemon:
             if self._declared is not None:
                 group.create_task(self._declared.run())
             if self._settings.watch != "off":
-                group.create_task(self._live.run(poll=True if self._settings.watch == "poll" else None))
+                group.create_task(self._follower.run(poll=True if self._settings.watch == "poll" else None))
 
     def _tell(self, url: str) -> None:
         """To the operator, to the log, to the service manager."""

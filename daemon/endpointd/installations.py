@@ -14,7 +14,7 @@ import structlog
 from endpointd import staging
 from endpointd.arrivals import Arrival
 from endpointd.errors import OperatorError, UsageError
-from endpointd.live import Live
+from endpointd.following import FolderFollower
 from endpointd.manifest.findings import Severity
 from endpointd.manifest.model import Plugin
 from endpointd.pins import Pin
@@ -45,10 +45,12 @@ class _Before:
 class Installations:
     """`run` starts a plugin and returns when it runs, or raises `OperatorError`."""
 
-    def __init__(self, directory: Path, plugins: Plugins, live: Live, rollbacks: Rollbacks, run: Run) -> None:
+    def __init__(
+        self, directory: Path, plugins: Plugins, follower: FolderFollower, rollbacks: Rollbacks, run: Run
+    ) -> None:
         self._directory = directory
         self._plugins = plugins
-        self._live = live
+        self._follower = follower
         self._rollbacks = rollbacks
         self._run = run
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -87,7 +89,7 @@ class Installations:
             folder = self._folder_for(plugin, replace)
             placement = await asyncio.to_thread(_placed, arrival.path, self._directory / folder)
         try:
-            await self._live.refresh([folder])
+            await self._follower.refresh([folder])
             self._expect_served(plugin, folder)
             status = await self._run(plugin.id, "installed")
         except Exception:
@@ -114,7 +116,7 @@ class Installations:
                 served.supervisor.want(before.wanted.order)
         if before.pin is not None:
             self._rollbacks.restore(plugin_id, before.pin)
-        await self._live.refresh([placement.target.name])
+        await self._follower.refresh([placement.target.name])
         if before.served is None:
             await self._forget(plugin_id)
 
@@ -159,7 +161,7 @@ class Installations:
             except OSError as error:
                 message = f"the folder {str(folder)!r} of {plugin_id} cannot be removed: {error.strerror}"
                 raise OperatorError("folder_unremovable", message, "remove it by hand") from error
-            await self._live.refresh([folder.name])
+            await self._follower.refresh([folder.name])
         if self._plugins.served.get(plugin_id) is not served:
             await served.supervisor.close()
         await self._forget(plugin_id)

@@ -10,9 +10,9 @@ import structlog
 from endpointd import logs
 from endpointd.arrivals import from_archive, from_package
 from endpointd.errors import OperatorError
+from endpointd.following import FolderFollower
 from endpointd.installations import Installations
 from endpointd.journal import Journal
-from endpointd.live import Live
 from endpointd.manifest.findings import finding_of
 from endpointd.pins import Pin
 from endpointd.plugins import Plugins, Served
@@ -34,7 +34,7 @@ class Operations:
         self,
         directory: Path,
         plugins: Plugins,
-        live: Live,
+        follower: FolderFollower,
         rollbacks: Rollbacks,
         base: Callable[[], str],
         reload: Callable[[], Awaitable[list[str]]],
@@ -43,7 +43,7 @@ class Operations:
         self._rollbacks = rollbacks
         self._base = base
         self._reload = reload
-        self._installations = Installations(directory, plugins, live, rollbacks, self._run)
+        self._installations = Installations(directory, plugins, follower, rollbacks, self._run)
 
     # Telling
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from endpointd.endpoints.book import Book
+from endpointd.following import FolderFollower
 from endpointd.intake import Intake
-from endpointd.live import Live
 from endpointd.operations import Operations
 from endpointd.pins import Pins
 from endpointd.plugins import Plugins
@@ -73,9 +73,9 @@ class Parts:
         self.plugins = Plugins(
             self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()
         )
-        self.live = Live(self.directory, intake, self.plugins, self.rollbacks.prepare)
+        self.follower = FolderFollower(self.directory, intake, self.plugins, self.rollbacks.prepare)
         self.operations = Operations(
-            self.directory, self.plugins, self.live, self.rollbacks, lambda: "http://here", self._reload
+            self.directory, self.plugins, self.follower, self.rollbacks, lambda: "http://here", self._reload
         )
 
     async def _reload(self) -> list[str]:
@@ -91,7 +91,7 @@ class Parts:
             write_plugin(bench, name, {"says.py": text}, [("GET", "/", "says.py")]).rename(made)
 
     async def look(self, *folders: str) -> None:
-        await self.live.refresh(folders or ("duck",))
+        await self.follower.refresh(folders or ("duck",))
         await self.plugins.settled()
 
     def runs(self, plugin_id: str = "test/duck") -> str:

@@ -28,7 +28,7 @@ RETRY = 5.0
 log = structlog.get_logger()
 
 
-class Live:
+class FolderFollower:
     """`begin`, then `run`; `refresh` at any time. `prepare` is called, in a thread, with each entry that may be served
     next."""
 
