@@ -45,8 +45,9 @@ HOST_LAYERS = [
     "activation setting_types settings_file watchdog",
     "network_settings",
     "backend_settings",
+    "plugin_limits",
     "settings",
-    "gateway.limits reloading",
+    "gateway.limits reloading setting_headings",
     "callers.buckets callers.rules",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
@@ -155,7 +156,7 @@ PURE = {
     "endpointd_wire": "errors messages frames states flow memory calls connection",
     "endpointd_worker": "places signatures slowness texts official.translation",
     "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
-    " settings_file settings reloading toml"
+    " plugin_limits setting_headings settings_file settings reloading toml"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"
     " callers.reading callers.rules"
     " manifest.*"

@@ -11,9 +11,11 @@ from endpointd.addresses import split_listen
 from endpointd.cli.configuration import SettingsError, load
 from endpointd.cli.reference import updated
 from endpointd.errors import UsageError
+from endpointd.plugin_limits import PluginLimits, SharedLimits
+from endpointd.setting_headings import single_settings
 from endpointd.setting_names import flag_of, variable_of
 from endpointd.setting_types import form_of, written
-from endpointd.settings import PluginLimits, Settings, SharedLimits, single_settings
+from endpointd.settings import Settings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
 NAMES = [name for name, _ in single_settings() if name != "config"]

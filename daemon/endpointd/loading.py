@@ -8,8 +8,8 @@ from endpointd.environments.needs import Needs
 from endpointd.errors import UsageError
 from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
+from endpointd.plugin_limits import PluginLimits
 from endpointd.sessions.caller import Caller
-from endpointd.settings import PluginLimits
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.users import find_account

@@ -1,15 +1,14 @@
-"""The one declaration of everything an operator can set: names, kinds, defaults, meanings, and who wins.
+"""The one declaration of everything an operator can set: names, kinds, defaults, meanings, and who wins. What can be
+set for single plugins as well stands in `plugin_limits`.
 
 The same name serves in the configuration file (`clock_queue`), in the environment (`ENDPOINTD_CLOCK_QUEUE`) and as
 a flag (`--clock-queue`). A flag wins over the environment, the environment over the file, the file over the default.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, ByteSize, Field
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -20,9 +19,6 @@ from pydantic_settings import (
 
 from endpointd.backend_settings import BackendTables, Calls
 from endpointd.network_settings import (
-    CallerNetworks,
-    CallerOrigins,
-    CallerRate,
     FileMode,
     ForwardingHeaders,
     Listens,
@@ -32,22 +28,19 @@ from endpointd.network_settings import (
     TlsVersion,
     TraceUrl,
 )
+from endpointd.plugin_limits import PluginLimits, SharedLimits
 from endpointd.setting_names import ENVIRONMENT_PREFIX
 from endpointd.setting_types import (
-    Bound,
     Clock,
-    Concurrency,
     ConfigFile,
     Connections,
     Count,
     Database,
     EndpointsFile,
-    EnvironmentVariables,
     FindLinks,
     Flag,
     Folder,
     Form,
-    Grace,
     IndexUrl,
     Interpreters,
     KeyFilePath,
@@ -55,20 +48,14 @@ from endpointd.setting_types import (
     LogFile,
     LogFormatValue,
     LogLevelValue,
-    Niceness,
     OptionalFile,
     OptionalFolder,
-    QueueSize,
     ReadyPolicyValue,
     SignaturePolicy,
     Size,
-    SizeBound,
-    StartMode,
-    Tasks,
     TraceParent,
     UserName,
     WatchMode,
-    Workers,
     refuse_text,
 )
 from endpointd.settings_file import read_settings_file
@@ -88,119 +75,8 @@ _PATHS = frozenset(
 )
 """What is relative to the configuration file, where it is named there."""
 
-TABLES = ("backend", "calls", "plugin")
-"""What neither a flag nor a variable can hold."""
-
 _KIB = 1024
 _MIB = 1024 * _KIB
-
-
-class SharedLimits(BaseModel):
-    """What can be set for all plugins at once and for one plugin alone. Clocks are in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    concurrency: Concurrency = Field(default=32, description="requests that one worker runs at once")
-    concurrency_async: Tasks = Field(
-        default=5000, description="requests that one worker runs at once when all interfaces of its plugin are async"
-    )
-    workers: Workers = Field(
-        default=1,
-        description="workers of one plugin that answer side by side; with `development` there is one",
-    )
-    queue_size: QueueSize = Field(
-        default=512, description="requests of one plugin that may wait for a free place; more are answered with 503"
-    )
-    clock_client_idle: Clock = Field(
-        default=30, description="longest pause of a client that is sending a request body or reading a response"
-    )
-    clock_build: Clock = Field(
-        default=600, description="longest time that the build of a plugin's environment may take, once it has begun"
-    )
-    clock_start: Clock = Field(default=60, description="longest time a worker may take to become ready")
-    clock_queue: Clock = Field(default=10, description="longest wait of a request for a free place in its worker")
-    clock_first_byte: Clock = Field(
-        default=60, description="longest time from handing a request to the plugin to the head of its response"
-    )
-    clock_idle: Clock = Field(default=300, description="longest pause of the plugin between two chunks of a response")
-    clock_total: Clock = Field(default=0, description="longest time that a whole request may take")
-    clock_drain: Grace = Field(
-        default=30, description="time that running requests have to finish when their worker is to stop"
-    )
-    clock_kill: Grace = Field(default=5, description="time from asking a worker to exit to killing it")
-    output_rate: Bound = Field(
-        default=200,
-        description="lines of a plugin's output that are logged in a second; ten times as many at once",
-    )
-    clock_ping: Clock = Field(
-        default=10, description="time that a worker may take to answer a ping; then it is killed and replaced"
-    )
-    clock_cancel_grace: Grace = Field(
-        default=10,
-        description="time that a cancelled request has to leave its thread; then its worker is replaced",
-    )
-    restart_limit: Count = Field(
-        default=10, description="failures of a worker in a row after which it is not started again (FATAL)"
-    )
-    restart_stable: Grace = Field(
-        default=10, description="time that a worker must have run for its next failure to count as the first"
-    )
-    restart_longest: Grace = Field(default=60, description="longest pause before a failed worker is started again")
-
-    recycle_requests: Bound = Field(default=0, description="requests after which a worker is replaced")
-    recycle_age: Clock = Field(default=0, description="time after which a worker is replaced")
-    recycle_memory: SizeBound = Field(
-        default=ByteSize(0), description="resident memory from which on a worker is replaced"
-    )
-    start: StartMode = Field(
-        default="always",
-        description="when a plugin's worker is there; on-demand: from the first request on, until it is idle",
-    )
-    idle_stop: Clock = Field(
-        default=300, description="time without a request after which a worker that was started on demand is ended"
-    )
-    limit_files: Bound = Field(
-        default=1024, description="files that a worker may have open; with 0 as many as the daemon itself"
-    )
-    limit_memory: SizeBound = Field(
-        default=ByteSize(0),
-        description="memory that a worker may take; beyond it the plugin gets a MemoryError, or in a control group the"
-        " worker ends",
-    )
-    limit_processes: Bound = Field(
-        default=0,
-        description="processes and threads of a worker; outside of a control group those of its user, all taken"
-        " together, and root has no bound",
-    )
-    allow_from: CallerNetworks = Field(
-        default=(), description="addresses that may call endpoints which do not say so themselves; without it all may"
-    )
-    rate: CallerRate = Field(
-        default=None,
-        description="requests that endpoints which do not say so themselves answer for each address; more get 429",
-    )
-    cors_origins: CallerOrigins = Field(
-        default=(),
-        description="origins whose pages may call endpoints which do not say so themselves (CORS)",
-    )
-    nice: Niceness = Field(default=0, description="how much a worker stands back for others who want the processor")
-    user: UserName = Field(default=None, description="user that workers run as, when the daemon is root's")
-    group: UserName = Field(default=None, description="group that workers run as, instead of the user's own")
-    value_error_is_404: Flag = Field(
-        default=False,
-        description="answer a ValueError of a plugin with 404 and its text, as Dify does, and not with 500",
-    )
-
-
-class PluginLimits(SharedLimits):
-    """The limits of one plugin, and what its worker's environment variables are to hold besides."""
-
-    env: EnvironmentVariables = Field(
-        default_factory=dict, repr=False, description="environment variables for the plugin's worker"
-    )
-    calls: Annotated[Calls, Form("TABLE", 'a table such as { llm = "NAME" }')] = Field(
-        default_factory=Calls, description="backends for this plugin, which win over those of `[calls]`"
-    )
 
 
 class ConfigFileSource(TomlConfigSettingsSource):
@@ -385,27 +261,3 @@ class Settings(SharedLimits, BaseSettings):
         common = {name: getattr(self, name) for name in SharedLimits.model_fields}
         own = self.plugin.get(plugin_id, PluginLimits())
         return PluginLimits(**(common | own.model_dump(exclude_unset=True)))
-
-
-def group_of(name: str) -> str:
-    """The heading that a setting stands under in help and documentation."""
-    limits = ("concurrency", "concurrency_async", "workers", "queue_size", "nice", "allow_from", "rate", "cors_origins")
-    if name in limits:
-        return "Limits"
-    if name in ("builds_at_once", "environments", "offline"):
-        return "Environments"
-    headings = {"uv": "Environments", "python": "Environments", "package": "Packages"}
-    headings |= {"start": "Restarts", "idle": "Restarts"}
-    headings |= {"limit": "Limits", "clock": "Clocks", "restart": "Restarts", "recycle": "Restarts", "log": "Log"}
-    headings["trace"] = "Tracing"
-    return headings.get(name.partition("_")[0], "Service")
-
-
-def single_settings() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
-    headings = ["Service", "Environments", "Packages", "Log", "Tracing", "Limits", "Clocks", "Restarts"]
-    # The class's own fields come after the inherited ones, though they are what an operator looks for first.
-    own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)
-    for name, field in sorted(own_first, key=lambda item: headings.index(group_of(item[0]))):
-        if name not in TABLES:
-            yield name, field

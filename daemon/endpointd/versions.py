@@ -11,8 +11,9 @@ from endpointd.gateway.limits import RelayLimits
 from endpointd.gateway.mount import Mount
 from endpointd.loading import order_for
 from endpointd.manifest.model import Plugin
+from endpointd.plugin_limits import PluginLimits
 from endpointd.routing import RouteTable
-from endpointd.settings import PluginLimits, Settings
+from endpointd.settings import Settings
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.state import Policy

@@ -11,9 +11,10 @@ from pydantic_core import ErrorDetails
 from endpointd.backends.choosing import faults
 from endpointd.cli.table_faults import explained
 from endpointd.errors import UsageError
+from endpointd.plugin_limits import PluginLimits
 from endpointd.setting_names import ENVIRONMENT_PREFIX, flag_of, variable_of
 from endpointd.setting_types import form_of
-from endpointd.settings import PluginLimits, Settings
+from endpointd.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

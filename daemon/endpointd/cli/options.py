@@ -8,9 +8,9 @@ import typer
 from pydantic.fields import FieldInfo
 
 from endpointd.cli.configuration import load
+from endpointd.setting_headings import heading_of, single_settings
 from endpointd.setting_names import flag_of
 from endpointd.setting_types import form_of, written
-from endpointd.settings import group_of, single_settings
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,6 +50,6 @@ def _option(name: str, field: FieldInfo) -> tuple[object, object]:
         f"{flag}/--no-{flag.removeprefix('--')}" if switch else flag,
         metavar="" if switch else form_of(field).metavar,
         help=f"{field.description} (default: {default})" if default else field.description,
-        rich_help_panel=group_of(name),
+        rich_help_panel=heading_of(name),
     )
     return (bool | None if switch else str | None), declaration

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from endpointd.backend_settings import BACKENDS, App, BackendSettings, Calls
+from endpointd.plugin_limits import PluginLimits, SharedLimits
+from endpointd.setting_headings import heading_of, single_settings
 from endpointd.setting_types import form_of, written
-from endpointd.settings import PluginLimits, SharedLimits, group_of, single_settings
 
 BEGIN = "<!-- settings: begin, made by `make docs` from the declaration -->"
 END = "<!-- settings: end -->"
@@ -26,7 +27,7 @@ def updated(document: str) -> str:
 
 
 def _sections() -> Iterable[str]:
-    for heading, fields in groupby(single_settings(), key=lambda item: group_of(item[0])):
+    for heading, fields in groupby(single_settings(), key=lambda item: heading_of(item[0])):
         yield _section(heading, fields)
 
 

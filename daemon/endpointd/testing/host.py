@@ -16,8 +16,8 @@ from endpointd.manifest.findings import finding_of, one_line
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.manifest.values import check_values
+from endpointd.plugin_limits import PluginLimits
 from endpointd.routing import RouteTable
-from endpointd.settings import PluginLimits
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd.testing.lines import Lines
 from endpointd.testing.loop import BackgroundLoop
