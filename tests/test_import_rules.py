@@ -128,7 +128,7 @@ HOST_LAYERS = [
     "gateway.server",
     # Whole.
     "reporting versions",
-    "mounts",
+    "mounts served",
     "plugins",
     "following housekeeping",
     "installations observe.metrics",

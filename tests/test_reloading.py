@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from endpointd import loading, plugins
+from endpointd import loading
 from endpointd.environments import service
 from endpointd.gateway.limits import HttpLimits
 from endpointd.reloading import FIXED, settled
@@ -128,8 +128,7 @@ def test_plugins_are_held_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     def account(user: str | None, group: str | None = None) -> Account | None:
         return None if user is group is None else Account("alice", 1, 1, (1,), "/")
 
-    for module in (loading, plugins):
-        monkeypatch.setattr(module, "find_account", account)
+    monkeypatch.setattr(loading, "find_account", account)
 
     async def scenario(parts: Parts) -> None:
         parts.write("one")

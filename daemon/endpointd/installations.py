@@ -19,8 +19,9 @@ from endpointd.manifest.findings import Severity
 from endpointd.manifest.model import Plugin
 from endpointd.pins import Pin
 from endpointd.placing import Placement, place
-from endpointd.plugins import Plugins, Served
+from endpointd.plugins import Plugins
 from endpointd.rollbacks import Rollbacks
+from endpointd.served import ServedPlugin
 from endpointd.settings import Settings
 from endpointd.status import InstalledStatus, PluginStatus
 from endpointd.supervisor.state import State
@@ -36,7 +37,7 @@ _log = structlog.get_logger()
 class _Before:
     """What was served before something was installed in its place."""
 
-    served: Served | None
+    served: ServedPlugin | None
     wanted: Version | None
     state: State
     pin: Pin | None

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from endpointd.catalog import Entry
 from endpointd.environments.needs import Needs
-from endpointd.errors import UsageError
+from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import Finding, Severity, finding_of
 from endpointd.manifest.model import Plugin
 from endpointd.plugin_limits import PluginLimits
 from endpointd.sessions.caller import Caller
+from endpointd.settings import Settings
 from endpointd.supervisor.limits import ProcessLimits
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.users import find_account
@@ -58,6 +61,21 @@ def expect_sayable(folder: Path, plugin: Plugin) -> None:
             raise UsageError(
                 "path_encoding", f"the path {name!r} is not UTF-8", "give the file or folder a name that is UTF-8"
             ) from None
+
+
+def refused_if_unrunnable(entry: Entry, settings: Settings) -> Entry:
+    """The entry, refused when the settings name a user for it that there is not, or no worker can be told of it."""
+    if entry.plugin is None:
+        return entry
+    limits = settings.for_plugin(entry.plugin.id)
+    try:
+        find_account(limits.user, limits.group)
+        if entry.root is not None:
+            expect_sayable(entry.root, entry.plugin)
+    except OperatorError as error:
+        finding = Finding(Severity.ERROR, error.code, error.message, None, None, None, error.remedy)
+        return replace(entry, plugin=None, findings=(*entry.findings, finding))
+    return entry
 
 
 def load_once(

@@ -15,10 +15,11 @@ from endpointd.installations import Installations
 from endpointd.journal import Journal
 from endpointd.manifest.findings import finding_of
 from endpointd.pins import Pin
-from endpointd.plugins import Plugins, Served
+from endpointd.plugins import Plugins
 from endpointd.releases import Release
 from endpointd.reporting import interfaces_of, plugin_status, refused_status
 from endpointd.rollbacks import Rollbacks
+from endpointd.served import ServedPlugin
 from endpointd.setting_names import LogLevel
 from endpointd.status import InstalledStatus, PluginStatus
 from endpointd.supervisor.failure import Failure
@@ -152,7 +153,7 @@ class Operations:
                 await asyncio.to_thread(self._rollbacks.restore, plugin_id, pin)
             raise
 
-    def _pin(self, served: Served, release: str | None) -> tuple[Pin | None, Release]:
+    def _pin(self, served: ServedPlugin, release: str | None) -> tuple[Pin | None, Release]:
         """What held before, and what is to run now. Blocking. Raises `OperatorError`."""
         target = self._rollbacks.target(served.supervisor.plugin, served.serving.digest, release)
         before = self._rollbacks.pin(served.entry, target)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -11,41 +10,23 @@ import structlog
 
 from endpointd.catalog import Entry, Standing, plan, settle
 from endpointd.endpoints.book import Book
-from endpointd.errors import OperatorError, PluginUnknown
+from endpointd.errors import PluginUnknown
 from endpointd.gateway.mount import Mount
 from endpointd.gateway.problems import Problem
-from endpointd.loading import expect_sayable
-from endpointd.manifest.findings import Finding, Severity
+from endpointd.loading import refused_if_unrunnable
 from endpointd.manifest.model import Plugin
 from endpointd.mounts import Mounts
+from endpointd.served import ServedPlugin
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.settings import Settings
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.starts import Starts
 from endpointd.supervisor.state import State
 from endpointd.supervisor.supervisor import Supervisor
-from endpointd.supervisor.users import find_account
 from endpointd.supervisor.worker import WorkerOrder
 from endpointd.versions import Version
 
 log = structlog.get_logger()
-
-
-@dataclass(eq=False, slots=True)
-class Served:
-    """One plugin. `entry` is the folder's last good content, `wanted` the version that is to serve; `versions` holds
-    it, the one that serves, and what the supervisor may go back to. `proved` is what has last shown that it serves."""
-
-    entry: Entry
-    wanted: Version
-    supervisor: Supervisor
-    versions: list[Version] = field(default_factory=list)
-    proved: WorkerOrder | None = None
-
-    @property
-    def serving(self) -> Version:
-        """The version that answers, or is to answer as soon as one does."""
-        return self.versions[0]
 
 
 class Plugins:
@@ -78,7 +59,7 @@ class Plugins:
         self._starts = Starts(settings.starts_at_once)
         self._book = book
         self._mounts = Mounts(book, given)
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, ServedPlugin] = {}
         self._entries: dict[str, Entry] = {}
         self._found: tuple[Entry, ...] = ()
         """The same, as they were found."""
@@ -104,7 +85,7 @@ class Plugins:
         return self._book.refusal(hook_id, self.plugin(record.plugin))
 
     @property
-    def served(self) -> Mapping[str, Served]:
+    def served(self) -> Mapping[str, ServedPlugin]:
         """By the plugins' ids."""
         return self._served
 
@@ -122,14 +103,14 @@ class Plugins:
         """Requests under way, in all plugins."""
         return sum(supervisor.crew.in_flight for supervisor in self._supervisors())
 
-    def find(self, plugin_id: str) -> Served:
+    def find(self, plugin_id: str) -> ServedPlugin:
         """Raises `PluginUnknown`."""
         served = self._served.get(plugin_id)
         if served is None:
             raise PluginUnknown(plugin_id, self._served)
         return served
 
-    def is_behind(self, served: Served) -> bool:
+    def is_behind(self, served: ServedPlugin) -> bool:
         """Whether an older version answers than the one in its folder, which cannot be served."""
         found = self._entries.get(served.entry.folder)
         is_refused = found is not None and found.plugin is None and found.digest != served.serving.digest
@@ -166,7 +147,7 @@ class Plugins:
             return
         self._found = tuple(entries)
         owners = {name: served.entry.folder for name, served in self._served.items()}
-        settled = [self._expect_runnable(entry) for entry in settle(self._found, owners)]
+        settled = [refused_if_unrunnable(entry, self._settings) for entry in settle(self._found, owners)]
         self._tell_refused(settled)
         self._entries = {entry.folder: entry for entry in settled}
         standing = {name: Standing(one.entry.folder, one.entry.digest) for name, one in self._served.items()}
@@ -184,20 +165,6 @@ class Plugins:
         self._mount_the_waiting()
         self._is_beginning = False
 
-    def _expect_runnable(self, entry: Entry) -> Entry:
-        """The entry, refused when the settings name a user for it that there is not, or no worker can be told of it."""
-        if entry.plugin is None:
-            return entry
-        limits = self._settings.for_plugin(entry.plugin.id)
-        try:
-            find_account(limits.user, limits.group)
-            if entry.root is not None:
-                expect_sayable(entry.root, entry.plugin)
-        except OperatorError as error:
-            finding = Finding(Severity.ERROR, error.code, error.message, None, None, None, error.remedy)
-            return replace(entry, plugin=None, findings=(*entry.findings, finding))
-        return entry
-
     def _tell_refused(self, settled: Iterable[Entry]) -> None:
         for entry in settled:
             before = self._entries.get(entry.folder)
@@ -211,7 +178,7 @@ class Plugins:
         supervisor = Supervisor(
             name, version.order, version.rules, self._starts, serve, prove, self._provider, self._answer
         )
-        served = self._served[name] = Served(entry, version, supervisor, [version])
+        served = self._served[name] = ServedPlugin(entry, version, supervisor, [version])
         log.info("plugin.added", plugin=name, folder=entry.folder, release=version.order.release)
         self._mount(served)
         if self._is_beginning and version.rules.on_demand:
@@ -225,26 +192,18 @@ class Plugins:
         served.entry = entry
         self._want(served, Version.of(self._choose(entry), self._settings))
 
-    def _want(self, served: Served, version: Version) -> None:
+    def _want(self, served: ServedPlugin, version: Version) -> None:
         if version.is_run_as(served.wanted):
-            # The same worker does; only what it is held to may be another.
-            version = replace(version, order=served.wanted.order)
-            served.versions = [version if one is served.wanted else one for one in served.versions]
-            served.wanted = version
-            served.supervisor.regulate(version.rules)
+            served.hold_to(version)
             self._mount(served)
             return
         log.info("plugin.changed", plugin=version.plugin.id, release=version.order.release)
-        served.wanted = version
-        served.versions.append(version)
-        served.supervisor.replace(version.order, version.rules)
+        served.run(version)
 
     def reset(self, plugin_id: str) -> None:
         """Another worker for what is wanted, also when that has failed before."""
         served = self.find(plugin_id)
-        if served.wanted not in served.versions:
-            served.versions.append(served.wanted)
-        served.supervisor.replace(served.wanted.order, served.wanted.rules)
+        served.run(served.wanted)
 
     def _remove(self, plugin_id: str) -> None:
         served = self._served.pop(plugin_id)
@@ -276,7 +235,7 @@ class Plugins:
         self._settings = settings
         self._starts.limit(settings.starts_at_once)
         for served in self._served.values():
-            if self._expect_runnable(served.entry).plugin is not None:
+            if refused_if_unrunnable(served.entry, settings).plugin is not None:
                 with self._guarded(served.entry):
                     self._want(served, Version.of(self._choose(served.entry), settings))
                     self._mount(served)
@@ -298,17 +257,13 @@ class Plugins:
         served = self._served.get(plugin_id)
         if served is None:
             return
-        serving = next(version for version in served.versions if version.order is order)
-        # The one before may have requests to finish.
-        kept = [serving, served.serving, served.wanted]
-        kept += [version for version in served.versions if served.supervisor.may_run(version.order)]
-        served.versions = list(dict.fromkeys(kept))
+        served.switch_to(order)
         had_endpoint = bool(self.mounts_of(served))
         self._mount(served)
         self._mount_the_waiting()
         if had_endpoint and not self.mounts_of(served):
             log.warning("plugin.without_endpoint", plugin=plugin_id, reasons=[self.why_unmounted(served)])
-        self._tell_incomplete(serving.plugin)
+        self._tell_incomplete(served.serving.plugin)
 
     def _prove(self, plugin_id: str, order: WorkerOrder) -> None:
         """Workers of `order` answer, and have shown that they are fit for it."""
@@ -322,14 +277,14 @@ class Plugins:
             missing = sorted({fault.key for fault in faults})
             log.warning("endpoint.incomplete", plugin=plugin.id, endpoint=record.id, name=record.name, settings=missing)
 
-    async def _note_service(self, served: Served, digest: str | None) -> None:
+    async def _note_service(self, served: ServedPlugin, digest: str | None) -> None:
         async with self.taking:
             if self._served.get(served.supervisor.plugin) is served:
                 digests = [digest, *(version.digest for version in served.versions)]
                 known = dict.fromkeys(one for one in digests if one is not None)
                 await self._in_service(served.supervisor.plugin, list(known))
 
-    def _mount(self, served: Served) -> None:
+    def _mount(self, served: ServedPlugin) -> None:
         self._mounts.put(served.serving, served.supervisor, self._settings)
 
     def _mount_the_waiting(self) -> None:
@@ -337,10 +292,10 @@ class Plugins:
         for supervisor in self._mounts.waiting:
             self._mount(self._served[supervisor.plugin])
 
-    def mounts_of(self, served: Served) -> list[Mount]:
+    def mounts_of(self, served: ServedPlugin) -> list[Mount]:
         return self._mounts.of(served.supervisor)
 
-    def why_unmounted(self, served: Served) -> str:
+    def why_unmounted(self, served: ServedPlugin) -> str:
         """Why a plugin that runs has no endpoint; empty when it has one."""
         return "" if self.mounts_of(served) else self._mounts.why_not(served.serving, self._settings)
 
