@@ -21,8 +21,15 @@ from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
 from endpointd.supervisor import foreman as module
 from endpointd.supervisor.provision import HostInterpreter
+from endpointd.supervisor.state import State
 from support.fake_worker import FakeWorker, settle
 from support.plugins import write_plugin
+
+DUCK = "test/duck"
+"""The plugin that `Parts.write` writes."""
+
+WHY = r"it cannot \[load_failed\]: says\.py:9: invalid syntax \[syntax_error\]; the "
+"""What is told of one that does not run."""
 
 
 class WillingWorker(FakeWorker):
@@ -94,11 +101,19 @@ class Parts:
         await self.follower.refresh(folders or ("duck",))
         await self.plugins.settled()
 
-    def runs(self, plugin_id: str = "test/duck") -> str:
+    def runs(self, plugin_id: str = DUCK) -> str:
         """What the present worker runs: the text of the source."""
         worker = self.plugins.find(plugin_id).supervisor.crew.worker
         assert worker is not None
         return (worker.order.folder / "says.py").read_text()
+
+    def state(self) -> State:
+        return self.plugins.find(DUCK).supervisor.life.state
+
+    def told(self) -> tuple[bool, bool]:
+        """Whether an older version answers than the folder's, and whether a failure is told of that is not over."""
+        status = self.operations.status(DUCK)
+        return status.behind, status.trouble is not None
 
     def archive(self, text: str) -> io.BytesIO:
         bench = Path(tempfile.mkdtemp(dir=self.directory.parent))
@@ -127,4 +142,4 @@ def play(root: Path, scenario: Callable[[Parts], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-__all__ = ["FakeWorker", "Parts", "WillingWorker", "play", "settle", "willing_workers"]
+__all__ = ["DUCK", "WHY", "FakeWorker", "Parts", "WillingWorker", "play", "settle", "willing_workers"]
