@@ -3,9 +3,8 @@
 import asyncio
 import gc
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -176,27 +175,32 @@ class Daemon:
         check_user(settings)
         await self._switchboard.change(settings)
         certificate = self._certificate = certificate_of(settings)
-        admin = self._admin = AdminServer(settings, certificate.context if certificate else None)
-        try:
-            async with self._endpoints() as (endpoints, store):
-                keys = SecretKeys(endpoints.alone, *key_rotation(self._settings, store))
-                async with opened_tokens(store.tokens) as tokens:
-                    services = Services(
-                        self._operations,
-                        lambda: self._base,
-                        self._settings.plugins.absolute(),
-                        endpoints,
-                        keys,
-                        tokens,
-                        environments=Housekeeping(self._plugins, self._rollbacks, self._environments),
-                        observed=self._observation,
-                        console=console_of(self._parts_of_console(endpoints, tokens)),
-                        limit_package=lambda: self._settings.limit_package,
-                    )
-                    admin.serve(services)
-                    return await self._run(handed, admin)
-        finally:
-            await admin.stop()
+        self._admin = AdminServer(settings, certificate.context if certificate else None)
+        # What was begun last ends first.
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(self._admin.stop)
+            endpoints, store = await ends.enter_async_context(self._endpoints())
+            tokens = await ends.enter_async_context(opened_tokens(store.tokens))
+            self._admin.serve(self._services(endpoints, store, tokens))
+            self._listeners = listeners_of(settings, handed)
+            ends.callback(self._listeners.remove_files)
+            await self._serve_until_stopped()
+        return 0
+
+    def _services(self, endpoints: Registry, store: "EndpointStore", tokens: Tokens) -> Services:
+        """What operators can ask for."""
+        return Services(
+            self._operations,
+            lambda: self._base,
+            self._settings.plugins.absolute(),
+            endpoints,
+            SecretKeys(endpoints.alone, *key_rotation(self._settings, store)),
+            tokens,
+            environments=Housekeeping(self._plugins, self._rollbacks, self._environments),
+            observed=self._observation,
+            console=console_of(self._parts_of_console(endpoints, tokens)),
+            limit_package=lambda: self._settings.limit_package,
+        )
 
     def _parts_of_console(self, endpoints: Registry, tokens: Tokens) -> Parts:
         return Parts(
@@ -227,14 +231,7 @@ class Daemon:
             await self._storage.close()
             await asyncio.to_thread(store.close)
 
-    async def _run(self, handed: list[socket.socket], admin: AdminServer) -> int:
-        self._listeners = listeners_of(self._settings, handed)
-        try:
-            return await self._serve_until_stopped(admin)
-        finally:
-            self._listeners.remove_files()
-
-    async def _serve_until_stopped(self, admin: AdminServer) -> int:
+    async def _serve_until_stopped(self) -> None:
         await asyncio.to_thread(self._clean)
         cgroups.start(find())
         reaper.start()
@@ -246,7 +243,7 @@ class Daemon:
         self._take_signals()
         serving = asyncio.create_task(self._serve())
         stopping = asyncio.create_task(self._stop.wait())
-        tasks = [asyncio.create_task(work) for work in (self._administer(admin), self._begin(url), self._look())]
+        tasks = [asyncio.create_task(work) for work in (self._administer(), self._begin(url), self._look())]
         if self._certificate is not None:
             tasks.append(asyncio.create_task(self._certificate.follow()))
         # To the very end: while it stops, it is to be known for alive.
@@ -259,7 +256,6 @@ class Daemon:
                 task.cancel()
             await self._shut_down(serving)
             telling.cancel()
-        return 0
 
     async def _until(self, ends: set["asyncio.Task[object]"], tasks: list["asyncio.Task[None]"]) -> None:
         """Wait for one of `ends`, or for the failure of one of `tasks`, which is raised."""
@@ -314,8 +310,8 @@ class Daemon:
         await self._begun.wait()
         await self._server.serve(sockets=self._listeners.sockets)
 
-    async def _administer(self, admin: AdminServer) -> None:
-        await admin.begun()
+    async def _administer(self) -> None:
+        await self._admin.begun()
         # Its parts stay too, and come when somebody wants them.
         gc.freeze()
 
