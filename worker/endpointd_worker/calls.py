@@ -32,7 +32,7 @@ from endpointd_wire.messages import (
 from endpointd_worker.native import RLock
 from endpointd_worker.places import PATIENCE, Places
 from endpointd_worker.streams import Stream
-from endpointd_worker.waits import Condition, OtherThread, Waiter
+from endpointd_worker.waits import Condition, OtherThread, WaitingThread
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ ON_THE_LOOP = (
 class OpenCall:
     """One call, from its first message to its last."""
 
-    def __init__(self, desk: "CallDesk", waiter: Waiter) -> None:
+    def __init__(self, desk: "CallDesk", waiter: WaitingThread) -> None:
         self.id = 0
         self._desk = desk
         self._waiter = waiter
@@ -200,7 +200,7 @@ class CallDesk:
         self.link = link
         self.open: dict[int, OpenCall] = {}
         self.places = Places()
-        self.queue: list[Waiter] = []
+        self.queue: list[WaitingThread] = []
         """Threads that wait for another call to end."""
 
     def call(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]:

@@ -23,7 +23,7 @@ class Flag(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
-class Waiter(Protocol):
+class WaitingThread(Protocol):
     """A thread that waits, with the lock, which it lets go of meanwhile. `wake` returns False where it knows that the
     thread has ended; `check` raises when it is to wait no more."""
 
