@@ -56,9 +56,9 @@ class Version:
 def _rules(limits: PluginLimits, workers: int, *, on_demand: bool) -> Rules:
     return Rules(
         queue_size=limits.queue_size,
-        queue=limits.clock_queue,
-        drain=limits.clock_drain,
-        cancel_grace=limits.clock_cancel_grace,
+        clock_queue=limits.clock_queue,
+        clock_drain=limits.clock_drain,
+        clock_cancel_grace=limits.clock_cancel_grace,
         restart_longest=limits.restart_longest,
         policy=Policy(limits.restart_limit, limits.restart_stable),
         bounds=Bounds(limits.recycle_requests, limits.recycle_age, limits.recycle_memory),

@@ -103,7 +103,7 @@ class Scene:
     def __init__(self, length: int | None, method: str) -> None:
         self.wire, self.client, self.clocks = Wire(), StandIn(), Clocks()
         self.exchange = Exchange(self.wire, STREAM)
-        limits = RelayLimits(body=1000, first_byte=0, idle=IDLE, total=0, client_idle=0)
+        limits = RelayLimits(body=1000, clock_first_byte=0, clock_idle=IDLE, clock_total=0, clock_client_idle=0)
         client: Any = self.client
         self.relay = Relay(self.exchange, self.clocks, client, limits, method, "1.1", "test/duck")
         self.clocks.add(self.relay)
@@ -138,7 +138,7 @@ def test_an_answer_in_one_piece_leaves_when_all_is_handed_out_that_came_with_it(
     async def main() -> None:
         wire, client = Wire(), StandIn()
         exchange = Exchange(wire, STREAM)
-        limits = RelayLimits(body=1000, first_byte=0, idle=IDLE, total=0, client_idle=0)
+        limits = RelayLimits(body=1000, clock_first_byte=0, clock_idle=IDLE, clock_total=0, clock_client_idle=0)
         relay = Relay(exchange, Clocks(), cast("Client", client), limits, "GET", "1.1", "test/duck")
         said: list[object] = []
         exchange.listen(lambda: said.extend([relay.answer_at_once(), client.is_complete, [*client.sent]]))
@@ -149,7 +149,7 @@ def test_an_answer_in_one_piece_leaves_when_all_is_handed_out_that_came_with_it(
     run_in_virtual_time(main())
 
 
-@pytest.mark.parametrize("clock", ["total", "client_idle"])
+@pytest.mark.parametrize("clock", ["clock_total", "clock_client_idle"])
 def test_a_clock_runs_out_while_the_answer_waits_for_those_before_it(clock: str) -> None:
     class Congested(StandIn):
         """Has no room until it is broken."""
@@ -172,7 +172,8 @@ def test_a_clock_runs_out_while_the_answer_waits_for_those_before_it(clock: str)
         reasons: list[str] = []
         wire.cancel = lambda exchange, reason: reasons.append(reason)  # type: ignore[method-assign] # noqa: ARG005
         exchange = Exchange(wire, STREAM)
-        limits = RelayLimits(1000, first_byte=IDLE / 2, idle=IDLE / 2, **{"total": 0, "client_idle": 0, clock: IDLE})
+        running = {"clock_total": 0.0, "clock_client_idle": 0.0, clock: IDLE}
+        limits = RelayLimits(1000, clock_first_byte=IDLE / 2, clock_idle=IDLE / 2, **running)
         relay = Relay(exchange, clocks, cast("Client", client), limits, "GET", "1.1", "test/duck")
         clocks.add(relay)
         wire.hear(exchange, Response(STREAM, 200, (), End.STREAM, b"quack"))
@@ -180,7 +181,7 @@ def test_a_clock_runs_out_while_the_answer_waits_for_those_before_it(clock: str)
         await asyncio.sleep(0.9 * IDLE)
         assert not client.is_broken
         await asyncio.wait_for(run, IDLE)
-        assert (reasons, relay.status, relay.answered) == ([f"clock_{clock}"], 0, False)
+        assert (reasons, relay.status, relay.answered) == ([clock], 0, False)
         clocks.stop()
 
     run_in_virtual_time(main())

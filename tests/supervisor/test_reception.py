@@ -62,10 +62,10 @@ def test_a_request_that_waits_in_vain_is_told_how_long_the_worker_has_been_start
     assert "starting for 7 s, after 2 failures" in desk.refusal().message
 
 
-@pytest.mark.parametrize(("queue", "waited"), [(10.0, 10.0), (0.0, 60.0), (4.0, 0.0)])
-def test_nobody_waits_in_a_pause_that_is_longer_than_the_wait_may_be(queue: float, waited: float) -> None:
+@pytest.mark.parametrize(("clock_queue", "waited"), [(10.0, 10.0), (0.0, 60.0), (4.0, 0.0)])
+def test_nobody_waits_in_a_pause_that_is_longer_than_the_wait_may_be(clock_queue: float, waited: float) -> None:
     async def scenario() -> float:
-        reception = Desk(queue=queue).reception
+        reception = Desk(clock_queue=clock_queue).reception
         reception.pause(5.0)
         reception.follow(Life(Stage.BACKOFF), None, None)
         began = asyncio.get_running_loop().time()

@@ -241,7 +241,7 @@ def test_who_waits_in_vain_for_a_worker_is_told_that_it_is_starting_or_has_faile
         assert (starting.code, starting.retry_after) == ("plugin_starting", 1)
         assert starting.message.startswith("the plugin's worker has been starting for 17 s; see 'endpointd status some")
         waiting = asyncio.create_task(told_late(stage))
-        await asyncio.sleep(stage.rules.queue - 0.1)
+        await asyncio.sleep(stage.rules.clock_queue - 0.1)
         for _ in range(2):
             (await stage.newest()).die()
             await asyncio.sleep(0.01)

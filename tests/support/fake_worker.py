@@ -118,9 +118,9 @@ def order(release: str) -> WorkerOrder:
 def rules(**changes: Any) -> Rules:  # noqa: ANN401 - whatever a rule is
     usual: dict[str, Any] = {
         "queue_size": 8,
-        "queue": 10.0,
-        "drain": 1.0,
-        "cancel_grace": 1.0,
+        "clock_queue": 10.0,
+        "clock_drain": 1.0,
+        "clock_cancel_grace": 1.0,
         "restart_longest": 60.0,
         "policy": Policy(5, 10.0),
         "bounds": Bounds(),

@@ -241,10 +241,10 @@ class Gateway:
         """The first piece of the body, and whether more may follow."""
         limits, plugin = request.mount.limits, request.mount.supervisor.plugin
         try:
-            async with asyncio.timeout(None if request.client.has_input() else limits.client_idle or None):
+            async with asyncio.timeout(None if request.client.has_input() else limits.clock_client_idle or None):
                 heard = await request.client.receive()
         except TimeoutError:
-            detail = f"nothing of the body came in {limits.client_idle:g} s"
+            detail = f"nothing of the body came in {limits.clock_client_idle:g} s"
             raise Problem(408, "clock_client_idle", detail, plugin) from None
         if heard is None:
             raise asyncio.CancelledError

@@ -40,7 +40,7 @@ class RelayLimits:
     """Bytes and seconds; 0 seconds switch a clock off."""
 
     body: int
-    first_byte: float
-    idle: float
-    total: float
-    client_idle: float
+    clock_first_byte: float
+    clock_idle: float
+    clock_total: float
+    clock_client_idle: float

@@ -87,7 +87,7 @@ class Relay:
         """The same by a finer clock: uvloop's has milliseconds, and does not move within a turn of the loop."""
         self._clock = "clock_first_byte"
         """The clock that runs for the worker, or for the client that is to take what was sent."""
-        self._limit = limits.first_byte
+        self._limit = limits.clock_first_byte
         self._since = now
         self._body_since: float | None = None
         self._unsent = inf
@@ -124,16 +124,17 @@ class Relay:
             self._check_closing(now)
             return
         limits = self._limits
-        if limits.total and now - self._began > limits.total:
+        body_since, client_idle = self._body_since, limits.clock_client_idle
+        if limits.clock_total and now - self._began > limits.clock_total:
             self._expire("clock_total")
-        elif self._body_since is not None and limits.client_idle and now - self._body_since > limits.client_idle:
+        elif body_since is not None and client_idle and now - body_since > client_idle:
             self._expire("clock_client_idle")
         elif self._limit and not self._waits_for_client(now) and now - self._since > self._limit:
             self._expire(self._clock)
 
     def _check_closing(self, now: float) -> None:
         """The client has everything; what the plugin does behind it holds a place, and is not to do so for ever."""
-        if not self._exchange.is_over and not (self._limits.idle and now - self._since > self._limits.idle):
+        if not self._exchange.is_over and not (self._limits.clock_idle and now - self._since > self._limits.clock_idle):
             return
         self._clocks.discard(self)
         self._exchange.cancel("clock_idle")
@@ -149,7 +150,7 @@ class Relay:
         """Whether it is for a client that has taken something since the last look, or for more of its body, which has
         a clock of its own: the plugin may wait for that as well."""
         if self._clock != "clock_client_idle":
-            return self._body_since is not None and self._limits.client_idle > 0
+            return self._body_since is not None and self._limits.clock_client_idle > 0
         before, self._unsent = self._unsent, self._client.unsent()
         if self._unsent >= before:
             return False
@@ -235,7 +236,7 @@ class Relay:
             self._client.flush()
             self._exchange.cancel(str(error))
             if not (self._head_sent or self._client.gone):
-                raise problem_of(error, self._plugin, self._limits.body, self._limits.client_idle) from error
+                raise problem_of(error, self._plugin, self._limits.body, self._limits.clock_client_idle) from error
             # A clock that ran out has broken the connection already, which may look as if the client had gone.
             if isinstance(error, ClockRanOut) or not self._client.gone:
                 log.warning("response.aborted", **self._whose(), because=str(error))
@@ -260,7 +261,7 @@ class Relay:
     async def _take_turn(self) -> None:
         """Wait until the client has taken enough of the answers before this one. Raises `ExchangeError` when it does
         not, or leaves."""
-        self._watch("clock_client_idle", self._limits.client_idle)
+        self._watch("clock_client_idle", self._limits.clock_client_idle)
         await self._client.room()
         while self._client.gone:
             # The reason comes behind what there is of the answer.
@@ -268,7 +269,7 @@ class Relay:
 
     def _send_head(self, status: int, head: ResponseHead) -> None:
         self._head_sent = True
-        self._watch("clock_client_idle", self._limits.client_idle)
+        self._watch("clock_client_idle", self._limits.clock_client_idle)
         self.latency = monotonic() - self.began
         self.status = status
         self._client.begin(status, head, by_closing=self._version == "1.0")
@@ -287,7 +288,7 @@ class Relay:
                 self._left -= len(body)
             if body or not more:
                 if not client.has_room:
-                    self._watch("clock_client_idle", self._limits.client_idle)
+                    self._watch("clock_client_idle", self._limits.clock_client_idle)
                     await client.room()
                 client.put(body, last=not more)
                 self.sent += len(body)
@@ -299,7 +300,7 @@ class Relay:
             self._filled = self._left == 0 or not head.has_body
             exchange.consumed(len(piece.body))
             if not exchange.has_next:
-                self._watch("clock_idle", self._limits.idle)
+                self._watch("clock_idle", self._limits.clock_idle)
             piece = await exchange.next(self if head.has_body else None)
 
     # The pieces that come while `_send_body` waits for one (`exchange.Taker`)

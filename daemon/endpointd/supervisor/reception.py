@@ -31,7 +31,7 @@ class Reception:
         hurry: Callable[[], None],
         now: Callable[[], float],
     ) -> None:
-        self.admission: Admission[Worker] = Admission(rules.queue_size, rules.queue)
+        self.admission: Admission[Worker] = Admission(rules.queue_size, rules.clock_queue)
         self._plugin = plugin
         self._serve = serve
         self._prove = prove

@@ -77,7 +77,7 @@ class Rounds:
 
     def cancelled(self, worker: Worker, exchange: Exchange) -> None:
         """The worker was told to give the request up."""
-        grace = self._overseer.rules.cancel_grace
+        grace = self._overseer.rules.clock_cancel_grace
         exchange.grace = asyncio.get_running_loop().call_later(grace, self._check_left, worker, exchange)
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:

@@ -8,13 +8,13 @@ from endpointd.supervisor.state import Policy
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Seconds; 0 switches `queue` off. `restart_longest` bounds the delay between two starts. `workers` answer side by
-    side."""
+    """Clocks are in seconds; 0 switches `clock_queue` off. `restart_longest` bounds the delay between two starts.
+    `workers` answer side by side."""
 
     queue_size: int
-    queue: float
-    drain: float
-    cancel_grace: float
+    clock_queue: float
+    clock_drain: float
+    clock_cancel_grace: float
     restart_longest: float
     policy: Policy
     bounds: Bounds

@@ -83,4 +83,4 @@ class Strength:
         if member.ready_at is None:
             self._lives.put_down(member)
         else:
-            self._lives.drain(member, self._rules().drain)
+            self._lives.drain(member, self._rules().clock_drain)

@@ -172,7 +172,7 @@ class Supervisor:
     def _hold_to(self, rules: Rules) -> None:
         self.rules = rules
         self._news.gate.limit(rules.output_rate)
-        self.admission.limit(rules.queue_size, rules.queue)
+        self.admission.limit(rules.queue_size, rules.clock_queue)
         self.changed()
 
     async def settled(self, *, built: bool = True) -> None:
@@ -192,8 +192,8 @@ class Supervisor:
         """Stop for good: whoever wants a worker later is too late, and none is left that nobody knows of. Of the drain
         clock, `spent` seconds have passed already."""
         self._is_closed = True
-        drain = self.rules.drain
-        self.rules = replace(self.rules, drain=min(drain, max(LEAST_DRAIN, drain - spent)))
+        drain = self.rules.clock_drain
+        self.rules = replace(self.rules, clock_drain=min(drain, max(LEAST_DRAIN, drain - spent)))
         await self.stop()
 
     def kill(self) -> None:
