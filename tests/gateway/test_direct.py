@@ -16,6 +16,7 @@ from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.direct import DirectPath
 from endpointd.gateway.http import ClientProtocol
 from endpointd.gateway.limits import HttpLimits
+from endpointd.gateway.mounted_request import MountedRequest
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Story = Callable[[socket.socket, "Offers"], Coroutine[Any, Any, None]]
@@ -147,18 +148,18 @@ def test_not_those_of_a_client_that_has_broken_off() -> None:
 
 def test_a_defect_ends_one_request_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     """It happens in the callback of the wire to a worker, which is shared by all of the worker's requests."""
-    call, exchange, relay, gateway = Mock(), Mock(), Mock(), Mock()
-    gateway.read.return_value = call, Mock()
+    request, exchange, relay, gateway = Mock(spec=MountedRequest), Mock(), Mock(), Mock()
+    gateway.read.return_value = request
     gateway.open.return_value = exchange, relay
-    call.mount.limits.body = 0
-    call.client.whole_body.return_value = b""
+    request.mount.limits.body = 0
+    request.client.whole_body.return_value = b""
     relay.answer_at_once.side_effect = RuntimeError("a defect")
     start = Mock()
-    assert DirectPath(gateway).begin({}, call.client, start)
+    assert DirectPath(gateway).begin({}, request.client, start)
     (heard,) = exchange.listen.call_args.args
     heard()
-    call.client.abort.assert_called_once_with()
-    gateway.end.assert_called_once_with(call, exchange, relay)
+    request.client.abort.assert_called_once_with()
+    gateway.end.assert_called_once_with(request, exchange, relay)
     assert not start.called
     assert "gateway.defect" in capsys.readouterr().out
 

@@ -23,7 +23,6 @@ from endpointd.gateway.problems import Problem
 from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip
 from endpointd.gateway.waiting import Outcome, Waiting
-from endpointd.routing import Matched
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.worker import Worker
 from endpointd_wire.frames import MAX_PIECE
@@ -53,45 +52,40 @@ class DirectPath:
             found = gateway.read(scope, client, gateway.next_id())
         except Problem:
             return False
-        if not isinstance(found, tuple):
+        if not isinstance(found, MountedRequest):
             return False
-        request, route = found
-        if len(body) > min(request.mount.limits.body, MAX_PIECE):
+        if len(body) > min(found.mount.limits.body, MAX_PIECE):
             return False
-        admission = request.mount.supervisor.admission
+        admission = found.mount.supervisor.admission
         worker = admission.enter_at_once()
         if worker is not None:
-            return self._open(request, worker, route, body, start)
-        return Waiting(admission, gateway.clocks, client, partial(self._waited, request, route, start)).line_up()
+            return self._open(found, worker, body, start)
+        return Waiting(admission, gateway.clocks, client, partial(self._waited, found, start)).line_up()
 
-    def _open(
-        self, request: MountedRequest, worker: Worker, route: Matched, body: bytes, start: Start, waited: float = 0.0
-    ) -> bool:
+    def _open(self, request: MountedRequest, worker: Worker, body: bytes, start: Start, waited: float = 0.0) -> bool:
         try:
             began = monotonic() - waited if waited else None
-            exchange, relay = self._gateway.open(request, worker, route, body, End.BODY, began)
+            exchange, relay = self._gateway.open(request, worker, body, End.BODY, began)
         except Problem:
             return False
         relay.waited = waited
         if body:
             relay.received = len(body)
             request.client.body_taken()
-        exchange.listen(partial(self._heard, request, route.interface, exchange, relay, start))
+        exchange.listen(partial(self._heard, request, exchange, relay, start))
         return True
 
-    def _waited(
-        self, request: MountedRequest, route: Matched, start: Start, waiting: Waiting, outcome: Outcome
-    ) -> None:
+    def _waited(self, request: MountedRequest, start: Start, waiting: Waiting, outcome: Outcome) -> None:
         """Its turn has come, or it has waited in vain."""
         seconds = waiting.seconds
         if isinstance(outcome, Worker):
             body = request.client.whole_body()
             fits = body is not None and outcome.order is request.mount.order
-            if not (fits and self._open(request, outcome, route, body or b"", start, seconds)):
+            if not (fits and self._open(request, outcome, body or b"", start, seconds)):
                 # The plugin was replaced: from the beginning, then.
                 start(partial(self._gateway.handle, request.client))
             return
-        trip = request.trip(monotonic() - seconds, route.interface)
+        trip = request.trip(monotonic() - seconds)
         trip.waited = seconds
         start(partial(self._refuse, request, trip, outcome))
 
@@ -105,36 +99,34 @@ class DirectPath:
         # As a task would be, whose client has left.
         raise asyncio.CancelledError
 
-    def _heard(self, request: MountedRequest, interface: int, exchange: Exchange, relay: Relay, start: Start) -> None:
+    def _heard(self, request: MountedRequest, exchange: Exchange, relay: Relay, start: Start) -> None:
         """The worker, the client or a clock has something to say."""
         try:
             if relay.answer_at_once():
                 self._gateway.end(request, exchange, relay)
-                self._tell(request, interface, relay)
+                self._tell(request, relay)
             else:
-                start(partial(self._go_on, request, interface, exchange, relay))
+                start(partial(self._go_on, request, exchange, relay))
         # Whoever calls has other requests as well: a defect here is to be the end of this one alone.
         except Exception:
             log.critical("gateway.defect", exc_info=True, request=request.id)
             request.client.abort()
             self._gateway.end(request, exchange, relay)
 
-    def _tell(self, request: MountedRequest, interface: int, relay: Relay) -> None:
+    def _tell(self, request: MountedRequest, relay: Relay) -> None:
         trips = self._gateway.trips
         if trips.tell is None:
             trips.answered_at_once(request.mount.supervisor.traffic, relay)
         else:
-            trips.over(_trip(request, interface, relay))
+            trips.over(_trip(request, relay))
 
-    async def _go_on(
-        self, request: MountedRequest, interface: int, exchange: Exchange, relay: Relay, *_: object
-    ) -> None:
+    async def _go_on(self, request: MountedRequest, exchange: Exchange, relay: Relay, *_: object) -> None:
         gateway = self._gateway
         work = gateway.see_through(request, exchange, relay)
-        await gateway.conclude(work, request.client, _trip(request, interface, relay))
+        await gateway.conclude(work, request.client, _trip(request, relay))
 
 
-def _trip(request: MountedRequest, interface: int, relay: Relay) -> Trip:
-    trip = request.trip(relay.began - relay.waited, interface)
+def _trip(request: MountedRequest, relay: Relay) -> Trip:
+    trip = request.trip(relay.began - relay.waited)
     trip.relay, trip.waited = relay, relay.waited
     return trip

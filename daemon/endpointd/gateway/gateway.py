@@ -93,11 +93,9 @@ class Gateway:
             self._more_headers(trip)
             await answer(client, 204, found.headers, b"")
         else:
-            await self._relay(trip, *found)
+            await self._relay(trip, found)
 
-    def read(
-        self, scope: dict[str, Any], client: Client, request_id: str
-    ) -> tuple[MountedRequest, Matched] | Redirect | Preflight:
+    def read(self, scope: dict[str, Any], client: Client, request_id: str) -> MountedRequest | Redirect | Preflight:
         """All that can be told of a request by its head. Raises `Problem`."""
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
@@ -112,13 +110,12 @@ class Gateway:
         if path is None:
             query = scope["query_string"]
             return Redirect(f"{mount.script}/{'?' if query else ''}{query.decode('latin-1')}")
-        request = MountedRequest(scope, client, request_id, head, mount, path)
-        route = self._route(request)
+        route = self._route(scope, mount, path)
         if isinstance(route, Redirect):
             return route
         if head.length is not None and head.length > mount.limits.body:
             raise body_too_large(mount.limits.body, mount.supervisor.plugin)
-        return request, route
+        return MountedRequest(scope, client, request_id, head, mount, path, route)
 
     @staticmethod
     def _more_headers(trip: Trip) -> tuple[tuple[bytes, bytes], ...]:
@@ -148,11 +145,11 @@ class Gateway:
     def _unknown(self, hook: str) -> Problem:
         return self._refusal(hook) or Problem(404, "endpoint_unknown", f"there is no endpoint {hook!r} here")
 
-    def _route(self, request: MountedRequest) -> Matched | Redirect:
-        mount, path = request.mount, request.path
+    @staticmethod
+    def _route(scope: dict[str, Any], mount: Mount, path: bytes) -> Matched | Redirect:
         decoded = (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
-        method = request.scope["method"]
-        query = request.scope["query_string"].decode("latin-1")
+        method = scope["method"]
+        query = scope["query_string"].decode("latin-1")
         route = mount.routes.match(decoded, method, query, mount.script)
         if isinstance(route, (Matched, Redirect)):
             return route
@@ -165,8 +162,8 @@ class Gateway:
 
     # Relaying
 
-    async def _relay(self, trip: Trip, request: MountedRequest, route: Matched) -> None:
-        request.tell(trip, route.interface)
+    async def _relay(self, trip: Trip, request: MountedRequest) -> None:
+        request.tell(trip)
         body, more = await self._first_piece(request) if request.head.has_body else (b"", False)
         admission = request.mount.supervisor.admission
         worker = admission.enter_at_once()
@@ -177,10 +174,10 @@ class Gateway:
             finally:
                 trip.waited = monotonic() - since
         if worker.order is not request.mount.order:
-            route = self._route_again(request, worker)
+            self._route_again(request, worker)
         first, rest = (body, b"") if len(body) <= MAX_PIECE else (body[:MAX_PIECE], body[MAX_PIECE:])
         end = End.MORE if more or rest else End.BODY
-        exchange, relay = self.open(request, worker, route, first, end, trip.began)
+        exchange, relay = self.open(request, worker, first, end, trip.began)
         trip.relay, relay.received = relay, len(body)
         pump = None
         if end is End.MORE:
@@ -209,17 +206,17 @@ class Gateway:
             exchange.cancel("the request was abandoned")
 
     def open(
-        self, request: MountedRequest, worker: Worker, route: Matched, body: bytes, end: End, began: float | None = None
+        self, request: MountedRequest, worker: Worker, body: bytes, end: End, began: float | None = None
     ) -> tuple[Exchange, Relay]:
         """Hand the request to `worker`. From now on the relay's clocks run, and it hears when the client goes."""
         begin = self.trips.begin
         if begin is None:
-            exchange = request.send(worker, route, body, end, self._public_url)
+            exchange = request.send(worker, body, end, self._public_url)
         else:
             trace = begin(request.scope, request.head.headers, began)
-            exchange = request.send(worker, route, body, end, self._public_url)
+            exchange = request.send(worker, body, end, self._public_url)
             exchange.trace = trace
-        exchange.request, exchange.interface = request.id, request.mount.routes.patterns[route.interface]
+        exchange.request, exchange.interface = request.id, request.mount.routes.patterns[request.route.interface]
         relay = Relay(
             exchange,
             self.clocks,
@@ -252,15 +249,14 @@ class Gateway:
             raise body_too_large(limits.body, plugin)
         return heard
 
-    def _route_again(self, request: MountedRequest, worker: Worker) -> Matched:
+    def _route_again(self, request: MountedRequest, worker: Worker) -> None:
         """The plugin was replaced while the request waited, for its body or for a place: the routes hold of the version
         that `worker` runs."""
         hook = request.mount.endpoint.hook_id
         mount = self._mounts.get(hook)
         if mount is None or mount.order is not worker.order:
             raise self._unknown(hook)
-        request.mount = mount
-        again = self._route(request)
+        again = self._route(request.scope, mount, request.path)
         if isinstance(again, Redirect):
             raise Problem(
                 503,
@@ -269,7 +265,7 @@ class Gateway:
                 mount.supervisor.plugin,
                 retry_after(1),
             )
-        return again
+        request.mount, request.route = mount, again
 
     async def _enter(self, request: MountedRequest) -> Worker:
         """Wait for a place."""

@@ -22,8 +22,8 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 @dataclass(slots=True)
 class MountedRequest:
-    """`path` is what follows the endpoint's own; `mount` is another one when the plugin is replaced before it is the
-    request's turn."""
+    """`path` is what follows the endpoint's own. `mount` and `route` become others when the plugin is replaced before
+    it is the request's turn."""
 
     scope: dict[str, Any]
     client: Client
@@ -31,21 +31,22 @@ class MountedRequest:
     head: RequestHead
     mount: Mount
     path: bytes
+    route: Matched
 
-    def trip(self, began: float, interface: int) -> Trip:
-        return self.tell(Trip(self.id, self.scope, began), interface)
+    def trip(self, began: float) -> Trip:
+        return self.tell(Trip(self.id, self.scope, began))
 
-    def tell(self, trip: Trip, interface: int) -> Trip:
+    def tell(self, trip: Trip) -> Trip:
         """The trip, which knows for whom it is now."""
         mount = self.mount
         trip.plugin, trip.hook = mount.supervisor.plugin, mount.endpoint.hook_id
         trip.traffic = mount.supervisor.traffic
-        trip.interface = mount.routes.patterns[interface]
+        trip.interface = mount.routes.patterns[self.route.interface]
         return trip
 
-    def send(self, worker: Worker, route: Matched, body: bytes, end: End, public_url: str | None) -> Exchange:
+    def send(self, worker: Worker, body: bytes, end: End, public_url: str | None) -> Exchange:
         """Send it to `worker`, with the first piece of its body. Raises `Problem` when it is too large."""
-        scope, head, mount = self.scope, self.head, self.mount
+        scope, head, mount, route = self.scope, self.head, self.mount, self.route
         scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
         base = public_url.encode() if public_url else b"%s://%s" % (scheme.encode(), head.host)
         script = mount.script.encode()
