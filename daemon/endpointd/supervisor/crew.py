@@ -120,12 +120,12 @@ class Crew:
         """None when it is not alive."""
         return self._alive.get(worker)
 
-    def has_begun(self, member: Member, now: float) -> None:
+    def began(self, member: Member, now: float) -> None:
         """The worker is ready."""
         member.ready_at = now
         self._alive[member.worker] = member
 
-    def has_ended(self, member: Member) -> None:
+    def ended(self, member: Member) -> None:
         if self._alive.pop(member.worker, None) is not None:
             self._requests_before += member.worker.requests
 

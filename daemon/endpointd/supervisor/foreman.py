@@ -161,15 +161,15 @@ class Foreman:
     def is_awaited(self, member: Member) -> bool:
         return member.team is self.crew.present and not member.team.ready and self._admission.queued > 0
 
-    def is_building(self, member: Member) -> None:
+    def build_began(self, member: Member) -> None:
         member.building = "its environment is to be built"
         self._tell_of_build(member, Event.BUILD)
 
-    def has_progressed(self, member: Member, line: str) -> None:
+    def build_progressed(self, member: Member, line: str) -> None:
         member.building = line
         member.voice.progress(line)
 
-    def has_built(self, member: Member) -> None:
+    def build_ended(self, member: Member) -> None:
         member.building = None
         self._tell_of_build(member, Event.BUILT)
 
@@ -179,13 +179,13 @@ class Foreman:
             return
         self._overseer.happen(event, None if member.team is self.crew.next else member.team)
 
-    def is_ready(self, member: Member) -> None:
-        self.crew.has_begun(member, asyncio.get_running_loop().time())
+    def became_ready(self, member: Member) -> None:
+        self.crew.began(member, asyncio.get_running_loop().time())
         self._log.info("worker.ready", pid=member.worker.pid, release=member.order.release)
         team = member.team
         if member not in team.members:
             return
-        self._strength.has_come(member)
+        self._strength.came(member)
         if team is self.crew.next:
             self._muster(team)
         elif team is self.crew.present and self._overseer.life.state is State.RUNNING:
@@ -200,13 +200,13 @@ class Foreman:
         if not team.coming:
             self._overseer.happen(Event.NEXT_READY)
 
-    def has_died(self, member: Member, how: str) -> None:
+    def died(self, member: Member, how: str) -> None:
         """A worker that was ready has ended, expected or not."""
-        self.crew.has_ended(member)
+        self.crew.ended(member)
         if member.team is self.crew.old and member in member.team.members:
             self._lose_old(member)
         elif self._overseer.life.state is State.RUNNING:
-            self.has_failed(member, StartFailed(member.worker.verdict, f"the worker {how}"))
+            self.failed(member, StartFailed(member.worker.verdict, f"the worker {how}"))
 
     def _lose_old(self, member: Member) -> None:
         member.team.members.remove(member)
@@ -214,25 +214,25 @@ class Foreman:
             self.crew.old = None
             self._overseer.happen(Event.OLD_LOST)
 
-    def has_ended(self, member: Member) -> None:
+    def ended(self, member: Member) -> None:
         """A worker that was to end has ended."""
         member.building = None
-        self.crew.has_ended(member)
+        self.crew.ended(member)
         team = member.team
         if member in team.members:
             team.members.remove(member)
             if not team.members and self._overseer.life.state is State.DRAINING:
                 self._overseer.happen(Event.ENDED, team)
 
-    def has_failed(self, member: Member, error: StartFailed) -> None:
+    def failed(self, member: Member, error: StartFailed) -> None:
         member.building = None
         loss = loss_of(member, self.crew, self._overseer.life.stage)
         if loss is None:
             return
         self.crew.causes[error.code] += 1
-        self._overseer.failed(member, error, kept=loss.is_kept)
+        self._overseer.note_failure(member, error, kept=loss.is_kept)
         if self._overseer.life.state is State.DRAINING:
-            # Its end comes as `has_ended`.
+            # Its end comes as `ended`.
             return
         member.team.members.remove(member)
         match loss:

@@ -18,25 +18,25 @@ class Owner(Protocol):
     def is_awaited(self, member: Member) -> bool:
         """Whether a request waits for the worker."""
 
-    def is_building(self, member: Member) -> None:
+    def build_began(self, member: Member) -> None:
         """The worker's environment is not there, and is built first."""
 
-    def has_progressed(self, member: Member, line: str) -> None:
+    def build_progressed(self, member: Member, line: str) -> None:
         """News of that."""
 
-    def has_built(self, member: Member) -> None:
+    def build_ended(self, member: Member) -> None:
         """The environment is there."""
 
-    def is_ready(self, member: Member) -> None:
+    def became_ready(self, member: Member) -> None:
         """The worker has loaded the plugin."""
 
-    def has_failed(self, member: Member, error: StartFailed) -> None:
+    def failed(self, member: Member, error: StartFailed) -> None:
         """The worker did not become ready."""
 
-    def has_died(self, member: Member, how: str) -> None:
-        """A worker that was ready has ended; nobody has asked it to, or that comes as `has_ended` besides."""
+    def died(self, member: Member, how: str) -> None:
+        """A worker that was ready has ended; nobody has asked it to, or that comes as `ended` besides."""
 
-    def has_ended(self, member: Member) -> None:
+    def ended(self, member: Member) -> None:
         """A worker that was to end has ended."""
 
 
@@ -81,34 +81,34 @@ class Lives:
             python = await self._provide(member)
             async with self._starts.place(failures, member, awaited=self._owner.is_awaited(member)):
                 await member.worker.start(python)
-            self._owner.is_ready(member)
+            self._owner.became_ready(member)
             how = await member.worker.ended()
         except StartFailed as error:
-            self._owner.has_failed(member, error)
+            self._owner.failed(member, error)
             return
         except Exception as error:  # noqa: BLE001 - a plugin that waits for ever for its worker would be worse
             self._log.critical("supervisor.defect", exc_info=error)
             if member.worker.pid is not None:
                 await member.worker.kill()
-            self._owner.has_failed(member, StartFailed("spawn_failed", f"the worker could not be started: {error!r}"))
+            self._owner.failed(member, StartFailed("spawn_failed", f"the worker could not be started: {error!r}"))
             return
         finally:
             del self._lives[member]
-        self._owner.has_died(member, how)
+        self._owner.died(member, how)
 
     async def _provide(self, member: Member) -> Path:
         """The interpreter; where it has to be made first, that takes none of the places of workers that start."""
         python = await self._provider.find(member.order)
         if python is None:
-            self._owner.is_building(member)
-            python = await self._provider.build(member.order, lambda line: self._owner.has_progressed(member, line))
-            self._owner.has_built(member)
+            self._owner.build_began(member)
+            python = await self._provider.build(member.order, lambda line: self._owner.build_progressed(member, line))
+            self._owner.build_ended(member)
         return python
 
     async def _drain(self, member: Member, seconds: float) -> None:
         how = await member.worker.drain(seconds)
         self._log.info("worker.ended", pid=member.worker.pid, how=how)
-        self._owner.has_ended(member)
+        self._owner.ended(member)
 
     async def _put_down(self, member: Member) -> None:
         life = self._lives.get(member)
@@ -117,7 +117,7 @@ class Lives:
             await asyncio.wait({life})
         if member.worker.pid is not None:
             await member.worker.kill()
-        self._owner.has_ended(member)
+        self._owner.ended(member)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[None]":
         task: asyncio.Task[None] = asyncio.create_task(work)

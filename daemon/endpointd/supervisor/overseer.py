@@ -24,5 +24,5 @@ class Overseer(Protocol):
     def changed(self) -> None:
         """Workers have come or gone, and the table has nothing to decide about that."""
 
-    def failed(self, member: Member, error: StartFailed, *, kept: bool) -> None:
+    def note_failure(self, member: Member, error: StartFailed, *, kept: bool) -> None:
         """A worker has failed that was wanted; `kept` tells whether others go on answering."""

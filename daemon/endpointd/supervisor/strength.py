@@ -58,7 +58,7 @@ class Strength:
         """Let another worker take the place of this one as soon as it is ready."""
         self._begin(member.team, member)
 
-    def has_come(self, member: Member) -> None:
+    def came(self, member: Member) -> None:
         """It is ready: whom it relieves may go."""
         relieved, member.relieves = member.relieves, None
         if relieved is not None and relieved in member.team.members:

@@ -255,7 +255,7 @@ class Supervisor:
     def _hurry(self) -> None:
         self._foreman.hurry()
 
-    def failed(self, member: Member, error: StartFailed, *, kept: bool) -> None:
+    def note_failure(self, member: Member, error: StartFailed, *, kept: bool) -> None:
         """A worker has failed that was wanted; `kept` tells whether others go on answering."""
         problems, lines = tuple(error.problems), member.voice.last_lines()
         failure = Failure(error.code, error.message, time(), problems, lines, member.order.release, kept)
