@@ -288,6 +288,15 @@ def test_every_layer_has_a_module() -> None:
                 assert name.removesuffix(".*") in known, f"{package} has no {name} any more"
 
 
+def test_whatever_lies_in_the_host_has_its_place_in_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = {top(module) for module in modules("endpointd") if "." in module}
+    files = modules("endpointd").keys() - {"__main__"}
+    missing = {name for name in folders if f"`{name}/" not in page}
+    missing |= {name for name in files if "." not in name and name not in folders and f"`{name}.py`" not in page}
+    assert not missing
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_nothing_else_crosses(package: str) -> None:
     for module, path in modules(package).items():
