@@ -64,8 +64,8 @@ def require_reach() -> None:
     if blocked is not None:
         raise OperatorError(
             "service_out_of_reach",
-            f"the service could not run this endpointd: {blocked} is not to be seen by its user",
-            "install it where everybody may read, with 'pipx install --global endpointd' or in an environment in /opt",
+            f"the service could not run this endpointd: its user cannot reach {blocked}",
+            "install it where everybody may read, such as in a virtual environment in /opt",
         )
 
 
