@@ -15,7 +15,7 @@ def async_warnings(plugin: Plugin, files: PluginFiles) -> tuple[Finding, ...]:
     report = Report()
     for source in plugin.sources:
         for line in _async_lines(source, files):
-            message = "the original calls a plain function only; as an async one it is a task here"
+            message = "Dify cannot call an async function; endpointd runs it as a task"
             remedy = "write 'def _invoke' to run there"
             report.warning(Place(source, line), "invoke_async", message, remedy)
     return report.findings

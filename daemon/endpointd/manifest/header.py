@@ -92,7 +92,7 @@ def _author(manifest: Fields) -> str | None:
             manifest.missing(Severity.WARNING, "author", "author: and the author's name")
         return None
     if author != author.lower() and _AUTHOR.fullmatch(author):
-        message = f"{shown(author)} has upper-case letters, which the original refuses when installing"
+        message = f"{shown(author)} has upper-case letters, which Dify refuses when installing"
         manifest.warning("author", "author_case", message, f"write {author.lower()}")
     return _matching(manifest, "author", author, _AUTHOR.fullmatch, "use 1 to 64 of the characters a-z 0-9 _ -")
 
@@ -108,7 +108,7 @@ def _version(manifest: Fields) -> str | None:
     remedy = "write three numbers, such as 0.1.0"
     found = _matching(manifest, "version", version, _python_version, remedy)
     if found is not None:
-        message = f"{shown(version)} is not of three numbers, as the original wants it when installing"
+        message = f"{shown(version)} does not have three numbers, which Dify requires when installing"
         manifest.warning("version", "version_unusual", message, remedy)
     return found
 
@@ -129,7 +129,7 @@ def _matching(
 def _has_assets(manifest: Fields, files: PluginFiles) -> bool:
     if files.kind(ASSETS) is Kind.DIRECTORY:
         return True
-    message = f"there is no folder '{ASSETS}', without which the original does not start the plugin"
+    message = f"there is no folder '{ASSETS}', so Dify does not start the plugin"
     manifest.warning("icon", "assets_missing", message, f"make the folder '{ASSETS}' with the icon in it")
     return False
 
@@ -154,7 +154,7 @@ def _created_at(manifest: Fields) -> str | None:
         return None
     if isinstance(node, Scalar) and (isinstance(node.value, date) or _is_time(node.text)):
         return node.text
-    message = "this is not a time that the original can read"
+    message = "this is not a time that Dify can read"
     manifest.warning("created_at", "created_at_invalid", message, "write it as 2026-01-31T12:00:00Z")
     return None
 
@@ -174,6 +174,6 @@ def _tags(manifest: Fields) -> tuple[str, ...]:
             tags.append(node.text)
             continue
         tag = node.text if isinstance(node, Scalar) else ""
-        message = f"{shown(tag)} is not a tag that the original knows"
+        message = f"{shown(tag)} is not a tag that Dify knows"
         manifest.warning("tags", "tag_unknown", message, meant(tag, TAGS))
     return tuple(tags)

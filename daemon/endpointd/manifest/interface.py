@@ -90,7 +90,7 @@ def _source(fields: Fields, files: PluginFiles) -> str | None:
         python.error("source", problem.code, problem.message, problem.remedy)
         return None
     if "." in path.removesuffix(".py"):
-        message = f"{shown(source)} has a dot in its name, with which the original cannot import it"
+        message = f"{shown(source)} has a dot in its name, so Dify cannot import it"
         python.warning("source", "source_dotted", message, "rename the file or folder")
     return path
 

@@ -86,7 +86,7 @@ def _permissions(resource: Fields) -> Permissions:
     if permission is not None:
         permission.warn_of_misspellings(_PERMISSION_KEYS)
     if permission is None or not _is_enabled(permission, "endpoint"):
-        message = "the plugin does not ask to serve endpoints, without which the original makes none"
+        message = "the plugin does not ask for the permission to serve endpoints, so Dify makes none"
         remedy = "write endpoint: and below it enabled: true"
         (permission or resource).warning(
             "endpoint" if permission else "permission", "endpoint_permission", message, remedy
@@ -149,7 +149,7 @@ def _runner_version(meta: Fields, files: PluginFiles) -> str | None:
         runner.warning("language", "language_unknown", message, "write language: python")
     entrypoint = _expect_text(runner, "entrypoint", "entrypoint: main")
     if entrypoint is not None and not _is_module(files, entrypoint):
-        message = f"there is no module {shown(entrypoint)}, which the original runs"
+        message = f"there is no module {shown(entrypoint)}, which Dify runs"
         runner.warning("entrypoint", "entrypoint_missing", message, "write its file, such as main.py for main")
     return _expect_text(runner, "version", 'version: "3.12"')
 

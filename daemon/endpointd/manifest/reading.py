@@ -69,7 +69,7 @@ def _groups(manifest: Fields, files: PluginFiles) -> tuple[Group, ...]:
     _warn_of_other_kinds(plugins)
     groups = tuple(read_group(group, files) for group in _group_files(plugins, files))
     if len({group.settings for group in groups}) > 1:
-        message = "the groups have different settings, of which the original keeps those of one group"
+        message = "the groups have different settings; Dify keeps only those of one group"
         plugins.warning("endpoints", "groups_differ", message, "put all settings and interfaces into one group")
     return groups
 
@@ -93,7 +93,7 @@ def _group_files(plugins: Fields, files: PluginFiles) -> Iterator[Fields]:
 def _warn_of_no_requirements(report: Report, files: PluginFiles) -> None:
     if has_file(files, "requirements.txt") or has_file(files, "pyproject.toml"):
         return
-    message = "neither this file nor pyproject.toml is there, without which the original does not install the plugin"
+    message = "there is neither this file nor pyproject.toml, so Dify does not install the plugin"
     remedy = "write it; to run there it has to name dify_plugin, here it may be empty"
     report.warning(Place("requirements.txt"), "requirements_missing", message, remedy)
 
@@ -106,5 +106,5 @@ def _warn_of_other_kinds(plugins: Fields) -> None:
             message = "tools are not served here; the plugin's endpoints are"
             plugins.warning(kind, "kind_unserved", message, "nothing has to be done")
         else:
-            message = f"the original refuses a plugin with both {kind} and endpoints; the endpoints are served here"
+            message = f"Dify refuses a plugin with both {kind} and endpoints; the endpoints are served here"
             plugins.warning(kind, "kinds_combined", message, "make two plugins of it")

@@ -59,7 +59,7 @@ def check_distinct(report: Report, settings: Iterable[Setting]) -> None:
 
 
 def _warn_of_form(group: Fields, what: str, remedy: str) -> None:
-    group.warning("settings", "settings_not_a_list", f"{what}; the original takes a list alone", remedy)
+    group.warning("settings", "settings_not_a_list", f"{what}; Dify takes only a list", remedy)
 
 
 def _from_mapping(group: Fields, node: Entries) -> Iterator[Setting | None]:
@@ -134,7 +134,7 @@ def _type(fields: Fields) -> SettingType | None:
         return None
     kind = SettingType(text)
     if kind in _UNSERVED_TYPES:
-        message = f"'{text}' is served here but refused by the original"
+        message = f"'{text}' is served here but refused by Dify"
         fields.warning("type", "type_refused_elsewhere", message, f"to run elsewhere, use one of {', '.join(known)}")
     return kind
 
@@ -145,7 +145,7 @@ def _options(fields: Fields, kind: SettingType) -> tuple[Option, ...]:
     if kind is SettingType.SELECT and not items:
         fields.error("options", "options_missing", "a select without options", "list them as - value: and label:")
     if len(options) > MAX_OPTIONS:
-        message = f"{len(options)} options are listed; the original allows {MAX_OPTIONS}"
+        message = f"{len(options)} options are listed; Dify allows {MAX_OPTIONS}"
         fields.warning("options", "options_too_many", message, "list fewer")
     return options
 
@@ -164,7 +164,7 @@ def _option(fields: Fields, index: int, node: Node) -> Option | None:
             option.missing(Severity.ERROR, "value", "value: and what the plugin is given")
         return None
     if len(value) > MAX_OPTION:
-        message = f"the value has {len(value)} characters; the original allows {MAX_OPTION}"
+        message = f"the value has {len(value)} characters; Dify allows {MAX_OPTION}"
         option.warning("value", "text_too_long", message, "shorten it")
     return Option(value, read_text(option, "label", required=True))
 
@@ -209,5 +209,5 @@ def _help_key(fields: Fields) -> str:
     """The key with the help text: the documented one wins where both are written."""
     if fields.node(_OTHER_HELP) is None or fields.node("help") is not None:
         return "help"
-    fields.warning(_OTHER_HELP, "key_misspelt", f"the original ignores '{_OTHER_HELP}'", "write help: instead")
+    fields.warning(_OTHER_HELP, "key_misspelt", f"Dify ignores '{_OTHER_HELP}'", "write help: instead")
     return _OTHER_HELP

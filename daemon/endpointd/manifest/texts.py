@@ -37,6 +37,6 @@ def _languages(fields: Fields) -> I18n | None:
 def _language(fields: Fields, language: str) -> str | None:
     text = fields.loose_text(language)
     if text is not None and len(text) > MAX_TEXT:
-        message = f"the text has {len(text)} characters; the original allows {MAX_TEXT}"
+        message = f"the text has {len(text)} characters; Dify allows {MAX_TEXT}"
         fields.warning(language, "text_too_long", message, "shorten it")
     return text
