@@ -90,7 +90,7 @@ def test_a_callback_that_fails_when_all_is_sent_is_logged(daemon: RunningDaemon)
         ("str", "_invoke returned a str; return werkzeug.Response(...) with it instead"),
         ("none", "_invoke returned None (no return statement?)"),
         ("dict", "_invoke returned a dict; return a werkzeug.Response"),
-        ("coroutine", "write it, and what decorates it, as one"),
+        ("coroutine", "make it, and what decorates it, an 'async def'"),
         ("huge_header", "the response's headers have"),
     ],
 )

@@ -143,7 +143,7 @@ async def coroutine_function() -> None:
         ("text", "_invoke returned a str; return werkzeug.Response(...) with it instead"),
         (b"bytes", r"_invoke returned a bytes; return werkzeug.Response"),
         (None, "_invoke returned None"),
-        ({"a": 1}, "_invoke returned a dict; return a werkzeug.Response"),
+        ({"a": 1}, "_invoke returned a dict; return a werkzeug.Response, such as Response(json.dumps(...))"),
         (7, "_invoke returned an int"),
         (Response({"a": 1}.items()), "body yielded a tuple; yield str or bytes instead"),  # type: ignore[arg-type]
         (Response(Chunks(7)), "body yielded an int"),  # type: ignore[arg-type]

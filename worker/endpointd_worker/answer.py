@@ -124,7 +124,9 @@ def explain(value: object) -> str:
     if value is None:
         return "_invoke returned None (no return statement?); return a werkzeug.Response"
     if hasattr(value, "__await__"):
-        return "_invoke returned a coroutine, and is no 'async def'; write it, and what decorates it, as one"
+        return "_invoke returned a coroutine, and is no 'async def'; make it, and what decorates it, an 'async def'"
+    if isinstance(value, dict | list):
+        return f"_invoke returned {_a(value)}; return a werkzeug.Response, such as Response(json.dumps(...))"
     return f"_invoke returned {_a(value)}; return a werkzeug.Response"
 
 

@@ -46,7 +46,9 @@ def _summary(check: Check) -> Text:
 
 def _requirement(plugin: Plugin) -> Text:
     names = one_line(", ".join(plugin.required_settings))
-    return Text(f"it gets no endpoint of its own, because it requires settings: {names}", style="bold yellow")
+    create = f"endpointd endpoint create {one_line(plugin.id)} --name NAME"
+    text = f"it gets no endpoint of its own, because it requires settings: {names}; once it is served, make one with"
+    return Text(f"{text} '{create}', or give them to 'endpointd dev' with --set", style="bold yellow")
 
 
 def _plural(count: int, noun: str) -> str:
