@@ -99,122 +99,116 @@ class Settings(SharedLimits, BaseSettings):
 
     config: ConfigFile = Field(default=None, description="configuration file to read")
     plugins: Folder = Field(default=Path("plugins"), description="directory whose folders are the plugins to serve")
-    state: Folder = Field(default=Path("state"), description="directory for what the daemon keeps; made when missing")
+    state: Folder = Field(default=Path("state"), description="directory for the daemon's data; made when missing")
     database: Database = Field(
-        default=None, description="where endpoints are kept; without it in endpointd.db in the state directory"
+        default=None, description="database of endpoints; by default endpointd.db in the state directory"
     )
     secret_key: KeyFilePath = Field(
         default=None,
-        description="file with the keys that seal secrets; without it systemd's credential endpointd-key, or secret.key"
-        " in the state directory, made when missing",
+        description="file with the keys that seal secrets; by default systemd's credential endpointd-key if there is"
+        " one, else secret.key in the state directory, made when missing",
     )
     endpoints_file: EndpointsFile = Field(
         default=None, description="file that declares endpoints; applied at the start and whenever it changes"
     )
     admin_group: UserName = Field(
-        default=None, description="group whose members may control the daemon, besides the user it runs as"
+        default=None, description="group whose members may control the daemon, besides root and the daemon's user"
     )
     admin_listen: OptionalListen = Field(
         default=None,
-        description="address to answer the administration's API on as well, to who has a token; without it nowhere but"
-        " on the socket in the state directory",
+        description="network address for the console and the administration's API, with tokens; by default the API is"
+        " only on the socket in the state directory",
     )
     listen: Listens = Field(default=("127.0.0.1:8080",), description="addresses to accept HTTP connections on")
-    listen_mode: FileMode = Field(default="0660", description="rights of the unix sockets among them")
-    listen_group: UserName = Field(default=None, description="group that the unix sockets among them belong to")
+    listen_mode: FileMode = Field(default="0660", description="rights of the unix sockets in listen")
+    listen_group: UserName = Field(default=None, description="group of the unix sockets in listen")
     tls_certificate: OptionalFile = Field(
         default=None,
-        description="file with the certificate, and those that it depends on; with it connections over TCP are HTTPS"
-        " alone, and a renewal is noticed",
+        description="file with the certificate and its chain; with it all connections over TCP are HTTPS, and a renewal"
+        " is noticed",
     )
     tls_key: OptionalFile = Field(
-        default=None, description="file with the certificate's private key; without it in the certificate's file"
+        default=None, description="file with the certificate's private key; by default the certificate's file"
     )
     tls_minimum: TlsVersion = Field(default="1.2", description="oldest version of TLS that clients may speak")
     public_url: PublicUrl = Field(
         default=None,
-        description="base of the URLs under which clients reach the daemon, when a proxy stands before it",
+        description="base of the URLs at which clients reach the daemon, if a proxy stands before it",
     )
-    trusted_proxies: Networks = Field(
-        default=(), description="proxies that are believed when they name the client in forwarding headers"
-    )
+    trusted_proxies: Networks = Field(default=(), description="proxies whose forwarding headers are believed")
     forwarding_headers: ForwardingHeaders = Field(
         default="x-forwarded",
         description="headers in which trusted proxies name the client: X-Forwarded-For, -Proto and -Host, or Forwarded",
     )
     watch: WatchMode = Field(
         default="auto",
-        description="how changes of the plugins directory are noticed; auto polls where the file system tells nothing",
+        description="how changes of the plugins directory are noticed; auto polls if the file system reports none",
     )
     releases_kept: Count = Field(default=3, description="older releases of each plugin that are kept for a rollback")
     environments: OptionalFolder = Field(
-        default=None, description="directory for plugins' environments; without it environments in the state directory"
+        default=None, description="directory for plugins' environments; by default environments in the state directory"
     )
     python_interpreters: Interpreters = Field(
         default=(),
-        description="interpreters, or the folders that they are installed in, that come before those of PATH, of uv"
-        " and of pyenv",
+        description="interpreters, or folders of installations, to try before those of PATH, uv and pyenv",
     )
     offline: Flag = Field(default=False, description="build environments without the network")
-    uv_index_url: IndexUrl = Field(default=None, description="package index that uv asks in the place of PyPI")
+    uv_index_url: IndexUrl = Field(default=None, description="package index that uv uses instead of PyPI")
     uv_find_links: FindLinks = Field(default=(), description="places where uv looks for packages besides the index")
     uv_cache: OptionalFolder = Field(
         default=None,
-        description="uv's cache; without it UV_CACHE_DIR, or a folder for each user below uv-cache in the state"
+        description="uv's cache; by default UV_CACHE_DIR, or a folder for each user below uv-cache in the state"
         " directory",
     )
     builds_at_once: Count = Field(default=2, description="environments that may be built at the same time")
     package_signatures: SignaturePolicy = Field(
         default="warn",
-        description="what becomes of a package that no trusted key has signed: with require it is refused, and so is"
-        " what is no package; with warn it is installed and told of; with off nobody asks",
+        description="packages that no trusted key has signed; require: they are refused, and so are folders; warn: they"
+        " are installed with a warning; off: signatures are not checked",
     )
-    package_keys: KeyFiles = Field(default=(), description="public keys of those whose packages are trusted")
+    package_keys: KeyFiles = Field(default=(), description="public keys of people whose packages are trusted")
     starts_at_once: Count = Field(default=4, description="workers of all plugins that may be starting at once")
     fork_server: Flag = Field(
         default=True,
-        description="fork the workers of plugins without an environment of their own from a process that has imported"
-        " what they need; without it each is started from the beginning, and none shares memory with another",
+        description="fork the workers of plugins without an environment of their own from one process, so that they"
+        " start quickly and share memory; without it each is started as a new Python",
     )
     auto_endpoints: Flag = Field(
-        default=True, description="serve a plugin that requires no settings at /e/<name>/ without further ado"
+        default=True, description="serve each plugin that requires no settings at /e/<name>/ by itself"
     )
-    development: Flag = Field(default=False, description="show tracebacks of plugins to HTTP clients")
+    development: Flag = Field(default=False, description="run the folders themselves, and show tracebacks to clients")
     ready_when: ReadyPolicyValue = Field(
         default="started",
-        description="when /readyz says yes; started: the plugins that were there at the start run, or are known to be"
-        " broken; settled: that holds of all plugins at this moment; running: none is broken either",
+        description="when /readyz answers 200; started: each plugin that was there at the start runs or is known to be"
+        " broken; settled: so does each plugin that is there now; running: and none is broken",
     )
-    public_health: Flag = Field(
-        default=False, description="answer /healthz and /readyz to the plugins' clients as well"
-    )
+    public_health: Flag = Field(default=False, description="answer /healthz and /readyz at the listen addresses too")
     log_format: LogFormatValue = Field(
-        default="auto", description="how the log is written; auto is console on a terminal, else JSON lines"
+        default="auto", description="format of the log; auto: console on a terminal, else JSON lines"
     )
-    log_level: LogLevelValue = Field(default="info", description="least level that is logged")
-    log_file: LogFile = Field(default=None, description="file to log to; without it the log goes to stderr")
+    log_level: LogLevelValue = Field(default="info", description="least important level that is logged")
+    log_file: LogFile = Field(default=None, description="file to log to; by default the log goes to stderr")
     log_file_size: Size = Field(
-        default=ByteSize(10 * _MIB), description="size from which on another file is begun for the log"
+        default=ByteSize(10 * _MIB), description="size at which the log's file is renamed and a new one is begun"
     )
-    log_files_kept: Count = Field(default=5, description="older files of the log that stay, as FILE.1, FILE.2, …")
-    log_requests: Flag = Field(default=False, description="log one line for each request that is over")
+    log_files_kept: Count = Field(default=5, description="older files of the log that are kept, as FILE.1, FILE.2, …")
+    log_requests: Flag = Field(default=False, description="log a line for each request when it is over")
     trace_url: TraceUrl = Field(
         default=None,
-        description="where traces are sent to by OTLP over HTTP, for which endpointd[otel] has to be installed; without"
-        " it nothing is traced",
+        description="collector that gets traces, by OTLP over HTTP; needs endpointd[otel]; without it there are none",
     )
     trace_parent: TraceParent = Field(
         default="continue",
-        description="what becomes of a client's traceparent; continue: requests are a part of its trace; link: they"
-        " begin a trace of their own, which has a link to it",
+        description="what a client's traceparent means; continue: its requests are a part of its trace; link: each"
+        " request begins a trace of its own, with a link to the client's",
     )
     limit_body: Size = Field(
         default=ByteSize(100 * _MIB), description="largest request body; a larger one is answered with 413"
     )
     limit_header: Size = Field(
-        default=ByteSize(64 * _KIB), description="largest request head, all headers together; else 431"
+        default=ByteSize(64 * _KIB), description="largest request head, all headers together; a larger one gets 431"
     )
-    limit_uri: Size = Field(default=ByteSize(16 * _KIB), description="longest request target; else 414")
+    limit_uri: Size = Field(default=ByteSize(16 * _KIB), description="longest request target; a longer one gets 414")
     limit_package: Size = Field(
         default=ByteSize(50 * _MIB), description="largest package, as a file and unpacked; a larger one is refused"
     )
@@ -242,7 +236,7 @@ class Settings(SharedLimits, BaseSettings):
         NoDecode,
         BeforeValidator(refuse_text),
         Form("TABLES", 'tables such as [plugin."author/name"], in the configuration file only'),
-    ] = Field(default_factory=dict, description="limits of single plugins, which win over those of all")
+    ] = Field(default_factory=dict, description="limits of single plugins, which win over those for all")
 
     @classmethod
     def settings_customise_sources(

@@ -13,14 +13,14 @@ PANEL = "Backups"
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the backup is written.")],
     with_key: Annotated[
-        bool, typer.Option("--with-key", help="Put the key of the secrets in too: who has FILE has the secrets then.")
+        bool, typer.Option("--with-key", help="Save the key of the secrets too: whoever has FILE then has the secrets.")
     ] = False,
     state: State = None,
     config: Config = None,
 ) -> None:
-    """Save what the daemon keeps, while it runs.
+    """Save the daemon's data, while it runs or not.
 
-    In it are the database (endpoints, tokens, what plugins store), the plugins, and what was rolled back.
+    The file has the database (endpoints, tokens, what plugins store), the plugins, and which were rolled back.
     """
     from endpointd.cli import saving
 
@@ -30,12 +30,12 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'endpointd backup' has written.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put it in the place of what is there, which is kept aside.")
+        bool, typer.Option("--replace", help="Replace what is there, and keep it in hidden folders.")
     ] = False,
     state: State = None,
     config: Config = None,
 ) -> None:
-    """Put a backup back, while no daemon runs."""
+    """Restore a backup, while no daemon runs."""
     from endpointd.cli import saving
 
     saving.restore_backup(file, state, config, replace=replace)

@@ -52,14 +52,14 @@ def dev(
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address to serve it on (default: 127.0.0.1:8080).")
     ] = None,
-    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="Least level that is shown.")] = None,
+    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="Least important level that is shown.")] = None,
     set_: endpoint_commands.Set = None,
     set_file: endpoint_commands.SetFile = None,
     state: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where its endpoints and its storage are kept (default: nowhere).")
     ] = None,
 ) -> None:
-    """Serve one plugin while you write it: what you save is served, tracebacks are answers, its log is here."""
+    """Serve one plugin while you write it: each version that you save, with its log and with tracebacks in answers."""
     from endpointd.cli.development import print_state, workshop
     from endpointd.cli.setting_commands import run_daemon
     from endpointd.cli.typed_values import Assignments

@@ -10,11 +10,9 @@ import typer
 
 CONTROL_PANEL = "Control a running daemon"
 
-State: TypeAlias = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="The state directory of the daemon that is meant.")
-]
+State: TypeAlias = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The daemon's state directory.")]
 Config: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="The daemon's configuration file, to find it by.")
+    Path | None, typer.Option("--config", metavar="FILE", help="The daemon's configuration file, to find its state by.")
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, with times and sizes as plain numbers.")]
 Name: TypeAlias = Annotated[
@@ -39,7 +37,7 @@ def status(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Tell how a plugin fares, or the daemon with all of them.
+    """Show the state of a plugin, or of the daemon and all its plugins.
 
     With NAME the exit status is 0 when the plugin runs or sleeps, and 3 when it does not.
     """
@@ -57,14 +55,14 @@ def start(names: Names, state: State = None, config: Config = None) -> None:
 
 
 def stop(names: Names, state: State = None, config: Config = None) -> None:
-    """Stop plugins when they have finished their requests."""
+    """Stop plugins, after they have finished their requests."""
     _act("stop", names, "STOPPED", state, config)
 
 
 def restart(names: Names, state: State = None, config: Config = None) -> None:
-    """Replace the workers of plugins; no request is lost.
+    """Replace the workers of plugins without losing a request.
 
-    When a new worker does not get ready, the old one goes on, and the exit status is 1.
+    If a new worker does not get ready, the old one goes on, and the exit status is 1.
     """
     _act("restart", names, "RUNNING", state, config)
 
@@ -96,15 +94,15 @@ def install(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The plugin's folder, or a package (NAME.difypkg).")],
     replace: Annotated[
         bool,
-        typer.Option("--replace/--no-replace", help="Whether it takes the place of one that is installed already."),
+        typer.Option("--replace/--no-replace", help="Replace an installed plugin of the same name."),
     ] = False,
     state: State = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Serve a plugin: its folder, or a package.
+    """Install a plugin, from its folder or a package, and serve it.
 
-    When it does not run, nothing has changed, and the exit status is 1.
+    If it does not run, everything is put back as it was, and the exit status is 1.
     """
     from endpointd.cli import control, installing
 
@@ -126,9 +124,9 @@ def uninstall(
 
 
 def reload(state: State = None, config: Config = None) -> None:
-    """Let the daemon read its configuration again, as SIGHUP does.
+    """Make the daemon read its configuration again, as SIGHUP does.
 
-    When it cannot be used, nothing changes, and the exit status is 2.
+    If it cannot be used, nothing changes, and the exit status is 2.
     """
     from endpointd.cli import control
 
@@ -138,13 +136,13 @@ def reload(state: State = None, config: Config = None) -> None:
 
 def log_level(
     level: Annotated[
-        str | None, typer.Argument(metavar="LEVEL", help="debug, info, warning or error; without it, tell.")
+        str | None, typer.Argument(metavar="LEVEL", help="debug, info, warning or error; without it, show the level.")
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Back to what the settings say.")] = False,
     state: State = None,
     config: Config = None,
 ) -> None:
-    """Tell the least level that the daemon logs, or let it be another one until the next start."""
+    """Show the level that the daemon logs at, or change it until the next start."""
     from endpointd.cli import control
 
     with control.connected(state, config) as client:
@@ -153,13 +151,13 @@ def log_level(
 
 def logs(
     name: Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Then go on with whatever comes.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="So many of the newest lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Then show new lines as they come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="How many of the newest lines.")] = 100,
     state: State = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Show what a plugin printed, logged and went through."""
+    """Show what a plugin printed and logged, and what happened to it."""
     from endpointd.cli import control
 
     with control.connected(state, config) as client:

@@ -21,23 +21,23 @@ Words: TypeAlias = Annotated[
 ]
 Set: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting's value; JSON for what is no text. May be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting's value; JSON if it is not text. May be repeated."),
 ]
 SetFile: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set-file", metavar="KEY=FILE", help="The same from a file, or from standard input (-): for secrets."
+        "--set-file", metavar="KEY=FILE", help="The same from a file, or from standard input (-). Use it for secrets."
     ),
 ]
 HookId: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="ID", help="The word behind /e/ in its URLs (default: one by chance).")
+    str | None, typer.Option(metavar="ID", help="The word behind /e/ in its URLs (default: a random one).")
 ]
 AllowFrom: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-from",
         metavar="NETWORK",
-        help="Addresses that may call it: a network, unix or any. May be repeated; '' as the settings say.",
+        help="Addresses that may call it: a network, unix or any. May be repeated; '' removes the rule.",
         rich_help_panel=_CALLERS,
     ),
 ]
@@ -45,7 +45,7 @@ Rate: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="RATE",
-        help="Requests that it answers for one address: 10/s, 100/min burst 20, unlimited; '' as the settings say.",
+        help="Requests that it answers for one address: 10/s, 100/min burst 20, unlimited; '' removes the rule.",
         rich_help_panel=_CALLERS,
     ),
 ]
@@ -55,7 +55,7 @@ Cors: TypeAlias = Annotated[
         "--cors",
         metavar="KEY=VALUE",
         help="Pages that may call it: origins=https://app.example.com; also methods, headers, expose, credentials,"
-        " max_age. May be repeated; none for no page, '' as the settings say.",
+        " max_age. May be repeated; none for no page, '' removes the rule.",
         rich_help_panel=_CALLERS,
     ),
 ]
@@ -98,11 +98,11 @@ def url(word: Word, state: State = None, config: Config = None, json: Json = Fal
 @application.command()
 def create(
     plugin: Annotated[str, typer.Argument(metavar="PLUGIN", help="author/name, or the name alone.")],
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="How it is called.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Its name.")] = None,
     set_: Set = None,
     set_file: SetFile = None,
     hook_id: HookId = None,
-    enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether it answers from now on.")] = True,
+    enabled: Annotated[bool, typer.Option("--enabled/--disabled", help="Whether it answers.")] = True,
     allow_from: AllowFrom = None,
     rate: Rate = None,
     cors: Cors = None,
@@ -110,7 +110,7 @@ def create(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Make an endpoint of a plugin. On a terminal, what is missing is asked for."""
+    """Make an endpoint of a plugin. On a terminal the command asks for missing values."""
     from endpointd.cli import control, endpoints
     from endpointd.cli.typed_values import Assignments
 
@@ -122,11 +122,11 @@ def create(
 @application.command()
 def update(
     word: Word,
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="How it is called from now on.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Its new name.")] = None,
     set_: Set = None,
     set_file: SetFile = None,
     unset: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="A setting that is to have no value. May be repeated.")
+        list[str] | None, typer.Option(metavar="KEY", help="Remove a setting's value. May be repeated.")
     ] = None,
     hook_id: HookId = None,
     allow_from: AllowFrom = None,
@@ -136,7 +136,7 @@ def update(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Change an endpoint; what is not named stays as it is. It holds for the next request."""
+    """Change an endpoint, from the next request on. What you do not name stays as it is."""
     from endpointd.cli import control, endpoints
     from endpointd.cli.typed_values import Assignments
 
@@ -147,13 +147,13 @@ def update(
 
 @application.command()
 def enable(words: Words, state: State = None, config: Config = None, json: Json = False) -> None:
-    """Let endpoints answer again."""
+    """Switch endpoints on again."""
     _switch(words, state, config, enabled=True, json=json)
 
 
 @application.command()
 def disable(words: Words, state: State = None, config: Config = None, json: Json = False) -> None:
-    """Let endpoints answer nobody (404), and keep them."""
+    """Switch endpoints off: they answer 404 and keep their settings."""
     _switch(words, state, config, enabled=False, json=json)
 
 
@@ -187,9 +187,9 @@ def apply(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Let the endpoints that a file declares be there as it says, and remove those that it declares no more.
+    """Make and change the endpoints that a file declares, and delete those that it no longer declares.
 
-    Endpoints that were made otherwise are left alone. When something in the file is wrong, nothing is changed.
+    Endpoints that were made in another way are left alone. If the file has a fault, nothing is changed.
     """
     from endpointd.cli import applying, control
 

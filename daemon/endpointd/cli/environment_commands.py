@@ -24,12 +24,12 @@ def list_(state: State = None, config: Config = None, json: Json = False) -> Non
 
 @environments.command()
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     state: State = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Remove the environments that no plugin needs, nor a release that can be gone back to."""
+    """Remove the environments that neither a plugin nor a kept release needs."""
     from endpointd.cli import control, environments
 
     with control.connected(state, config) as client:
@@ -42,9 +42,9 @@ def build(
     configuration: Configuration,
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="The plugins' folders.")],
 ) -> None:
-    """Build what plugins need before they are served: for a machine without a network, say.
+    """Build the environments of plugins before they are served: for a machine without a network, say.
 
-    The daemon finds it when the settings are the same. The exit status is 1 when one could not be built.
+    The daemon uses them if it has the same settings. The exit status is 1 if one could not be built.
     """
     from endpointd.cli.building import build_all
 

@@ -53,7 +53,7 @@ def _quiet() -> Any:  # noqa: ANN401
 
 def _with_quiet(
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print answers, warnings and errors alone.", callback=_be_quiet)
+        bool, typer.Option("--quiet", "-q", help="Print only answers, warnings and errors.", callback=_be_quiet)
     ] = False,
 ) -> None:
     """Never run."""

@@ -19,14 +19,15 @@ MANY = 20
 
 _FILES = (
     ("/etc/endpointd/endpointd.toml", "The configuration of the service. Every option of serve can stand in it."),
-    ("/var/lib/endpointd", "The service's state directory: plugins, releases, environments, the database, the key."),
-    ("STATE/endpointd.sock", "Where the commands reach a running daemon."),
+    ("/etc/endpointd/secret.key", "The service's key for secrets. Elsewhere it is STATE/secret.key."),
+    ("/var/lib/endpointd", "The service's state directory: plugins, releases, environments, the database."),
+    ("STATE/endpointd.sock", "The socket of a running daemon, for commands."),
 )
 
 _STATUS = (
     ("0", "Done."),
     ("1", "It failed; the message says why, and what to do."),
-    ("2", "It was wrongly asked: an option, a name or a file."),
+    ("2", "The command was used wrongly: an option, a name or a file."),
     ("3", "status NAME: the plugin does not run."),
 )
 
@@ -43,11 +44,11 @@ def _head(group: TyperGroup) -> Iterator[str]:
     yield from (".SH NAME", "endpointd \\- run endpoint plugins, each in a process of its own")
     yield from (".SH SYNOPSIS", "\\fBendpointd\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]...")
     yield from (".SH DESCRIPTION", _plain(group.help or ""))
-    yield "A command that asks a running daemon finds it by its state directory: \\-\\-state, ENDPOINTD_STATE, ./state,"
-    yield "or the service's own, in this order."
+    yield "Commands find a running daemon by its state directory. They use the first of these: \\-\\-state,"
+    yield "ENDPOINTD_STATE, the state in the file of \\-\\-config or ENDPOINTD_CONFIG, ./state, and the service's."
     yield from (
         ".PP",
-        "Every command takes \\fB\\-\\-quiet\\fR (\\fB\\-q\\fR): it then prints answers, warnings and errors alone.",
+        "Every command takes \\fB\\-\\-quiet\\fR (\\fB\\-q\\fR): it then prints only answers, warnings and errors.",
     )
 
 
@@ -83,7 +84,8 @@ def _leaves(group: TyperGroup, before: str) -> Iterator[tuple[str, TyperCommand]
 
 
 def _arguments(command: TyperCommand) -> str:
-    return "".join(f" {_value(one)}" for one in command.params if isinstance(one, TyperArgument))
+    arguments = [one for one in command.params if isinstance(one, TyperArgument)]
+    return "".join(f" {_value(one)}" if one.required else f" [{_value(one)}]" for one in arguments)
 
 
 def _spelled(option: TyperOption) -> str:
@@ -100,8 +102,8 @@ def _tail() -> Iterator[str]:
     yield ".SH EXIT STATUS"
     for status, meaning in _STATUS:
         yield from _tagged(f"\\fB{status}\\fR", meaning)
-    yield from (".SH ENVIRONMENT", "Every option of serve and config can stand in a variable: ENDPOINTD_ and the")
-    yield "option's name in capital letters, with _ for -. ENDPOINTD_STATE holds for all commands."
+    yield from (".SH ENVIRONMENT", "Every option of serve and config can be set in a variable: ENDPOINTD_ and the")
+    yield "option's name in capital letters, with _ for -. All commands heed ENDPOINTD_STATE."
     yield ".SH FILES"
     for path, meaning in _FILES:
         yield from _tagged(f"\\fI{_plain(path)}\\fR", meaning)

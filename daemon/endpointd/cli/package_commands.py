@@ -36,8 +36,8 @@ def package(
 ) -> None:
     """Make a package of a plugin's folder.
 
-    It is NAME-VERSION.difypkg, if it is not named. The same files make the same package.
-    What .difyignore names, or where there is none .gitignore, is left out.
+    Without --output it is NAME-VERSION.difypkg. The same files always make the same package.
+    Files that .difyignore names (or .gitignore, if there is no .difyignore) are left out.
     """
     from endpointd.cli import packaging
 
@@ -47,9 +47,9 @@ def package(
 def keygen(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="Makes NAME.private.pem and NAME.public.pem.")],
 ) -> None:
-    """Make a key to sign packages with, and the public one beside it.
+    """Make a pair of keys to sign packages with.
 
-    NAME.private.pem is to be kept secret; NAME.public.pem is for those who are to trust the packages.
+    Keep NAME.private.pem secret; give NAME.public.pem to people who should trust your packages.
     """
     from endpointd.cli import packaging
 
@@ -58,15 +58,15 @@ def keygen(
 
 def sign(
     file: PackageFile,
-    key: Annotated[Path, typer.Option("--key", "-k", metavar="KEY", help="The secret key, NAME.private.pem.")],
+    key: Annotated[Path, typer.Option("--key", "-k", metavar="KEY", help="The private key, NAME.private.pem.")],
     category: Annotated[
-        Category, typer.Option("--category", "-c", help="What Dify is told of who has made it.")
+        Category, typer.Option("--category", "-c", help="Who has made it, for Dify.")
     ] = Category.COMMUNITY,
     output: Output = None,
 ) -> None:
     """Sign a package.
 
-    The signed one is NAME.signed.difypkg, if it is not named. A signature that is there already is replaced.
+    Without --output the signed package is NAME.signed.difypkg. An older signature is replaced.
     """
     from endpointd.cli import packaging
 
@@ -82,9 +82,9 @@ def verify(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Tell what is in a package and who has signed it.
+    """Show what is in a package and who has signed it.
 
-    The exit status is 0 when it is whole and one of the keys has signed it, and 1 otherwise.
+    The exit status is 0 if it is complete and signed with one of the keys, and 1 otherwise.
     """
     from endpointd.cli import packaging
 

@@ -14,7 +14,7 @@ application = typer.Typer(help="The key that endpoints' secrets are sealed with.
 def rotate(state: State = None, config: Config = None, json: Json = False) -> None:
     """Seal all secrets with a new key, and drop the old one. Endpoints go on meanwhile.
 
-    It is done by the daemon, or here when none runs.
+    The daemon does it, or this command itself if none runs.
     """
     from endpointd.cli.output import print_json, tell
     from endpointd.cli.rotating import rotate_secrets
@@ -36,9 +36,9 @@ def rotate(state: State = None, config: Config = None, json: Json = False) -> No
 def new_key(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file with the keys, as root has it for systemd.")],
 ) -> None:
-    """Put a new key first in a key file that systemd gives to the daemon.
+    """Put a new key first into a key file that systemd hands to the daemon.
 
-    Start the daemon again then, and let 'rotate' seal all secrets with it.
+    Then restart the daemon, and run 'endpointd secrets rotate' to seal all secrets with it.
     """
     from endpointd.cli.output import tell
     from endpointd.cli.rotating import add_key

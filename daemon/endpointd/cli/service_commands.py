@@ -13,10 +13,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 
 @application.command()
 def install(dry_run: DryRun = False) -> None:
-    """Make the service, enable it and start it; or bring it up to date.
+    """Install the service, enable it and start it; or bring it up to date.
 
-    It makes the user endpointd, its directories, a configuration to begin with, a key and the units. What is there
-    already stays, and to run it again does only what is missing.
+    It makes the user endpointd, its directories, a first configuration, a key and the units. A configuration or a key
+    that is there already stays. Run again, it does only what is missing or out of date.
     """
     from endpointd.cli import service
 
@@ -43,7 +43,7 @@ def show(
         str | None, typer.Argument(metavar="FILE", help="Only this one, as endpointd.service or its whole path.")
     ] = None,
 ) -> None:
-    """Print the units and the other files of the service, for packages and for reading."""
+    """Print the units and the other files of the service."""
     from endpointd.cli import service
 
     service.show(name)
@@ -51,9 +51,9 @@ def show(
 
 @application.command()
 def status(json: Json = False) -> None:
-    """Tell how the service is installed and how it fares.
+    """Show how the service is installed and whether it runs.
 
-    The exit status is 0 when it is as `install` would leave it and runs, else 3.
+    The exit status is 0 if it runs and is as `install` would leave it, else 3.
     """
     from endpointd.cli import service
 

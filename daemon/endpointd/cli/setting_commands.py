@@ -70,9 +70,9 @@ def doctor(
     configuration: Configuration,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
-    """Look for what stands in the daemon's way, whether it runs or not: the configuration, permissions, the machine.
+    """Look for problems in the configuration, permissions and the machine, whether the daemon runs or not.
 
-    The exit status is 0 when nothing has failed, even with warnings, and 1 when something has.
+    The exit status is 0 if nothing has failed, even with warnings, and 1 if something has.
     """
     from endpointd.cli.doctor import examine
 

@@ -13,13 +13,13 @@ application = typer.Typer(help="Tokens, which let others control the daemon over
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what it is for, in one word.")],
     days: Annotated[
-        int | None, typer.Option(metavar="N", help="How many days it is good (default: until it is revoked).")
+        int | None, typer.Option(metavar="N", help="How many days it is valid (default: until it is revoked).")
     ] = None,
     state: State = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Make a token, and print its secret: alone on standard output, this once and never again."""
+    """Make a token, and print its secret alone on standard output. It is never shown again."""
     from endpointd.cli import control, tokens
 
     with control.connected(state, config) as client:
@@ -28,7 +28,7 @@ def create(
 
 @application.command("list")
 def list_(state: State = None, config: Config = None, json: Json = False) -> None:
-    """List the tokens; what their secrets are, nobody can tell."""
+    """List the tokens, without their secrets."""
     from endpointd.cli import control, tokens
 
     with control.connected(state, config) as client:
@@ -41,7 +41,7 @@ def revoke(
     state: State = None,
     config: Config = None,
 ) -> None:
-    """Let a token be none from this moment on."""
+    """Revoke a token, at once."""
     from endpointd.cli import control, tokens
 
     with control.connected(state, config) as client:
