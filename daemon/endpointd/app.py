@@ -18,7 +18,7 @@ from endpointd.backends.switchboard import Switchboard
 from endpointd.console.opening import console_of
 from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
-from endpointd.descriptors import raise_limit
+from endpointd.descriptors import Exhaustion, raise_limit
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
@@ -351,6 +351,7 @@ class Daemon:
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
+        exhaustion = Exhaustion()
         while True:
             wanted = loop.time() + LOOK
             await asyncio.sleep(LOOK)
@@ -359,6 +360,7 @@ class Daemon:
             self._tracing.look()
             self._plugins.look(now)
             self._samples.look(now, {name: served.supervisor for name, served in self._plugins.served.items()})
+            exhaustion.look()
 
     # The end
 

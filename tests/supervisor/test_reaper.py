@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,24 @@ def test_an_orphan_that_ends_is_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
             os.kill(stays, signal.SIGTERM)
             await until(lambda: not is_ours(stays))
             assert (process.is_alive, reaper.orphans) == (True, 0)
+
+    with_reaper(story)
+
+
+def test_who_cannot_be_seen_without_descriptors_is_found_later() -> None:
+    async def story() -> None:
+        async with a_process(marked(f"say(orphan({ENDS!r})); {PAUSE}")) as process:
+            [goes] = await hear(process)
+            await until(lambda: is_zombie(goes))
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+            try:
+                reaper.sweep()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            assert is_ours(goes)
+            reaper.sweep()
+            assert not is_ours(goes)
 
     with_reaper(story)
 

@@ -12,6 +12,7 @@ from typing import Any
 # are made in other threads at the same time: see `endpointd.manifest.compiling`.
 import anyio
 import anyio.abc
+import structlog
 import uvicorn
 
 from endpointd import __version__
@@ -26,8 +27,13 @@ LEISURE = 10.0
 """Seconds after which the parts are imported though nobody has connected yet: whoever does later need not wait, and it
 is not left to a day on which the files of another version have come to the place of these."""
 
+AGAIN = 1.0
+"""Seconds until the parts are imported anew, when the system has refused to open one of their files."""
+
 GRACE = 5
 """Seconds that a call which is under way has to be answered when the daemon ends."""
+
+log = structlog.get_logger()
 
 
 class AdminServer:
@@ -90,9 +96,9 @@ class AdminServer:
 
     async def _serve(self, services: Services, describe: "_Describer") -> uvicorn.Server | None:
         await self._until_wanted()
-        if self._ending:
+        app = await self._built(services, describe)
+        if app is None:
             return None
-        app = await asyncio.to_thread(_build, services, describe, self._state, self._followers)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -116,6 +122,20 @@ class AdminServer:
             network_app = await asyncio.to_thread(_with_console, app, services, self._followers)
             await self._network.serve(network_app, services.tokens, _open_paths(services))
         return server
+
+    async def _built(self, services: Services, describe: "_Describer") -> "uvicorn._types.ASGIApplication | None":
+        """What answers; None when the end was quicker."""
+        is_told = False
+        while not self._ending:
+            try:
+                return await asyncio.to_thread(_build, services, describe, self._state, self._followers)
+            except OSError as error:
+                # No file can be opened at this moment, or read. That may pass, and is nothing to end all plugins for.
+                if not is_told:
+                    log.warning("admin.late", because=str(error))
+                is_told = True
+                await asyncio.sleep(AGAIN)
+        return None
 
     async def _until_wanted(self) -> None:
         loop = asyncio.get_running_loop()

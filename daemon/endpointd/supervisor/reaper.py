@@ -101,9 +101,10 @@ class Reaper:
 
     def _tick(self) -> None:
         assert self._loop is not None
+        # First of all: whatever goes wrong with this look, it is not the last.
+        self._timer = self._loop.call_later(INTERVAL, self._tick)
         self._keep_a_keeper()
         self.sweep()
-        self._timer = self._loop.call_later(INTERVAL, self._tick)
 
     def _keep_a_keeper(self) -> None:
         """The kernel itself ends a container whose first process has died."""
@@ -213,9 +214,14 @@ class Keeper:
 
 
 def _children() -> Iterator[int]:
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            yield from map(int, (task / "children").read_text().split())
+    """Those that can be seen: without a descriptor to spare, the others are found by a later sweep."""
+    try:
+        tasks = os.listdir("/proc/self/task")
+    except OSError:
+        return
+    for task in tasks:
+        with contextlib.suppress(OSError):
+            yield from map(int, Path(f"/proc/self/task/{task}/children").read_text().split())
 
 
 def _reap(pid: int) -> bool:

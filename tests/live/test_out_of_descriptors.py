@@ -1,0 +1,42 @@
+"""The daemon has as many files open as it may, for a while: what is refused then is nothing to end for."""
+
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from endpointd.admin.client import Client
+from endpointd.testing import RunningDaemon
+from live.conftest import Served, Shop
+
+Serve = Callable[..., Served]
+
+
+@contextmanager
+def without_descriptors(daemon: RunningDaemon) -> Iterator[None]:
+    """Not even one that it gives back can the daemon have again."""
+    before = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    yield
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_a_daemon_whose_administration_cannot_be_loaded_yet_goes_on(serve: Serve, shop: Shop) -> None:
+    shop.put("duck", "quack")
+    served = serve()
+    with without_descriptors(served.daemon), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(served.state / "endpointd.sock"))
+        assert "Too many open files" in served.daemon.wait_for_log("admin.late")
+    with Client(served.state) as admin:
+        assert [one["id"] for one in admin.plugins()] == ["test/duck"]
+    assert served.says("duck") == "quack"
+
+
+def test_who_runs_the_daemon_is_told_once(serve: Serve, shop: Shop) -> None:
+    shop.put("duck", "quack")
+    served = serve()
+    with without_descriptors(served.daemon):
+        assert '"most": 3' in served.daemon.wait_for_log("descriptors.exhausted")
+        # The next look: the directory is looked at as often.
+        served.daemon.wait_for_log("watch.interrupted")
+    assert served.daemon.log().count("descriptors.exhausted") == 1
