@@ -178,6 +178,9 @@ class Daemon:
         self._admin = AdminServer(settings, certificate.context if certificate else None)
         # What was begun last ends first.
         async with AsyncExitStack() as ends:
+            # From now to the very end: a large database takes its time to be looked through, and to be brought up to date.
+            telling = asyncio.create_task(self._manager.run(self._observation.states))
+            ends.callback(telling.cancel)
             ends.push_async_callback(self._admin.stop)
             endpoints, store = await ends.enter_async_context(self._endpoints())
             tokens = await ends.enter_async_context(opened_tokens(store.tokens))
@@ -246,8 +249,6 @@ class Daemon:
         tasks = [asyncio.create_task(work) for work in (self._administer(), self._begin(url), self._look())]
         if self._certificate is not None:
             tasks.append(asyncio.create_task(self._certificate.follow()))
-        # To the very end: while it stops, it is to be known for alive.
-        telling = asyncio.create_task(self._manager.run(self._observation.states))
         try:
             await self._until({stopping, serving}, tasks)
         finally:
@@ -255,7 +256,6 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await self._shut_down(serving)
-            telling.cancel()
 
     async def _until(self, ends: set["asyncio.Task[object]"], tasks: list["asyncio.Task[None]"]) -> None:
         """Wait for one of `ends`, or for the failure of one of `tasks`, which is raised."""

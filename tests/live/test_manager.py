@@ -4,10 +4,12 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -139,6 +141,16 @@ def test_it_tells_the_manager_what_becomes_of_it(manager: Manager) -> None:
     # The drain clock, the kill clock and a margin.
     assert manager.await_message("STOPPING")["EXTEND_TIMEOUT_USEC"] == str((30 + 2 * 5 + 15) * 1_000_000)
     assert manager.daemon.wait(WAIT_SECONDS) == 0
+
+
+def test_it_asks_for_time_while_it_waits_for_its_database(manager: Manager, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    with closing(sqlite3.connect(tmp_path / "state" / "endpointd.db", isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        manager.start()
+        assert "READY" not in manager.await_message("EXTEND_TIMEOUT_USEC")
+        held.execute("ROLLBACK")
+    manager.await_message("READY")
 
 
 def test_a_watchdog_is_fed_until_the_daemon_hangs(manager: Manager) -> None:
