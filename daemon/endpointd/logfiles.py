@@ -58,6 +58,10 @@ class Files:
         self._handler.handle(logging.makeLogRecord({"msg": text.removesuffix("\n")}))
         return len(text)
 
+    def reopen(self) -> None:
+        """Write from now on to the file that has the name: the one before may have been moved away, or removed."""
+        self._handler.reopen()
+
     def close(self) -> None:
         with suppress(OSError):
             self._handler.close()
@@ -89,6 +93,19 @@ class _Handler(RotatingFileHandler):
                 self._tell(f"{self.baseFilename} is full, cannot be renamed and grows on: {error}")
         else:
             self._is_stuck = False
+
+    def reopen(self) -> None:
+        try:
+            new = self._open()
+        except OSError as error:
+            self._tell(f"{self.baseFilename} cannot be opened anew: {error}")
+            return
+        self.acquire()
+        old, self.stream = self.stream, new
+        self.release()
+        if old is not None:
+            with suppress(OSError):
+                old.close()
 
     def flush(self) -> None:
         """A line has been written, unless this fails."""

@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from endpointd.logconsole import Console
-from endpointd.logfiles import Rotation, open_files
+from endpointd.logfiles import Files, Rotation, open_files
 from endpointd.logstream import PatientStream
 from endpointd.setting_names import LogLevel
 from endpointd.setting_types import LogFormat
@@ -22,6 +22,8 @@ _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
 
 _stderr: PatientStream | None = None
 """Where the log goes, unless it goes to files."""
+
+_files: Files | None = None
 
 _encode = json.JSONEncoder(default=repr).encode
 
@@ -66,9 +68,10 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     ]
     colours = terminal and not os.environ.get("NO_COLOR")
     render = Console(colours=colours) if console else _as_json
-    global _stderr
+    global _stderr, _files
     _stderr = PatientStream(sys.stderr, _tell_of_lost) if rotation is None else None
-    output = cast("TextIO", open_files(rotation) if rotation is not None else _stderr)
+    _files = open_files(rotation) if rotation is not None else None
+    output = cast("TextIO", _files or _stderr)
     set_level(level)
     structlog.configure(
         processors=[_threshold, *describe, render],
@@ -79,6 +82,12 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     _adopt_standard_logging(describe, render, output)
     if rotation is not None and not rotation.can_turn():
         _tell_of_growth(rotation)
+
+
+def reopen() -> None:
+    """Open the file anew, if the log goes to one: who has moved it away wants to have a new one."""
+    if _files is not None:
+        _files.reopen()
 
 
 def together() -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ import structlog
 
 from endpointd.backends.switchboard import Switchboard
 from endpointd.errors import OperatorError
-from endpointd.logs import set_level
+from endpointd.logs import reopen, set_level
 from endpointd.manager import Manager
 from endpointd.reloading import settled
 from endpointd.settings import Settings
@@ -46,6 +46,8 @@ class Reconfiguring:
         """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
         Raises `OperatorError`, and then nothing changes."""
         async with self._one_at_a_time:
+            # Whatever comes of the rest: it is how they ask for it who have moved the file away.
+            reopen()
             with self._manager.reloading():
                 settings, fixed = settled(self.settings, await asyncio.to_thread(self._read))
                 await self._switchboard.change(settings)

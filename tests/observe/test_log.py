@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -199,6 +200,35 @@ def test_a_file_that_grows_is_renamed_a_minute_after_it_can_be(
             assert len(in_the_way.read_text().splitlines()) >= 17
             in_the_way.unlink()
     assert capsys.readouterr().err.count("grows on") == 2
+
+
+def test_who_moves_the_file_away_gets_another_one_with_a_reload(start_daemon: DaemonStarter, tmp_path: Path) -> None:
+    write_plugin(tmp_path / "plugins", "talks", {"t.py": TALKS}, [("POST", "/", "t.py")])
+    file, moved, config = tmp_path / "log", tmp_path / "moved", tmp_path / "endpointd.toml"
+    config.write_text("")
+    daemon = start_daemon(tmp_path / "plugins", state=tmp_path / "state", log_file=file, config=config)
+    file.rename(moved)
+    daemon.process.send_signal(signal.SIGHUP)
+    eventually(lambda: file.exists() and "configuration.reloaded" in file.read_text())
+    # So it is with a configuration that cannot be used.
+    file.rename(moved)
+    config.write_text("limit_body = nonsense")
+    daemon.process.send_signal(signal.SIGHUP)
+    eventually(lambda: file.exists() and "configuration.refused" in file.read_text())
+    ask(daemon.url, "/e/talks/", method="POST")
+    eventually(lambda: "one word" in file.read_text())
+    assert "one word" not in moved.read_text()
+
+
+def test_a_file_that_cannot_be_opened_anew_is_written_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, moved = tmp_path / "log", tmp_path / "moved"
+    with closing(Files(Rotation(file, 10**9, 1))) as files:
+        file.rename(moved)
+        file.mkdir()
+        files.reopen()
+        files.write("still here\n")
+    assert moved.read_text() == "still here\n"
+    assert "cannot be opened anew" in capsys.readouterr().err
 
 
 def test_a_flood_is_held_to_its_rate() -> None:
