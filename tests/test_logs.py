@@ -183,6 +183,22 @@ def test_in_files_each_event_is_written_by_itself(tmp_path: Path) -> None:
     assert told == ["before", "one", "two", "after", "last"]
 
 
+JOURNAL = "os.environ['JOURNAL_STREAM'] = '%d:%d' % (os.fstat(2).st_dev, os.fstat(2).st_ino + {other}); "
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_the_journal_is_told_how_grave_an_event_is(fmt: str) -> None:
+    says = "log.info('a'); log.warning('b'); log.exception('c'); logging.getLogger('x').critical('d')"
+    lines = logged(f"{JOURNAL.format(other=0)}logs.configure({fmt!r}, 'info'); {says}").splitlines()
+    found = [(line[:3], line[3:].startswith("{")) for line in lines if line.startswith("<")]
+    assert found == [(f"<{number}>", fmt == "json") for number in (6, 4, 3, 2)]
+
+
+def test_nobody_else_is_told_it_in_the_journals_way() -> None:
+    [line] = logged(f"{JOURNAL.format(other=1)}logs.configure('json', 'info'); log.info('a')").splitlines()
+    assert json.loads(line)["event"] == "a"
+
+
 def test_what_stderr_cannot_say_is_described() -> None:
     program = "logs.configure('console', 'info')\nlog.info('caf\\xe9')"
     outcome = run(program, stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})

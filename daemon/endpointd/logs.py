@@ -25,6 +25,9 @@ _stderr: PatientStream | None = None
 
 _files: Files | None = None
 
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""As syslog counts them, and systemd's journal."""
+
 _encode = json.JSONEncoder(default=repr).encode
 
 
@@ -67,7 +70,9 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     colours = terminal and not os.environ.get("NO_COLOR")
-    render = Console(colours=colours) if console else _as_json
+    render: Processor = Console(colours=colours) if console else _as_json
+    if rotation is None and _is_journal(sys.stderr):
+        render = _with_priority(render)
     global _stderr, _files
     _stderr = PatientStream(sys.stderr, _tell_of_lost) if rotation is None else None
     _files = open_files(rotation) if rotation is not None else None
@@ -132,6 +137,24 @@ def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
         event = structlog.processors.format_exc_info(logger, method, event)
     leading = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event")}
     return _encode({**leading, **event})
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether it leads to systemd's journal, as systemd says to whom it starts."""
+    found = os.fstat(stream.fileno())
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def _with_priority(render: Processor) -> Processor:
+    """Before the line its level, as the journal takes it (sd-daemon(3)), which keeps it apart from the line."""
+
+    def rendered(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        priority = _PRIORITIES.get(event["level"], 6)
+        line = render(logger, method, event)
+        assert isinstance(line, str)
+        return f"<{priority}>{line}"
+
+    return rendered
 
 
 def _adopt_standard_logging(describe: list[Processor], render: Processor, output: TextIO) -> None:
