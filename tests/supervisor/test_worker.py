@@ -58,7 +58,7 @@ Start = Callable[..., StartFailed]
         (saying(frame_of(Ready(()))), "worker_died", "broke the protocol (Ready came when the connection was new"),
         (saying(frame_of(HELLO)[:-1]), "worker_died", "exited with status 0"),
         ("import os, time; os.close(0); os.close(1); time.sleep(1000)", "worker_died", "was killed by SIGKILL"),
-        (saying(frame_of(HELLO._replace(wire=99))) + f"; {READ}", "wire_mismatch", "speaks wire version 99"),
+        (saying(frame_of(HELLO._replace(wire=99))) + f"; {READ}", "wire_mismatch", "started again"),
     ],
 )
 def test_a_start_that_fails_is_explained(start: Start, program: str, code: str, message: str) -> None:

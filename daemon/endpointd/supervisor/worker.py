@@ -187,7 +187,11 @@ class Worker:
         hello = await self._next_message()
         assert isinstance(hello, Hello)
         if hello.wire != WIRE_VERSION:
-            raise StartFailed("wire_mismatch", f"the worker speaks wire version {hello.wire}, the host {WIRE_VERSION}")
+            raise StartFailed(
+                "wire_mismatch",
+                f"the worker speaks wire version {hello.wire}, the host {WIRE_VERSION}: another endpointd was installed"
+                " in the place of the one that runs, and takes over when the daemon is started again",
+            )
         order = self.order
         self._channel.send(
             Load(str(order.folder), order.sources, order.concurrency, order.development, order.value_error_is_404)
