@@ -104,6 +104,9 @@ def test_it_serves_on_each_socket_that_it_is_handed(manager: Manager, listener: 
         client.connect(path)
         client.sendall(plain("/e/shop/", "Connection: close"))
         assert b"".join(iter(lambda: client.recv(4096), b"")).endswith(b"open")
+        manager.stop()
+        # It is the manager's, and whoever connects now waits for the next daemon.
+        assert Path(path).is_socket()
     where = url_of(listener).removeprefix("http://")
     assert f'"addresses": ["{where}", "unix:{path}"]' in manager.log()
 

@@ -37,8 +37,10 @@ class HttpServer(uvicorn.Server):
         tls = None if listener.family == socket.AF_UNIX else self._tls
         # To agree on keys. The loop keeps to it as long as it listens, whatever the limits become.
         clock = (self._limits.clock_header or None) if tls else None
-        create = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-        return await create(self._protocol, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=clock)
+        # Not `create_unix_server`: from Python 3.13 on that removes the socket's file when it closes, also a manager's.
+        return await loop.create_server(
+            self._protocol, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=clock
+        )
 
     def _protocol(self) -> asyncio.Protocol:
         make = self.config.http_protocol_class
