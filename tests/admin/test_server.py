@@ -1,6 +1,7 @@
 """The server: whose state directory it is, who may connect, and how it ends."""
 
 import asyncio
+import errno
 import grp
 import json
 import os
@@ -62,6 +63,16 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(host: AdminHost, http:
         AdminHost(host.state, FakeControl()).__enter__()
     assert caught.value.code == "state_in_use"
     assert http.get("/api/v1/daemon").status_code == 200
+
+
+def test_a_state_directory_without_room_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(OperatorError, match="No space left on device; make room there") as caught:
+        sockets.listen(tmp_path, None)
+    assert caught.value.code == "state_unusable"
 
 
 HOLDER = """

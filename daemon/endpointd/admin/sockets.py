@@ -1,12 +1,14 @@
 """The administration's socket in the state directory: one daemon's alone, and only for those who may control it."""
 
+import errno
 import fcntl
 import grp
 import os
 import shutil
 import socket
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from endpointd.errors import OperatorError, UsageError
@@ -21,27 +23,26 @@ class StateLock:
     """Held by the one daemon that uses a state directory; the kernel lets go of it when that ends, however it does."""
 
     def __init__(self, state: Path) -> None:
-        """Raises `OperatorError` when another daemon has it."""
-        try:
+        """Raises `OperatorError` when another daemon has it, or it cannot be had."""
+        with _explained(state):
             self._fd = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise OperatorError(
-                "state_unusable",
-                f"the state directory {state} cannot be used: {error.strerror}",
-                "name another one with --state",
-            ) from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
-            os.close(self._fd)
-            raise OperatorError(
-                "state_in_use",
-                f"another daemon{f' (pid {owner})' if owner else ''} runs with the state directory {state}",
-                "end that one, or name another directory with --state",
-            ) from None
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, f"{os.getpid()}\n".encode())
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
+                os.close(self._fd)
+                raise OperatorError(
+                    "state_in_use",
+                    f"another daemon{f' (pid {owner})' if owner else ''} runs with the state directory {state}",
+                    "end that one, or name another directory with --state",
+                ) from None
+            except OSError:
+                os.close(self._fd)
+                raise
+        # For people only, and a disk that is full need not keep the daemon from starting.
+        with suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.write(self._fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         # The file stays: a lock on a name that comes and goes can be had twice.
@@ -55,6 +56,11 @@ def listen(state: Path, group: str | None) -> socket.socket:
     no moment at which others could connect. What a killed daemon has left is replaced: whoever holds the lock is the
     only one. Raises `OperatorError`.
     """
+    with _explained(state):
+        return _listen(state, group)
+
+
+def _listen(state: Path, group: str | None) -> socket.socket:
     for left in state.glob(f"{_MAKING}*"):
         shutil.rmtree(left, ignore_errors=True)
     making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=state))
@@ -74,6 +80,20 @@ def listen(state: Path, group: str | None) -> socket.socket:
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return listener
+
+
+@contextmanager
+def _explained(state: Path) -> Iterator[None]:
+    """Turn what the operating system says about the state directory into an `OperatorError`."""
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise OperatorError(
+            "state_unusable",
+            f"the state directory {state} cannot be used: {error.strerror or error}",
+            "make room there, or name another one with --state" if is_full else "name another one with --state",
+        ) from error
 
 
 def remove(state: Path) -> None:
