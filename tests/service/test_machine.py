@@ -5,10 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from endpointd import __version__
 from endpointd.errors import OperatorError
 from endpointd.sealing.keyfile import KeyFile
-from endpointd.service.machine import perform
+from endpointd.service.machine import look, perform
 from endpointd.service.plan import MakeKey
+from support.fake_control import AdminHost, FakeControl
+
+
+def test_the_daemon_that_runs_is_looked_for_where_the_configuration_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an upgrade would leave the old version running where its state is elsewhere."""
+    config, state = tmp_path / "endpointd.toml", tmp_path / "state"
+    config.write_text(f'state = "{state}"\n')
+    state.mkdir()
+    monkeypatch.setattr("endpointd.admin.location.SERVICE_CONFIG", config)
+    with AdminHost(state, FakeControl()):
+        assert look([]).version == __version__
 
 
 @pytest.fixture

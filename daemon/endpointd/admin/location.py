@@ -32,17 +32,17 @@ def find_state(state: Path | None, config: Path | None) -> Path:
     values = read_settings_file(Path(file), frozenset({"state"})) if file else {}
     if "state" in values:
         return Path(str(values["state"]))
-    return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else _state_of_service()
+    return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else state_of_service()
 
 
 def has_credential(state: Path) -> bool:
     """Whether the daemon with this state is the service, and gets its key from systemd."""
     with suppress(OSError):
-        return state.absolute() == _state_of_service() and CREDENTIAL in SERVICE_UNIT.read_text(encoding="utf-8")
+        return state.absolute() == state_of_service() and CREDENTIAL in SERVICE_UNIT.read_text(encoding="utf-8")
     return False
 
 
-def _state_of_service() -> Path:
+def state_of_service() -> Path:
     """Who may not read the service's file, or nobody may, finds it where it is put by itself."""
     with suppress(UsageError):
         return Path(str(read_settings_file(SERVICE_CONFIG, frozenset({"state"})).get("state", SERVICE)))

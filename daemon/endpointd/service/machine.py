@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from endpointd.admin.client import Client
+from endpointd.admin.location import state_of_service
 from endpointd.errors import EndpointdError, OperatorError
 from endpointd.sealing.keyfile import KeyFile
 from endpointd.service.plan import UNITS, Found, MakeKey, Remove, Run, Step, Write
@@ -126,7 +127,7 @@ def _has_account() -> bool:
 
 
 def _version() -> str | None:
-    with suppress(EndpointdError), Client(Path(STATE)) as client:
+    with suppress(EndpointdError), Client(state_of_service()) as client:
         return client.version()
     return None
 
