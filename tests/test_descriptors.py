@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import resource
-from endpointd.descriptors import raise_limit
+from endpointd.descriptors import for_clients, raise_limit
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 raise_limit()
@@ -13,6 +13,7 @@ assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 raise_limit()
 assert resource.getrlimit(resource.RLIMIT_NOFILE) == (64, 64)
+assert (for_clients(10), for_clients(1000)) == (10, 48)
 """
 
 

@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,7 +19,7 @@ from endpointd.backends.switchboard import Switchboard
 from endpointd.console.opening import console_of
 from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
-from endpointd.descriptors import Exhaustion, raise_limit
+from endpointd.descriptors import Exhaustion, for_clients, raise_limit
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
@@ -162,13 +163,14 @@ class Daemon:
 
     def _hold_to(self, settings: Settings) -> None:
         """Settings that were read again. Whatever else asks for one when it needs it has those of the moment."""
-        self._limits.become(HttpLimits.of(settings))
+        self._limits.become(_limits_of(settings))
         self._admin.hold_to(settings)
         self._plugins.apply(settings)
 
     async def run(self) -> int:
         settings = self._settings
         raise_limit()
+        self._limits.become(_limits_of(settings))
         # Before there are children, who must not think that these are for them.
         handed = take_over()
         make_state(settings.state)
@@ -178,7 +180,7 @@ class Daemon:
         self._admin = AdminServer(settings, certificate.context if certificate else None)
         # What was begun last ends first.
         async with AsyncExitStack() as ends:
-            # From now to the very end: a large database takes its time to be looked through, and to be brought up to date.
+            # From now to the very end: to look through a large database, and to bring it up to date, takes time.
             telling = asyncio.create_task(self._manager.run(self._observation.states))
             ends.callback(telling.cancel)
             ends.push_async_callback(self._admin.stop)
@@ -395,3 +397,7 @@ class Daemon:
             await cgroups.stop()
             await self._tracing.stop()
             log.info("stopped")
+
+
+def _limits_of(settings: Settings) -> HttpLimits:
+    return replace(HttpLimits.of(settings), connections=for_clients(settings.limit_connections))

@@ -20,6 +20,13 @@ def raise_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def for_clients(wanted: int) -> int:
+    """How many of the `wanted` connections there may be: a quarter of all descriptors is for what the daemon needs
+    itself. Without one, workers cannot be started, files not be read, and who is turned away is not even told."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most * 3 // 4)
+
+
 class Exhaustion:
     """Tells when there are none left, once each time: the loop says nothing of clients that it turns away then."""
 

@@ -216,7 +216,11 @@ class Settings(SharedLimits, BaseSettings):
         default=ByteSize(100 * _MIB),
         description="most bytes that one plugin may store, whatever its manifest asks for",
     )
-    limit_connections: Connections = Field(default=10_000, description="client connections open at once")
+    limit_connections: Connections = Field(
+        default=10_000,
+        description="client connections open at once; never more than three quarters of the files that the system lets"
+        " the daemon have open",
+    )
     clock_header: Clock = Field(default=10, description="longest time a client may take to send a request's head")
     clock_keep_alive: Clock = Field(default=15, description="how long a connection without a request stays open")
     backend: Annotated[
