@@ -1,4 +1,4 @@
-"""The client goes away: its plugin is told, and its place is free again."""
+"""The client goes away: a plugin that has begun to answer is told, and its place is free again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,18 +56,36 @@ def test_a_client_that_leaves_while_it_uploads(daemon: RunningDaemon, told: Gate
     worker = fine(daemon, "flow")
     with Client(daemon.url) as client:
         client.send(plain(f"/e/flow/?way=watch_body&told={told.path}", "Content-Length: 100", method="POST"), b"x" * 10)
+        assert told.wait() == b"r"
     assert told.wait() == b"d"
     assert fine(daemon, "flow") == worker
 
 
-def test_a_client_that_leaves_before_the_head(daemon: RunningDaemon, tmp_path: Path) -> None:
+def test_what_is_done_before_the_answer_is_done_to_its_end(serve: Serve, tmp_path: Path) -> None:
+    """Whoever calls a webhook may not wait so long, and counts on it."""
+    daemon = serve("waits", concurrency=1, clock_cancel_grace=0, clock_drain=0, clock_kill=0)
+    worker = fine(daemon, "waits")
+    with Gate(tmp_path / "gate") as gate, Gate(tmp_path / "arrived") as arrived, Gate(tmp_path / "done") as done:
+        with Client(daemon.url) as client:
+            client.send(plain(f"/e/waits/?gate={gate.path}&arrived={arrived.path}&done={done.path}"))
+            arrived.wait()
+        # The daemon has seen that the client has gone when it has answered somebody who came later.
+        fine(daemon)
+        gate.open()
+        assert done.wait() == b"!"
+        assert fine(daemon, "waits") == worker
+    assert "worker.hung" not in daemon.log()
+
+
+def test_but_not_longer_than_its_clock(serve: Serve, tmp_path: Path) -> None:
+    daemon = serve("waits", concurrency=1, clock_first_byte=0.3, clock_cancel_grace=0, clock_drain=0, clock_kill=0)
     worker = fine(daemon, "waits")
     with Gate(tmp_path / "gate") as gate, Gate(tmp_path / "arrived") as arrived:
         with Client(daemon.url) as client:
             client.send(plain(f"/e/waits/?gate={gate.path}&arrived={arrived.path}"))
             arrived.wait()
-        gate.open()
-        assert fine(daemon, "waits") == worker
+        daemon.wait_for_log('"because": "clock_first_byte"')
+        assert fine(daemon, "waits") != worker
 
 
 def test_a_plugin_that_does_not_notice_is_replaced(serve: Serve, tmp_path: Path) -> None:
@@ -75,6 +93,6 @@ def test_a_plugin_that_does_not_notice_is_replaced(serve: Serve, tmp_path: Path)
     worker = fine(daemon, "waits")
     with Gate(tmp_path / "gate") as gate, Gate(tmp_path / "arrived") as arrived:
         with Client(daemon.url) as client:
-            client.send(plain(f"/e/waits/?gate={gate.path}&arrived={arrived.path}"))
+            client.send(plain(f"/e/waits/?gate={gate.path}&arrived={arrived.path}&chunk=1"))
             arrived.wait()
         assert fine(daemon, "waits") != worker

@@ -45,6 +45,9 @@ if do == "chat":
     return Response(event["answer"] for event in events)
 if do == "workflow":
     return Response(json.dumps(session.app.workflow.invoke("app-2", {"n": 1})))
+if do == "relay":
+    first = session.app.workflow.invoke("app-1", {})
+    return Response(json.dumps(session.app.workflow.invoke("app-2", first)))
 if do == "fetch":
     return Response(json.dumps(session.app.fetch_app("app-1")))
 if do == "llm":
@@ -195,6 +198,19 @@ def test_a_client_that_leaves_ends_the_call_at_the_backend(
         while b"first" not in answer:
             answer += client.recv(1000)
     assert dify.left() == "/inner/api/invoke/app"
+
+
+def test_one_that_leaves_before_the_answer_does_not(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
+    """A bot's answer goes another way than through the client, who hears nothing for too long."""
+    dify.streams["invoke/app"] = [Step.WAIT, {"answer": "the first"}]
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as client:
+        client.sendall(f"GET /e/{plugin}/?do=relay HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        dify.wait_for(1)
+    # The daemon has seen that the client has gone when it has answered somebody who came later.
+    assert ask(daemon, plugin, "llm") == b"Hello"
+    dify.go(2)
+    dify.wait_for(2)
+    assert dify.asked[-1].json["inputs"] == {"answer": "the first"}
 
 
 def test_a_failure_in_the_middle_is_no_whole_answer(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:

@@ -1,7 +1,7 @@
 """Sends without end and receives when it is let: `way` says which.
 
 `count` tells how many chunks were made so far. What it learns of its client's leaving it writes to the FIFO `told`:
-"g" for GeneratorExit, "c" for call_on_close, "d" for a request body that broke off.
+"g" for GeneratorExit, "c" for call_on_close, "d" for a request body that broke off, before whose end it has told "r".
 """
 
 import os
@@ -75,6 +75,7 @@ def watch(r: Request) -> Response:
 
 def watch_body(r: Request) -> Response:
     """Reads its body, and tells when the rest will not come."""
+    tell(r.args["told"], b"r")
     try:
         return Response(str(len(r.get_data())))
     except ClientDisconnected:

@@ -1,4 +1,5 @@
-"""Waits at the test's gate and hears of nothing meanwhile: `arrived` is told first, `gate` lets it go on.
+"""Waits at the test's gate and hears of nothing meanwhile: `arrived` is told first, `gate` lets it go on, `done` is
+told behind it.
 
 With `chunk` it answers before it waits, with a first chunk of so many bytes. With `body` it reads so many bytes of the
 request's body before.
@@ -17,6 +18,9 @@ def wait(r: Request) -> None:
             arrived.write(b"!")
     with open(r.args["gate"], "rb", buffering=0) as gate:
         gate.read(1)
+    if "done" in r.args:
+        with open(r.args["done"], "wb", buffering=0) as done:
+            done.write(b"!")
 
 
 def first_chunk(r: Request) -> Iterator[bytes]:

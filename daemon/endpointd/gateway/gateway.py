@@ -230,7 +230,7 @@ class Gateway:
             relay.cors = visit.cors
         request.client.on_gone = relay.client_gone
         if request.client.gone:
-            relay.client_gone()
+            relay.give_up()
         self.clocks.add(relay)
         return exchange, relay
 

@@ -39,6 +39,7 @@ class Relay:
         "_exchange",
         "_filled",
         "_head_sent",
+        "_heard",
         "_left",
         "_limit",
         "_limits",
@@ -92,6 +93,8 @@ class Relay:
         self._body_since: float | None = None
         self._unsent = inf
         """Bytes that the client had still to take at the last look."""
+        self._heard = False
+        """Whether the plugin has begun to answer."""
         self._head_sent = False
         self._answered = False
         self._filled = False
@@ -164,6 +167,13 @@ class Relay:
             self._client.abort()
 
     def client_gone(self) -> None:
+        """What a plugin does before it answers it does to its end. Who calls a webhook often waits for a few seconds
+        only, and counts on it all the same."""
+        if self._heard:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Nothing of the answer is wanted, nor what is done for it."""
         self._exchange.deliver(ClientGone("the client has closed the connection"))
 
     def _watch(self, clock: str, limit: float) -> None:
@@ -188,6 +198,9 @@ class Relay:
             heard = await self._client.receive()
             self._body_since = None
             if heard is None:
+                if not self._heard:
+                    # The plugin would wait for the rest.
+                    self.give_up()
                 return
             body, more = heard
             size += len(body)
@@ -224,6 +237,9 @@ class Relay:
         """Relay the answer. Raises `Problem` as long as nothing of it was sent."""
         try:
             first = await self._exchange.next()
+            self._heard = True
+            if self._client.gone:
+                raise ClientGone("the client has closed the connection")
             head = self._check(first)
             assert isinstance(first, Response)
             if not self._client.has_room:
