@@ -26,6 +26,7 @@ from endpointd_wire.messages import (
     Message,
     Ping,
     Pong,
+    Refused,
     Reply,
     Response,
 )
@@ -70,6 +71,19 @@ def test_an_endless_answer_is_closed_when_nobody_wants_it(worker: WorkerProcess)
     while isinstance(message, Data):
         message = worker.host.hear_any()
     assert message == Closed(stream)
+
+
+def test_so_is_one_that_takes_whatever_is_raised_for_a_passing_failure(worker: WorkerProcess) -> None:
+    stream = worker.host.request(path=b"/poll")
+    heard: list[Message] = [worker.host.hear_any(), worker.host.hear_any()]
+    call = next(message for message in heard if isinstance(message, Call))
+    worker.host.say(
+        Cancel(stream, "the client has gone"), Refused(call.call, "cancelled", "the request is over"), Ping(1)
+    )
+    # It asks nothing more, and goes on all the same.
+    assert worker.host.hear(Pong) == Pong(1)
+    assert worker.host.hear(Closed) == Closed(stream)
+    assert until_over(worker, {plain := worker.host.request()}) == {plain: b"plain"}
 
 
 def test_an_answer_waits_for_credit_and_holds_nobody_up(worker: WorkerProcess) -> None:

@@ -215,6 +215,7 @@ class CallDesk:
         stream = here.stream
         call = OpenCall(self, stream if stream is not None else OtherThread(self.link.condition()))
         if stream is not None:
+            stream.begin_call()
             stream.calls.append(call)
         try:
             call.begin(kind, packed, body, stream or of_task.get())

@@ -19,7 +19,7 @@ from endpointd_worker.answer import BadAnswer, send_answer
 from endpointd_worker.calls import here
 from endpointd_worker.environ import build_request
 from endpointd_worker.logs import own_log, request_id
-from endpointd_worker.streams import Cancelled, Stream
+from endpointd_worker.streams import Cancelled, GivenUp, Stream
 from endpointd_worker.texts import MAX_TEXT, fit
 from endpointd_worker.tracebacks import cut
 
@@ -68,7 +68,7 @@ class Invoker:
 
     def give_up(self, stream: Stream, error: BaseException) -> None:
         """End `stream`, whose answer came to an end with `error`; tell the plugin's log why."""
-        if isinstance(error, Cancelled):
+        if isinstance(error, Cancelled | GivenUp):
             stream.close()
         elif isinstance(error, BadAnswer):
             own_log.error("%s %s: %s", stream.request.method, _path(stream), error)

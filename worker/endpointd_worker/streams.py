@@ -5,7 +5,7 @@ lock, on which the thread also waits: for the next piece of the body, or for cre
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from endpointd_wire.connection import Connection
@@ -19,9 +19,17 @@ from endpointd_worker.waits import Condition
 FLUSH_SIZE = MAX_PIECE
 """Output is not held back for company beyond this."""
 
+HEED = 3
+"""Calls that the thread of a cancelled request may begin before it counts as one that does not heed it: what it has to
+put in order may take some."""
+
 
 class Cancelled(Exception):
     """The host wants no answer any more; the message says why."""
+
+
+class GivenUp(BaseException):
+    """The same, for who has taken `Cancelled` for a passing failure and goes on: `except Exception` does not."""
 
 
 class StreamLink(Protocol):
@@ -71,6 +79,10 @@ class Stream:
         self.id = request.stream
         self.request = request
         self.cancelled: str | None = None
+        self.insist: Callable[[], None] | None = None
+        """Has `GivenUp` raised in its thread where that waits next, as long as it runs this. Only greenlets can be
+        told so."""
+        self._unheeded = 0
         self.reader: Reader | None = None
         self._is_waited_for = False
         """Whether the reader waits for news of it, while others read."""
@@ -160,6 +172,15 @@ class Stream:
     def check(self) -> None:
         if self.cancelled is not None:
             raise Cancelled(self.cancelled)
+
+    def begin_call(self) -> None:
+        """Its thread is about to ask something of the host. When it does so again and again although it is cancelled,
+        it is made to end: a loop that catches everything would hold its place for ever."""
+        if self.cancelled is None:
+            return
+        self._unheeded += 1
+        if self._unheeded > HEED and self.insist is not None:
+            self.insist()
 
     def wake(self) -> None:
         if self._waiter is not None:

@@ -1,6 +1,7 @@
 """Waits, streams, computes and goes on in the background, as the path says."""
 
 import asyncio
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -84,6 +85,14 @@ def _note(file, until):
         _append(file, f"{os.getpid()} closed")
 
 
+def _poll(storage):
+    """As plugins wait for news that another request stores, and take whatever is raised for "none yet"."""
+    while True:
+        with contextlib.suppress(BaseException):
+            yield storage.get("news")
+        time.sleep(0.001)
+
+
 def _append(file, line):
     with open(file, "a") as opened:
         opened.write(f"{line}\n")
@@ -135,6 +144,8 @@ class Waits(Endpoint):
                 return Response("opened")
             case "/endless":
                 return Response(_endless())
+            case "/poll":
+                return Response(_poll(self.session.storage))
             case "/large":
                 return Response(b"x" * 65536 for _ in range(64))
             case "/compute":

@@ -10,15 +10,16 @@ Greenlets take one request after the other, as threads would: to make one costs 
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
-from gevent import get_hub, getcurrent
+from gevent import Greenlet, get_hub, getcurrent
 from gevent.hub import Waiter
 
 from endpointd_worker.cooperative.answerers import Answerer, Answerers
 from endpointd_worker.link import HostGone, Link
 from endpointd_worker.native import POLLIN, allocate_lock, poll, start_new_thread
 from endpointd_worker.pool import QUIET_TICKS, TICK
-from endpointd_worker.streams import Stream
+from endpointd_worker.streams import GivenUp, Stream
 
 READ = 1
 """An event of libev's."""
@@ -109,10 +110,21 @@ class GreenletPool:
         # This greenlet may have to wait before it comes to the next one.
         self._call()
         stream.has_company = bool(self._backlog)
+        stream.insist = partial(self._insist, stream, getcurrent())
         self._run(stream)
+        stream.insist = None
         if self._link.is_lost and self._answerers.has(getcurrent()):
             # A child of the plugin's comes back from its code as well, in the greenlet that has forked it.
             self._leave()
+
+    def _insist(self, stream: Stream, answerer: Greenlet) -> None:
+        """Raise in the greenlet that runs `stream`, where that waits next, if it is still at it then."""
+
+        def end() -> None:
+            if stream.insist is not None:
+                answerer.throw(GivenUp(stream.cancelled))
+
+        self._loop.run_callback(end)
 
     def _leave(self, _: object = None) -> None:
         """This process has nothing to answer, or nothing more to do: a child of the worker's ends with what forked
