@@ -193,6 +193,12 @@ def test_what_the_author_should_know_is_a_warning(
     assert [(found.key, found.code) for found in reading.warnings] == [(f"settings.x.{key}", code)]
 
 
+def test_a_language_that_no_form_shows_is_no_misspelling(with_settings: Callable[[object], Reading]) -> None:
+    reading = with_settings([declared(label={"en_US": "a", "zh_Hant": "標籤"})])
+
+    assert reading.findings == ()
+
+
 @pytest.mark.parametrize(
     ("kind", "scope"),
     [

@@ -149,10 +149,11 @@ class Fields:
         elif isinstance(node, Items):
             self.error(name, "list_empty", f"'{name}' is an empty list", f"write {example}")
 
-    def warn_of_misspellings(self, known: Collection[str]) -> None:
-        """Warn of each unknown key that is nearly a known and absent one; other unknown keys are nobody's."""
+    def warn_of_misspellings(self, known: Collection[str], others: Collection[str] = ()) -> None:
+        """Warn of each unknown key that is nearly a known and absent one; other unknown keys are nobody's, and `others`
+        among them are what they look like."""
         absent = [name for name in known if name not in self.names]
-        for name, meant in self._misspelt(known, absent):
+        for name, meant in self._misspelt({*known, *others}, absent):
             message = f"'{name}' is not a key of a plugin and is ignored"
             self.warning(name, "key_misspelt", message, f"did you mean '{meant}'?")
 

@@ -6,6 +6,9 @@ from endpointd.manifest.model import I18n
 from endpointd.manifest.nodes import Scalar
 
 LANGUAGES = ("en_US", "zh_Hans", "ja_JP", "pt_BR")
+UNREAD = ("zh_Hant",)
+"""Other languages, whose names are nearly those."""
+
 MAX_TEXT = 1023
 
 
@@ -25,7 +28,7 @@ def read_text(fields: Fields, name: str, *, required: bool = False) -> I18n | No
 
 
 def _languages(fields: Fields) -> I18n | None:
-    fields.warn_of_misspellings(LANGUAGES)
+    fields.warn_of_misspellings(LANGUAGES, UNREAD)
     english, chinese, japanese, portuguese = (_language(fields, language) for language in LANGUAGES)
     if english is None:
         if fields.node("en_US") is None:
