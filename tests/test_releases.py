@@ -106,6 +106,7 @@ def test_the_folder_itself_may_be_a_link(folder: Path, releases: Releases, tmp_p
 OUT = ["__pycache__/a.pyc", ".git/HEAD", ".hg/x", ".svn/x", ".venv/x", "venv/pyvenv.cfg", ".mypy_cache/x"]
 OUT += [".pytest_cache/x", ".ruff_cache/x", "a.py~", ".a.py.swp", ".a.py.swo", ".#a.py", "#a.py#", "x.tmp", "4913"]
 OUT += [".DS_Store", "endpoints/x.pyc", "endpoints/__pycache__/x", ".nfs00000001", ".fuse_hidden0001"]
+OUT += ["myenv/pyvenv.cfg"]
 
 
 @pytest.mark.parametrize("path", OUT)

@@ -9,7 +9,7 @@ named it in `IGNORE_FILE`, for which see `ignoring.py`.
 import re
 
 ENVIRONMENT_MARK = "pyvenv.cfg"
-"""The file that makes a folder a virtual environment."""
+"""The file that makes a folder a virtual environment, which is no part of the plugin whatever its name."""
 
 IGNORE_FILE = ".difyignore"
 MAX_IGNORE = 64 * 1024
@@ -31,11 +31,6 @@ _PATTERN = re.compile(
 def is_left_out(name: str) -> bool:
     """Whether a file or folder of this name, anywhere inside a plugin's folder, is no part of the plugin."""
     return name in _NAMES or _PATTERN.fullmatch(name) is not None
-
-
-def may_be_environment(name: str) -> bool:
-    """Whether a folder of this name is no part of the plugin if it holds `ENVIRONMENT_MARK`."""
-    return name == "venv"
 
 
 def is_plugin_folder(name: str) -> bool:

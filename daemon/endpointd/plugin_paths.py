@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from endpointd.digest import Signature, signature
-from endpointd.leftout import ENVIRONMENT_MARK, is_left_out, is_plugin_folder, may_be_environment
-from endpointd.tree import Item, Kind, may_be_folder, walk
+from endpointd.leftout import is_left_out, is_plugin_folder
+from endpointd.tree import Item, Kind, is_environment, may_be_folder, walk
 
 
 def folder_of(directory: str, path: str) -> str:
@@ -25,7 +25,7 @@ def is_part_of_plugin(directory: str, path: str) -> bool:
     folder = os.path.join(directory, name)
     for part in parts:
         folder = os.path.join(folder, part)
-        if may_be_environment(part) and os.path.lexists(os.path.join(folder, ENVIRONMENT_MARK)):
+        if is_environment(folder):
             return False
     return True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from endpointd.errors import EndpointdError, OperatorError
-from endpointd.leftout import ENVIRONMENT_MARK, IGNORE_FILE, MAX_IGNORE, is_left_out, may_be_environment
+from endpointd.leftout import ENVIRONMENT_MARK, IGNORE_FILE, MAX_IGNORE, is_left_out
 
 if TYPE_CHECKING:
     from endpointd.ignoring import Ignoring
@@ -145,7 +145,11 @@ def _is_folder(item: Item) -> bool:
 def _is_out(entry: "os.DirEntry[str]") -> bool:
     if is_left_out(entry.name):
         return True
-    return may_be_environment(entry.name) and os.path.lexists(os.path.join(entry.path, ENVIRONMENT_MARK))
+    return entry.is_dir(follow_symlinks=False) and is_environment(entry.path)
+
+
+def is_environment(folder: str) -> bool:
+    return os.path.lexists(os.path.join(folder, ENVIRONMENT_MARK))
 
 
 def _item(parent: str, entry: "os.DirEntry[str]") -> Item | None:
@@ -202,7 +206,7 @@ def link_text(folder: Path, item: Item) -> str:
         raise ReleaseError(
             "release_link_outside",
             f"{item.path!r} in the folder {str(folder)!r} is a symbolic link to {text!r}, which is outside it",
-            "put the file itself into the folder, or remove the link",
+            "put the file itself into the folder, or remove the link, or name it in .difyignore",
         )
     if stays_inside(item.path, text):
         return text

@@ -127,9 +127,18 @@ def make_environment(folder: Path) -> None:
     (folder / ".venv" / "lib" / "x.py").touch()
 
 
+def move_environment_in(folder: Path) -> None:
+    made = folder.parent / ".made"
+    made.mkdir()
+    (made / "pyvenv.cfg").touch()
+    made.rename(folder / "myenv")
+    (folder / "myenv" / "x.py").touch()
+
+
 SILENT: dict[str, Callable[[Path], object]] = {
     "bytecode": compile_something,
     "environment": make_environment,
+    "environment of any name": move_environment_in,
     "swap file": lambda folder: (folder / ".manifest.yaml.swp").write_text("x"),
     "reading": lambda folder: (folder / "manifest.yaml").read_text(),
     "mode of a folder": lambda folder: (folder / "endpoints").chmod(0o700),
