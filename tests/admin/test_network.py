@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -247,6 +248,38 @@ def test_bodies_have_a_bound_and_a_clock(start: Start, monkeypatch: pytest.Monke
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Length: 9\r\n\r\n"
             slow.sendall(head.encode())
             assert b'"code": "request_stalled"' in slow.recv(65536)
+
+
+EARLY = f"Authorization: Bearer good\r\nContent-Length: {600 * 1024 * 1024}"
+"""Of an archive that is larger than any may be."""
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_who_goes_on_sending_what_was_refused_finds_the_answer(start: Start, version: str) -> None:
+    """More than two systems hold between them: to close at once would break the connection, and lose the answer."""
+    with start() as http, connected(http) as client:
+        head = f"POST /api/v1/plugins HTTP/{version}\r\nHost: x\r\nContent-Type: application/x-tar\r\n{EARLY}\r\n\r\n"
+        client.sendall(head.encode())
+        client.sendall(bytes(16 * 1024 * 1024))
+        answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"connection: close\r\n" in answer
+        client.shutdown(socket.SHUT_WR)
+
+
+def test_who_takes_nothing_of_a_log_is_given_up(start: Start) -> None:
+    control = FakeControl(NEKO)
+    path = "/api/v1/plugins/acme/neko/log?follow=true"
+    with start(control, clock_client_idle=0.3) as http, connected(http) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\n\r\n".encode())
+        watch = select.poll()
+        # Not for what can be read: that is there, and is left there.
+        watch.register(client, select.POLLHUP | select.POLLERR)
+        for _ in range(1000):
+            if watch.poll(10):
+                return
+            control.journals["acme/neko"].append("output", "x" * 65536)
+    pytest.fail("it is still served")
 
 
 def test_a_log_that_is_followed_ends_with_its_token(start: Start, tokens: FakeTokens) -> None:

@@ -17,7 +17,7 @@ import uvicorn
 from endpointd.access.service import TokenControl
 from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
-from endpointd.gateway.asgi import reading_clients
+from endpointd.gateway.asgi import on_clients
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol
 from endpointd.gateway.limits import HttpLimits
@@ -79,7 +79,7 @@ class NetworkServer:
 
     def _configured(self, app: Any) -> uvicorn.Config:  # noqa: ANN401
         return uvicorn.Config(
-            reading_clients(app),
+            on_clients(app, lambda: self._limits.clock_client_idle),
             http=partial(ClientProtocol, self._limits, self._clocks, proxies=self._proxies),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",

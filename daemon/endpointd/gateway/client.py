@@ -126,6 +126,10 @@ class Client:
             self.flush()
             await self._cycle.flow.drain()
 
+    def close_behind(self) -> None:
+        """The answer that is to begin is the connection's last one."""
+        self._cycle.keep_alive = False
+
     def begin(self, status: int, head: ResponseHead, *, by_closing: bool = False) -> None:
         """Write the head. Of a body without a length, the end is that of the connection (HTTP/1.0) when
         `by_closing`, and else that of its chunks (RFC 9112 §6.3)."""
