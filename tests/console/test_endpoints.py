@@ -171,3 +171,13 @@ def test_what_is_not_there_is_told_so(operator: Operator, path: str) -> None:
 def test_a_plugin_that_is_not_there_has_no_form(operator: Operator) -> None:
     assert operator.get("/console/endpoints/new?plugin=<script>").status_code == 404
     assert operator.post("/console/endpoints/new", {"plugin": "no/body", "name": "x"}).status_code == 404
+
+
+def test_a_secret_of_a_form_that_is_refused_is_asked_for_again(console: Console, operator: Operator, made: str) -> None:
+    """The field is empty, as if what is stored were the one that was entered."""
+    refused = operator.post(f"{made}/edit", form(bot_token="the-new-one", name=""))
+    assert refused.status_code == 422
+    assert "2 things have to be mended" in re.sub(r"\s+", " ", refused.text)
+    assert re.search(r'id="field-settings\.bot_token-faults">\s*<li>[^<]*enter it again', refused.text)
+    assert "enter it again" not in operator.post(f"{made}/edit", form(name="")).text
+    assert f"token of {len(SECRET)}," in says(console, hook_of(operator, made))

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from endpointd.console.caller_fields import CALLER_FIELDS, LABELS, caller_texts, read_callers
 from endpointd.console.door import Door, Form
-from endpointd.console.fields import MODEL_TYPES, Field, fields, read
+from endpointd.console.fields import MODEL_TYPES, Field, entered_in_vain, fields, read
 from endpointd.console.language import languages_of
 from endpointd.console.pages import PREFIX
 from endpointd.console.parts import Parts
@@ -106,8 +106,7 @@ class EndpointPages:
                 callers=read_callers(form),
             )
         except EndpointInvalid as invalid:
-            shown = fields(settings, None, _languages(request), form, invalid.faults)
-            return await self._form(request, session, plugin_id, None, form, shown, invalid.faults)
+            return await self._again(request, session, form, plugin_id, None, invalid.faults)
         session.note("good", f"The endpoint “{made.name}” was created.")
         return RedirectResponse(f"{LIST}/{made.id}", 303)
 
@@ -135,8 +134,7 @@ class EndpointPages:
                 callers=read_callers(form),
             )
         except EndpointInvalid as invalid:
-            shown = fields(settings, view.settings, _languages(request), form, invalid.faults)
-            return await self._form(request, session, view.plugin, view, form, shown, invalid.faults)
+            return await self._again(request, session, form, view.plugin, view, invalid.faults)
         session.note("good", f"The changes of “{changed.name}” were saved. They hold from the next request on.")
         return RedirectResponse(f"{LIST}/{changed.id}", 303)
 
@@ -176,6 +174,22 @@ class EndpointPages:
         if view.origin == "file":
             raise EndpointDeclared(view.name)
         return view
+
+    async def _again(
+        self,
+        request: Request,
+        session: Session,
+        form: Form,
+        plugin_id: str,
+        endpoint: EndpointView | None,
+        faults: Sequence[Fault],
+    ) -> Response:
+        """The form with what was entered, and what is wrong with it."""
+        settings = self._endpoints.settings(plugin_id) if endpoint is None else self._settings(endpoint)
+        faults = (*faults, *entered_in_vain(settings, form))
+        values = None if endpoint is None else endpoint.settings
+        shown = fields(settings, values, _languages(request), form, faults)
+        return await self._form(request, session, plugin_id, endpoint, form, shown, faults)
 
     async def _form(
         self,

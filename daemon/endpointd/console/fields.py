@@ -145,6 +145,14 @@ def _entered(kind: str, name: str, submitted: Mapping[str, str]) -> tuple[str, d
     return submitted.get(name, ""), None
 
 
+def entered_in_vain(settings: Sequence[SettingView], submitted: Mapping[str, str]) -> tuple[Fault, ...]:
+    """One for each secret that was entered in a form that is refused. Whoever mends the rest and finds the field empty
+    would take the secret for saved."""
+    message, remedy = "what was entered here was not saved, and is not shown", "enter it again"
+    names = [PREFIX + one.name for one in settings if _KINDS.get(one.type) == "secret"]
+    return tuple(Fault(name, "secret_again", message, remedy) for name in names if submitted.get(name))
+
+
 # What was submitted
 
 
