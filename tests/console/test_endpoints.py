@@ -181,3 +181,23 @@ def test_a_secret_of_a_form_that_is_refused_is_asked_for_again(console: Console,
     assert re.search(r'id="field-settings\.bot_token-faults">\s*<li>[^<]*enter it again', refused.text)
     assert "enter it again" not in operator.post(f"{made}/edit", form(name="")).text
     assert f"token of {len(SECRET)}," in says(console, hook_of(operator, made))
+
+
+def test_a_form_that_was_overtaken_undoes_nothing_without_a_question(
+    console: Console, operator: Operator, made: str
+) -> None:
+    def seen(page: str) -> dict[str, str]:
+        found = re.search(r'name="seen" value="([^"]+)"', page)
+        assert found
+        return {"seen": found[1]}
+
+    opened = seen(operator.get(f"{made}/edit").text)
+    assert operator.post(f"{made}/edit", form(region="us", **opened)).status_code == 303
+    overtaken = operator.post(f"{made}/edit", form(name="Other", **opened))
+    assert overtaken.status_code == 422
+    assert "was changed elsewhere" in overtaken.text
+    # What was entered is still there, and can be saved by who wants that.
+    assert 'value="Other"' in overtaken.text
+    assert "region us" in says(console, hook_of(operator, made))
+    assert operator.post(f"{made}/edit", form(name="Other", **seen(overtaken.text))).status_code == 303
+    assert "region eu" in says(console, hook_of(operator, made))

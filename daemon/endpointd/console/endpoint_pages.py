@@ -124,7 +124,7 @@ class EndpointPages:
         settings = self._settings(view)
         given, unread = read(settings, view.settings, form)
         try:
-            _refuse(unread)
+            _refuse((*_overtaken(view, form), *unread))
             changed = await self._endpoints.update(
                 view.id,
                 given,
@@ -212,6 +212,7 @@ class EndpointPages:
             fields=shown,
             faults=faults,
             caller_fields=CALLER_FIELDS,
+            seen=None if endpoint is None else _state_of(endpoint),
             has_callers=any(own.get(name) for name in LABELS) or any(fault.key in LABELS for fault in faults),
             by_key={key: [fault for fault in faults if fault.key == key] for key in (*_OWN, *LABELS)},
             labels={field.name: str(field.label) for field in shown} | LABELS | {"name": "Name", "hook_id": "Hook ID"},
@@ -223,6 +224,20 @@ class EndpointPages:
 def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise EndpointInvalid(faults)
+
+
+def _overtaken(view: EndpointView, form: Form) -> tuple[Fault, ...]:
+    """Whether somebody else has changed the endpoint since the form was opened, which has all values in it and would
+    undo that."""
+    if form.get("seen", _state_of(view)) == _state_of(view):
+        return ()
+    message = "the endpoint was changed elsewhere since this form was opened"
+    remedy = "save again to put what is below in its place, or cancel to see what it is now"
+    return (Fault("", "endpoint_overtaken", message, remedy),)
+
+
+def _state_of(view: EndpointView) -> str:
+    return repr(view.updated_at)
 
 
 def _id_in(request: Request) -> str:
