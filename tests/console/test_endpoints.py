@@ -201,3 +201,16 @@ def test_a_form_that_was_overtaken_undoes_nothing_without_a_question(
     assert "region us" in says(console, hook_of(operator, made))
     assert operator.post(f"{made}/edit", form(name="Other", **seen(overtaken.text))).status_code == 303
     assert "region eu" in says(console, hook_of(operator, made))
+
+
+def test_what_is_no_choice_any_more_does_not_become_another_one(operator: Operator) -> None:
+    """Of a required choice without an empty one, browsers would take the first."""
+    refused = operator.post("/console/endpoints/new", form(bot_token="x", region="mars")).text
+    assert '<option value="mars" selected>mars (not offered any more)</option>' in refused
+    assert refused.count(" selected>") == 1
+
+
+def test_line_breaks_at_the_beginning_of_a_text_stay(operator: Operator, made: str) -> None:
+    """The first one behind its tag is none of a textarea's text."""
+    operator.post(f"{made}/edit", form(greeting="\n\nHello"))
+    assert re.search(r"<textarea [^>]*>\n\n\nHello</textarea>", operator.get(f"{made}/edit").text)

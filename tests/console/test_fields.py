@@ -118,6 +118,13 @@ def test_texts() -> None:
     assert given(DEFAULTED, {"note": ""}, "before") == ""
 
 
+@pytest.mark.parametrize("stored", ["a\r\nb", "a\rb", "\n\na\n", "x"])
+def test_a_text_that_nobody_touches_stays_as_it_is(stored: str) -> None:
+    shown = drawn(TEXT, stored).value.replace("\r\n", "\n").replace("\r", "\n")
+    assert given(TEXT, {"note": shown.replace("\n", "\r\n")}, stored) == "kept"
+    assert drawn(TEXT, stored).kind == ("text" if stored == "x" else "lines")
+
+
 def test_choices_and_switches() -> None:
     assert given(SELECT, {"region": "eu"}) == "eu"
     assert given(SELECT, {"region": ""}) is None

@@ -88,7 +88,7 @@ def _field(
     current = values.get(setting.name) if values is not None else None
     shown = setting.default if current is None else current
     value, parts = _entered(kind, name, submitted) if submitted is not None else _shown(kind, shown)
-    if kind == "text" and "\n" in value:
+    if kind == "text" and "\n" in _as_browsers_send(value):
         kind = "lines"
     return Field(
         setting.name,
@@ -186,8 +186,7 @@ _KEEP = object()
 
 def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str, str]) -> Any:  # noqa: ANN401
     """Raises `ValueError`."""
-    # Browsers write line breaks as network protocols do.
-    text = submitted.get(name, "").replace("\r\n", "\n")
+    text = _as_browsers_send(submitted.get(name, ""))
     match _KINDS.get(setting.type, "json"):
         case "secret":
             if text:
@@ -196,6 +195,9 @@ def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str
         case "boolean":
             return text == "true"
         case "text":
+            if isinstance(current, str) and text == _as_browsers_send(current):
+                # Nobody has touched it: it keeps the line breaks that it has.
+                return _KEEP
             # Without its default there is no other way to say that a text is empty.
             return text if text or (setting.default not in (None, "") and not setting.required) else None
         case "select":
@@ -206,6 +208,11 @@ def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str
             return _read_model(name, submitted)
         case _:
             return _json(text)
+
+
+def _as_browsers_send(text: str) -> str:
+    """With line breaks of one kind: browsers keep no others, and write them as network protocols do."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _app(text: str, current: Any) -> Any:  # noqa: ANN401
