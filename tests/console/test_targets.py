@@ -55,7 +55,16 @@ def test_a_body_is_sent_where_the_method_has_one() -> None:
     assert own.headers == (("content-type", "text/csv"),)
 
 
-@given(st.dictionaries(st.sampled_from(["path.id", "path.rest", "query", "headers", "body"]), st.text()))
+@pytest.mark.parametrize("kind", ["text/plain; x=→", "a\r\nX-B: c"])
+def test_a_type_that_no_header_can_have_is_refused(kind: str) -> None:
+    with pytest.raises(AttemptInvalid) as caught:
+        attempt(target("POST", "/"), {"body": "x", "content_type": kind})
+    assert [fault.key for fault in caught.value.faults] == ["content_type"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["path.id", "path.rest", "query", "headers", "body", "content_type"]), st.text())
+)
 def test_whatever_is_filled_in_stays_below_the_hook(form: dict[str, str]) -> None:
     try:
         made = attempt(target("POST"), form)

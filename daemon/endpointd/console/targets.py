@@ -84,7 +84,7 @@ def attempt(target: Target, form: Mapping[str, str]) -> Attempt:
     query = quote(form.get("query", "").strip().removeprefix("?"), safe="!$%&'()*+,-./:;=?@_~")
     body = form.get("body", "").replace("\r\n", "\n").encode() if target.has_body else b""
     if body and not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("Content-Type", form.get("content_type") or "application/json"))
+        headers.append(("Content-Type", _type(form.get("content_type", ""), faults)))
     if faults:
         raise AttemptInvalid(faults)
     # A rule may have other characters in it than ASCII's, and what is encoded in it already stays so.
@@ -99,6 +99,13 @@ def _filled(variable: Variable, value: str, faults: list[Fault]) -> str:
     elif {".", ".."} & set(value.split("/")):
         faults.append(Fault(key, "path_leaves", "it leads to another path", "leave out the parts '.' and '..'"))
     return quote(value, safe="!$&'()*+,-.:;=@_~/" if variable.spans else "!$&'()*+,-.:;=@_~")
+
+
+def _type(text: str, faults: list[Fault]) -> str:
+    if not _is_sendable(text):
+        message = "the type of the body cannot be the value of a header"
+        faults.append(Fault("content_type", "header_malformed", message, "write one such as 'application/json'"))
+    return text.strip() or "application/json"
 
 
 def _headers(text: str, faults: list[Fault]) -> list[tuple[str, str]]:
