@@ -1,10 +1,13 @@
 """Endpoints through the console's forms, without scripts: made, faulty, changed, declared, removed."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from support.console import Console, Operator
+from support.console import SLOW, Console, Operator
+from support.packages import package_of
+from support.plugins import write_plugin
 from support.raw_http import ask
 
 SECRET = "xoxb-the-secret-of-the-bot"
@@ -214,3 +217,18 @@ def test_line_breaks_at_the_beginning_of_a_text_stay(operator: Operator, made: s
     """The first one behind its tag is none of a textarea's text."""
     operator.post(f"{made}/edit", form(greeting="\n\nHello"))
     assert re.search(r"<textarea [^>]*>\n\n\nHello</textarea>", operator.get(f"{made}/edit").text)
+
+
+def test_settings_of_a_plugin_that_is_gone_are_not_called_none(
+    console: Console, operator: Operator, tmp_path: Path
+) -> None:
+    note = {"type": "text-input", "required": False, "label": {"en_US": "Note"}}
+    folder = write_plugin(tmp_path, "leaves", {"slow.py": SLOW}, [("GET", "/", "slow.py")], {"note": note})
+    file = {"package": ("leaves.difypkg", package_of(folder))}
+    assert operator.client.post("/console/plugins", data={"csrf": operator.csrf}, files=file).status_code == 303
+    made = operator.post("/console/endpoints/new", {"plugin": "test/leaves", "name": "Stays"}).headers["location"]
+    console.uninstall("test/leaves")
+    edited = operator.get(f"{made}/edit").text
+    assert "is not served, so its settings are not known" in edited
+    assert "has no settings" not in edited
+    operator.post(f"{made}/delete")

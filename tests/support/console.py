@@ -160,6 +160,10 @@ class Console:
         with self._local() as api:
             api.delete(f"/api/v1/tokens/{token_id}").raise_for_status()
 
+    def uninstall(self, plugin_id: str) -> None:
+        with self._local() as api:
+            api.delete(f"/api/v1/plugins/{plugin_id}").raise_for_status()
+
     def declare(self, *endpoints: dict[str, object]) -> None:
         """Let a file declare these endpoints."""
         with self._local() as api:

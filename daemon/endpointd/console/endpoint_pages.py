@@ -212,6 +212,7 @@ class EndpointPages:
             fields=shown,
             faults=faults,
             caller_fields=CALLER_FIELDS,
+            served=endpoint is None or _is_served(endpoint),
             seen=None if endpoint is None else _state_of(endpoint),
             has_callers=any(own.get(name) for name in LABELS) or any(fault.key in LABELS for fault in faults),
             by_key={key: [fault for fault in faults if fault.key == key] for key in (*_OWN, *LABELS)},
@@ -234,6 +235,10 @@ def _overtaken(view: EndpointView, form: Form) -> tuple[Fault, ...]:
     message = "the endpoint was changed elsewhere since this form was opened"
     remedy = "save again to put what is below in its place, or cancel to see what it is now"
     return (Fault("", "endpoint_overtaken", message, remedy),)
+
+
+def _is_served(view: EndpointView) -> bool:
+    return all(fault.code != "plugin_unknown" for fault in view.faults)
 
 
 def _state_of(view: EndpointView) -> str:
