@@ -19,21 +19,21 @@ SDK = ROOT / "worker" / "endpointd_worker" / "sdk"
 WIRE_LAYERS = ["errors messages", "frames states", "flow memory", "calls", "connection"]
 
 WORKER_LAYERS = [
-    "confine cooperative leaving native official places signatures slowness tasks texts tracebacks",
+    "confine cooperative exiting native official places signatures slowness tasks texts tracebacks",
     "stdio waits",
     "streams",
     "calls",
     "answer body link loader",
     "environ logs pool",
-    "invoke official.translation tasks.loop ways",
+    "invoke official.translation tasks.loop runtimes",
     "official.exchange tasks.outlet tasks.waiter",
     "tasks.answer tasks.body",
     "tasks.runner",
     "official.session cooperative.answerers cooperative.patching cooperative.waits",
     "cooperative.pool",
-    "cooperative.way",
+    "cooperative.runtime",
     "preload serve",
-    "newborn",
+    "forked",
     "template",
     "bootstrap",
 ]

@@ -162,10 +162,10 @@ def test_one_that_has_ended_meanwhile_is_not_made_the_leader() -> None:
     leader, other = (pool.Member(threads, pool.Duty.LEAD) for _ in range(2))
     threads.leader = leader
     other.roused()
-    threads._pass_on()
+    threads._promote_roused()
     assert threads.leader is leader
     other.stream = Mock()
-    threads._pass_on()
+    threads._promote_roused()
     assert threads.leader is other
 
 

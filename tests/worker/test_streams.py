@@ -15,7 +15,7 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.memory import LARGE, RING, SIZE, Ring, RingReader
 from endpointd_wire.messages import Cancel, Closed, Credit, Data, End, Stored
 from endpointd_wire.messages import Response as ResponseMessage
-from endpointd_worker.link import MAX_BUFFERS, MAX_COMPANY
+from endpointd_worker.link import MAX_BUFFERS, MAX_DEFERRED
 from endpointd_worker.streams import Stream
 from support.host_end import WAIT_SECONDS
 from support.thread_worker import Invoke, Logged, StartThreads, ThreadWorker
@@ -210,7 +210,7 @@ def test_an_answer_in_the_making_is_spared_once(start_threads: StartThreads) -> 
     worker.link.flush()
     stream.write(b"whole")
     stream.end_body()
-    stream.has_company = True
+    stream.may_defer_end = True
     stream.close()
     worker.link.flush()
     answer = worker.host.hear(ResponseMessage)
@@ -233,15 +233,15 @@ def test_an_answer_that_is_long_in_the_making_leaves_in_parts(start_threads: Sta
 def test_company_is_counted_when_an_answer_is_whole(start_threads: StartThreads) -> None:
     worker = start_threads(echo, pool=False)
     worker.link.deferring = True
-    for _ in range(MAX_COMPANY):
+    for _ in range(MAX_DEFERRED):
         worker.host.request()
         stream = worker.receive_stream()
-        stream.has_company = True
+        stream.may_defer_end = True
         stream.start_answer(200, ())
         stream.write(b"whole")
         stream.end_body()
         stream.close()
-    answers = [worker.host.hear(ResponseMessage) for _ in range(MAX_COMPANY)]
+    answers = [worker.host.hear(ResponseMessage) for _ in range(MAX_DEFERRED)]
     assert {(answer.body, answer.end) for answer in answers} == {(b"whole", End.STREAM)}
 
 

@@ -1,5 +1,6 @@
-"""What the host and a worker say to each other, as a sans-io protocol: no sockets, no threads, no clock.
+"""The protocol between the host and a worker, sans-io: no sockets, no threads, no clock.
 
-The layers, bottom up: `errors`, `messages` (what can be said), `frames` (bytes to messages and back), `states` (when it
-may be said), `connection` (the one object that both sides use).
+The layers, bottom up: `errors`; `messages` (one class for each message); `frames` (bytes to messages and back);
+`states` (which message is allowed when); `flow` and `calls` (windows, and the session calls); `memory` (the shared
+memory for large pieces); `connection` (the one object that both sides use).
 """

@@ -1,4 +1,4 @@
-"""The session calls of a connection: what the worker asks of the host for a plugin, and the host's replies."""
+"""The session calls of a connection: what a plugin asks of the host (storage, models, apps, …), and the replies."""
 
 from endpointd_wire.flow import Flow, refuse
 from endpointd_wire.frames import MAX_PIECE
@@ -6,14 +6,15 @@ from endpointd_wire.messages import Abandon, Argument, Call, CallCredit, CallMes
 from endpointd_wire.states import ARGUMENTS, REPLIES, Body, Item, Step
 
 MAX_CALLS = 128
-"""Calls that may be open at once: with `WINDOW`, what a worker can make the host hold."""
+"""Calls that may be open at once. Together with `WINDOW` this bounds the memory that a worker can make the host use."""
 
 PIECE_COST = 64
-"""What a piece takes of the window beside its bytes: many small ones take more memory than their bytes."""
+"""Bytes that each piece takes of the window beyond its own size, because many small pieces take more memory than their
+bytes."""
 
 
 class OpenCall(Flow):
-    """One call as this side sees it."""
+    """The state of one call, as this side knows it."""
 
     __slots__ = ("arguments", "reply")
 
@@ -24,12 +25,12 @@ class OpenCall(Flow):
 
 
 def cost(body: bytes) -> int:
-    """What a piece takes of a call's window, and what credit gives back for it."""
+    """The bytes that a piece takes of a call's window, and that credit gives back for it."""
     return len(body) + PIECE_COST
 
 
 class Calls:
-    """The open calls of one end; the table of `states`, applied."""
+    """The open calls of one side of a connection. Applies the tables `ARGUMENTS` and `REPLIES`."""
 
     def __init__(self) -> None:
         self._open: dict[int, OpenCall] = {}
@@ -42,16 +43,16 @@ class Calls:
         return call in self._open
 
     def next(self) -> int:
-        """An id that was never used, for the next `Call`."""
+        """The id to use for the next `Call`."""
         return self._last + 1
 
     def window(self, call: int) -> int:
-        """How many bytes the next piece for `call` may have; negative when there may be none."""
+        """How many bytes the next piece for `call` may have; negative if not even an empty piece may be sent."""
         state = self._open.get(call)
         return -1 if state is None else min(state.send_window - PIECE_COST, MAX_PIECE)
 
     def is_of_interest(self, message: CallMessage, ours: bool) -> bool:
-        """False for what is said to a call that is over."""
+        """False for a message to a call that is over. Raises `RemoteWireError` for one that never existed."""
         if type(message) is Call or message.call in self._open:
             return True
         if not ours and not 0 < message.call <= self._last:
@@ -59,7 +60,7 @@ class Calls:
         return False
 
     def apply(self, message: CallMessage, ours: bool) -> None:
-        """Change the call's state by `message`, which is of interest."""
+        """Change the call's state by `message`, for which `is_of_interest` was true."""
         kind = type(message)
         if isinstance(message, Call):
             self._begin(message, ours)

@@ -1,7 +1,7 @@
-"""The one object that both sides use: bytes in, messages out; messages in, bytes out; every rule checked.
+"""The protocol as one object that both sides use: bytes in, messages out; messages in, bytes out; every rule checked.
 
-Sans-io, and not safe for threads: the owner gives it received bytes, sends what it returns, and holds a lock if need
-be.
+It does no I/O and is not thread-safe. Its owner passes it the bytes that were received, writes the bytes that it
+returns, and holds a lock where several threads use it.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from endpointd_wire.states import (
     CALL_MESSAGES,
     CANCELLED_ANSWERS,
     HOST_SAYS,
-    HOST_SPEECH,
+    HOST_TRANSITIONS,
     WORKER_SAYS,
-    WORKER_SPEECH,
+    WORKER_TRANSITIONS,
     Answer,
     Body,
     Phase,
@@ -31,6 +31,7 @@ from endpointd_wire.states import (
 T = TypeVar("T")
 
 WIRE_VERSION = 5
+"""The version of this protocol; the host refuses a worker of another one."""
 
 
 class Role(Enum):
@@ -39,12 +40,13 @@ class Role(Enum):
 
 
 class Stream(Flow):
-    """One request and its answer, as this side sees them."""
+    """The state of one request and its answer, as this side knows it."""
 
     __slots__ = ("answer", "body", "cancelled")
 
     def __init__(self) -> None:
-        # As `Flow` has them: one is made for every request, and a call of its constructor takes longer than the rest.
+        # As in `Flow.__init__`, which is not called: a stream is made for every request, and the call would take longer
+        # than the rest.
         self.send_window = WINDOW
         self.receive_window = WINDOW
         self.answer = Answer.AWAITED
@@ -60,8 +62,8 @@ class Connection:
         self.calls = Calls()
         self._role = role
         is_host = role is Role.HOST
-        self._mine = HOST_SPEECH if is_host else WORKER_SPEECH
-        self._theirs = WORKER_SPEECH if is_host else HOST_SPEECH
+        self._send_transitions = HOST_TRANSITIONS if is_host else WORKER_TRANSITIONS
+        self._receive_transitions = WORKER_TRANSITIONS if is_host else HOST_TRANSITIONS
         self._reader = FrameReader()
         self._streams: dict[int, Stream] = {}
         self._last_stream = 0
@@ -75,11 +77,11 @@ class Connection:
         return len(self._streams)
 
     def next_stream(self) -> int:
-        """A stream id that was never used, for the next `Request`."""
+        """The stream id to use for the next `Request`."""
         return self._last_stream + 1
 
     def window(self, stream: int) -> int:
-        """How many bytes of body may be sent on `stream` now; 0 when the stream is over."""
+        """How many bytes of body may be sent on `stream` now; 0 if the stream is over."""
         state = self._streams.get(stream)
         return state.send_window if state is not None else 0
 
@@ -89,21 +91,21 @@ class Connection:
     # Sending
 
     def send(self, message: Message) -> list[bytes]:
-        """The bytes of `message`, as buffers to be written in order.
+        """The bytes of `message`, as buffers to be written in this order.
 
-        What arrives for a stream that is over is nothing to the peer, so it is not sent: the list is empty. Raises
-        `LocalWireError` when the message may not be sent now; nothing changes then.
+        The list is empty for a stream that is over, because the peer would ignore the message. Raises `LocalWireError`
+        if the message is not allowed now; nothing changes then.
         """
         if self._poison is not None:
             raise LocalWireError(f"the connection is over: {self._poison.reason}")
         kind = type(message)
-        phase = self._mine[self.phase].get(kind)
+        phase = self._send_transitions[self.phase].get(kind)
         if phase is None:
             if kind not in (HOST_SAYS if self._role is Role.HOST else WORKER_SAYS):
                 raise LocalWireError(f"a {self._role.value} does not say {kind.__name__}")
             raise LocalWireError(f"{kind.__name__} may not be sent when the connection is {self.phase.value}")
         if phase is Phase.ENDED:
-            self._check_over(ours=True)
+            self._check_nothing_open(ours=True)
         stream = getattr(message, "stream", None)
         if stream is None:
             if kind in CALL_MESSAGES:
@@ -127,22 +129,23 @@ class Connection:
     # Receiving
 
     def close(self) -> None:
-        """The stream of bytes has ended."""
+        """No more bytes will be received."""
         self._reader.close()
 
     def get_buffer(self) -> memoryview:
-        """Where received bytes are to be written, before `received` is called with their number."""
+        """Where to write received bytes before `received` is called with their number."""
         return self._reader.get_buffer()
 
     def received(self, size: int) -> list[Message]:
-        """The messages that the received bytes complete, without those for streams that are over.
+        """Take `size` bytes that were written to `get_buffer`; return the messages that are now complete, without
+        those for streams or calls that are over.
 
-        Raises `RemoteWireError` when the peer breaks a rule, and again at every later call.
+        Raises `RemoteWireError` if the peer breaks a rule, and again at every later call.
         """
         return self._receive(self._reader.received, size)
 
     def receive(self, data: bytes) -> list[Message]:
-        """The same for bytes that are elsewhere."""
+        """As `received`, for bytes that are elsewhere."""
         return self._receive(self._reader.feed, data)
 
     def _receive(self, read: Callable[[T], list[Message]], source: T) -> list[Message]:
@@ -156,13 +159,13 @@ class Connection:
 
     def _accept(self, message: Message) -> bool:
         kind = type(message)
-        phase = self._theirs[self.phase].get(kind)
+        phase = self._receive_transitions[self.phase].get(kind)
         if phase is None:
             if kind not in (WORKER_SAYS if self._role is Role.HOST else HOST_SAYS):
                 raise RemoteWireError(f"the peer of a {self._role.value} does not say {kind.__name__}")
             raise RemoteWireError(f"{kind.__name__} came when the connection was {self.phase.value}")
         if phase is Phase.ENDED:
-            self._check_over(ours=False)
+            self._check_nothing_open(ours=False)
         self.phase = phase
         stream = getattr(message, "stream", None)
         if stream is None:
@@ -179,9 +182,9 @@ class Connection:
         self._apply_to_calls(message, ours=False)
         return True
 
-    # The rules, the same for both directions
+    # The rules, the same for both directions. `ours`: this side sends the message; otherwise it has received it.
 
-    def _check_over(self, *, ours: bool) -> None:
+    def _check_nothing_open(self, *, ours: bool) -> None:
         if self._streams or self.calls:
             open_ones = f"{len(self._streams)} streams and {len(self.calls)} calls"
             refuse(f"the connection cannot end while {open_ones} are open", ours)
@@ -192,7 +195,8 @@ class Connection:
         self.calls.apply(message, ours)  # type: ignore[arg-type]
 
     def _apply(self, message: Message, stream: int, *, ours: bool) -> bool:
-        """Change the stream's state by `message`; False when it is of no interest any more."""
+        """Change the stream's state by `message`. Returns False if the owner need not see the message: this side has
+        cancelled the stream."""
         kind = type(message)
         if kind is Request:
             self._open(message, stream, ours)
@@ -248,7 +252,7 @@ class Connection:
         if following is Answer.OVER:
             del self._streams[stream]
             return True
-        # What was stored is to be freed, wanted or not.
+        # The host must free the memory of a stored piece even if it does not want it.
         return is_stored or not (state.cancelled and not ours)
 
     @staticmethod

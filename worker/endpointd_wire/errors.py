@@ -2,17 +2,17 @@
 
 
 class WireError(Exception):
-    """The wire's rules were broken."""
+    """A rule of the protocol was broken."""
 
 
 class LocalWireError(WireError):
-    """This side tried to say what it may not say now: a bug of ours, nothing was sent."""
+    """This side tried to send a message that is not allowed now: a bug of ours. Nothing was sent."""
 
 
 class RemoteWireError(WireError):
     """The peer sent bytes that no correct peer sends. The connection is over and cannot be resynchronised.
 
-    `excerpt` holds the first bytes of the offending frame (at most `EXCERPT_SIZE`), for the log.
+    `excerpt` holds the first bytes of the offending frame (at most `EXCERPT_SIZE`), for the log; it may be empty.
     """
 
     EXCERPT_SIZE = 64

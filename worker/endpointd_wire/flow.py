@@ -1,4 +1,4 @@
-"""How much may be under way: the windows of one stream or call, the same rules for both directions."""
+"""Flow control: the send and receive windows of one stream or call. The rules are the same in both directions."""
 
 from typing import NoReturn
 
@@ -6,16 +6,17 @@ from endpointd_wire.errors import LocalWireError, RemoteWireError, WireError
 from endpointd_wire.frames import MAX_PIECE
 
 WINDOW = 1024 * 1024
-"""Bytes of one body, in one direction, that may be under way and not yet consumed. What a stalled stream can hold in
-memory on each side; large enough that a stream is not slowed by the round trip (some 0.2 ms at 2 GB/s)."""
+"""Bytes of one body, in one direction, that may be sent and not yet consumed. This bounds what a stalled stream holds
+in memory on each side, and is large enough that the round trip (some 0.2 ms at 2 GB/s) does not slow a stream."""
 
 CREDIT_STEP = WINDOW // 4
-"""Credit is returned in steps of this size: often enough that the sender never waits for a reader that keeps up, seldom
-enough to cost nothing. A piece of a body (`MAX_PIECE`) fits beside what is held back."""
+"""Credit is returned in steps of this many bytes: often enough that a sender never waits for a reader that keeps up,
+seldom enough to cost nothing. While less than a step is held back, the window still has room for a whole piece
+(`MAX_PIECE`)."""
 
 
 class Flow:
-    """What may be sent, and what may be received, before more is granted. Bytes."""
+    """How many bytes may still be sent, and how many received, before more credit is granted."""
 
     __slots__ = ("receive_window", "send_window")
 
@@ -24,7 +25,8 @@ class Flow:
         self.receive_window = WINDOW
 
     def take(self, size: int, ours: bool, extra: int = 0) -> None:
-        """A piece of `size` bytes is sent (ours) or received; it costs `extra` besides."""
+        """Count a piece of `size` bytes, plus `extra`, that this side sends (`ours`) or receives. Raises if it does not
+        fit into the window."""
         window = self.send_window if ours else self.receive_window
         if size + extra > window or size > MAX_PIECE:
             refuse(f"{size} bytes of body are more than the window of {window} or a piece of {MAX_PIECE}", ours)
@@ -34,7 +36,8 @@ class Flow:
             self.receive_window -= size + extra
 
     def grant(self, size: int, ours: bool) -> None:
-        """The peer (ours), or this side, may send so many more."""
+        """Count a credit of `size` bytes that this side sends (`ours`: the peer may send more) or receives. Raises if
+        it exceeds what was used."""
         granted = self.receive_window if ours else self.send_window
         if size <= 0 or granted + size > WINDOW:
             refuse(f"a credit of {size} bytes on top of {granted} is more than was used", ours)
@@ -45,6 +48,7 @@ class Flow:
 
 
 def refuse(reason: str, ours: bool) -> NoReturn:
-    """Whoever says what may not be said is wrong: this side, or the peer."""
+    """Raise the error of the side that broke a rule: this one (`ours`: `LocalWireError`) or the peer
+    (`RemoteWireError`)."""
     error: WireError = LocalWireError(reason) if ours else RemoteWireError(reason)
     raise error

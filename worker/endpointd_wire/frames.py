@@ -1,6 +1,6 @@
-"""Bytes to messages and back: a 4-byte big-endian length, then one msgpack array.
+"""Frames: a 4-byte big-endian length, then one msgpack array. Turns bytes into messages and back.
 
-Owns the maximum of a frame and the encoding of values; knows nothing about the order of messages.
+Defines the largest frame and the encoding of values. Knows nothing about the order of messages.
 """
 
 import mmap
@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any, get_origin, get_type_hints
 from uuid import UUID
 
-# By name: a plugin that replaces something in msgpack must not replace it here.
+# Imported by name, so that a plugin that replaces a function of msgpack does not replace it here.
 from msgpack import ExtType, Packer, UnpackException, packb, unpackb
 
 from endpointd_wire.errors import LocalWireError, RemoteWireError
@@ -18,15 +18,17 @@ LENGTH_SIZE = 4
 _LENGTH = Struct(">I")
 
 MAX_FRAME = 1 << 20
-"""The largest payload of a frame. Bodies of any size travel as pieces of at most `MAX_PIECE`, so only a message's other
-fields count: a request head (limited to some 80 KiB by default), an answer's headers, a log line."""
+"""The largest payload of a frame, in bytes. Bodies of any size are sent in pieces of at most `MAX_PIECE`, so this
+leaves ample room for the other fields: the head of a request (limited to some 80 KiB by default), an answer's headers,
+a log line."""
 
 MAX_PIECE = 256 * 1024
-"""The largest piece of a body in one frame: what a socket pair and uvloop's read buffer move in one system call."""
+"""The largest piece of a body in one frame, in bytes: what a socket pair and uvloop's read buffer move in one system
+call."""
 
 MAX_INTEGER = 1785
-"""Bytes of the largest integer. Python does not write down one of more than 4300 digits (`sys.int_info`), so that even
-an error that names it could not be told."""
+"""Bytes of the largest integer that may be sent: about 4300 digits, the most that Python converts to text
+(`sys.int_info`). A larger one could not even be named in an error message."""
 
 _EXT_INTEGER = 1
 _EXT_UUID = 2
@@ -37,9 +39,9 @@ _TYPES: list[tuple[type, ...]] = [
 
 
 def encode(message: Message) -> list[bytes]:
-    """The frame of `message`, as one or more buffers to be sent in order; a large body is not copied.
+    """The frame of `message`, as one or more buffers to be sent in this order. A large body is not copied.
 
-    Raises `LocalWireError` when a value cannot be encoded or the frame would be too large.
+    Raises `LocalWireError` if a value cannot be encoded or the frame would be too large.
     """
     kind = type(message)
     if (kind is Data or kind is Reply or kind is Argument) and len(message.body) >= 4096:  # type: ignore[union-attr]
@@ -55,9 +57,9 @@ def encode(message: Message) -> list[bytes]:
 
 
 def _encode_large_data(message: Data | Reply | Argument) -> list[bytes]:
-    """The same bytes as msgpack would make, with the body as a buffer of its own."""
+    """The same bytes as msgpack would produce, with the body as a separate buffer."""
     head = packb((NUMBERS[type(message)], message[0], int(message.end), b""))
-    # The last two bytes are an empty bin 8; a bin 32 header of the real size takes their place.
+    # The last two bytes encode an empty body (bin 8). Replace them by a bin 32 header with the real size.
     head = head[:-2] + b"\xc6" + len(message.body).to_bytes(4, "big")
     size = len(head) + len(message.body)
     _check_size(size)
@@ -70,18 +72,21 @@ def _check_size(size: int) -> None:
 
 
 def pack_value(value: object) -> bytes:
-    """A value (settings) as msgpack of its own, to be carried inside a message and unpacked by `unpack_value`."""
+    """A value as msgpack, to be carried as bytes inside a message: settings, arguments of calls, items of replies.
+
+    Raises TypeError for a value of a type that has no encoding, and ValueError for one that is too large.
+    """
     packed: bytes = packb(value, default=_encode_other)
     return packed
 
 
 def unpack_value(data: bytes) -> Any:  # noqa: ANN401 - whatever was packed
+    """The value that `pack_value` has packed."""
     return unpackb(data, ext_hook=_decode_other, strict_map_key=False)
 
 
 def _encode_other(value: object) -> ExtType:
-    """What werkzeug's converters make and msgpack has no type for; msgpack also comes here for integers over 64
-    bits."""
+    """Encode what msgpack has no type for: UUIDs (from werkzeug's converters) and integers of more than 64 bits."""
     if isinstance(value, UUID):
         return ExtType(_EXT_UUID, value.bytes)
     if isinstance(value, int):
@@ -103,29 +108,30 @@ def _decode_other(code: int, data: bytes) -> object:
 
 
 _packer = Packer(default=_encode_other)
-"""Shared by all connections of a process: like a `Connection` it is used by one thread at a time."""
+"""Shared by all connections of a process. Like a `Connection`, it may be used by one thread at a time only."""
 
 
 BUFFER_SIZE = LENGTH_SIZE + MAX_FRAME + MAX_PIECE
-"""Room for the largest frame and, behind the beginning of one, for all that a system call may bring."""
+"""Bytes of a reader's buffer: the largest frame, and after an incomplete one still `MAX_PIECE` for the next system
+call."""
 
 
 class FrameReader:
-    """Cuts a stream of bytes into messages, however the bytes are delivered.
+    """Cuts a stream of bytes into messages, wherever the reads happen to split it.
 
-    Bytes are received into its own buffer (`get_buffer`, then `received`), so that a body is copied once on its way out
-    of it and not before. Pages of the buffer that were never needed cost no memory: it is a mapping of its own, because
-    a bytearray writes zeros into all of them.
+    The caller receives bytes directly into the reader's buffer (`get_buffer`, then `received`), so that a body is
+    copied only once: out of this buffer. The buffer is an anonymous mapping, so pages that were never written take no
+    memory; a bytearray would fill all of them with zeros.
     """
 
     def __init__(self) -> None:
-        # Private, so that a child of the plugin's does not share it.
+        # A private mapping: a process that the plugin forks must not share it.
         self._buffer = memoryview(mmap.mmap(-1, BUFFER_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         self._start = 0
         self._end = 0
 
     def get_buffer(self) -> memoryview:
-        """Where the next bytes are to be written; at least `MAX_PIECE` of them have room."""
+        """Where to write the next bytes: at least `MAX_PIECE` of them fit."""
         size = self._end - self._start
         if not size:
             self._start = self._end = 0
@@ -135,9 +141,10 @@ class FrameReader:
         return self._buffer[self._end :]
 
     def received(self, size: int) -> list[Message]:
-        """The messages that `size` bytes, written at the beginning of the last `get_buffer`, complete.
+        """Take `size` bytes, which were written to the start of the last `get_buffer`; return the messages that are
+        now complete.
 
-        Raises `RemoteWireError`; the reader is of no use after that.
+        Raises `RemoteWireError`, after which the reader must not be used any more.
         """
         self._end += size
         buffer, start, messages, read_length = self._buffer, self._start, [], _LENGTH.unpack_from
@@ -155,11 +162,11 @@ class FrameReader:
         return messages
 
     def close(self) -> None:
-        """No more bytes will come: let go of the room for them, however long this object is still known to others."""
+        """No more bytes will come: free the buffer now, even if this object is still referenced."""
         self._buffer = memoryview(b"")
 
     def feed(self, data: bytes) -> list[Message]:
-        """The messages that `data` completes, for whoever has the bytes already."""
+        """As `received`, for bytes of any number that are elsewhere; they are copied into the buffer."""
         messages, rest = [], memoryview(data)
         while rest:
             room = self.get_buffer()
@@ -171,10 +178,10 @@ class FrameReader:
 
 
 def decode(payload: memoryview | bytes) -> Message:
-    """One message from the payload of one frame. Raises `RemoteWireError`."""
+    """The message in the payload of one frame. Raises `RemoteWireError` if it is malformed."""
     try:
         items = unpackb(payload, ext_hook=_decode_other, strict_map_key=False, use_list=False)
-    # UnpackException covers data that ends early, ValueError everything else that is malformed.
+    # UnpackException is raised for data that ends early, ValueError for everything else that is malformed.
     except (UnpackException, ValueError, TypeError, RecursionError) as error:
         raise RemoteWireError(f"a frame is not msgpack: {error}", bytes(payload)) from None
     if type(items) is not tuple or not items:
@@ -188,5 +195,5 @@ def decode(payload: memoryview | bytes) -> Message:
         raise RemoteWireError(f"{number} is not the number of a message", bytes(payload))
     if tuple(map(type, fields)) != _TYPES[number]:
         raise RemoteWireError(f"wrong fields for {MESSAGE_TYPES[number].__name__}", bytes(payload))
-    # What `_make` does, without counting the fields again.
+    # As `_make`, without counting the fields again.
     return tuple.__new__(MESSAGE_TYPES[number], fields)

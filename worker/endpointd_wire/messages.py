@@ -1,8 +1,8 @@
-"""Everything that host and worker can say to each other, one class a message.
+"""All messages between host and worker, one class each. Each docstring begins with the side that sends the message.
 
-A message travels as a msgpack array: its number from `BY_NUMBER`, then its fields in order. Fields have one exact type
-each, so that a received message is checked by comparing two tuples of types. Stream ids are chosen by the host, grow by
-use and are never used again. Sizes are bytes.
+A message is sent as a msgpack array: its number from `NUMBERS`, then its fields in order. Each field has exactly one
+type, so that a received message is checked by comparing two tuples of types. The host chooses stream ids; they increase
+and are never reused. Sizes are in bytes.
 """
 
 from enum import IntEnum
@@ -13,21 +13,25 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 class End(IntEnum):
-    """What follows a piece of a body. Hashed as the number that it is, and not by name in Python code: tables are asked
-    for one with every message."""
+    """What follows a piece of a body.
+
+    Members are looked up in tables for every message, so they are hashed as ints, in C; `Enum` hashes by name, in
+    Python.
+    """
 
     __hash__ = int.__hash__
 
     MORE = 0
     """More of this body may follow."""
     BODY = 1
-    """The body is complete. After an answer's body, `Closed` or `Failed` follows when the worker's thread is free."""
+    """The body is complete. After the body of an answer, `Closed` or `Failed` follows once the worker's thread is
+    free."""
     STREAM = 2
-    """The body is complete and nothing follows: the stream is over. Only in answers."""
+    """The body is complete and the stream is over. Only in answers."""
 
 
 class Hello(NamedTuple):
-    """Worker: I am here. The first message of all; `wire` is the version of this protocol that I speak."""
+    """Worker: the process runs. The first message of all; `wire` is the protocol version that it speaks."""
 
     wire: int
     pid: int
@@ -35,13 +39,14 @@ class Hello(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Host: the descriptor that came with this is memory for us both (`memory`)."""
+    """Host: the file descriptor sent along with this message is the shared memory (see `memory`)."""
 
 
 class Load(NamedTuple):
-    """Host: load this plugin. `sources` are paths below `folder`, each with the place that names it, for messages.
+    """Host: load this plugin. `sources` are pairs: a path below `folder`, and the manifest key that names it, for
+    error messages.
 
-    `value_error_is_404` says how a ValueError of the plugin's is answered: with its text, as Dify's SDK does.
+    With `value_error_is_404`, a ValueError raised by the plugin becomes a 404 with the error's text, as in Dify's SDK.
     """
 
     folder: str
@@ -52,9 +57,9 @@ class Load(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """Worker: loaded; `classes` has one qualified class name for each of `Load.sources`, in the same order.
+    """Worker: the plugin is loaded. `classes` has one qualified class name for each of `Load.sources`, in that order.
 
-    `asynchronous` tells that all requests are tasks of one loop, so that many more of them can be open than threads.
+    `asynchronous`: all requests run as tasks of one event loop, so many more can be open than there are threads.
     """
 
     classes: tuple[str, ...]
@@ -62,7 +67,7 @@ class Ready(NamedTuple):
 
 
 class LoadFailed(NamedTuple):
-    """Worker: cannot load. Each problem has `code`, `message`, `file`, `line`, `key` and `remedy`."""
+    """Worker: the plugin cannot be loaded. Each problem has `code`, `message`, `file`, `line`, `key` and `remedy`."""
 
     problems: tuple[dict[str, Any], ...]
 
@@ -70,9 +75,10 @@ class LoadFailed(NamedTuple):
 class Request(NamedTuple):
     """Host: answer this HTTP request.
 
-    `source` is an index into `Load.sources`; `path` is percent-encoded, without `script` (`/e/<hook id>`); `headers`
-    are in the client's order; `values` come from routing; `settings` is msgpack, to be decoded anew for each request;
-    `client` and `server` are host and port; `body` is the body's first piece.
+    `source` is an index into `Load.sources`. `script` is `/e/<hook id>`; `path` is the rest of the URL's path,
+    percent-encoded. `headers` are in the client's order. `values` are the arguments found by routing. `settings` is
+    msgpack (`pack_value`), decoded anew for each request so that requests do not share objects. `client` and `server`
+    are host and port. `body` is the first piece of the body.
     """
 
     stream: int
@@ -94,7 +100,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """Worker: the head of an answer, with the first piece of its body."""
+    """Worker: the head of an answer and the first piece of its body."""
 
     stream: int
     status: int
@@ -112,7 +118,7 @@ class Data(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Worker: the next piece of an answer's body stands in the memory that we share, at `position`."""
+    """Worker: the next piece of an answer's body is in the shared memory, at `position` of the ring (`memory`)."""
 
     stream: int
     end: int
@@ -121,27 +127,28 @@ class Stored(NamedTuple):
 
 
 class Credit(NamedTuple):
-    """Either side: `size` more bytes of this stream's body were consumed, so as many more may be sent."""
+    """Either side: `size` more bytes of this stream's body were consumed; the peer may send that many more."""
 
     stream: int
     size: int
 
 
 class Cancel(NamedTuple):
-    """Host: nobody wants this answer any more. The worker ends the stream with `Closed` or `Failed`."""
+    """Host: this answer is no longer wanted. The worker ends the stream with `Closed` or `Failed`."""
 
     stream: int
     reason: str
 
 
 class Closed(NamedTuple):
-    """Worker: the thread of this stream, whose body had ended or which was cancelled, is free again."""
+    """Worker: the thread of this stream is free again. Sent after the end of the body, or after a `Cancel`."""
 
     stream: int
 
 
 class Failed(NamedTuple):
-    """Worker: there is no (complete) answer, and the thread is free. `detail` is empty outside development mode."""
+    """Worker: there is no answer, or only a part of it, and the thread is free. `detail` is empty outside development
+    mode."""
 
     stream: int
     code: str
@@ -149,27 +156,27 @@ class Failed(NamedTuple):
 
 
 class Ping(NamedTuple):
-    """Host: are you there?"""
+    """Host: answer with a `Pong`, to show that the process is alive."""
 
     number: int
 
 
 class Pong(NamedTuple):
-    """Worker: I am."""
+    """Worker: the reply to the `Ping` with this number."""
 
     number: int
 
 
 class Drain(NamedTuple):
-    """Host: I shall send no further request. Finish the open ones and exit."""
+    """Host: no further request will be sent. Finish the open ones and exit."""
 
 
 class Drained(NamedTuple):
-    """Worker: every stream is over, I exit now. The last message of all."""
+    """Worker: every stream is over; the process exits now. The last message of all."""
 
 
 class Log(NamedTuple):
-    """Worker: a line of the plugin's `logging`. `request_id` is empty outside a request."""
+    """Worker: a record of the plugin's `logging`. `request_id` is empty outside a request."""
 
     level: int
     logger: str
@@ -178,11 +185,13 @@ class Log(NamedTuple):
 
 
 class Call(NamedTuple):
-    """Worker: do this for the plugin. `body` is the first piece of what goes with it: `head` bytes of arguments
-    (msgpack), then whatever the kind of call has besides.
+    """Worker: carry out a session call for the plugin.
 
-    Call ids are chosen by the worker, grow by use and are never used again. `within` is the stream of the request whose
-    own thread makes the call; 0 for a thread of the plugin's, whose calls are over with no request.
+    The data of a call is `head` bytes of arguments (msgpack), then the raw bytes that some kinds have (a file, a stored
+    value). `body` is the first piece of the data; the others follow as `Argument`.
+
+    The worker chooses call ids; they increase and are never reused. `within` is the stream of the request that makes
+    the call, which ends with that request; 0 for a call from a thread that the plugin has started itself.
     """
 
     call: int
@@ -194,7 +203,7 @@ class Call(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """Worker: the next piece of what goes with a call."""
+    """Worker: the next piece of a call's data."""
 
     call: int
     end: int
@@ -202,8 +211,8 @@ class Argument(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """Host: the next piece of an item of the reply, each of which is msgpack. With `End.BODY` the item is complete, and
-    another may follow."""
+    """Host: the next piece of the reply's current item. A reply is a sequence of items, each of them msgpack.
+    `End.BODY` completes the item; another may follow."""
 
     call: int
     end: int
@@ -211,7 +220,8 @@ class Reply(NamedTuple):
 
 
 class CallCredit(NamedTuple):
-    """Either side: `size` more bytes of this call were consumed, so as many more may be sent."""
+    """Either side: `size` more bytes of this call were consumed; the peer may send that many more. Counted as
+    `calls.cost` does."""
 
     call: int
     size: int
@@ -224,7 +234,7 @@ class Answered(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Host: there is no (complete) reply; the call is over. `text` is for the plugin's author."""
+    """Host: there is no reply, or only a part of it, and the call is over. `text` is for the plugin's author."""
 
     call: int
     code: str
@@ -232,7 +242,7 @@ class Refused(NamedTuple):
 
 
 class Abandon(NamedTuple):
-    """Worker: nobody wants the rest of this reply. The call is over."""
+    """Worker: the rest of this reply is not wanted. The call is over."""
 
     call: int
 
@@ -288,6 +298,7 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     Memory,
     Stored,
 )
-"""A message's number on the wire is its place here: append only, and raise `connection.WIRE_VERSION` otherwise."""
+"""The index here is the message's number on the wire. Only append; any other change needs a new
+`connection.WIRE_VERSION`."""
 
 NUMBERS: dict[type[Message], int] = {kind: number for number, kind in enumerate(MESSAGE_TYPES)}

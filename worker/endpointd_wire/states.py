@@ -1,8 +1,8 @@
-"""When a message may be said: tables and nothing else.
+"""Which message is allowed when: the state tables of the protocol, and nothing else.
 
-`PHASES` orders the life of a connection, `ANSWERS` the worker's half of a stream and `BODIES` the host's, `ARGUMENTS`
-the worker's half of a call and `REPLIES` the host's. The tables know neither role nor clock: both sides apply the same
-row, the one when it sends and the other when it receives.
+`PHASES` is the state machine of a connection. A stream has two: `BODIES` for what the host sends, `ANSWERS` for what
+the worker sends. So has a call: `ARGUMENTS` for the worker's part, `REPLIES` for the host's. The tables depend on
+neither role nor time: both sides apply the same row, one when it sends and the other when it receives.
 """
 
 from collections.abc import Collection, Mapping
@@ -41,49 +41,56 @@ from endpointd_wire.messages import (
 
 
 class Symbol(Enum):
-    """An enumeration whose members are looked up in tables for every message: they are hashed by identity, as they are
-    compared, and not by name in Python code."""
+    """Base of the states. They are looked up in tables for every message, so they are hashed by identity, in C; `Enum`
+    hashes by name, in Python."""
 
     __hash__ = object.__hash__
 
 
 class Phase(Symbol):
     NEW = "new"
-    """Nothing was said."""
+    """The worker has not sent `Hello` yet."""
     GREETED = "greeted"
-    """The worker has said hello."""
+    """The worker has sent `Hello`."""
     LOADING = "loading"
-    """The host has named the plugin; its code is being imported."""
+    """The host has sent `Load`; the plugin is being imported."""
     OPEN = "open"
-    """Requests may come."""
+    """Requests may be sent."""
     DRAINING = "draining"
-    """No request may come; the open streams go on."""
+    """No further request may be sent; the open streams go on."""
     ENDED = "ended"
-    """Nothing may be said."""
+    """No further message may be sent."""
 
 
 class Answer(Symbol):
+    """The state of a stream's answer."""
+
     AWAITED = "awaited"
-    """No head yet."""
+    """The head was not sent yet."""
     BODY = "body"
-    """The head was sent, the body goes on."""
+    """The head was sent; the body is not complete."""
     CLOSING = "closing"
-    """The body is complete, the worker's thread is not free yet."""
+    """The body is complete; the worker's thread is not free yet."""
     OVER = "over"
 
 
 class Body(Symbol):
+    """The state of a request's body, or of a call's data."""
+
     OPEN = "open"
     COMPLETE = "complete"
 
 
 class Item(Symbol):
+    """The state of a call's reply, which is a sequence of items."""
+
     BETWEEN = "between items"
     WITHIN = "within an item"
     OVER = "over"
 
 
 CALL_MESSAGES = frozenset({Call, Argument, Reply, CallCredit, Answered, Refused, Abandon})
+"""The messages that belong to a call, by its id, and to no stream."""
 
 HOST_SAYS = frozenset({Memory, Load, Request, Data, Credit, Cancel, Ping, Drain, Reply, CallCredit, Answered, Refused})
 WORKER_SAYS = frozenset(
@@ -93,7 +100,7 @@ WORKER_SAYS = frozenset(
 
 PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
     (Phase.NEW, Hello): Phase.GREETED,
-    # The host does not wait for the greeting with it, and the worker greets before it listens.
+    # The host sends it without waiting for `Hello`; the worker reads it only after it has sent `Hello`.
     (Phase.NEW, Memory): Phase.NEW,
     (Phase.GREETED, Memory): Phase.GREETED,
     (Phase.GREETED, Load): Phase.LOADING,
@@ -111,19 +118,19 @@ PHASES: Mapping[tuple[Phase, type[Message]], Phase] = {
         for kind in (Response, Data, Stored, Credit, Cancel, Closed, Failed, Ping, Pong, Log, *CALL_MESSAGES)
     },
 }
-"""What is not here may not be said in that phase."""
+"""The phase that follows each message that is allowed in a phase. What is not here is not allowed."""
 
 
-def speech(said: Collection[type[Message]]) -> dict[Phase, dict[type[Message], Phase]]:
-    """What of `said` may be said in each phase, and the phase that follows."""
-    return {phase: {kind: PHASES[phase, kind] for kind in said if (phase, kind) in PHASES} for phase in Phase}
+def transitions(kinds: Collection[type[Message]]) -> dict[Phase, dict[type[Message], Phase]]:
+    """The rows of `PHASES` for these kinds of messages, by phase and then by kind."""
+    return {phase: {kind: PHASES[phase, kind] for kind in kinds if (phase, kind) in PHASES} for phase in Phase}
 
 
-HOST_SPEECH = speech(HOST_SAYS)
-WORKER_SPEECH = speech(WORKER_SAYS)
+HOST_TRANSITIONS = transitions(HOST_SAYS)
+WORKER_TRANSITIONS = transitions(WORKER_SAYS)
 
 Step: TypeAlias = tuple[type[Message], int | None]
-"""A message, and the `End` that it tells if it is one with a body. Any other number is in no table."""
+"""A kind of message with its `End`, or with None if it has no body. A number that is no `End` is in no table."""
 
 ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
     (Answer.AWAITED, (Response, End.MORE)): Answer.BODY,
@@ -146,7 +153,7 @@ CANCELLED_ANSWERS: Mapping[tuple[Answer, Step], Answer] = {
     (Answer.AWAITED, (Closed, None)): Answer.OVER,
     (Answer.BODY, (Closed, None)): Answer.OVER,
 }
-"""After a cancel the worker may also give up without an answer."""
+"""After a `Cancel`, the worker may also close the stream without a complete answer."""
 
 BODIES: Mapping[tuple[Body, Step], Body] = {
     (Body.OPEN, (Data, End.MORE)): Body.OPEN,
@@ -157,7 +164,7 @@ ARGUMENTS: Mapping[tuple[Body, int], Body] = {
     (Body.OPEN, End.MORE): Body.OPEN,
     (Body.OPEN, End.BODY): Body.COMPLETE,
 }
-"""What `Call` begins and `Argument` goes on with."""
+"""By the `End` of a `Call` or an `Argument`."""
 
 REPLIES: Mapping[tuple[Item, Step], Item] = {
     (Item.BETWEEN, (Reply, End.MORE)): Item.WITHIN,
@@ -168,4 +175,4 @@ REPLIES: Mapping[tuple[Item, Step], Item] = {
     (Item.BETWEEN, (Refused, None)): Item.OVER,
     (Item.WITHIN, (Refused, None)): Item.OVER,
 }
-"""A reply may begin before the arguments are complete: with a refusal, mostly."""
+"""A reply may begin before the arguments are complete; mostly that is a refusal."""

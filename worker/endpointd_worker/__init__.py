@@ -1,7 +1,7 @@
 """The worker: one process that runs one plugin and answers the requests that the host relays to it.
 
-It runs under the plugin's interpreter and needs nothing there but msgpack and werkzeug. Bottom up: `stdio` claims the
-wire, `link` shares it between threads, `streams` are the requests under way, `pool` decides which thread does what,
-`loader` turns a folder into classes, `environ`, `invoke` and `answer` make one request into one answer, `serve` joins
-them.
+It runs under the plugin's interpreter and needs only msgpack and werkzeug there. Bottom up: `stdio` takes the socket to
+the host ("the wire"), `link` shares it between threads, `streams` are the requests in progress, `pool` decides which
+thread runs what, `loader` imports the plugin's classes, `environ`, `invoke` and `answer` turn one request into one
+answer, `serve` puts them together.
 """

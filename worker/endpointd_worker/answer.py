@@ -1,4 +1,4 @@
-"""A werkzeug response as messages: its head, then each piece of its body when it is made."""
+"""Sends a werkzeug response: its head, then each piece of its body as soon as the plugin has produced it."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 
 HEADER_FRAMING = 11
-"""The most that msgpack adds to one header."""
+"""The most bytes that msgpack adds to one header."""
 
 MAX_HEAD = MAX_FRAME - 2 * MAX_PIECE
-"""Bytes of all headers: they travel in one frame with the first piece of the body, and with room to spare."""
+"""The most bytes of all headers, encoded. They are sent in one frame with the first piece of the body; a second
+`MAX_PIECE` is a reserve."""
 
 
 class BadAnswer(Exception):
-    """What the plugin returned cannot be sent; the text tells its author why and what to do instead."""
+    """What the plugin returned cannot be sent. The text tells the plugin's author why, and what to do instead."""
 
 
 def send_answer(stream: Stream, response: object, environ: "WSGIEnvironment") -> None:
-    """Send all of `response`, and close it whatever happens.
+    """Send all of `response`, which is what the plugin has returned, and close it in any case.
 
     Raises `BadAnswer`, `Cancelled`, and whatever the plugin's iterable raises.
     """
@@ -54,13 +55,16 @@ def is_async(response: Response) -> bool:
 
 
 def has_body(response: Response, environ: "WSGIEnvironment") -> bool:
-    """Whether an answer may have one, by its status and the request's method."""
+    """Whether the answer may have a body, by its status and the request's method."""
     return response.status_code not in _WITHOUT_BODY and environ["REQUEST_METHOD"] != "HEAD"
 
 
 def read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[object], list[tuple[str, str]]]:
-    """The body, which `close` closes, and the headers: as `get_wsgi_response` has them, but without the two iterators
-    that it puts around a body. Going through those takes longer than most bodies, and `_send_body` encodes as well."""
+    """The body, to be closed with `close`, and the headers.
+
+    The same as `get_wsgi_response` returns, but without the two iterators that it wraps around the body: iterating
+    through those takes longer than most bodies, and `_send_body` does the encoding anyway.
+    """
     is_plain = type(response) is Response and not response.direct_passthrough
     if is_plain and has_body(response, environ):
         return response.response, response.get_wsgi_headers(environ).to_wsgi_list()
@@ -69,6 +73,7 @@ def read(response: Response, environ: "WSGIEnvironment") -> tuple[Iterable[objec
 
 
 def encode_headers(headers: list[tuple[str, str]]) -> Headers:
+    """The headers as bytes. Raises `BadAnswer` if one cannot be encoded, or if all together are too large."""
     try:
         encoded = tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
     except UnicodeEncodeError:
@@ -80,7 +85,7 @@ def encode_headers(headers: list[tuple[str, str]]) -> Headers:
 
 
 def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
-    """Values are Latin-1, as PEP 3333 has it; one that cannot be is UTF-8, as the original sends it."""
+    """Encode a value in Latin-1, as PEP 3333 says, or in UTF-8 if it has other characters, as Dify does."""
     try:
         return name.encode("ascii"), value.encode("latin-1" if max(value, default="") <= "\xff" else "utf-8")
     except UnicodeEncodeError as error:
@@ -91,7 +96,8 @@ def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 def close(response: Response, chunks: Iterable[object]) -> None:
-    # The bare iterable knows nothing of `call_on_close`; what werkzeug has wrapped does.
+    """Close what `read` has returned: runs `call_on_close` functions and closes the plugin's iterable."""
+    # If `read` returned the plugin's own iterable, only the response knows the `call_on_close` functions.
     close = response.close if chunks is response.response else getattr(chunks, "close", None)
     if close is not None:
         close()
@@ -109,6 +115,7 @@ def _send_body(stream: Stream, chunks: Iterable[object]) -> None:
 
 
 def to_bytes(chunk: object) -> bytes:
+    """A piece that the body has yielded, as bytes. Raises `BadAnswer` if it is neither text nor bytes."""
     if isinstance(chunk, bytes | bytearray | memoryview):
         return bytes(chunk)
     if isinstance(chunk, str):
@@ -119,6 +126,7 @@ def to_bytes(chunk: object) -> bytes:
 
 
 def explain(value: object) -> str:
+    """What is wrong with `value`, which the plugin has returned instead of a response."""
     if isinstance(value, str | bytes):
         return f"_invoke returned {_a(value)}; return werkzeug.Response(...) with it instead"
     if value is None:

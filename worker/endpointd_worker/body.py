@@ -1,4 +1,4 @@
-"""The body of a request as a file that blocks until the client has sent more of it."""
+"""The body of a request as a file object. Reading blocks until the client has sent more."""
 
 import io
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from endpointd_worker.streams import Cancelled
 
 
 class RequestBody(io.RawIOBase):
-    """`read_piece` returns the next bytes, b"" at the end, and raises `Cancelled` when the rest will never come.
+    """`read_piece` returns the next bytes, b"" at the end, and raises `Cancelled` if the rest will never come.
 
-    A body that breaks off raises `ClientDisconnected` and never looks as if it had ended.
+    A body that breaks off raises `ClientDisconnected`, so it is never taken for a complete one.
     """
 
     def __init__(self, read_piece: Callable[[], bytes]) -> None:

@@ -1,8 +1,7 @@
-"""Starts a worker; run by path (`python -I bootstrap.py`), so that nothing of ours has to be on the plugin's path.
+"""Starts a worker. Run by path (`python -I bootstrap.py`), so our code need not be on the plugin's path.
 
-Our two packages are loaded from the folders beside this file under their own names before any plugin code runs. A
-plugin's module of whatever name can therefore not stand in for one of ours, nor can ours be seen in place of a
-plugin's.
+Our two packages are loaded from the folders beside this file, before any plugin code runs. Therefore no module of a
+plugin can replace one of ours, whatever its name, and none of ours can hide one of a plugin's.
 """
 
 import gc
@@ -15,17 +14,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from endpointd_worker.ways import Way
+    from endpointd_worker.runtimes import Runtime
 
 PRIVATE = "endpointd-private"
-"""Folder of an environment for packages that are ours alone (`endpointd.environments.additions`)."""
+"""Folder in an environment for packages that only our code uses (`endpointd.environments.additions`)."""
 
 TEMPLATE = "template"
-"""Behind the limits on the command line: this is no worker, but workers are to be forked from it."""
+"""The argument after the limits which says that this process is the template, from which workers are forked."""
 
 GC_THRESHOLD = 10_000
-"""New objects after which cycles among them are looked for. Python's default of 700 is a handful of requests, and makes
-the import of many modules, nothing of which is garbage, longer by a tenth."""
+"""New objects after which the garbage collector looks for cycles. Python's default of 700 is reached within a handful
+of requests, and makes the import of many modules, none of which is garbage, a tenth slower."""
 
 
 def _load_package(name: str) -> None:
@@ -40,59 +39,59 @@ def _load_package(name: str) -> None:
 
 def main() -> None:
     gc.set_threshold(GC_THRESHOLD)
-    # Held, because modules that nobody holds are emptied.
+    # Keep references to these modules: Python clears the globals of a module that is freed.
     hidden = _load_wire()
     _load_package("endpointd_worker")
     report = None
     if sys.argv[2:] == [TEMPLATE]:
-        report, shadowed = _be_born()
+        report, shadowed = _run_template()
         hidden |= shadowed
-    _confine()
+    _apply_limits()
     if report is not None:
         os.close(report)
-    way = _find_way()
+    runtime = _choose_runtime()
     from endpointd_worker.serve import serve
 
-    status = serve(way)
+    status = serve(runtime)
     hidden.clear()
-    way.exit(status)
+    runtime.exit(status)
 
 
-def _be_born() -> tuple[int, dict[str, ModuleType]]:
-    """Be the template, and return in each worker: a descriptor, to be closed when the process is set up, and modules
-    to be held."""
+def _run_template() -> tuple[int, dict[str, ModuleType]]:
+    """Run the template process. Returns in each forked worker only: the descriptor of its report pipe, to be closed
+    when the process is set up, and modules to keep referenced."""
     importlib.import_module("endpointd_worker.native")
-    from endpointd_worker.confine import bear_mark
+    from endpointd_worker.confine import set_template_mark
     from endpointd_worker.cooperative.patching import is_wanted
-    from endpointd_worker.template import leave, wait_for_orders
+    from endpointd_worker.template import refuse, wait_for_orders
 
     if is_wanted():
-        leave()
-    bear_mark(sys.argv[1])
+        refuse()
+    set_template_mark(sys.argv[1])
     return wait_for_orders()
 
 
-def _find_way() -> "Way":
-    """Whether the plugin's code runs in threads, or in greenlets, is settled before anything is imported that might
-    make a thread or a lock."""
-    # Before the standard library changes.
+def _choose_runtime() -> "Runtime":
+    """Decide whether the plugin's code runs in threads or in greenlets. To be called before anything is imported that
+    might create a thread or a lock, because gevent patches the standard library here."""
+    # Must be imported before the standard library is patched.
     importlib.import_module("endpointd_worker.native")
     from endpointd_worker.cooperative.patching import patch_if_wanted
 
     if patch_if_wanted():
-        from endpointd_worker.cooperative.way import IN_GREENLETS
+        from endpointd_worker.cooperative.runtime import GREENLETS
 
-        return IN_GREENLETS
-    from endpointd_worker.ways import IN_THREADS
+        return GREENLETS
+    from endpointd_worker.runtimes import THREADS
 
-    return IN_THREADS
+    return THREADS
 
 
 def _load_wire() -> dict[str, ModuleType]:
-    """Load what speaks on the wire; returns what is hidden of it.
+    """Load `endpointd_wire`. Returns the modules that were removed from `sys.modules` again.
 
-    Where the msgpack of the plugin's environment will not do there is another one, for the wire alone. It is imported
-    by it and then hidden, so that the plugin finds its own.
+    If the msgpack of the plugin's environment is not compatible, the environment has another one in `PRIVATE`.
+    `endpointd_wire` imports that one, which is then hidden so that the plugin imports its own.
     """
     private = Path(sys.prefix) / PRIVATE
     if private.is_dir():
@@ -105,8 +104,8 @@ def _load_wire() -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] == "msgpack"}
 
 
-def _confine() -> None:
-    """Apply the limits that the host gives as the only argument. A worker that is started by hand has none."""
+def _apply_limits() -> None:
+    """Apply the limits that the host passes as the only argument. A worker started by hand has none."""
     if len(sys.argv) > 1:
         from endpointd_worker.confine import confine
 

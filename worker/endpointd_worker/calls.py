@@ -1,7 +1,7 @@
-"""What plugins ask of the host: calls from any thread, each of which blocks that thread alone.
+"""Session calls: what plugins ask of the host. Any thread may make one; it blocks only that thread.
 
-A call that the thread of a request makes is the request's: cancelled with it, and abandoned when it ends. Calls of
-other threads, which a plugin has started, are nobody's. All state is guarded by the link's lock.
+A call made by the thread of a request belongs to the request: it is cancelled with it, and abandoned when it ends.
+Calls from threads that the plugin has started belong to no request. All state is guarded by the link's lock.
 """
 
 import logging
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class CallRefused(Exception):
-    """The host does not do what it was asked; `code` says of which kind the reason is, the text is for the author."""
+    """The host, or the worker, refuses a call. `code` is the kind of reason; the text is for the plugin's author."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ class CallRefused(Exception):
 
 
 class CallLink(Protocol):
-    """What calls need of the link."""
+    """The part of `Link` that calls use."""
 
     lock: RLock
     connection: Connection
@@ -59,17 +59,19 @@ class CallLink(Protocol):
 
 
 class _Here(threading.local):
+    """What is known about the current thread."""
+
     stream: Stream | None = None
-    """The request that this thread answers."""
+    """The request that this thread runs."""
     is_loop = False
-    """Whether this thread runs the loop of the plugin's tasks, which no call is to stop."""
+    """Whether this thread runs the event loop of the plugin's tasks, which no call may block."""
 
 
 here = _Here()
 
-of_task: ContextVar[Stream | None] = ContextVar("endpointd_stream", default=None)
-"""The request that a task of the loop answers. A thread that the task has something done by (`asyncio.to_thread`)
-knows it too."""
+task_stream: ContextVar[Stream | None] = ContextVar("endpointd_stream", default=None)
+"""The request that the current task of the event loop answers. `asyncio.to_thread` copies the context, so it is also
+known in a thread that works for the task."""
 
 ON_THE_LOOP = (
     "a session call in an async function would stop every request of the plugin until it is answered; have a thread"
@@ -78,7 +80,7 @@ ON_THE_LOOP = (
 
 
 class OpenCall:
-    """One call, from its first message to its last."""
+    """One call, from its first message to its last. `waiter` is how the calling thread waits for the reply."""
 
     def __init__(self, desk: "CallDesk", waiter: WaitingThread) -> None:
         self.id = 0
@@ -87,12 +89,12 @@ class OpenCall:
         self._news: deque[Reply | Answered | Refused] = deque()
         self._consumed = 0
         self.is_over = False
-        """Whether nothing more will come, or is wanted."""
+        """Whether the call has ended: the reply is complete, or not wanted any more."""
 
-    # Called by the thread that waits
+    # Called by the thread that makes the call
 
     def begin(self, kind: str, arguments: bytes, body: bytes, request: Stream | None) -> None:
-        """Send the call, which is made for `request`, with all that goes with it."""
+        """Send the call and all its data. `request` is the request that it is counted for."""
         link, desk = self._desk.link, self._desk
         pieces = _pieces(arguments, body)
         piece, end = next(pieces)
@@ -106,7 +108,8 @@ class OpenCall:
             self._send_piece(piece, end)
 
     def _wait_for_place(self, kind: str, request: Stream | None) -> None:
-        """The lock is held. Raises `CallRefused`, when there was none for too long, and what the waiter raises."""
+        """Wait until the call may be opened. The lock is held. Raises `CallRefused` after the patience of `places`, and
+        what the waiter raises."""
         desk, calls = self._desk, self._desk.link.connection.calls
         patience = desk.places.patience(kind, request.id if request else None)
         desk.queue.append(self._waiter)
@@ -116,7 +119,7 @@ class OpenCall:
             desk.queue.remove(self._waiter)
         if not has_place:
             text = desk.places.refusal(kind, len(calls), patience)
-            # The daemon, which has not heard of the call, cannot tell.
+            # Logged here because the daemon has not heard of the call.
             desk.link.log(Log(logging.WARNING, "endpointd", text, request.request.request_id if request else ""))
             raise CallRefused("busy", text)
 
@@ -127,7 +130,7 @@ class OpenCall:
             self._desk.link.send_locked(Argument(self.id, end, piece))
 
     def next_item(self) -> bytes | None:
-        """The next item of the reply, None when there is no other. Raises `CallRefused`."""
+        """The next item of the reply (msgpack), None after the last. Raises `CallRefused`."""
         parts: list[bytes] = []
         while True:
             with self._desk.link.lock:
@@ -149,13 +152,14 @@ class OpenCall:
             self._consumed = 0
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
-        """The lock is held. Raises `CallRefused`, and what the waiter raises."""
+        """Wait until `condition` is true, at most `PATIENCE` seconds. The lock is held. Raises `CallRefused`, and what
+        the waiter raises."""
         if not self._holds_within(PATIENCE, condition):
             raise CallRefused("timeout", f"the daemon has not answered this call for {PATIENCE:g} s")
 
     def _holds_within(self, seconds: float, condition: Callable[[], bool]) -> bool:
-        """Wait until it holds; False when it does not in time. The lock is held. Raises `CallRefused`, and what the
-        waiter raises."""
+        """Wait until `condition` is true; returns False if it is not within so many seconds. The lock is held. Raises
+        `CallRefused` if the worker ends, and what the waiter raises."""
         latest = monotonic() + seconds
         while True:
             self._waiter.check()
@@ -169,23 +173,25 @@ class OpenCall:
             self._waiter.wait(left)
 
     def close(self) -> None:
-        """Whatever else may come of the reply is not wanted."""
+        """Abandon the call, if it is still open: the rest of the reply is not wanted."""
         with self._desk.link.lock:
             if not self.is_over and self.id:
                 self._end()
                 self._desk.link.send_locked(Abandon(self.id))
 
-    # Called by the thread that reads the wire, with the lock
+    # Called by the thread that reads the wire, with the lock held
 
     def deliver(self, message: Reply | Answered | Refused) -> None:
+        """Pass a message of the host to the calling thread."""
         self._news.append(message)
         if not isinstance(message, Reply):
             self._end()
         self.wake()
 
     def wake(self) -> None:
+        """Let the calling thread look again."""
         if self._waiter.wake() is False:
-            # Nobody else would: the host would go on with it, and wait for its end.
+            # That thread has ended, so nobody else would close the call; the host would go on with it for ever.
             self.close()
 
     def _end(self) -> None:
@@ -194,20 +200,21 @@ class OpenCall:
 
 
 class CallDesk:
-    """The open calls of a worker."""
+    """All open calls of a worker, and those that wait for a place."""
 
     def __init__(self, link: CallLink) -> None:
         self.link = link
         self.open: dict[int, OpenCall] = {}
         self.places = Places()
         self.queue: list[WaitingThread] = []
-        """Threads that wait for another call to end."""
+        """The threads that wait for a place."""
 
     def call(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]:
-        """The items of the host's reply. Nothing is sent before the first is asked for; closing it ends the call.
+        """Make a call; yields the items of the host's reply. `body` is raw data that goes with some kinds of calls.
 
-        Raises `CallRefused`; `Cancelled` in the thread of a request that nobody wants any more; TypeError and
-        ValueError for arguments that cannot be sent.
+        A generator: nothing is sent before the first item is asked for, and closing it ends the call. Raises
+        `CallRefused`; `Cancelled` in the thread of a request that is cancelled; TypeError and ValueError for arguments
+        that cannot be sent.
         """
         packed = pack_value(arguments)
         if here.is_loop:
@@ -218,7 +225,7 @@ class CallDesk:
             stream.begin_call()
             stream.calls.append(call)
         try:
-            call.begin(kind, packed, body, stream or of_task.get())
+            call.begin(kind, packed, body, stream or task_stream.get())
             while (item := call.next_item()) is not None:
                 yield unpack_value(item)
         finally:
@@ -227,12 +234,12 @@ class CallDesk:
                 stream.calls.remove(call)
 
     def within(self) -> int:
-        """The stream of the request with which a call of this thread is to end, 0 if there is none. The lock is held.
-        Raises `CallRefused`."""
+        """The stream id for `Call.within`: of the request that a call from this thread belongs to, 0 if there is none.
+        The lock is held. Raises `CallRefused` if a task's request is cancelled."""
         if here.stream is not None:
             return here.stream.id
-        stream = of_task.get()
-        # What a task has begun may go on when its request is answered.
+        stream = task_stream.get()
+        # What a task has started may go on after its request is answered; then it belongs to no request.
         if stream is None or not self.link.connection.is_open(stream.id):
             return 0
         if stream.cancelled is not None:
@@ -240,10 +247,10 @@ class CallDesk:
         return stream.id
 
     def take(self, message: CallMessage) -> None:
-        """A message of the host's has come. The lock is held."""
+        """Process a message of the host. The lock is held."""
         call = self.open.get(message.call)
         if call is None:
-            # A finalizer has closed it just now.
+            # A finalizer has closed the call after `Connection` had accepted the message.
             return
         if isinstance(message, Reply | Answered | Refused):
             call.deliver(message)
@@ -251,17 +258,19 @@ class CallDesk:
             call.wake()
 
     def enter(self, call: OpenCall, kind: str, request: Stream | None) -> None:
+        """Count `call` as open. The lock is held."""
         self.open[call.id] = call
         self.places.take(call.id, kind, request.id if request else None)
 
     def forget(self, call: OpenCall) -> None:
+        """`call` has ended: let those look again that wait for a place. The lock is held."""
         del self.open[call.id]
         self.places.leave(call.id)
         for waiter in self.queue:
             waiter.wake()
 
     def lose(self) -> None:
-        """Nothing more will come. The lock is held."""
+        """The wire is closed: let all waiting threads look again. The lock is held."""
         for call in list(self.open.values()):
             call.wake()
         for waiter in self.queue:
@@ -269,7 +278,8 @@ class CallDesk:
 
 
 def _pieces(arguments: bytes, body: bytes) -> Iterator[tuple[bytes, End]]:
-    """What goes with a call, cut into pieces that can be sent; a large body is not copied as a whole."""
+    """A call's data, cut into pieces of at most `MAX_PIECE` bytes, each with its `End`. A large body is never copied as
+    a whole."""
     rest = memoryview(body)
     if len(arguments) + len(rest) <= MAX_PIECE:
         yield arguments + body, End.BODY

@@ -1,7 +1,7 @@
-"""Makes the worker's process obey its limits, before any code of the plugin runs.
+"""Applies the process limits (rlimits, nice) before any plugin code runs.
 
-The worker does so itself because the host must not: between fork and exec of a process with threads nothing of Python
-may run. Both the soft and the hard limit are set, so that a plugin cannot raise them again unless it is root.
+The worker does this itself because the host cannot: no Python code may run between fork and exec in a process with
+threads. Both the soft and the hard limits are set, so that a plugin cannot raise them again unless it is root.
 """
 
 import contextlib
@@ -11,16 +11,16 @@ import resource
 import sys
 
 NO_CORE = 1
-"""No memory with secrets in it on any disk. 0 would keep a kernel from writing a core file, but not from handing the
-core to a program; a limit of one byte stops both."""
+"""RLIMIT_CORE in bytes: no core dump, because the memory holds secrets. A limit of 0 stops the kernel from writing a
+core file, but not from piping the core to a program; a limit of 1 stops both."""
 
 
 def confine(argument: str) -> None:
-    """Apply what the host's `ProcessLimits.argument` says."""
+    """Apply the limits in `argument`, the JSON that the host's `ProcessLimits.argument` makes."""
     limits: dict[str, int] = json.loads(argument)
-    _mark(limits["mark"] + os.getpid())
+    _set_mark(limits["mark"] + os.getpid())
     _limit(resource.RLIMIT_CORE, NO_CORE, "core files")
-    # Not the address space: what is only reserved (stacks, arenas, mapped files) costs nothing.
+    # Not RLIMIT_AS: address space that is only reserved (stacks, arenas, mapped files) costs nothing.
     _limit(resource.RLIMIT_DATA, limits["memory"], "limit_memory")
     _limit(resource.RLIMIT_NPROC, limits["processes"], "limit_processes")
     _limit(resource.RLIMIT_NOFILE, limits["files"], "limit_files")
@@ -28,13 +28,14 @@ def confine(argument: str) -> None:
         os.nice(limits["nice"])
 
 
-def bear_mark(argument: str) -> None:
-    """Bear the mark that is in `argument` as it is: that of whoever is not a worker yet."""
-    _mark(json.loads(argument)["mark"])
+def set_template_mark(argument: str) -> None:
+    """Set the mark in `argument` without adding a process id: for the template, which is not a worker."""
+    _set_mark(json.loads(argument)["mark"])
 
 
 def _limit(kind: int, value: int, name: str) -> None:
-    """Set a limit; where the system allows less already, that stays, and the plugin's log says so."""
+    """Set a soft and hard limit; 0 means none. If the system already allows less, keep that and say so in the plugin's
+    log."""
     if not value:
         return
     try:
@@ -46,8 +47,9 @@ def _limit(kind: int, value: int, name: str) -> None:
             sys.stderr.write(f"endpointd: {name} is {value}, but the system allows {hard} and no more\n")
 
 
-def _mark(mark: int) -> None:
-    """Bear the mark by which the host knows this process and all that descend from it (`supervisor/keeper.py`)."""
-    # Where the time of real-time processes is limited already, there is no mark; the group and the wire remain.
+def _set_mark(mark: int) -> None:
+    """Set the mark by which the host recognises this process and all its descendants (`supervisor/keeper.py`): a value
+    of RLIMIT_RTTIME, which is inherited."""
+    # If RLIMIT_RTTIME is already lower there is no mark; the host still knows the process group and the wire.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))

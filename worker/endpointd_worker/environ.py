@@ -1,8 +1,8 @@
-"""A `Request` message as the werkzeug request that the plugin sees.
+"""Builds the werkzeug request that the plugin sees from a `Request` message.
 
-The environ follows PEP 3333; `REQUEST_URI` is the target as it came (percent-encoded, with the query). Two things that
-an environ cannot carry stand in `request.headers` alone: repeats of a header as values of their own, and names with an
-underscore, which in an environ could pass for another header.
+The environ follows PEP 3333. `REQUEST_URI` is the request target as it came (percent-encoded, with the query). Two
+things are only in `request.headers` and not in the environ: repeated headers as separate values, and headers whose name
+has an underscore, because in an environ they could pass for another header.
 """
 
 import io
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 _KNOWN_NAMES_LIMIT = 1024
 _KNOWN_NAME_SIZE = 64
-"""Bytes. Clients choose the names, so what is kept of them is bounded."""
+"""How many header names are cached, and of how many bytes at most: clients choose the names, so both are bounded."""
 
 
 def wrap_file(file: IO[bytes], buffer_size: int = MAX_PIECE) -> FileWrapper:
-    """`wsgi.file_wrapper` (PEP 3333): a file that is answered, in pieces as large as the wire takes. Those of 8 KiB,
-    which werkzeug asks for, would cost thirty times as many frames."""
+    """`wsgi.file_wrapper` (PEP 3333): iterates a file in pieces as large as one frame takes. Werkzeug asks for 8 KiB,
+    which would need about thirty times as many frames."""
     return FileWrapper(file, max(buffer_size, MAX_PIECE))
 
 
@@ -45,10 +45,11 @@ _SAME_FOR_ALL: dict[str, Any] = {
 }
 
 _names: dict[bytes, tuple[str, str | None]] = {}
-"""Header names seen: as a plugin reads them, and their key in an environ, if they have one."""
+"""The cache of header names: for the name as sent, the name that a plugin reads, and the key in an environ or None."""
 
 
 def build_request(stream: Stream) -> WerkzeugRequest:
+    """The request of `stream`. Its body is read from the stream unless it came as a whole with the message."""
     message = stream.request
     environ = _base_environ(stream)
     headers = []
@@ -58,15 +59,15 @@ def build_request(stream: Stream) -> WerkzeugRequest:
         headers.append((name, text))
         if key is not None:
             environ[key] = _joined(key, environ[key], text) if key in environ else text
-    # Not populating the environ with the request keeps the two from holding each other, so that both are freed when the
-    # request is over, and with them its body.
+    # With `populate_request`, the environ and the request would refer to each other; without that cycle both, and the
+    # body, are freed as soon as the request is over.
     request = WerkzeugRequest(environ, populate_request=False)
     request.headers = ClientHeaders(headers)
     return request
 
 
 class ClientHeaders(Headers):
-    """Headers that are text already, and are not to be checked and copied one by one again."""
+    """Headers made of a list of pairs that are valid already: werkzeug's constructor would check and copy each."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         super().__init__()
@@ -109,5 +110,5 @@ def _learn(raw: bytes) -> tuple[str, str | None]:
 
 
 def _joined(key: str, before: str, value: str) -> str:
-    """Repeats in one text: RFC 9110 §5.2 says how; for cookies it is RFC 6265 §5.4."""
+    """Values of a repeated header as one text (RFC 9110 §5.2; for cookies RFC 6265 §5.4)."""
     return f"{before}{'; ' if key == 'HTTP_COOKIE' else ', '}{value}"

@@ -1,7 +1,7 @@
-"""One request through the plugin's class, from the message to the end of its stream.
+"""Runs one request: calls the plugin's class and sends the answer, from the message to the end of the stream.
 
-A plugin's exception is this file's business and nobody else's: it is logged here with its traceback, and becomes either
-an answer (`HTTPException`) or a `Failed`.
+All exceptions of the plugin are handled here. An `HTTPException` becomes the answer; any other is logged with its
+traceback and becomes a `Failed` message.
 """
 
 import traceback
@@ -25,10 +25,10 @@ from endpointd_worker.tracebacks import cut
 
 
 class Invoker:
-    """Runs streams, each to its end, on the thread that calls.
+    """Runs streams, each to its end, on the calling thread.
 
-    `classes` are those of `Load.sources`, in that order; `open_session` makes, of the ids of a request and of its
-    endpoint, what an Endpoint is constructed with.
+    `classes` has one class for each of `Load.sources`, in that order. `open_session` makes the session that an Endpoint
+    is constructed with, given the ids of the request and of the endpoint.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Invoker:
     def run(self, stream: Stream) -> None:
         """Answer `stream`. Never raises."""
         if stream.cancelled is not None:
-            # Nobody has wanted an answer since before its turn came.
+            # Cancelled before it was started.
             stream.close()
             return
         token = request_id.set(stream.request.request_id)
@@ -59,7 +59,7 @@ class Invoker:
             finally:
                 request.close()
             stream.close()
-        # SystemExit and KeyboardInterrupt as well: in a thread they would end the thread and answer nothing.
+        # Including SystemExit and KeyboardInterrupt, which would end the thread and leave the request unanswered.
         except BaseException as error:  # noqa: BLE001
             self.give_up(stream, error)
         finally:
@@ -67,7 +67,7 @@ class Invoker:
             request_id.reset(token)
 
     def give_up(self, stream: Stream, error: BaseException) -> None:
-        """End `stream`, whose answer came to an end with `error`; tell the plugin's log why."""
+        """End `stream`, whose answer has failed with `error`, and write the reason to the plugin's log."""
         if isinstance(error, Cancelled | GivenUp):
             stream.close()
         elif isinstance(error, BadAnswer):
@@ -85,7 +85,8 @@ class Invoker:
             response = self._invoke(message, request)
             send_answer(stream, response, request.environ)
         except HTTPException as error:
-            # A body that breaks off is one: when its client has gone there is nobody to tell, and nothing has failed.
+            # `ClientDisconnected` is an HTTPException too. If the client has gone, this raises `Cancelled`: nobody
+            # would read the answer, and the plugin has not failed.
             stream.check()
             if not stream.take_back():
                 raise
@@ -98,14 +99,14 @@ class Invoker:
             return self.not_found(message, request, error)
 
     def call(self, message: Request, request: WerkzeugRequest) -> Any:  # noqa: ANN401 - whatever the plugin returns
-        """Call the plugin's class."""
+        """Make an object of the plugin's class, and call it. Returns a coroutine if its `_invoke` is async."""
         session = self._open_session(message.request_id, message.script.rpartition("/")[2])
         endpoint = self._classes[message.source](session)
         return endpoint.invoke(request, message.values, unpack_value(message.settings))
 
     def not_found(self, message: Request, request: WerkzeugRequest, error: ValueError) -> WerkzeugResponse:
-        """The answer to a request of which the plugin thinks that it has a wrong value. Raises `error` where that is
-        none."""
+        """The 404 for a ValueError that the plugin has raised, with its text; raises `error` again unless
+        `value_error_is_404`."""
         if not self._value_error_is_404:
             raise error
         own_log.info("%s %s: 404 for %s: %s", message.method, request.path, type(error).__name__, error)

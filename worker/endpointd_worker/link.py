@@ -1,9 +1,9 @@
 """The worker's end of the wire, shared by all its threads.
 
-Owns the socket, the `Connection` and the one lock that guards both and everything in the streams. Frames that are ready
-together leave in one system call: while `deferring` is on, a stream's output may wait here for the rest of it, until
-the thread that makes it blocks or ends, `FLUSH_SIZE` bytes have gathered, or whoever switched it on calls `flush`
-(for what is still being made, twice).
+Owns the socket, the `Connection`, and the one lock that guards both and the state of all streams. Frames that are ready
+together are sent in one system call: while `deferring` is on, a stream's output is held back until its thread blocks or
+ends the stream, `FLUSH_SIZE` bytes have gathered, or the owner of `deferring` calls `flush` (twice, for an answer that
+is not finished).
 """
 
 import contextlib
@@ -22,81 +22,86 @@ from endpointd_wire.states import CALL_MESSAGES, Phase
 from endpointd_worker.calls import CallDesk
 from endpointd_worker.native import POLLIN, RLock, poll
 from endpointd_worker.streams import Stream
-from endpointd_worker.waits import OF_THREADS, Condition, Waits
+from endpointd_worker.waits import THREAD_WAITS, Condition, Waits
 
 MAX_BUFFERS = 1024
-"""How many buffers one system call takes (IOV_MAX)."""
+"""The most buffers that one system call takes (IOV_MAX)."""
 
 
-MAX_COMPANY = 8
-"""Streams whose output waits for each other: enough that the host is woken seldom, and few enough that it has something
-to do meanwhile."""
+MAX_DEFERRED = 8
+"""How many finished streams are held back to be sent together: enough that the host is woken seldom, few enough that it
+has something to do meanwhile."""
 
 
 DESCRIPTOR_ROOM = socket.CMSG_SPACE(4)
-"""Bytes that one descriptor takes beside what is received."""
+"""Bytes of ancillary data for one file descriptor."""
 
 
 class HostGone(Exception):
-    """The other end of the wire is closed: the host has ended, or has given this worker up."""
+    """The other end of the wire is closed: the host has ended, or has given up on this worker."""
 
 
 class Link:
-    def __init__(self, wire: socket.socket, waits: Waits = OF_THREADS) -> None:
+    """`waits` makes the conditions and flags that the plugin's threads wait on."""
+
+    def __init__(self, wire: socket.socket, waits: Waits = THREAD_WAITS) -> None:
         self.lock = RLock()
-        """Reentrant: the garbage collector may run a plugin's finalizer wherever it is held, and that may `log`."""
+        """Reentrant: while it is held, the garbage collector may run a finalizer of the plugin, which may call
+        `log`."""
         self.connection = Connection(Role.WORKER)
         self.calls = CallDesk(self)
         self.deferring = False
         self.idle = waits.flag()
-        """Set when there is nothing more to do: the wire is lost, or the host wants no more of this worker and no
-        stream or call is open."""
+        """Set when there is nothing more to do: the wire is closed, or the host has sent `Drain` and no stream or call
+        is open."""
         self.memory: Ring | None = None
-        """Where large pieces of answers are put for the host, once it has shared it."""
+        """The memory for large pieces of answers; None until the host has shared it."""
         self._wire = wire
         self._arrival = poll()
         self._arrival.register(wire.fileno(), POLLIN)
         self._make_condition = waits.condition
         self._streams: dict[int, Stream] = {}
         self._unsent: list[Stream] = []
+        """Streams with output that is held back."""
         self._spared: list[Stream] = []
-        """Of those, which the last `flush` left for the next one."""
+        """Those of `_unsent` that the last `flush` has left for the next one."""
         self._gone = False
-        self._between = False
-        """Whether a frame has left in part, so that no other may follow."""
-        self._late: list[bytes] = []
-        """Frames that were made meanwhile."""
+        self._is_partial = False
+        """Whether buffers are being sent, so that no other frame may be sent in between: a finalizer may try to."""
+        self._delayed: list[bytes] = []
+        """Frames that were made meanwhile, to be sent after them."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether the wire has ended, so that nobody can be answered any more."""
+        """Whether the wire is closed, so that no request can be answered any more."""
         return self._gone
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing may be begun any more."""
+        """Whether no call may be begun any more."""
         return self._gone or self.idle.is_set()
 
     def condition(self) -> Condition:
-        """What a thread waits on, with the lock."""
+        """A new condition of the link's lock, for a thread to wait on."""
         return self._make_condition(self.lock)
 
     # Sending
 
     def send(self, message: Message) -> None:
-        """Send one message now, after all that was deferred."""
+        """Send one message now, after everything that was held back."""
         with self.lock:
             self._flush()
             self._write(self.connection.send(message))
 
     def log(self, record: Log) -> None:
-        """Send one record now, from wherever it comes: also from a finalizer, in the midst of anything here."""
+        """Send one log record now. May be called at any time, even from a finalizer that runs in the middle of any
+        other method of this object."""
         with self.lock:
             self._write(self.connection.send(record))
 
     def flush(self) -> None:
-        """Send what was deferred. An answer that is still being made is spared once: most are whole by the next call,
-        and leave in one piece, which costs the host much less than two."""
+        """Send what was held back. An answer that is not finished is left for the next call, once: most are finished by
+        then and are sent as a whole, which costs the host much less than two parts."""
         if self._unsent:
             with self.lock:
                 spared = [stream for stream in self._unsent if not (stream.is_finished or stream in self._spared)]
@@ -105,27 +110,31 @@ class Link:
                 self._unsent, self._spared = spared, [*spared]
 
     def stop_deferring(self) -> None:
-        """For when there is nothing more to do for now."""
+        """Send everything, hold nothing back from now on, and give memory back to the system. To be called when there
+        is nothing to do for now."""
         with self.lock:
             self.deferring = False
             self._flush()
             if self.memory is not None and self.memory.rest():
-                # The system makes them anew, empty, when they are written to.
+                # The pages are allocated again, empty, when they are next written to.
                 with contextlib.suppress(OSError):
                     self._mapping.madvise(mmap.MADV_REMOVE, COUNTER_ROOM, RING)
 
     def offer(self, stream: Stream, *, at_once: bool = False, is_whole: bool = False) -> None:
-        """`stream` has output; `is_whole` if that is all there will be. The lock is held."""
+        """Send the output of `stream`, now or, while `deferring`, later. `at_once`: do not hold it back. `is_whole`:
+        the stream has ended. The lock is held."""
         if stream not in self._unsent:
             self._unsent.append(stream)
-        if at_once or not self.deferring or (is_whole and len(self._unsent) >= MAX_COMPANY):
+        if at_once or not self.deferring or (is_whole and len(self._unsent) >= MAX_DEFERRED):
             self._flush()
 
     def flush_locked(self) -> None:
+        """Send everything that was held back. The lock is held."""
         if self._unsent:
             self._flush()
 
     def send_locked(self, message: Message) -> None:
+        """Send one message now. The lock is held."""
         self._write(self.connection.send(message))
         self._check_idle()
 
@@ -134,7 +143,7 @@ class Link:
         self.send_output(unsent)
 
     def send_output(self, streams: Iterable[Stream]) -> None:
-        """Send what these have to say, in one system call. The lock is held."""
+        """Send the output of these streams in one system call. The lock is held."""
         if self._gone:
             return
         buffers: list[bytes] = []
@@ -143,7 +152,7 @@ class Link:
                 for message in stream.take_output():
                     buffers += self.connection.send(message)
             except LocalWireError as error:
-                # A bug of ours must not end the thread that flushes, which may be another one than the stream's.
+                # A bug of ours must not end the flushing thread, which need not be the one that runs the stream.
                 sys.stderr.write(f"endpointd: stream {stream.id} could not be sent: {error}\n")
                 stream.cancel(str(error))
                 buffers += self.connection.send(Failed(stream.id, "bad_answer", ""))
@@ -155,8 +164,8 @@ class Link:
     def _write(self, buffers: list[bytes]) -> None:
         if not buffers or self._gone:
             return
-        if self._between:
-            self._late += buffers
+        if self._is_partial:
+            self._delayed += buffers
             return
         try:
             if len(buffers) == 1:
@@ -167,14 +176,14 @@ class Link:
             self._lose()
 
     def _send_all(self, buffers: list[bytes]) -> None:
-        self._between = True
+        self._is_partial = True
         try:
             sent = self._wire.sendmsg(buffers[:MAX_BUFFERS])
             if sent < sum(map(len, buffers)):
                 self._wire.sendall(memoryview(b"".join(buffers))[sent:])
         finally:
-            self._between = False
-        late, self._late = self._late, []
+            self._is_partial = False
+        late, self._delayed = self._delayed, []
         self._write(late)
 
     def _check_idle(self) -> None:
@@ -186,12 +195,15 @@ class Link:
 
     @property
     def fileno(self) -> int:
-        """The wire's descriptor, for those who wait until there is something to receive."""
+        """The wire's file descriptor, to poll for something to receive."""
         return self._wire.fileno()
 
     def receive(self, timeout: float | None = None) -> list[Stream]:
-        """Wait for the host, at most `timeout` seconds; return the new requests. Raises `HostGone`, or
-        `RemoteWireError`."""
+        """Receive and process what the host has sent; return the new requests.
+
+        Waits until something has come, at most `timeout` seconds; 0 does not wait, None waits for ever. Raises
+        `HostGone` or `RemoteWireError`.
+        """
         if timeout:
             self._arrival.poll(ceil(timeout * 1000))
         try:
@@ -209,7 +221,8 @@ class Link:
             return [stream for message in messages if (stream := self._take(message)) is not None]
 
     def receive_message(self) -> Message:
-        """Wait for one message, before there are streams. Raises `HostGone`, or `RemoteWireError`."""
+        """Wait for the first message (`Load`), before there are streams, and for the shared memory if it comes along.
+        Raises `HostGone` or `RemoteWireError`."""
         while True:
             size, extras, _, _ = self._wire.recvmsg_into([self.connection.get_buffer()], DESCRIPTOR_ROOM)
             if not size:
@@ -221,7 +234,7 @@ class Link:
                     return message
 
     def _map(self, descriptor: int) -> None:
-        # Where there is no room for it, all goes over the wire.
+        # If it cannot be mapped, all pieces are sent over the socket.
         with contextlib.suppress(OSError):
             self._mapping = mmap.mmap(descriptor, SIZE)
             self.memory = Ring(memoryview(self._mapping))
@@ -246,17 +259,17 @@ class Link:
             self._check_idle()
         return None
 
-    def leave(self) -> None:
-        """Have nothing to do with the wire any more: this is a child of the worker's, with one of its threads."""
-        # Another thread, which is not here, may hold the old one.
+    def detach(self) -> None:
+        """Stop using the wire. Called in a forked child of the worker, which has only the thread that forked."""
+        # The old lock may be held by a thread that does not exist in the child.
         self.lock = RLock()
         self._gone = True
         for stream in self._streams.values():
-            stream.leave("this process is a child of the worker")
+            stream.detach("this process is a child of the worker")
 
     def _lose(self) -> None:
         self._gone = True
-        # Whoever reads may not see it: when a plugin closes all descriptors, what waits on one goes on waiting.
+        # The reading thread may not notice: if a plugin has closed all descriptors, a `poll` of the wire never returns.
         self.idle.set()
         for stream in list(self._streams.values()):
             stream.cancel("the host is gone")

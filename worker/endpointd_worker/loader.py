@@ -1,7 +1,7 @@
-"""A plugin's folder as the classes that answer its interfaces.
+"""Imports the plugin's sources and finds the class in each that answers requests.
 
-Each source is imported once, as the module that `import endpoints.duck` from elsewhere in the plugin would find. Every
-source is tried, so that an author sees all problems at once.
+Each source is imported once, as the same module that `import endpoints.duck` elsewhere in the plugin would find. Every
+source is tried even if others fail, so that the author sees all problems at once.
 """
 
 import ast
@@ -22,11 +22,11 @@ from endpointd_worker.tracebacks import cut
 SDK = Path(__file__).parent / "sdk"
 
 MAX_MESSAGE = 2000
-"""Characters of what a problem says: all problems of a plugin travel in one frame."""
+"""The most characters of a problem's message and of its remedy: all problems of a plugin must fit into one frame."""
 
 
 class SourceProblem(Exception):
-    """Why a source gives no class: what happened, where, and what to do."""
+    """Why a source has no usable class: what is wrong, where (`file` is relative to the plugin), and what to do."""
 
     def __init__(self, code: str, message: str, remedy: str, file: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -37,6 +37,7 @@ class SourceProblem(Exception):
         self.line = line
 
     def as_dict(self, key: str) -> dict[str, Any]:
+        """The problem as `LoadFailed` carries it. `key` is the manifest key that names the source."""
         return {
             "code": self.code,
             "message": self.message,
@@ -48,8 +49,8 @@ class SourceProblem(Exception):
 
 
 def prepare_path(folder: Path) -> None:
-    """The plugin's folder first, as if it were run from there; the built-in `dify_plugin` last, behind an installed
-    one."""
+    """Put the plugin's folder first on `sys.path`, as if it were run from there, and the built-in `dify_plugin` last,
+    so that an installed one has precedence."""
     sys.path.insert(0, str(folder))
     sys.path.append(str(SDK))
 
@@ -57,12 +58,13 @@ def prepare_path(folder: Path) -> None:
 def load_classes(
     folder: Path, sources: Sequence[tuple[str, str]], *, may_be_async: bool = True
 ) -> tuple[list[type], list[dict[str, Any]]]:
-    """The class of each source and key; and the problems of those that have none, as `LoadFailed` carries them."""
+    """Import all `sources`, which are pairs of a path below `folder` and a manifest key. Returns the classes in the
+    same order, and the problems as `LoadFailed` carries them; the classes are complete only if there are none."""
     classes: list[type] = []
     problems: list[dict[str, Any]] = []
     try:
         base = importlib.import_module("dify_plugin").Endpoint
-    # Dify's own has many requirements, whose versions may not go together.
+    # Dify's SDK has many requirements, whose versions may be incompatible.
     except BaseException as error:  # noqa: BLE001 - whatever they raise
         traceback.print_exception(cut(error))
         return [], [_explain_sdk(error, source).as_dict(key) for source, key in sources[:1]]
@@ -87,14 +89,15 @@ def _import_source(folder: Path, source: str) -> ModuleType:
         return _import_module(folder, source)
     except SourceProblem:
         raise
-    # A plugin may raise anything, SystemExit included, and the other sources are still to be tried.
+    # A plugin may raise anything, including SystemExit, and the other sources must still be tried.
     except BaseException as error:
         traceback.print_exception(cut(error))
         raise _explain_import(folder, source, error) from error
 
 
 def _check_syntax(folder: Path, source: str) -> None:
-    """Found before the import, so that a fault in this file is not mistaken for one in a file that it imports."""
+    """Raise `SourceProblem` if the file is not valid Python. Checked before the import, so that a fault in this file is
+    not confused with one in a file that it imports."""
     try:
         ast.parse((folder / source).read_bytes(), filename=source)
     except (SyntaxError, ValueError) as error:
@@ -111,7 +114,7 @@ def _import_module(folder: Path, source: str) -> ModuleType:
     name = ".".join(Path(source).with_suffix("").parts)
     if _finds(name, path):
         return importlib.import_module(name)
-    # Another module has the name (a standard one, say), or the file's stem is no module name.
+    # The name leads to another module (of the standard library, perhaps), or is not a valid module name.
     name = f"endpointd_source_{name.replace('.', '_')}"
     if name in sys.modules:
         return sys.modules[name]
@@ -124,16 +127,16 @@ def _import_module(folder: Path, source: str) -> ModuleType:
 
 
 def _finds(name: str, path: Path) -> bool:
-    """Whether `name` leads to the file. Looking imports the packages around it, which may raise anything."""
+    """Whether importing `name` would load the file `path`. Imports the parent packages, which may raise anything."""
     try:
         spec = find_spec(name)
     except ModuleNotFoundError as error:
         if error.name is not None and name.startswith(f"{error.name}."):
-            # Something else has the name of the package, and holds no such module.
+            # Another module has the name of a parent package, and has no such submodule.
             return False
         raise
     except ValueError:
-        # A module of that name was made in another way than by importing it.
+        # `sys.modules` has a module of that name without a spec: it was created by hand.
         return False
     return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path.resolve()
 
@@ -162,7 +165,7 @@ def _explain_sdk(error: BaseException, source: str) -> SourceProblem:
 def _describe(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - the plugin's own exception cannot even say what it is
+    except Exception:  # noqa: BLE001 - the `__str__` of the plugin's exception has failed
         return type(error).__name__
 
 
@@ -177,7 +180,7 @@ def _remedy_for_missing(folder: Path, error: ModuleNotFoundError) -> str:
 
 
 def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | None:
-    """The last line of the plugin's own that the error passed through."""
+    """The file and line of the innermost frame that is in the plugin's folder; None if there is none."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         inside = _relative(folder, frame.filename)
         if inside is not None:
@@ -187,7 +190,7 @@ def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | N
 
 def _relative(folder: Path, filename: str) -> str | None:
     if not Path(filename).is_absolute():
-        # Of no file: "<string>", "<frozen importlib._bootstrap>".
+        # Not a file: "<string>", "<frozen importlib._bootstrap>".
         return None
     try:
         return Path(filename).resolve().relative_to(folder.resolve()).as_posix()
@@ -199,7 +202,8 @@ def _relative(folder: Path, filename: str) -> str | None:
 
 
 def _find_class(module: ModuleType, base: type, source: str) -> type:
-    """The one concrete subclass defined in the file; if it defines none, the one that it imports."""
+    """The one concrete subclass of `base` that the module defines; if it defines none, the one that it imports. Raises
+    `SourceProblem` if there are none or several."""
     named = {id(value): value for value in vars(module).values() if _is_subclass(value, base)}
     subclasses = list(named.values())
     own = [cls for cls in subclasses if cls.__module__ == module.__name__]
@@ -215,17 +219,17 @@ def _find_class(module: ModuleType, base: type, source: str) -> type:
 
 
 def _is_subclass(value: object, base: type) -> bool:
-    """Whether this is a class of somebody's; those of the SDK itself do not count."""
+    """Whether `value` is a subclass of `base` that is not part of the SDK itself."""
     return isinstance(value, type) and issubclass(value, base) and value.__module__.partition(".")[0] != "dify_plugin"
 
 
 def is_async(cls: Any) -> bool:  # noqa: ANN401 - a class of the plugin's
-    """Whether its requests are tasks of the loop."""
+    """Whether its `_invoke` is an async function, so that its requests run as tasks of the event loop."""
     return inspect.iscoroutinefunction(cls._invoke)
 
 
 def check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: ANN401
-    """Raises `SourceProblem` when its `_invoke` is of a kind that cannot be called here."""
+    """Raise `SourceProblem` if its `_invoke` is an async generator, or async where that is not supported."""
     method = cls._invoke
     if inspect.isasyncgenfunction(method):
         message = f"{cls.__name__}._invoke is an async generator"
@@ -239,9 +243,10 @@ def check_invoke(cls: Any, source: str, may_be_async: bool) -> None:  # noqa: AN
 
 
 def _check_signatures(cls: Any, source: str) -> None:  # noqa: ANN401
-    """Raises `SourceProblem` when no request could make an object of it, or call that."""
+    """Raise `SourceProblem` if the class cannot be constructed with a session, or its `_invoke` cannot be called with
+    the arguments of a request."""
     name = cls.__name__
-    # Whoever has an `invoke` or a `__new__` of their own may call the rest as they like.
+    # A class with its own `invoke`, metaclass or `__new__` may call the other methods in any way.
     calls_as_usual = getattr(getattr(cls, "invoke", None), "__module__", "").partition(".")[0] == "dify_plugin"
     if calls_as_usual and not takes(cls, "_invoke", 3):
         message = f"{name}._invoke cannot be called with (r, values, settings)"

@@ -1,4 +1,4 @@
-"""The plugin's `logging` as messages to the host, with the id of the request that was being answered."""
+"""Sends the records of the plugin's `logging` to the host, with the id of the request that was being answered."""
 
 import contextlib
 import logging
@@ -11,22 +11,24 @@ from endpointd_worker.link import Link
 from endpointd_worker.texts import MAX_TEXT, fit
 
 request_id: ContextVar[str] = ContextVar("endpointd_request_id", default="")
+"""The id of the request that is being answered; empty outside a request."""
 
 own_log = logging.Manager(logging.root).getLogger("endpointd")
-"""Where the worker tells of the plugin's failures. Neither `logging.config`, which disables the loggers that it finds,
-nor `logging.disable` knows of it."""
+"""The logger for what the worker reports about the plugin. It has a manager of its own, so that neither
+`logging.config`, which disables existing loggers, nor `logging.disable` affects it."""
 own_log.setLevel(logging.INFO)
 
 
 class HostHandler(logging.Handler):
-    """Sends each record to the host; a worker without a host says nothing."""
+    """Sends each record to the host; drops it if the host is gone."""
 
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._send = link.log
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Without the lock that handlers have: a finalizer that logs while the link's is held must not wait for it."""
+        """As in `logging.Handler`, but without its lock: a finalizer may log in a thread that holds the link's lock,
+        and must not wait for another one."""
         passed = self.filter(record)
         if passed:
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
@@ -35,15 +37,15 @@ class HostHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = self.format(record)
-        except Exception:  # noqa: BLE001 - a plugin's faulty log call must not become its faulty answer
+        except Exception:  # noqa: BLE001 - a faulty log call must not fail the request
             self.handleError(record)
             return
         with contextlib.suppress(Exception):
-            # A record can be made by hand, of anything; a field of a wrong type would be the end of the worker.
+            # A plugin can build a record with fields of any type; a wrong type in a message would end the worker.
             self._send(Log(int(record.levelno), fit(str(record.name), MAX_TEXT), fit(text, MAX_TEXT), request_id.get()))
 
-    def leave(self) -> None:
-        """This is a child of the worker's: its records are lines of output, as all that it says."""
+    def detach(self) -> None:
+        """Called in a forked child of the worker: print records instead, like all other output of a child."""
         self._send = _write
 
 
@@ -52,7 +54,7 @@ def install(link: Link) -> None:
     handler = HostHandler(link)
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    os.register_at_fork(after_in_child=handler.leave)
+    os.register_at_fork(after_in_child=handler.detach)
 
 
 def _write(record: Log) -> None:

@@ -1,10 +1,10 @@
-"""What the system itself offers of threads, locks and sockets.
+"""The operating system's threads, locks and sockets, also where gevent has replaced them in the standard library.
 
-Dify's SDK has gevent replace these in the standard library. This module is imported before that happens, and what it
-has taken from there stays as it was: the wire is read by a thread of the system's, whatever the plugin's threads are.
+Dify's SDK has gevent patch the standard library. This module is imported before that, so its names keep the original
+objects: the wire is read by a real thread even if the plugin's threads are greenlets.
 """
 
-# Not `threading.RLock`, which is a function, and makes what gevent wants when it is called.
+# Not `threading.RLock`: that is a function, which creates gevent's lock once the library is patched.
 from _thread import RLock, allocate_lock, start_new_thread
 from select import POLLIN, poll
 from socket import socket

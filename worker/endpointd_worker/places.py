@@ -1,7 +1,8 @@
-"""Which of the calls that a plugin makes get a place among the open ones, and how long one waits for it. Pure.
+"""Decides which of a plugin's session calls may be opened now, and how long a call waits for that. Pure.
 
-A stream keeps its place until the plugin has read it to its end, for which the plugin may need another call: if all
-that are open waited for such a one, none would ever end.
+The number of open calls is limited. A streaming call stays open until the plugin has read all of it, and while reading
+it the plugin may make another call. If streams could take all places, each of them might wait for a place, and none
+would ever end.
 """
 
 from endpointd_wire.calls import MAX_CALLS
@@ -22,31 +23,34 @@ BRIEF = frozenset(
         "system_summary",
     }
 )
-"""Kinds of calls that are over when they are answered, whatever the plugin does. All others are streams."""
+"""Kinds of calls that end as soon as the host has answered, whatever the plugin does. All others are streaming
+calls."""
 
 MAX_STREAMS = MAX_CALLS - 16
-"""Streams that may be open at once. The other places are kept for what is brief, which so goes on always."""
+"""The most streaming calls that may be open at once. The other places are kept for brief calls, which can therefore
+always proceed."""
 
 PATIENCE = 250.0
-"""Seconds without news of a call, or without a place for it, after which it is given up."""
+"""Seconds for which a call waits for a place, and then for each message of the reply, before it is given up."""
 
 HOLDING = 5.0
-"""Seconds that a stream waits for a place when its request has another one open, which somebody may wait for."""
+"""Seconds for which a streaming call waits for a place if its request has another streaming call open: other calls may
+be waiting for the place of that one."""
 
 
 class Places:
-    """The places of a worker. A request is named by its stream on the wire."""
+    """The places for calls of one worker. Requests are identified by their stream id, calls by their call id."""
 
     def __init__(self) -> None:
         self._requests: dict[int, int | None] = {}
-        """Which ask for the open streams, by the numbers of the calls."""
+        """For each open streaming call, the request that has made it; None if no request has."""
 
     def is_free(self, kind: str, calls: int) -> bool:
-        """Whether another call may be made when so many are open."""
+        """Whether a call of this kind may be opened while `calls` are open."""
         return calls < MAX_CALLS and (kind in BRIEF or len(self._requests) < MAX_STREAMS)
 
     def patience(self, kind: str, request: int | None) -> float:
-        """Seconds that a call of the request waits, which begins to do so now."""
+        """The seconds that a call of `request` may wait for a place, from now on."""
         is_holding = request is not None and request in self._requests.values()
         return HOLDING if is_holding and kind not in BRIEF else PATIENCE
 
@@ -58,7 +62,7 @@ class Places:
         self._requests.pop(call, None)
 
     def refusal(self, kind: str, calls: int, patience: float) -> str:
-        """What is said to who has waited in vain."""
+        """The error message for a call that has got no place within `patience` seconds."""
         return (
             f"a call of the kind {kind[:80]!r} was not sent, for there was no place for it for {patience:g} s: {calls}"
             f" calls of this worker are open (at most {MAX_CALLS}), {len(self._requests)} of them streams (at most"

@@ -1,16 +1,18 @@
-"""Which thread does what: the Leader/Followers pattern (Schmidt and others, POSA 2), with a watch on the leader.
+"""The thread pool: the Leader/Followers pattern (Schmidt et al., POSA 2), with a thread that watches the leader.
 
-The *leader* reads the wire and runs the requests that it has read, itself: no hand-over, no queue, no other thread
-awake. The *watcher* looks every `TICK` seconds, as long as there is traffic, whether the leader is still busy with the
-same request; if so it takes over the reading, and the former leader finishes its request as a *follower*. So a slow
-request delays others by two ticks at most, and only at first: requests for a source that keeps waiting (`slowness`) go
-straight to followers.
+The *leader* reads the wire and itself runs the requests that it has read, without handing them to another thread. The
+*watcher* checks every `TICK` seconds, as long as there is traffic, whether the leader is still busy with the same
+request. If so, the watcher becomes the leader, and the former leader finishes its request as a *follower*. A slow
+request therefore delays others by two ticks at most, and only at first: requests for a source that keeps waiting
+(`slowness`) go straight to followers.
 
-A request that waits for more of its body, or for credit, waits for the wire. The leader then reads on for it, and hands
-over when something else is to be run; a follower is made the leader when what it waited for was read. So a body of any
-length, in either direction, takes one thread: two that pass each piece on would spend their time waking each other.
+A request that waits for more of its body, or for credit, waits for something that comes over the wire. If it runs on
+the leader, the leader continues to read the wire itself, and hands the leadership over once it has read another
+request. If it runs on a follower, that follower becomes the leader when what it waited for has been read. So a body of
+any length, in either direction, keeps one thread busy; two threads that pass each piece on would spend their time
+waking each other.
 
-The host bounds the requests that are open here (`Load.concurrency`), and with them the followers.
+The host limits the number of open requests (`Load.concurrency`), and thereby the number of followers.
 """
 
 import threading
@@ -25,50 +27,52 @@ from endpointd_worker.slowness import SLOW, SlowSources
 from endpointd_worker.streams import Stream
 
 TICK = 0.002
-"""Seconds between two looks at the leader. Not much more than a switch of threads costs, far less than anyone
-notices."""
+"""Seconds between two checks of the leader: not much more than a switch of threads costs, and too short to be noticed.
+"""
 
 QUIET_TICKS = 5
-"""Ticks without any work after which the watcher sleeps until it is roused."""
+"""Ticks without any work after which the watcher sleeps until `Duty.ROUSE`."""
 
 
 class Duty(Enum):
     LEAD = "lead"
     WATCH = "watch"
     ROUSE = "rouse"
-    """Go on watching."""
+    """For a watcher that sleeps: go on watching."""
 
 
 Order: TypeAlias = Duty | Stream
-"""What a thread is told to do: a duty, or to run a request."""
+"""What a thread is told to do: a duty, or to run a request as a follower."""
 
 
 class Member(threading.Thread):
-    """A thread of the pool. It is given an order at its gate; both sides hold the pool's lock when they do so."""
+    """A thread of the pool. It waits at its `gate` for an order; `tell` and `collect` are called with the pool's lock.
+    For the stream that it runs it is the `streams.Reader`."""
 
     def __init__(self, pool: "Pool", order: Order) -> None:
         super().__init__(daemon=True, name="endpointd")
         self.gate = threading.Lock()
         self.gate.acquire()
         self.stream: Stream | None = None
-        """What it runs."""
+        """The request that it runs."""
         self.began = 0.0
-        """When it began with that, by the clock; as if it had never waited for the wire."""
+        """When it began to run that request (`monotonic`), moved on by the time that it has spent reading the wire."""
         self.worked = 0.0
-        """What this thread's clock of work showed after its last slow run, in seconds."""
+        """The CPU time of this thread after its last slow run, in seconds (`thread_time`)."""
         self._order: Order | None = order
         self._pool = pool
 
     def run(self) -> None:
-        self._pool.live(self)
+        self._pool.run_member(self)
 
     def tell(self, order: Order) -> None:
+        """Give it an order, and open the gate."""
         self._order = order
         if self.gate.locked():
             self.gate.release()
 
     def collect(self) -> Order | None:
-        """The order that was given since the last call. The gate is closed again."""
+        """Take the order that was given since the last call, and close the gate."""
         self.gate.acquire(blocking=False)
         order, self._order = self._order, None
         return order
@@ -84,21 +88,22 @@ class Member(threading.Thread):
         return self._pool.leader is self and not self._pool.is_over
 
     def read(self, timeout: float | None) -> None:
-        self._pool.read_between(self, timeout)
+        self._pool.read_for(self, timeout)
 
     def roused(self) -> None:
         self._pool.roused = self
 
 
 class Pool:
-    """`run` answers one stream on the calling thread and never raises; `lost` is told why no more can be answered."""
+    """`run` answers one stream on the calling thread and never raises. `lost` is called, with the reason, when no more
+    requests can be answered."""
 
     def __init__(self, link: Link, run: Callable[[Stream], None], lost: Callable[[Exception], None]) -> None:
         self.leader: Member
         self.roused: Member | None = None
-        """Who has waited for what was read last."""
+        """The follower that was waiting for what the last read has brought."""
         self.is_over = False
-        """Whether the wire cannot be read any more."""
+        """Whether reading the wire has failed."""
         self._link = link
         self._run = run
         self._lost = lost
@@ -108,12 +113,13 @@ class Pool:
         self._asleep = False
         """Whether the watcher sleeps."""
         self._backlog: deque[Stream] = deque()
-        """Requests that the leader has read and not begun."""
+        """Requests that were read and not started yet."""
         self._running: Stream | None = None
-        """What the leader runs at the moment."""
+        """The request that the leader runs at the moment."""
         self._reading = False
-        """Whether the leader waits on the wire, for the sake of what it runs."""
-        self._turn = 0
+        """Whether the leader reads the wire while its request waits for something."""
+        self._steps = 0
+        """Counts the leader's progress: the watcher replaces a leader for which it stands still."""
         self._slow = SlowSources(monotonic)
 
     def start(self) -> None:
@@ -121,12 +127,13 @@ class Pool:
             self._watcher = self._employ(Duty.WATCH)
             self.leader = self._employ(Duty.LEAD)
 
-    # The life of a thread
+    # The main loop of a thread
 
-    def live(self, member: Member) -> None:
+    def run_member(self, member: Member) -> None:
+        """What the thread `member` runs. Never returns."""
         try:
             self._work(member)
-        # Out of threads or out of memory: with a thread missing here, requests would wait for nobody.
+        # No more threads, or no more memory. Without this thread requests might wait for ever, so the worker ends.
         except Exception as error:  # noqa: BLE001
             self._lost(error)
 
@@ -140,7 +147,7 @@ class Pool:
                 if order is Duty.WATCH:
                     self._watch(member)
                 self._lead(member)
-            # A parked thread is to keep no request, whose body may be large.
+            # A parked thread must not keep its last request, whose body may be large.
             order = None
             order = self._park(member)
 
@@ -165,7 +172,7 @@ class Pool:
         return member
 
     def _follow(self, member: Member, stream: Stream) -> None:
-        """Run a request while others lead; then lead, when what it waited for has made this thread the leader."""
+        """Run a request while another thread leads; afterwards lead, if this thread has become the leader meanwhile."""
         member.stream, stream.reader = stream, member
         self._answer(stream)
         with self._lock:
@@ -175,7 +182,7 @@ class Pool:
     # Leading
 
     def _lead(self, member: Member) -> None:
-        """Read and run until another thread is the leader, or the wire ends."""
+        """Read the wire and run requests, until another thread is the leader."""
         while True:
             with self._lock:
                 if self.leader is not member:
@@ -186,36 +193,37 @@ class Pool:
                     continue
                 if stream is not None:
                     member.stream = stream
-                    self._get_on()
+                    self._note_progress()
             if self.is_over:
-                # The process is about to end; until then nobody may read.
+                # `_lost` is ending the process; until then nobody may read the wire.
                 threading.Event().wait()
             elif stream is None:
                 self._read()
                 with self._lock:
                     if not self._backlog and self._link.connection.open_streams:
-                        # Followers make answers, so fast perhaps that they had better gather.
-                        self._get_on()
-                    self._pass_on()
+                        # Followers are producing output: let it be held back, so that it is sent together.
+                        self._note_progress()
+                    self._promote_roused()
             else:
                 stream.reader = member
-                stream.has_company = self._goes_on()
+                stream.may_defer_end = self._runs_another()
                 self._run_timed(member, stream)
 
-    def _get_on(self) -> None:
-        """The leader runs something, or goes on with it: it is to be watched. The lock is held."""
-        self._turn += 1
+    def _note_progress(self) -> None:
+        """The leader starts or continues to run something: count it, and wake the watcher. The lock is held."""
+        self._steps += 1
         if self._asleep:
             self._asleep = False
-            # It may be long until the watcher runs, and this answer is to leave in one piece too.
+            # Set here too: it may take long until the watcher runs, and this answer should also be sent as a whole.
             self._link.deferring = True
             self._watcher.tell(Duty.ROUSE)
 
-    def _goes_on(self) -> bool:
-        """Whether the leader will run another request after this one, without a look at the wire."""
+    def _runs_another(self) -> bool:
+        """Whether the leader will run another request right after this one, without reading the wire before."""
         return bool(self._backlog) and not self._slow.is_slow(self._backlog[0].request.source)
 
     def _read(self, timeout: float | None = None) -> None:
+        """Read the wire once, and append the new requests to the backlog."""
         self.roused = None
         try:
             arrivals = self._link.receive(timeout)
@@ -225,21 +233,23 @@ class Pool:
             return
         self._backlog += arrivals
 
-    def _pass_on(self) -> None:
-        """Let the thread lead that was waiting for what has come. It is awake, so the next that it waits for needs no
-        other thread: a stream of any length costs none but its own. The lock is held."""
+    def _promote_roused(self) -> None:
+        """Make the follower the leader that was waiting for what the last read has brought, unless there are requests
+        to run. It has been woken anyway, and reads for itself what its stream waits for next. The lock is held."""
         heir = self.roused
         if heir is None or heir.stream is None or self._backlog:
             return
         self.leader, self._running = heir, heir.stream
-        self._get_on()
+        self._note_progress()
 
     def _run_timed(self, member: Member, stream: Stream) -> None:
+        """Run a request on the leader, and note how long it has waited (see `slowness`)."""
         member.began = monotonic()
         self._answer(stream)
         waited = monotonic() - member.began
         if waited > SLOW:
-            # The work of all runs since the last slow one is taken off, so that a single slow one hardly counts.
+            # Subtracts the CPU time of all runs since the last slow one, not only of this one. So a single slow run
+            # among many quick ones hardly counts, and the CPU time need not be asked for after each run.
             worked = thread_time()
             waited -= worked - member.worked
             member.worked = worked
@@ -250,15 +260,17 @@ class Pool:
     def _answer(self, stream: Stream) -> None:
         self._run(stream)
         if self._link.is_lost:
-            # A child of the plugin's may come back from its code as well, and would wait here for nobody.
+            # Also in a process that the plugin has forked, when it returns from the plugin's code: end it here, instead
+            # of letting it wait for requests.
             self._lost(HostGone())
 
-    # Leading in the midst of a request. This is called from within the plugin's own code, which must not see an error.
+    # Leading while a request waits. Called from within the plugin's code, so errors must not be raised here.
 
-    def read_between(self, member: Member, timeout: float | None) -> None:
-        """The leader waits for something that comes over the wire: it reads, as long as nothing else is to be run."""
+    def read_for(self, member: Member, timeout: float | None) -> None:
+        """The request on the thread `member` waits for something that comes over the wire. Read the wire once, if the
+        thread is the leader and no other request is to be run; if another one has come, hand over the leadership."""
         with self._lock:
-            # It may have been replaced since it was asked to wait, by one that reads now.
+            # The watcher may have replaced it as the leader meanwhile.
             reads = self.leader is member and not self._backlog
             if reads:
                 self._reading = True
@@ -268,28 +280,28 @@ class Pool:
             with self._lock:
                 self._reading = False
                 member.began += monotonic() - began
-                self._get_on()
-                self._pass_on()
+                self._note_progress()
+                self._promote_roused()
         if self._backlog:
             self._step_aside(member)
 
     def _step_aside(self, member: Member) -> None:
-        """Let another thread lead, if this one does."""
+        """Hand the leadership to the watcher, if this thread leads."""
         try:
             with self._lock:
                 if self.leader is member:
                     leader = self._watcher
                     self._replace_leader(leader)
                     leader.tell(Duty.LEAD)
-        # As in `live`.
+        # As in `run_member`: no thread can be started.
         except Exception as error:  # noqa: BLE001
             self._lost(error)
 
     def _replace_leader(self, leader: Member) -> None:
-        """Make the watcher the leader, and another thread the watcher. The lock is held."""
+        """Make `leader`, which has been the watcher, the leader, and another thread the watcher. The lock is held."""
         if self._running is not None:
             self._slow.note(self._running.request.source, TICK)
-            self._running.has_company = False
+            self._running.may_defer_end = False
         self._running = None
         self._asleep = False
         self.leader = leader
@@ -298,7 +310,7 @@ class Pool:
     # Watching
 
     def _watch(self, member: Member) -> None:
-        """Watch until this thread is the leader."""
+        """Watch the leader, and send every tick what was held back, until this thread itself is the leader."""
         seen, quiet = -1, 0
         self._link.deferring = True
         while True:
@@ -307,12 +319,12 @@ class Pool:
                 order = member.collect()
                 if order is Duty.LEAD:
                     return
-                stuck = self._running is not None and self._turn == seen and not self._reading
+                stuck = self._running is not None and self._steps == seen and not self._reading
                 if order is None and stuck:
                     self._replace_leader(member)
                     return
-                quiet = quiet + 1 if self._turn == seen else 0
-                seen = self._turn
+                quiet = quiet + 1 if self._steps == seen else 0
+                seen = self._steps
                 self._asleep = quiet > QUIET_TICKS
             if self._asleep:
                 self._link.stop_deferring()

@@ -1,8 +1,8 @@
-"""What the template imports, so that its workers share it and need not.
+"""The modules that the template imports, so that its workers share them and need not import them.
 
-All that a worker imports in any case; besides that the built-in `dify_plugin`, and of the standard library what
-plugins use often. Nothing that starts a thread or opens a file, and nothing of others' packages that a worker without
-a template would leave to the plugin: it may bring its own.
+These are all modules that every worker imports, the built-in `dify_plugin`, and the modules of the standard library
+that plugins often use. None of them starts a thread or opens a file. Third-party packages that only a plugin would
+import are left out: the plugin may bring its own.
 """
 
 import importlib
@@ -25,22 +25,23 @@ STANDARD = (
 
 @dataclass(frozen=True, slots=True)
 class Preloaded:
-    """`names` are the modules that are here before their time: a worker without a template has not imported them
-    when it comes to the plugin."""
+    """`names` are the modules that were imported early: a worker that was not forked from a template has not imported
+    them when it loads the plugin."""
 
     names: frozenset[str]
 
     def give_way_to(self, folder: str) -> dict[str, ModuleType]:
-        """Forget those whose name something in the plugin's folder has: it comes first when a plugin imports. What is
-        forgotten is returned, because modules that nobody holds are emptied."""
+        """Remove from `sys.modules` those that a module in the plugin's folder would shadow, so that the plugin imports
+        its own. Returns the removed modules: the caller must keep them referenced, because Python clears the globals of
+        a module that is freed."""
         own = {name.partition(".")[0] for name in os.listdir(folder)}
         shadowed = [name for name in self.names if name.partition(".")[0] in own]
         return {name: sys.modules.pop(name) for name in shadowed if name in sys.modules}
 
 
 def preload() -> Preloaded:
-    """Import all of it."""
-    for name in ("serve", "ways"):
+    """Import all these modules."""
+    for name in ("serve", "runtimes"):
         importlib.import_module(f"{PACKAGE}.{name}")
     before = frozenset(sys.modules)
     importlib.import_module(f"{PACKAGE}.tasks.runner")
@@ -53,7 +54,7 @@ def preload() -> Preloaded:
 
 def _preload_sdk() -> None:
     if PathFinder.find_spec("dify_plugin", sys.path) is not None:
-        # One that is installed comes before ours, and is the plugin's to import.
+        # An installed SDK has precedence over ours, and only the plugin imports it.
         return
     sys.path.append(str(SDK))
     try:

@@ -1,4 +1,4 @@
-"""A worker's life: claim the wire, say hello, load the plugin, answer until the host wants no more, exit."""
+"""The worker's main function: take the wire, say hello, load the plugin, answer until the host ends it, exit."""
 
 import faulthandler
 import gc
@@ -21,9 +21,9 @@ from endpointd_worker.invoke import Invoker
 from endpointd_worker.link import HostGone, Link
 from endpointd_worker.loader import SDK, is_async, load_classes, prepare_path
 from endpointd_worker.native import poll, socket, start_new_thread
+from endpointd_worker.runtimes import Run, Runtime
 from endpointd_worker.stdio import NotAWorker, claim_wire
 from endpointd_worker.streams import Stream
-from endpointd_worker.ways import Run, Way
 
 BY_HAND = """\
 This is a worker of endpointd. It is started by the endpointd daemon and speaks to nobody else.
@@ -31,30 +31,30 @@ To try a plugin, run: endpointd check FOLDER
 """
 
 
-def serve(way: Way) -> int:
-    """Run the worker on fd 0 until it is told to end; returns the exit status."""
+def serve(runtime: Runtime) -> int:
+    """Run the worker on fd 0 until the host ends it. Returns the exit status."""
     try:
         wire = claim_wire()
     except NotAWorker:
         sys.stderr.write(BY_HAND)
         return 2
-    # Whom the host aborts, because nothing else is heard of it, tells the log where it stood.
+    # The host sends SIGABRT to a worker that does not respond: its log then shows where each thread was.
     faulthandler.enable()
-    signal.signal(signal.SIGTERM, partial(_terminate, way))
-    # Control-C in a terminal is meant for the host, which then ends its workers in good order. Not by SIG_IGN, which
-    # programs that the plugin starts would inherit.
-    signal.signal(signal.SIGINT, _pass_over)
-    way.prepare()
-    start_new_thread(_outlive_nobody, (wire,))
-    link = Link(wire, way.waits)
-    os.register_at_fork(after_in_child=link.leave)
+    signal.signal(signal.SIGTERM, partial(_terminate, runtime))
+    # Control-C in a terminal is for the host, which then stops its workers in order. SIG_IGN would be inherited by
+    # programs that the plugin starts.
+    signal.signal(signal.SIGINT, _ignore)
+    runtime.prepare()
+    start_new_thread(_exit_with_host, (wire,))
+    link = Link(wire, runtime.waits)
+    os.register_at_fork(after_in_child=link.detach)
     try:
-        run = _load(link, way)
+        run = _load(link, runtime)
     except HostGone:
         return 0
     if run is None:
         return 1
-    way.start_pool(link, run, _lost)
+    runtime.start_pool(link, run, _lost)
     link.idle.wait()
     if link.is_lost:
         _end_with_children()
@@ -62,43 +62,43 @@ def serve(way: Way) -> int:
     return 0
 
 
-def _load(link: Link, way: Way) -> Run | None:
-    """Do what the host's `Load` says. Returns what answers a stream; None when the plugin has problems, which the host
-    was told."""
+def _load(link: Link, runtime: Runtime) -> Run | None:
+    """Load the plugin as the host's `Load` message says. Returns the function that answers a stream; None if the plugin
+    cannot be loaded, which the host has been told."""
     link.send(Hello(WIRE_VERSION, os.getpid(), platform.python_version()))
     order = link.receive_message()
     assert isinstance(order, Load), order
     folder = Path(order.folder)
     prepare_path(folder)
-    # The folder is the author's own then. Python takes what was compiled for the source if its size and the second of
-    # its time fit, and so would go on with what was there before a quick change.
+    # In development the folder is the author's own. Python reuses bytecode if the source's size and modification time
+    # in whole seconds are the same, so it would miss a quick edit.
     sys.dont_write_bytecode = order.development
     logs.install(link)
-    classes, problems = load_classes(folder, order.sources, may_be_async=way.has_loop)
+    classes, problems = load_classes(folder, order.sources, may_be_async=runtime.has_loop)
     if problems:
         link.send(LoadFailed(tuple(problems)))
         return None
     invoker = Invoker(
         classes, _session_opener(link), development=order.development, value_error_is_404=order.value_error_is_404
     )
-    of_tasks = [is_async(cls) for cls in classes]
-    run = _with_tasks(link, invoker, of_tasks, order.concurrency) if any(of_tasks) else invoker.run
-    # What was imported stays for good: no collection needs to look at it again, nor at this moment, when one would take
-    # longer than all else that is done here.
+    runs_as_task = [is_async(cls) for cls in classes]
+    run = _with_tasks(link, invoker, runs_as_task, order.concurrency) if any(runs_as_task) else invoker.run
+    # Imported objects stay for good, so the garbage collector need not look at them. A collection now would also take
+    # longer than everything else here.
     gc.freeze()
     names = tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in classes)
-    link.send(Ready(names, any(of_tasks) and all(of_tasks)))
+    link.send(Ready(names, any(runs_as_task) and all(runs_as_task)))
     return run
 
 
-def _with_tasks(link: Link, invoker: Invoker, of_tasks: list[bool], threads: int) -> Run:
-    """What answers a stream where the requests for some sources are tasks of a loop."""
-    # Takes a few MiB and some time, which other plugins save.
+def _with_tasks(link: Link, invoker: Invoker, runs_as_task: list[bool], threads: int) -> Run:
+    """The function that answers a stream where some sources are async: `runs_as_task` says so for each source."""
+    # Imported only here: it takes a few MiB and some time.
     tasks = importlib.import_module("endpointd_worker.tasks.runner")
     begin: Run = tasks.TaskRunner(link, invoker, threads, _lost).run
 
     def run(stream: Stream) -> None:
-        if of_tasks[stream.request.source]:
+        if runs_as_task[stream.request.source]:
             begin(stream)
         else:
             invoker.run(stream)
@@ -107,9 +107,9 @@ def _with_tasks(link: Link, invoker: Invoker, of_tasks: list[bool], threads: int
 
 
 def _session_opener(link: Link) -> Callable[[str, str], object]:
-    """What makes a session of the ids of a request and of its endpoint."""
+    """The function that makes a session, given the id of the request and the id of its endpoint."""
     runtime = importlib.import_module("dify_plugin.core.runtime")
-    # One that a plugin brings along need not be Dify's, nor have what Dify's has.
+    # A `dify_plugin` that the plugin itself brings may be neither ours nor Dify's; it is used like ours.
     if Path(str(runtime.__file__)).is_relative_to(SDK) or find_spec("dify_plugin.core.server") is None:
         return partial(runtime.Session, call=link.calls.call)
     official = importlib.import_module("endpointd_worker.official.session")
@@ -117,32 +117,33 @@ def _session_opener(link: Link) -> Callable[[str, str], object]:
     return opener
 
 
-def _terminate(way: Way, _signal: int, _frame: FrameType | None) -> None:
-    way.exit(128 + signal.SIGTERM)
+def _terminate(runtime: Runtime, _signal: int, _frame: FrameType | None) -> None:
+    runtime.exit(128 + signal.SIGTERM)
 
 
-def _pass_over(_signal: int, _frame: FrameType | None) -> None:
+def _ignore(_signal: int, _frame: FrameType | None) -> None:
     """Do nothing."""
 
 
-def _outlive_nobody(wire: socket) -> None:
-    """End when the host does, though nobody reads the wire: while the plugin is imported, say."""
+def _exit_with_host(wire: socket) -> None:
+    """Wait until the host closes the wire, then end the process: also while nobody reads the wire, such as during the
+    import of the plugin. Runs in a thread of its own."""
     watch = poll()
-    # A hang-up is reported without being asked for, and nothing else is of interest.
+    # With no events asked for, only a hang-up is reported.
     watch.register(wire, 0)
     watch.poll()
     _end_with_children()
 
 
 def _end_with_children() -> None:
-    """End at once, together with what the plugin has started; the host, which otherwise does so, is gone."""
+    """End this process and all of its process group now. Usually the host does that, but the host is gone."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
 def _lost(error: Exception) -> None:
-    """Nothing can be answered any more: end at once, whatever the plugin's threads do."""
+    """End the process now, whatever the plugin's threads do: because of `error` nothing can be answered any more."""
     if isinstance(error, HostGone):
         _end_with_children()
     if isinstance(error, RemoteWireError):

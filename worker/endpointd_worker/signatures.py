@@ -1,7 +1,7 @@
-"""Whether a function takes what a request calls it with.
+"""Checks whether a method can be called with the arguments that a request passes.
 
-Looks at what the function itself takes, not at `inspect.signature`: that follows decorators to what they hide, and
-evaluates annotations. What is no plain function is left to the request.
+Looks at the function object itself and not at `inspect.signature`, which follows decorators to the functions that they
+wrap, and evaluates annotations. Anything but a plain function is assumed to be callable.
 """
 
 import inspect
@@ -9,8 +9,8 @@ from types import FunctionType
 
 
 def takes(cls: type, name: str, arguments: int) -> bool:
-    """Whether the method of this name can be called with so many arguments by position, besides `self`. True where
-    nobody can say."""
+    """Whether the method of this name can be called with so many positional arguments besides `self`. True if that
+    cannot be told."""
     found = inspect.getattr_static(cls, name, None)
     if isinstance(found, staticmethod):
         return _takes(found.__func__, arguments)

@@ -1,25 +1,27 @@
-"""Which of the plugin's sources wait for something else, and so gain more from threads than they lose by a hand-over.
+"""Which of the plugin's sources spend their time waiting (for a network, a disk), so that each of their requests should
+get a thread of its own although handing it over costs something.
 
-Pure: the clock is passed in. One slow run says little, since the machine may simply have been busy elsewhere: only
-several in a row count, and only for a time.
+Pure: the clock is passed in. One slow run proves nothing, since the machine may simply have been busy. Only several in
+a row count, and only for a limited time.
 """
 
 from collections.abc import Callable
 
 SLOW = 0.0005
-"""Seconds of waiting that a hand-over to another thread is cheaper than."""
+"""Seconds of waiting in one run, beyond which handing the request to another thread is cheaper."""
 
 SLOW_RUNS = 8
-"""Slow runs in a row after which a source counts as slow."""
+"""After this many slow runs in a row a source counts as slow."""
 
 FIRST_PERIOD = 1.0
 LONGEST_PERIOD = 60.0
-"""Seconds for which a source counts as slow: doubled each time that it turns out to be slow again."""
+"""The bounds, in seconds, of the time for which a source counts as slow. It doubles each time that the source turns out
+to be still slow."""
 
 
 class SlowSources:
-    """Keeps account of the runs on the leader, by source. What followers take says nothing: they wait for each
-    other."""
+    """Counts slow runs by source (the index in `Load.sources`). Only runs on the leader are noted: followers also wait
+    for each other, so their times mean nothing."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -31,7 +33,8 @@ class SlowSources:
         return source in self._until and self._until[source] > self._now()
 
     def note(self, source: int, waited: float) -> None:
-        """A run of `source` has ended, or goes on without the leader, after it has `waited` seconds for something."""
+        """Note that a run of `source` has waited for `waited` seconds: it has ended, or its thread is not the leader
+        any more."""
         if waited > SLOW:
             self._count(source)
         elif source in self._runs:
@@ -44,5 +47,5 @@ class SlowSources:
             period = self._periods.get(source, FIRST_PERIOD)
             self._periods[source] = min(2 * period, LONGEST_PERIOD)
             self._until[source] = self._now() + period
-            # One slow run is then enough to be slow again.
+            # After the period, one more slow run is enough.
             self._runs[source] = SLOW_RUNS - 1

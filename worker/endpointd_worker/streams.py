@@ -1,7 +1,7 @@
-"""A request under way: its body coming in, its answer going out, its cancellation.
+"""A request in progress: its incoming body, its outgoing answer, its cancellation.
 
-A stream belongs to the thread that runs it, or to a task of the loop (`tasks`). All its state is guarded by the link's
-lock, on which the thread also waits: for the next piece of the body, or for credit to send more.
+A stream is run by one thread, or by a task of the event loop (`tasks`). All its state is guarded by the link's lock, on
+which the thread also waits: for the next piece of the body, or for credit to send more.
 """
 
 from collections import deque
@@ -17,23 +17,22 @@ from endpointd_worker.native import RLock
 from endpointd_worker.waits import Condition
 
 FLUSH_SIZE = MAX_PIECE
-"""Output is not held back for company beyond this."""
+"""Bytes of a stream's output after which it is sent at once, and no longer held back to be sent together with more."""
 
 HEED = 3
-"""Calls that the thread of a cancelled request may begin before it counts as one that does not heed it: what it has to
-put in order may take some."""
+"""How many calls the thread of a cancelled request may still begin, to clean up, before it is made to end."""
 
 
 class Cancelled(Exception):
-    """The host wants no answer any more; the message says why."""
+    """The host no longer wants this answer; the text says why."""
 
 
 class GivenUp(BaseException):
-    """The same, for who has taken `Cancelled` for a passing failure and goes on: `except Exception` does not."""
+    """The same, for a plugin that has caught `Cancelled` and goes on: `except Exception` does not catch this."""
 
 
 class StreamLink(Protocol):
-    """What a stream needs of the link."""
+    """The part of `Link` that a stream uses."""
 
     @property
     def lock(self) -> RLock: ...
@@ -52,43 +51,47 @@ class Closable(Protocol):
 
 
 class Reader(Protocol):
-    """The thread that runs a stream, where threads take turns in reading the wire (`pool`)."""
+    """The pool's thread that runs a stream, and that may also be the one that reads the wire (`pool.Member`)."""
 
     @property
     def is_current(self) -> bool:
-        """Whether it is the one that asks, and not another thread of the plugin's."""
+        """Whether the calling thread is this one, and not another thread of the plugin's."""
         ...
 
     @property
     def is_leader(self) -> bool:
-        """Whether nobody else reads the wire."""
+        """Whether this thread is responsible for reading the wire."""
         ...
 
     def read(self, timeout: float | None) -> None:
-        """Wait until something has come, at most `timeout` seconds, and take it. For the leader that waits for it,
-        without the lock."""
+        """Read the wire once, waiting at most `timeout` seconds, and process what has come. To be called by the leader
+        itself, without the lock."""
         ...
 
     def roused(self) -> None:
-        """What its stream has waited for has come. The lock is held."""
+        """Called when something has come that its stream waits for. The lock is held."""
         ...
 
 
 class Stream:
+    """One request and its answer. The public methods are for the thread that runs it and take the lock themselves,
+    unless they say that the lock is held."""
+
     def __init__(self, link: StreamLink, request: Request) -> None:
         self.id = request.stream
         self.request = request
         self.cancelled: str | None = None
+        """Why the answer is not wanted any more; None as long as it is. Set at the end of every stream."""
         self.insist: Callable[[], None] | None = None
-        """Has `GivenUp` raised in its thread where that waits next, as long as it runs this. Only greenlets can be
-        told so."""
+        """Raises `GivenUp` in the greenlet that runs this stream, where it waits next. None for threads, in which
+        nothing can be raised from outside."""
         self._unheeded = 0
         self.reader: Reader | None = None
         self._is_waited_for = False
-        """Whether the reader waits for news of it, while others read."""
-        self.has_company = False
-        """Whether its thread goes on with another stream at once, so that the end of this answer may wait for the next
-        one."""
+        """Whether the reader waits for this stream while another thread reads the wire."""
+        self.may_defer_end = False
+        """Whether the thread runs another stream right after this one, so that the end of this answer may be sent
+        together with the next answer."""
         self._link = link
         self._waiter: Condition | None = None
         self._pieces: deque[bytes] = deque()
@@ -103,13 +106,13 @@ class Stream:
         self._end = End.MORE
         self._last: Closed | Failed | None = None
         self.calls: list[Closable] = []
-        """What its thread asks of the host."""
+        """The open session calls of its thread."""
 
     def move(self, link: StreamLink, waiter: Condition) -> None:
-        """Let its output go through `link`, and let `waiter` be told of its news, from now on. The lock is held, and
-        nobody waits."""
+        """From now on, send output through `link` and notify `waiter`. The lock is held, and no thread waits for this
+        stream."""
         self.reader = None
-        self.has_company = False
+        self.may_defer_end = False
         self._link = link
         self._waiter = waiter
 
@@ -117,8 +120,8 @@ class Stream:
 
     @property
     def body_is_whole(self) -> bool:
-        """Whether the request brought all of its body, so that there is nothing to wait for."""
-        # Not `_complete`: the rest may have come by now, in messages of its own.
+        """Whether the `Request` message contained the whole body."""
+        # Not `_complete`, which is also true when the rest has come in `Data` messages meanwhile.
         return self.request.end == End.BODY
 
     def read_piece(self) -> bytes:
@@ -129,7 +132,7 @@ class Stream:
             return piece
 
     def take_piece(self) -> bytes | None:
-        """The same without waiting: None when nothing has come. The lock is held."""
+        """As `read_piece`, without waiting: None if nothing has come. The lock is held."""
         if not self._pieces:
             self.check()
             return b"" if self._complete else None
@@ -142,16 +145,16 @@ class Stream:
 
     @property
     def has_news(self) -> bool:
-        """Whether the next `read_piece` returns, or raises, at once."""
+        """Whether the next `read_piece` will return or raise at once."""
         return bool(self._pieces) or self.body_has_ended
 
     @property
     def body_has_ended(self) -> bool:
-        """Whether nothing of it is still to come."""
+        """Whether no further piece will come: the body is complete, or the stream is cancelled."""
         return self._complete or self.cancelled is not None
 
     def deliver(self, data: Data) -> None:
-        """A piece has come. The lock is held."""
+        """Take a piece that has come over the wire. The lock is held."""
         if data.body:
             self._pieces.append(data.body)
         self._complete = data.end == End.BODY
@@ -160,22 +163,23 @@ class Stream:
     # Cancellation
 
     def cancel(self, reason: str) -> None:
-        """The host has cancelled. The lock is held."""
+        """Let everything that waits for this stream raise `Cancelled`. The lock is held."""
         self.cancelled = reason
         self.wake()
 
-    def leave(self, reason: str) -> None:
-        """The thread finds itself in a process that has nothing to do with the host."""
+    def detach(self, reason: str) -> None:
+        """Cancel the stream in a forked child of the worker, where no other thread waits for it."""
         self.cancelled = reason
         self._waiter = None
 
     def check(self) -> None:
+        """Raise `Cancelled` if the stream is cancelled."""
         if self.cancelled is not None:
             raise Cancelled(self.cancelled)
 
     def begin_call(self) -> None:
-        """Its thread is about to ask something of the host. When it does so again and again although it is cancelled,
-        it is made to end: a loop that catches everything would hold its place for ever."""
+        """Called when its thread begins a session call. If it has begun more than `HEED` since it was cancelled, it is
+        made to end: a loop that catches every exception would hold its place for ever."""
         if self.cancelled is None:
             return
         self._unheeded += 1
@@ -183,19 +187,20 @@ class Stream:
             self.insist()
 
     def wake(self) -> None:
+        """Let waiting threads look again. The lock is held."""
         if self._waiter is not None:
             self._waiter.notify_all()
             if self._is_waited_for and self.reader is not None:
                 self.reader.roused()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until something has changed, perhaps; the caller looks again. The lock is held."""
+        """Wait until something may have changed, at most `timeout` seconds; the caller checks again. The lock is held,
+        and released meanwhile. If the calling thread is the leader, it reads the wire instead of sleeping."""
         self._link.flush_locked()
         reader = self.reader if self.reader is not None and self.reader.is_current else None
         if reader is not None and reader.is_leader:
             self._link.lock.release()
             try:
-                # What can be waited for comes over the wire.
                 reader.read(timeout)
             finally:
                 self._link.lock.acquire()
@@ -220,20 +225,21 @@ class Stream:
             self._link.offer(self)
 
     def write(self, chunk: bytes) -> None:
-        """Send a piece of the body, of any size. Blocks while the host grants no credit. Raises `Cancelled`."""
+        """Send `chunk`, of any size, as the next part of the body. Blocks until the host has granted enough credit.
+        Raises `Cancelled`."""
         for piece in cut(chunk):
             with self._link.lock:
                 while not self.put_piece(piece):
                     self.wait()
 
     def try_piece(self, piece: bytes) -> bool:
-        """As `put_piece`, without the lock."""
+        """As `put_piece`, for a caller that does not hold the lock."""
         with self._link.lock:
             return self.put_piece(piece)
 
     def put_piece(self, piece: bytes) -> bool:
-        """Send at most `MAX_PIECE` bytes of the body; False, and nothing has happened, when the host grants no credit
-        for them. The lock is held. Raises `Cancelled`."""
+        """Send at most `MAX_PIECE` bytes of the body. Returns False, without doing anything, if the credit does not
+        suffice. The lock is held. Raises `Cancelled`."""
         self.check()
         if self._size + len(piece) > MAX_PIECE:
             self._link.flush_locked()
@@ -251,15 +257,16 @@ class Stream:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing will be added to the output that has not left."""
+        """Whether the stream has ended and its last output was not sent yet."""
         return self._last is not None
 
     def close(self) -> None:
-        """The thread is done with this stream."""
+        """End the stream. The thread is free again."""
         self._finish(Closed(self.id))
 
     def take_back(self) -> bool:
-        """Whether nothing of the answer was sent: it is forgotten then, and another can be given."""
+        """Discard the answer so far, so that another one can be given. Returns False, without doing anything, if its
+        head was already sent."""
         with self._link.lock:
             if self._head_sent:
                 return False
@@ -270,23 +277,23 @@ class Stream:
             return True
 
     def fail(self, code: str, detail: str) -> None:
-        """There is no (complete) answer; what was not sent of it is forgotten."""
+        """End the stream without a complete answer; discard what can still be taken back."""
         self.take_back()
         self._finish(Failed(self.id, code, detail))
 
     def _finish(self, last: Closed | Failed) -> None:
         with self._link.lock:
             self._last = last
-            self._link.offer(self, at_once=not self.has_company, is_whole=True)
-            # A thread of the plugin's own may read on.
+            self._link.offer(self, at_once=not self.may_defer_end, is_whole=True)
+            # Another thread of the plugin may still be reading the body.
             self.cancel("the request was answered")
-            # It may hold this stream in its turn; so both are freed now, and with them the body.
+            # The waiter may refer to this stream: break the cycle, so that both, and the body, are freed now.
             self._waiter = None
             for call in [*self.calls]:
                 call.close()
 
     def take_output(self) -> Iterator[Message]:
-        """Everything that waits to be sent, in as few messages as possible. The lock is held."""
+        """Everything that was not sent yet, in as few messages as possible. The lock is held."""
         end, last = self._end, self._last
         if end is End.BODY and type(last) is Closed:
             end, last = End.STREAM, None
@@ -318,7 +325,7 @@ class Stream:
 
 
 def cut(chunk: bytes) -> Iterable[bytes]:
-    """`chunk` in pieces that can be sent."""
+    """`chunk` in pieces of at most `MAX_PIECE` bytes."""
     if len(chunk) <= MAX_PIECE:
         return (chunk,)
     view = memoryview(chunk)

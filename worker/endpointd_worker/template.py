@@ -1,10 +1,14 @@
-"""The template: a process that has imported what every worker needs, and forks one for each order of the host.
+"""The template: a process that has imported what every worker needs, and forks a worker for each order of the host.
 
-It has one thread, runs no plugin code, and holds nothing but its own end of a socket. An order comes with three
-descriptors: the wire, the log, and a pipe for the report. Whoever reads the report to its end knows that the birth is
-over: that the process is set up, that nobody stands between it and the host any more, or what went wrong.
+It has one thread, runs no plugin code, and holds only its own end of a socket. An order comes with three descriptors:
+the wire, the log, and a pipe for the report. The report ends when the worker is set up and is a child of the host, or
+when that has failed; it says what went wrong.
 
-It forks twice, and the one in between ends at once: so the worker becomes a child of the host, who takes in orphans.
+The template forks twice, and the process in between exits at once. So the worker becomes a child of the host, which is
+a subreaper.
+
+Lines of the report: `P<pid>` the worker's process id; `N<errno>` the fork has failed; `E<errno>` the set-up has failed;
+`.` the process in between has exited.
 """
 
 import array
@@ -15,37 +19,40 @@ import struct
 import sys
 from types import ModuleType
 
-from endpointd_worker.newborn import Addresses, Order, become
+from endpointd_worker.forked import Addresses, Order, set_up
 from endpointd_worker.preload import preload
 from endpointd_worker.stdio import claim_wire
 
 LENGTH = struct.Struct("!I")
-"""Before an order: how long it is."""
+"""The length of an order in bytes, sent before it."""
 
 DESCRIPTORS = 3
+"""How many descriptors come with an order."""
 
 
 def wait_for_orders() -> tuple[int, dict[str, ModuleType]]:
-    """Serve the host until it is gone, which ends the process. Returns in each worker, as its process: the descriptor
-    of the report, which is to be closed when all is set up, and modules to be held. Raises `NotAWorker` when fd 0 is
-    no socket."""
+    """Serve the host; the process exits when the host is gone.
+
+    Returns only in a forked worker: the descriptor of the report, to be closed when everything is set up, and modules
+    to keep referenced. Raises `NotAWorker` if fd 0 is not a socket.
+    """
     control = claim_wire()
     preloaded = preload()
     addresses = Addresses.of_this_process()
-    # What is here is shared with every worker: no collection is to write into it, here or there.
+    # The memory is shared with every worker. A garbage collection would write into it, and the pages would be copied.
     gc.collect()
     gc.disable()
     gc.freeze()
     control.send(b".")
     while True:
         text, descriptors = _receive(control)
-        if _is_newborn(descriptors[-1]):
+        if _fork_worker(descriptors[-1]):
             break
         for descriptor in descriptors:
             os.close(descriptor)
     wire, log, report = descriptors
     try:
-        held = become(Order.parse(text), wire, log, report, addresses, preloaded)
+        held = set_up(Order.parse(text), wire, log, report, addresses, preloaded)
     except OSError as error:
         os.write(report, b"E%d\n" % (error.errno or 0))
         os._exit(1)
@@ -54,13 +61,12 @@ def wait_for_orders() -> tuple[int, dict[str, ModuleType]]:
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    """The next order, and what came with it."""
+    """The next order and the descriptors that came with it. Exits the process if the host has closed the socket."""
     flags = socket.MSG_WAITALL | socket.MSG_CMSG_CLOEXEC
     room = socket.CMSG_SPACE(DESCRIPTORS * array.array("i").itemsize)
     head, ancillary, _, _ = control.recvmsg(LENGTH.size, room, flags)
     text = control.recv(LENGTH.unpack(head)[0], socket.MSG_WAITALL) if len(head) == LENGTH.size else b""
     if not text:
-        # The host has ended, or wants this process to.
         os._exit(0)
     descriptors = array.array("i")
     for _, _, data in ancillary:
@@ -68,8 +74,9 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
     return text, [*descriptors]
 
 
-def _is_newborn(report: int) -> bool:
-    """Fork twice; whether this is the last of the three processes. The first one returns when the second has ended."""
+def _fork_worker(report: int) -> bool:
+    """Fork twice. Returns True in the grandchild (the worker), and False in the template, after the child in between
+    has exited."""
     itself = os.getpid()
     try:
         between = os.fork()
@@ -89,11 +96,11 @@ def _is_newborn(report: int) -> bool:
     return False
 
 
-def leave() -> None:
-    """There can be no template here: workers have to be prepared before anything is imported."""
+def refuse() -> None:
+    """Exit, because Dify's SDK is installed here: gevent has to patch each worker before anything is imported."""
     sys.stderr.write("endpointd: the interpreter's own packages hold Dify's SDK, whose workers cannot be forked\n")
-    os._exit(UNWILLING)
+    os._exit(UNSUPPORTED)
 
 
-UNWILLING = 3
-"""Exit status of a template that cannot be one."""
+UNSUPPORTED = 3
+"""The exit status that tells the host that there can be no template with this interpreter."""

@@ -1,12 +1,12 @@
-"""A plugin's text made fit for a message: no longer than may be, and of characters that can travel."""
+"""Makes a plugin's text fit for a message: limited in length, and valid UTF-8."""
 
 MAX_TEXT = 64 * 1024
-"""Characters of a log record, or of a traceback. A frame must hold it four times over."""
+"""The most characters of a log record or a traceback. A frame must be able to hold four times as many bytes."""
 
 
 def fit(text: str, limit: int) -> str:
-    """At most `limit` characters of `text`, with a remark when that is not all."""
+    """The first `limit` characters of `text`, with a remark if more were cut off."""
     if len(text) > limit:
         text = f"{text[:limit]}… ({len(text) - limit} more characters)"
-    # Surrogates cannot travel; what is lost is a character that meant nothing.
+    # Lone surrogates cannot be encoded; they become question marks.
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Tracebacks as the author of a plugin wants them: from the first line of the plugin's own."""
+"""Tracebacks for the author of a plugin: they begin with the plugin's own code."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,8 @@ _IMPORT_SYSTEM = "<frozen importlib"
 
 
 def cut(error: BaseException) -> BaseException:
-    """`error` without the frames through which this worker, or the import system, called the plugin."""
+    """Remove from the traceback of `error` the outermost frames, through which this worker or the import system called
+    the plugin. Returns `error`."""
     found = error.__traceback__
     while found is not None and _is_ours(found):
         found = found.tb_next

@@ -1,5 +1,5 @@
-"""How the plugin's threads wait, while they let go of the link's lock: as threads of the system's, or in another way
-where the plugin's threads are none (`cooperative.waits`)."""
+"""The primitives on which the plugin's threads wait. These are for real threads; those for greenlets are in
+`cooperative.waits`."""
 
 import threading
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Protocol
 
 
 class Condition(Protocol):
-    """As `threading.Condition`, of which it has these two. `wait` may return early; `notify_all` returns False where it
-    knows that a thread has ended while it waited."""
+    """Two methods of `threading.Condition`. `wait` may also return early. `notify_all` returns False if it knows that a
+    thread has ended while it waited."""
 
     def wait(self, timeout: float | None = None) -> object: ...
     def notify_all(self) -> bool | None: ...
@@ -24,8 +24,11 @@ class Flag(Protocol):
 
 
 class WaitingThread(Protocol):
-    """A thread that waits, with the lock, which it lets go of meanwhile. `wake` returns False where it knows that the
-    thread has ended; `check` raises when it is to wait no more."""
+    """How the thread that makes a session call waits for the reply: a `Stream`, or `OtherThread`.
+
+    `wait` is called with the link's lock, which is released meanwhile. `wake` returns False if it knows that the thread
+    has ended. `check` raises if the thread should not wait any longer.
+    """
 
     def wait(self, timeout: float) -> None: ...
     def wake(self) -> bool | None: ...
@@ -33,7 +36,7 @@ class WaitingThread(Protocol):
 
 
 class OtherThread:
-    """A thread that answers no request."""
+    """The waiter for a thread that runs no request: one that the plugin has started."""
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
@@ -45,15 +48,15 @@ class OtherThread:
         return self._condition.notify_all()
 
     def check(self) -> None:
-        """It may wait for ever."""
+        """Nothing cancels such a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Makes what threads wait on."""
+    """Makes the conditions and flags on which the plugin's threads wait."""
 
     condition: Callable[[threading.RLock], Condition]
     flag: Callable[[], Flag]
 
 
-OF_THREADS = Waits(threading.Condition, threading.Event)
+THREAD_WAITS = Waits(threading.Condition, threading.Event)

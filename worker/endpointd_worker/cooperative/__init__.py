@@ -1,7 +1,6 @@
-"""A worker whose plugin has Dify's SDK, which has gevent make greenlets of all threads.
+"""The runtime for plugins that use Dify's SDK, where gevent turns all threads into greenlets.
 
-The plugin's code, its requests included, runs in greenlets of the main thread, which gevent's hub switches between when
-one of them waits. The hub reads the wire as well; where it does not come to that, a thread of the system's does. So a
-plugin that computes for long delays its own requests, as in the original, but it still hears of cancelled ones, and its
-worker still answers that it is there.
+The plugin's code, including its requests, runs in greenlets of the main thread; gevent's hub switches between them when
+one waits. The hub also reads the wire; while a greenlet keeps it from that, a real thread does. So a plugin that
+computes for long delays its own requests, as in Dify, but requests are still cancelled and pings still answered.
 """

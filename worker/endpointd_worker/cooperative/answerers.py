@@ -1,8 +1,8 @@
-"""The greenlets that answer requests, and what becomes of them in a child that one of them forks.
+"""The greenlets that run requests, and how they are stopped in a process that one of them forks.
 
-gevent has all greenlets go on in a child. Those of requests are not its business: what they do would be done twice, on
-the same connections. So they are never run there, but for the one that has forked it. They are not ended either: that
-would run their `finally`.
+After a fork, gevent continues all greenlets in the child too. The greenlets of requests must not go on there: their
+work would be done twice, on the same connections. So none of them is ever resumed in a child except the one that
+forked. They are not killed either, because that would run their `finally` blocks.
 """
 
 import gc
@@ -15,52 +15,56 @@ from gevent.hub import Waiter
 
 
 class Answerers:
-    """Those of this process. `orphaned` is called in a child, when the greenlet that has forked it has ended.
-    `watcher` is the kind that the loop has for descriptors."""
+    """Knows which greenlets may run in this process. `orphaned` is called in a forked child, when the greenlet that
+    forked has ended. `watcher` is the class of the event loop's watchers for descriptors."""
 
     def __init__(self, orphaned: Callable[[object], object], watcher: type[Any]) -> None:
         self._orphaned = orphaned
         self._watcher = watcher
         self._forker: Any = None
-        """In a child, who has forked it."""
-        os.register_at_fork(after_in_child=self._be_child)
+        """In a forked child: the greenlet that forked."""
+        os.register_at_fork(after_in_child=self._after_fork)
 
     def has(self, greenlet: object) -> bool:
-        """Whether it is to run in this process."""
+        """Whether `greenlet` may run in this process."""
         return self._forker is None or self._forker is greenlet
 
-    def _be_child(self) -> None:
+    def _after_fork(self) -> None:
         self._forker = getcurrent()
         if isinstance(self._forker, Greenlet):
             self._forker.rawlink(self._orphaned)
 
-    def still(self, waiter: Waiter) -> None:
-        """Have the loop look no longer at the descriptor that `waiter` is told of, which would keep it busy: there goes
-        on to be something to read, say. gevent keeps no list of who looks at what."""
+    def stop_polling(self, waiter: Waiter) -> None:
+        """Stop the event loop from polling the descriptor that `waiter` waits for. Nobody will read what is there, so
+        the descriptor would stay ready and keep the loop busy. gevent has no list of its watchers, so the garbage
+        collector's references are searched."""
         for arguments in gc.get_referrers(waiter):
             for watcher in gc.get_referrers(arguments):
                 if type(watcher) is self._watcher:
                     watcher.stop()
 
 
-class Answerer(Greenlet):  # type: ignore[misc]
+class Answerer(Greenlet):  # type: ignore[misc]  # gevent has no types
+    """A greenlet that runs requests. Ignores attempts to resume it in a process where it must not run."""
+
     def __init__(self, answerers: Answerers, run: Callable[[], None]) -> None:
         super().__init__(run)
         self._answerers = answerers
         self._is_refused = False
-        """Whether it was to be run in a child before."""
+        """Whether an attempt to resume it was ignored before."""
 
     def switch(self, *values: Any) -> Any:  # noqa: ANN401 - anybody's
         if self._answerers.has(self):
             return super().switch(*values)
-        # A clock would do so once only, and to search takes long.
+        # The search takes long, so only at the second attempt: a timer makes only one, a ready descriptor many.
         if self._is_refused and values and isinstance(values[0], Waiter):
-            self._answerers.still(values[0])
+            self._answerers.stop_polling(values[0])
         self._is_refused = True
         return None
 
     def throw(self, *error: Any) -> Any:  # noqa: ANN401 - anybody's
-        # A timeout is of what it was at, and so none of this process's; but somebody here may kill it, and means that.
+        # A timeout belongs to work that does not go on here, so it is ignored. But code in this process may kill the
+        # greenlet, and that is obeyed.
         if self._answerers.has(self) or _is_exit(*error):
             return super().throw(*error)
         return None

@@ -1,7 +1,7 @@
-"""Has gevent change the standard library, as Dify's SDK does when it is imported: everything, before all else.
+"""Lets gevent patch the standard library, as Dify's SDK does when it is imported, but earlier: before anything else.
 
-It has to happen before there are threads and locks, which would be of two kinds otherwise. All versions of the SDK ask
-for the same (0.0.1 to 0.10: `patch_all(sys=True)`), and asking twice for the same does nothing.
+It must happen before any thread or lock is created, because otherwise there would be patched and unpatched ones. All
+versions of the SDK make the same call (0.0.1 to 0.10: `patch_all(sys=True)`), and a second one does nothing.
 """
 
 import importlib
@@ -13,12 +13,12 @@ GEVENT = "gevent"
 
 
 def is_wanted() -> bool:
-    """Whether the packages that are installed here have the SDK, and gevent. Nothing is imported to find out."""
+    """Whether Dify's SDK and gevent are installed here. Imports neither of them."""
     return all(PathFinder.find_spec(name, sys.path) for name in (SDK, GEVENT))
 
 
 def patch_if_wanted() -> bool:
-    """Whether it is wanted; then it is done."""
+    """Patch the standard library if `is_wanted()`. Returns whether it was done."""
     if not is_wanted():
         return False
     importlib.import_module("gevent.monkey").patch_all(sys=True)

@@ -1,11 +1,11 @@
 """Runs requests in greenlets of the main thread.
 
-The hub reads the wire itself whenever no greenlet has anything to do: a thread of its own would have to hand each
-request over, and the two would spend their time waking each other. One thread of the system's, the *watcher*, reads for
-the hub where a greenlet keeps it waiting for a tick, so that the host is answered and requests are cancelled all the
-same. Every `TICK` seconds, as long as there is traffic, it sends what was held back for company.
+The hub itself reads the wire whenever no greenlet can run. A separate reading thread would have to hand over each
+request, and the two threads would spend their time waking each other. One real thread, the *watcher*, reads the wire
+when a greenlet has kept the hub from it for a tick, so that pings are answered and requests cancelled all the same. It
+also sends what was held back, every `TICK` seconds as long as there is traffic.
 
-Greenlets take one request after the other, as threads would: to make one costs more than most requests.
+Greenlets are reused for further requests, because creating one costs more than most requests do.
 """
 
 from collections import deque
@@ -22,15 +22,15 @@ from endpointd_worker.pool import QUIET_TICKS, TICK
 from endpointd_worker.streams import GivenUp, Stream
 
 READ = 1
-"""An event of libev's."""
+"""libev's `EV_READ`."""
 
 MOST_PARKED = 32
-"""Greenlets that are kept for further requests."""
+"""How many idle greenlets are kept for further requests."""
 
 
 class GreenletPool:
-    """To be made in the thread whose greenlets answer. `run` answers one stream and never raises; `lost` is told why no
-    more can be answered."""
+    """To be created in the thread whose greenlets run the requests. `run` answers one stream and never raises. `lost`
+    is called, with the reason, when no more requests can be answered."""
 
     def __init__(self, link: Link, run: Callable[[Stream], None], lost: Callable[[Exception], None]) -> None:
         self._link = link
@@ -40,12 +40,12 @@ class GreenletPool:
         self._loop = self._hub.loop
         self._readable = self._loop.io(link.fileno, READ)
         self._reading = allocate_lock()
-        self._turn = 0
-        """How often something was read."""
+        self._reads = 0
+        """How often the wire was read. If it stands still, the watcher reads."""
         self._backlog: deque[Stream] = deque()
         self._parked: list[Waiter] = []
         self._is_called = False
-        """Whether a greenlet is on its way to the backlog."""
+        """Whether a greenlet was scheduled to take requests from the backlog and has not started yet."""
         self._answerers = Answerers(self._leave, type(self._readable))
 
     def start(self) -> None:
@@ -56,17 +56,17 @@ class GreenletPool:
 
     def _read(self) -> None:
         if self._link.is_lost:
-            # This is a child of the worker's: what comes here is not for it.
+            # This is a forked child of the worker, which must not read the wire.
             self._readable.stop()
             return
         try:
             self._receive()
             self._call()
-        except Exception as error:  # noqa: BLE001 - nobody else would read
+        except Exception as error:  # noqa: BLE001 - whatever it is, the wire cannot be read any more
             self._lost(error)
 
     def _call(self) -> None:
-        """Have a greenlet see to the backlog."""
+        """Schedule a greenlet that takes requests from the backlog, unless one is scheduled already."""
         if self._backlog and not self._is_called:
             self._is_called = True
             if self._parked:
@@ -77,7 +77,7 @@ class GreenletPool:
                 answerer.start()
 
     def _replace(self, _: object) -> None:
-        """A greenlet has ended, perhaps on its way to the backlog: a plugin may kill any."""
+        """Called when a greenlet has ended. It may be the scheduled one: a plugin can kill any greenlet."""
         self._is_called = False
         self._call()
 
@@ -95,26 +95,26 @@ class GreenletPool:
             try:
                 waiter.get()
             finally:
-                # Whoever is killed while it is parked must not be called.
+                # If the greenlet is killed while it is parked, it must not be scheduled any more.
                 if waiter in self._parked:
                     self._parked.remove(waiter)
 
     def _next(self) -> Stream | None:
-        # Asked first, it may have been another one's by now: the watcher's.
+        # No check before: the watcher, another thread, may remove a request in between.
         try:
             return self._backlog.popleft()
         except IndexError:
             return None
 
     def _answer(self, stream: Stream) -> None:
-        # This greenlet may have to wait before it comes to the next one.
+        # Other requests must not have to wait for this one.
         self._call()
-        stream.has_company = bool(self._backlog)
         stream.insist = partial(self._insist, stream, getcurrent())
+        stream.may_defer_end = bool(self._backlog)
         self._run(stream)
         stream.insist = None
         if self._link.is_lost and self._answerers.has(getcurrent()):
-            # A child of the plugin's comes back from its code as well, in the greenlet that has forked it.
+            # This is a forked child of the worker, where the plugin's code has returned in the greenlet that forked.
             self._leave()
 
     def _insist(self, stream: Stream, answerer: Greenlet) -> None:
@@ -127,17 +127,17 @@ class GreenletPool:
         self._loop.run_callback(end)
 
     def _leave(self, _: object = None) -> None:
-        """This process has nothing to answer, or nothing more to do: a child of the worker's ends with what forked
-        it."""
+        """End this process: the wire is closed, or this is a forked child whose forking greenlet has ended."""
         self._lost(HostGone())
 
     # In either thread
 
     def _receive(self) -> None:
+        """Read the wire once, unless the other thread is doing so."""
         if not self._reading.acquire(blocking=False):
             return
         try:
-            self._turn += 1
+            self._reads += 1
             self._backlog += self._link.receive(timeout=0)
         finally:
             self._reading.release()
@@ -147,7 +147,7 @@ class GreenletPool:
     def _watch(self) -> None:
         try:
             self._look()
-        except Exception as error:  # noqa: BLE001 - without this thread answers would stay here
+        except Exception as error:  # noqa: BLE001 - without this thread, output that is held back would never be sent
             self._lost(error)
 
     def _look(self) -> None:
@@ -157,26 +157,26 @@ class GreenletPool:
         while True:
             arrival.poll()
             self._link.deferring = True
-            seen, quiet = self._turn, 0
+            seen, quiet = self._reads, 0
             while quiet <= QUIET_TICKS:
                 never.acquire(timeout=TICK)
                 self._link.flush()
-                quiet = quiet + 1 if self._turn == seen else 0
+                quiet = quiet + 1 if self._reads == seen else 0
                 if quiet and arrival.poll(0):
                     self._receive()
                     self._close_unwanted()
                     self._loop.run_callback_threadsafe(self._call)
-                seen = self._turn
+                seen = self._reads
             self._link.stop_deferring()
 
     def _close_unwanted(self) -> None:
-        """End the requests that were cancelled before they were begun. The host does not wait long for that, and they
-        may still have to wait for whoever computes."""
+        """End the requests that were cancelled before they were started. The host does not wait long for that, and the
+        computing greenlet may hold them up for longer."""
         for stream in [*self._backlog]:
             if stream.cancelled is not None:
                 try:
                     self._backlog.remove(stream)
                 except ValueError:
-                    # A greenlet has taken it just now.
+                    # A greenlet has taken it meanwhile.
                     continue
                 stream.close()

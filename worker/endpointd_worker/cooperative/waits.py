@@ -1,7 +1,7 @@
-"""Waiting in a greenlet for what a thread of the system's has to tell.
+"""Lets a greenlet wait for an event that another thread reports.
 
-The lock is one of the system's. Greenlets of one thread can therefore not exclude each other with it, and need not:
-none of them is switched away from while it holds the lock, unless it waits here.
+The lock is a real one (`native.RLock`). It cannot exclude greenlets of the same thread from each other, and need not:
+a greenlet that holds it is never switched away from, except while it waits here.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,20 @@ from endpointd_worker.native import RLock
 from endpointd_worker.waits import Waits
 
 LONGEST = 3600.0
-"""Seconds of one wait. A hub gives up, and raises in the greenlet, when nothing at all is due in its thread."""
+"""The longest single wait, in seconds. There is always a timer, because gevent's hub raises an error in the waiting
+greenlet if nothing at all is scheduled in its thread."""
 
 
 class Condition:
-    """As `threading.Condition`, for one waiter or several, of whatever thread."""
+    """As `threading.Condition`, for waiters in greenlets of any thread."""
 
     def __init__(self, lock: RLock) -> None:
         self._lock: Any = lock
         self._waiting: list[Callable[[], bool]] = []
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for a notice, or `timeout` seconds, or for no reason. The lock is held, and let go of meanwhile."""
+        """Wait until notified, at most `timeout` seconds; may return early. The lock is held, and released
+        meanwhile."""
         hub = get_hub()
         waiter = Waiter(hub)
         timer = hub.loop.timer(min(timeout or LONGEST, LONGEST))
@@ -34,8 +36,8 @@ class Condition:
         def wake() -> bool:
             try:
                 hub.loop.run_callback_threadsafe(waiter.switch, None)
-            # Its thread has ended, and has no loop any more. Whatever it is, it is nobody's trouble but its own.
-            except Exception:  # noqa: BLE001
+            # The waiter's thread has ended and its loop is gone. Its errors must not reach the notifying thread.
+            except Exception:  # noqa: BLE001 - gevent does not say what it raises
                 return False
             return True
 
@@ -51,7 +53,7 @@ class Condition:
                 self._waiting.remove(wake)
 
     def notify_all(self) -> bool:
-        """The lock is held. False if somebody cannot be told any more, and is waited for no longer."""
+        """Wake all waiters. The lock is held. Returns False if the thread of one has ended; that waiter is dropped."""
         gone = [wake for wake in self._waiting if not wake()]
         self._waiting = [wake for wake in self._waiting if wake not in gone]
         return not gone
@@ -82,4 +84,4 @@ class Flag:
             return self._is_set
 
 
-OF_GREENLETS = Waits(Condition, Flag)
+GREENLET_WAITS = Waits(Condition, Flag)

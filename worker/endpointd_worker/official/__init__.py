@@ -1,4 +1,4 @@
-"""Dify's own SDK, `dify_plugin` from PyPI, in a worker: it speaks with its daemon in lines of JSON, and here with ours.
+"""Adapts Dify's own SDK (`dify_plugin` from PyPI), which talks to its daemon in lines of JSON, to our wire.
 
-Only what all versions of it have is used: a session is made of a reader and a writer, which are to be subclassed.
+Uses only what all versions of the SDK have: a session is made with a reader and a writer, which can be subclassed.
 """

@@ -1,7 +1,7 @@
-"""What a session of Dify's SDK writes its calls to, and reads the replies from.
+"""Where a session of Dify's SDK writes its calls, and reads the replies.
 
-The SDK writes a line with a call, and then reads with a filter that lets the events of this call pass. A call is made
-on the wire by whoever reads its reply, in the thread that wants it, which is then the one to wait.
+The SDK writes a call as one line, and then reads events with a filter that accepts those of this call. Here the call is
+only made when its reply is read, in the thread that reads it, because that is the thread which waits.
 """
 
 import json
@@ -13,17 +13,17 @@ from endpointd_worker.logs import own_log
 from endpointd_worker.official.translation import WireCall, from_wire, to_wire
 
 MakeEvent = Callable[[str, dict[str, Any]], Any]
-"""Makes an event of the SDK's own kind out of a session's id and the event's data."""
+"""Makes an event of the SDK's own class from the id of a session and the event's data."""
 
 
 class Caller(Protocol):
-    """Asks the host (`CallDesk.call`)."""
+    """Makes a call to the host (`CallDesk.call`)."""
 
     def __call__(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]: ...
 
 
 class Exchange:
-    """The calls of one session that were written, and whose replies nobody reads yet."""
+    """The calls of one session: keeps those that were written until their replies are read."""
 
     def __init__(self, session_id: str, call: Caller, make_event: MakeEvent) -> None:
         self._session_id = session_id
@@ -32,7 +32,7 @@ class Exchange:
         self._written: dict[str, WireCall] = {}
 
     def write(self, text: str) -> None:
-        """Take a line of the SDK's protocol. Raises ValueError for a call that cannot be made."""
+        """Take one line of the SDK's protocol. Raises ValueError if it is not valid."""
         if not text.strip():
             return
         message = json.loads(text)
@@ -46,7 +46,7 @@ class Exchange:
             own_log.warning("the plugin wrote %s by hand to its session, which nobody reads here", text[:200])
 
     def read(self, passes: Callable[[Any], bool]) -> "Replies":
-        """The events of the call that `passes` lets pass."""
+        """The events of the written call that the filter `passes` accepts; none if it accepts no call."""
         for number in self._written:
             if passes(self._event(number, "end")):
                 call = self._written.pop(number)
@@ -68,14 +68,14 @@ class Exchange:
 
 
 class Replies:
-    """As the SDK's `FilterReader`, for the events of one call. To be closed, which ends the call."""
+    """The SDK's `FilterReader`, for the events of one call. Closing it ends the call."""
 
     def __init__(self, passes: Callable[[Any], bool], events: Iterator[Any]) -> None:
         self.filter = passes
         self._events = events
 
     def read(self, timeout_for_round: float | None = None) -> Iterator[Any]:  # noqa: ARG002 - as there
-        """Each event as it comes. Longer than the wire's patience nobody waits."""
+        """Each event as it comes. The timeout is ignored; calls have one of their own (`places.PATIENCE`)."""
         return self._events
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Sessions of Dify's SDK that speak with our host."""
+"""Makes sessions of Dify's SDK that call our host."""
 
 import importlib
 import logging
@@ -11,11 +11,12 @@ from endpointd_worker.logs import HostHandler
 from endpointd_worker.official.exchange import Caller, Exchange
 
 MAX_THREADS = 1000
-"""Of the executor that a session has; as many as the original's has (`MAX_WORKER`), which are greenlets."""
+"""Of the executor that sessions share: as many as Dify's has (`MAX_WORKER`). They are greenlets."""
 
 
 class SessionOpener:
-    """`call` asks the host. To be made when the plugin is imported."""
+    """Makes a session for each request. `call` makes a call to the host. To be created after the plugin was
+    imported."""
 
     def __init__(self, call: Caller) -> None:
         self._call = call
@@ -28,7 +29,7 @@ class SessionOpener:
         self._reader = _reader_class(reading.RequestReader)
         self._writer = _writer_class(writing.ResponseWriter)
         self._event = partial(_make_event, entities)
-        # Threads are made when something is submitted, and not before.
+        # It starts a thread only when something is submitted.
         self._executor = ThreadPoolExecutor(MAX_THREADS)
         _give_files_whole(call)
         _keep_log_single()
@@ -47,8 +48,8 @@ class SessionOpener:
 
 def _session_class(base: Any) -> Callable[..., object]:  # noqa: ANN401 - a class of the SDK's
     class Session(base):  # type: ignore[misc]
-        """Makes what asks the host when it is asked for itself: most requests need none of it, and to make all takes as
-        long as werkzeug's request."""
+        """Makes its invocation objects (`session.model`, …) when the first of them is used. Most requests use none, and
+        making all of them takes as long as making werkzeug's request."""
 
         def _register_invocations(self) -> None:
             self._is_complete = False
@@ -72,7 +73,7 @@ def _make_event(entities: Any, session_id: str, data: dict[str, Any]) -> object:
 
 def _reader_class(base: Any) -> Callable[[Exchange], object]:  # noqa: ANN401 - a class of the SDK's
     class Reader(base):  # type: ignore[misc]
-        """Reads replies only: requests come another way."""
+        """Reads only replies; requests do not come through it here."""
 
         def __init__(self, exchange: Exchange) -> None:
             super().__init__()
@@ -94,13 +95,14 @@ def _writer_class(base: Any) -> Callable[[Exchange], object]:  # noqa: ANN401 - 
             self._exchange.write(data)
 
         def done(self) -> None:
-            """Each line is whole when it is written."""
+            """Nothing to do: each line is processed when it is written."""
 
     return Writer
 
 
 def _give_files_whole(call: Caller) -> None:
-    """Upload files in one step. The SDK asks for a URL, and sends the file there itself; not every backend has one."""
+    """Replace the SDK's upload of files by one call that sends the content along. The SDK would ask for a URL and send
+    the file there itself, but not every backend has such a URL."""
     files = importlib.import_module("dify_plugin.invocations.file")
 
     def upload(_: object, filename: str, content: bytes, mimetype: str) -> object:
@@ -113,8 +115,9 @@ def _give_files_whole(call: Caller) -> None:
 
 
 def _keep_log_single() -> None:
-    """Plugins attach the SDK's handler to their loggers. It writes JSON to stdout, and the daemon has the record
-    already, from the handler of the root logger; so it passes on only what does not go there."""
+    """Avoid that records are logged twice. Plugins attach the SDK's handler, which prints JSON, to their loggers; but
+    the daemon already gets the records through the handler of the root logger. So let the SDK's handler only pass on
+    records that do not reach the root logger."""
     formatting = importlib.import_module("dify_plugin.config.logger_format")
     handler: logging.Handler = formatting.plugin_logger_handler
     handler.emit = _emit_where_root_is_not_told  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
-"""A session call as Dify's SDK makes it, and as the host answers it. Pure.
+"""Translates session calls of Dify's SDK to our wire, and the host's replies back. Pure.
 
-The SDK writes bytes as hexadecimal text in its JSON. On the wire they are bytes: what a call brings goes behind its
-arguments, and what it gets is an item of the reply.
+The SDK writes bytes as hexadecimal text in JSON. On our wire they are bytes: those of a call follow its arguments, and
+those of a reply are an item of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class WireCall(NamedTuple):
-    """What the host is asked."""
+    """A call as it is sent to the host."""
 
     kind: str
     arguments: dict[str, Any]
@@ -17,7 +17,8 @@ class WireCall(NamedTuple):
 
 
 def to_wire(kind: str, request: Mapping[str, Any]) -> WireCall:
-    """Raises ValueError: what should be hexadecimal is not."""
+    """A call of the SDK (`type` and `request` in its JSON) as one of ours. Raises ValueError for bytes that are not
+    hexadecimal."""
     arguments = dict(request)
     if kind == "storage" and request.get("opt") == "set":
         body = bytes.fromhex(arguments.pop("value"))
@@ -28,7 +29,7 @@ def to_wire(kind: str, request: Mapping[str, Any]) -> WireCall:
 
 
 def from_wire(call: WireCall, items: Iterable[Any]) -> Iterator[Any]:
-    """The host's reply as the SDK expects it, item by item."""
+    """The items of the host's reply as the SDK expects them."""
     if call.kind == "storage":
         return _storage(str(call.arguments.get("opt")), items)
     if call.kind == "tts":

@@ -1,5 +1,5 @@
-"""Endpoints whose `_invoke` is an `async def`: each request is a task of one asyncio loop in a thread of its own.
+"""Runs endpoints whose `_invoke` is an `async def`: each request is a task of one asyncio loop in a separate thread.
 
-The pool goes on to read the wire, so that a loop that is blocked still hears of cancelled requests when it goes on, and
-its worker still answers that it is there. Nothing here is imported before there is a class that needs it.
+The pool's threads still read the wire, so pings are answered even while a task blocks the loop, and cancellations reach
+the loop as soon as it continues. Imported only if the plugin has such an endpoint.
 """

@@ -1,4 +1,4 @@
-"""A werkzeug response that a task has made, as messages: its head, then each piece of its body when it is made."""
+"""Sends a werkzeug response from a task: its head, then each piece of its body as soon as it is produced."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TaskAnswer:
-    """`in_thread` sends a response whose body may block whoever asks it for the next piece."""
+    """Sends the answer of one stream. `in_thread` is used for a response whose body is an iterable that may block."""
 
     def __init__(
         self, stream: Stream, waiter: Waiter, in_thread: Callable[[Response, "WSGIEnvironment"], Awaitable[None]]
@@ -24,10 +24,10 @@ class TaskAnswer:
         self._waiter = waiter
         self._in_thread = in_thread
         self._since_turn = 0
-        """Bytes that were written since the loop had a chance to do something else."""
+        """Bytes written since the loop could last run another task."""
 
     async def send(self, response: object, environ: "WSGIEnvironment") -> None:
-        """Send all of `response`, and close it whatever happens.
+        """Send all of `response`, which is what the plugin has returned, and close it in any case.
 
         Raises `BadAnswer`, `Cancelled`, `CancelledError`, and whatever the plugin's iterable raises.
         """
@@ -41,7 +41,7 @@ class TaskAnswer:
             await self._send_whole(response, environ)
 
     async def _send_whole(self, response: Response, environ: "WSGIEnvironment") -> None:
-        """All of it is there."""
+        """Send a response whose body is a list, or which has none."""
         try:
             chunks, headers = read(response, environ)
         except BaseException:
@@ -56,6 +56,7 @@ class TaskAnswer:
             close(response, chunks)
 
     async def _send_async(self, response: Response, environ: "WSGIEnvironment") -> None:
+        """Send a response whose body is an async iterable."""
         chunks: AsyncIterator[object] | None = None
         try:
             chunks = aiter(cast("AsyncIterable[object]", response.response))
@@ -86,7 +87,7 @@ class TaskAnswer:
 
 
 async def _close_async(chunks: Any) -> None:  # noqa: ANN401 - the plugin's
-    """As `async with contextlib.aclosing`, for what need not be a generator."""
+    """Close an async iterator if it can be closed; not every one is a generator."""
     aclose = getattr(chunks, "aclose", None)
     if aclose is not None:
         await aclose()

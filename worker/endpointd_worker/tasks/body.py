@@ -1,4 +1,4 @@
-"""The body of a request whose endpoint is a task."""
+"""The request's body as an async endpoint sees it (`r.stream`)."""
 
 import io
 import sys
@@ -13,10 +13,11 @@ from endpointd_worker.streams import Cancelled, Stream
 from endpointd_worker.tasks.waiter import Waiter
 
 AHEAD = WINDOW
-"""Bytes of body that are awaited before the plugin is asked: all that the host may send without being told that
-something was read, so that it takes no memory which is not promised already."""
+"""A body of at most this many bytes is received completely before the plugin is called. It is the stream's window: the
+host may send as much in any case, so this takes no additional memory."""
 
 BUFFER = 64 * 1024
+"""Bytes per piece when a body that is complete is iterated."""
 
 WOULD_BLOCK = (
     "more of the request's body is still to come, and waiting for it here would stop every request of the plugin; write"
@@ -25,11 +26,11 @@ WOULD_BLOCK = (
 
 
 class WouldBlock(RuntimeError):
-    """Something was to wait in the thread of the loop."""
+    """The plugin tried to read in the loop's thread, where it would have blocked."""
 
 
 class WholeBody(io.BytesIO):
-    """One that is all there, for those who read it as if it were not."""
+    """A body that is complete. It can also be read with `async for`, like one that is not."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while piece := self.read(BUFFER):
@@ -37,18 +38,18 @@ class WholeBody(io.BytesIO):
 
 
 class TaskBody(io.BufferedIOBase):
-    """`async for` gives its pieces as they come. The methods of a file work in any thread but the loop's, and there
-    when all of it has come.
+    """A body that is still coming. `async for` yields the pieces as they come.
 
-    On the loop they take nothing before that: a parser that had got half of it would lose that half, and whoever reads
-    on in a thread would take the rest for the whole.
+    The blocking methods of a file work in other threads; in the loop's thread they raise `WouldBlock` until the body
+    has come completely. They read nothing before they raise: otherwise a parser would lose what it has read, and one
+    that then continues in a thread would take the rest for the whole body.
     """
 
     def __init__(self, stream: Stream, waiter: Waiter) -> None:
         self._stream = stream
         self._waiter = waiter
         self._held = bytearray()
-        """What was taken of the stream and is not read yet. Guarded by the link's lock, as the stream is."""
+        """Bytes that were taken from the stream and not read yet. Guarded by the link's lock, as the stream is."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (piece := self._next_piece()) != b"":
@@ -85,18 +86,19 @@ class TaskBody(io.BufferedIOBase):
             return self._take(end + 1)
 
     def _next_piece(self) -> bytes | None:
-        """What is there, b"" at the end, None when nothing has come."""
+        """The bytes that are there, b"" at the end, None if nothing has come."""
         with self._waiter.lock:
             return self._take(len(self._held)) if self._held else self._take_piece()
 
     def _lock_to_wait(self) -> RLock:
-        """The lock, for whoever may wait for more. Raises `WouldBlock`."""
+        """The lock, to be held while reading and waiting. Raises `WouldBlock` in the loop's thread if the body is not
+        complete."""
         if here.is_loop and not self._stream.body_has_ended:
             raise WouldBlock(WOULD_BLOCK)
         return self._waiter.lock
 
     def _hold_more(self) -> bool:
-        """Wait for the next piece, and hold it; False at the end. The lock is held."""
+        """Wait for the next piece and add it to `_held`; returns False at the end. The lock is held."""
         while (piece := self._take_piece()) is None:
             self._stream.wait()
         self._held += piece
@@ -120,7 +122,7 @@ def _limit(size: int | None) -> int:
 
 
 async def open_body(stream: Stream, waiter: Waiter) -> io.BufferedIOBase:
-    """The body, all of which is there if it is one of at most `AHEAD` bytes that was announced."""
+    """The body of a stream. If its size is known and at most `AHEAD`, waits until it has come completely."""
     size = _announced(stream)
     if size is None or size > AHEAD:
         return TaskBody(stream, waiter)
@@ -135,6 +137,7 @@ async def open_body(stream: Stream, waiter: Waiter) -> io.BufferedIOBase:
 
 
 def _announced(stream: Stream) -> int | None:
+    """The size of the body, None if the client has not said it."""
     if stream.body_is_whole:
         return len(stream.request.body)
     for name, value in stream.request.headers:

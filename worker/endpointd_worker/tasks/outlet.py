@@ -1,4 +1,4 @@
-"""Where tasks put what is to be sent: what all of them make in one turn of the loop leaves in one system call."""
+"""Collects the output of all tasks: what they produce in one turn of the event loop is sent in one system call."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class Outlet:
-    """The link, as the streams of tasks see it (`StreamLink`). What it keeps is guarded by the link's lock. `lost` is
-    told that this is a process whose plugin nobody asks."""
+    """The `StreamLink` of the streams that run as tasks. Its state is guarded by the link's lock. `lost` is called when
+    the wire is closed."""
 
     def __init__(self, link: Link, loop: Loop, lost: Callable[[Exception], None]) -> None:
         self._link = link
@@ -45,7 +45,8 @@ class Outlet:
         self._link.send_locked(message)
 
     def offer(self, stream: Stream, *, at_once: bool = False, is_whole: bool = False) -> None:
-        """`stream` has output: from the loop's thread. The end of an answer waits for those of others too."""
+        """As `Link.offer`. Called in the loop's thread. Output is sent at the end of the loop's turn; so is the end of
+        an answer (`is_whole`), even if `at_once`."""
         self._unsent[stream] = None
         if at_once and not is_whole:
             self.flush_locked()
@@ -62,5 +63,5 @@ class Outlet:
             self._is_due = False
             self.flush_locked()
         if self._link.is_lost:
-            # A child of the plugin's may run the loop as well, and would wait here for nobody.
+            # Also in a process that a task has forked, which would otherwise continue to run the loop.
             self._lost(HostGone())

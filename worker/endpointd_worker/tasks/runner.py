@@ -1,6 +1,6 @@
-"""One request through an endpoint whose `_invoke` is an `async def`, from the message to the end of its stream.
+"""Runs one request of an endpoint whose `_invoke` is an `async def`, from the message to the end of the stream.
 
-What `invoke` does for a thread, with its rules for the plugin's exceptions.
+The counterpart of `invoke`, which runs requests in threads; the plugin's exceptions are handled in the same way.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response
 
 from endpointd_worker.answer import send_answer
-from endpointd_worker.calls import here, of_task
+from endpointd_worker.calls import here, task_stream
 from endpointd_worker.environ import build_request
 from endpointd_worker.invoke import Invoker
 from endpointd_worker.link import Link
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 class TaskRunner:
-    """`threads`: how many bodies that are plain iterables are made at once, and how many threads the plugin's tasks
-    have besides. `lost` is told when this is a process that has nothing to answer."""
+    """Starts a task for each request. `threads`: how many bodies that are plain iterables are produced at once, and,
+    separately, how many threads the plugin's tasks may use. `lost` is called when the wire is closed."""
 
     def __init__(self, link: Link, invoker: Invoker, threads: int, lost: Callable[[Exception], None]) -> None:
         self._link = link
@@ -44,12 +44,12 @@ class TaskRunner:
         self._loop.start()
 
     def stop(self) -> None:
-        """End the loop and its threads, in a process that goes on."""
+        """End the loop and its threads. For tests; a worker never does."""
         self._loop.stop()
         self._threads.shutdown()
 
     def run(self, stream: Stream) -> None:
-        """Have `stream` answered. Returns at once; from any thread."""
+        """Start to answer `stream`, and return. May be called from any thread."""
         waiter = Waiter(stream, self._link, self._loop)
         with self._link.lock:
             stream.move(self._outlet, waiter)
@@ -58,13 +58,13 @@ class TaskRunner:
     def _begin(self, stream: Stream, waiter: Waiter) -> None:
         waiter.task = self._loop.begin(self._answer(stream, waiter))
         waiter.task.add_done_callback(partial(_close_unbegun, stream))
-        # It may have been cancelled before there was a task.
+        # The stream may have been cancelled before the task existed.
         waiter.tell()
 
     async def _answer(self, stream: Stream, waiter: Waiter) -> None:
-        """Answer `stream`. Never raises, once it has begun."""
+        """Answer `stream`. Never raises; but a task that is cancelled before its first step never runs this."""
         request_id.set(stream.request.request_id)
-        of_task.set(stream)
+        task_stream.set(stream)
         try:
             body = await open_body(stream, waiter)
             request = build_request(stream)
@@ -99,12 +99,12 @@ class TaskRunner:
         except ValueError as error:
             return self._invoker.not_found(stream.request, request, error)
 
-    # Bodies that are made in a thread
+    # Bodies that are produced in a thread
 
     async def _send_in_thread(
         self, stream: Stream, waiter: Waiter, response: Response, environ: "WSGIEnvironment"
     ) -> None:
-        """Send a response as an endpoint without a loop would, on another thread."""
+        """Send a response in another thread, in the way in which endpoints without a loop do."""
         context = contextvars.copy_context()
         job = self._threads.submit(context.run, self._send_here, stream, waiter, response, environ)
         done = asyncio.Event()
@@ -113,11 +113,11 @@ class TaskRunner:
         try:
             job.result()
         finally:
-            # The traceback of what it raises holds this frame, which is to hold it no longer.
+            # Break the cycle: an exception of the job refers to this frame through its traceback.
             del job
 
     def _send_here(self, stream: Stream, waiter: Waiter, response: Response, environ: "WSGIEnvironment") -> None:
-        """The thread's part."""
+        """The part that runs in the thread."""
         here.stream = stream
         with self._link.lock:
             self._outlet.flush_locked()
@@ -126,14 +126,14 @@ class TaskRunner:
             send_answer(stream, response, environ)
         finally:
             here.stream = None
-            # What was offered to the link may leave with either.
+            # Output that was already offered to the link stays in the link's list, which also sends it.
             with self._link.lock:
                 stream.move(self._outlet, waiter)
 
 
 async def _wait_for(job: "Future[None]", done: asyncio.Event, response: Response) -> None:
-    """Until the thread is done with the response, whatever happens to the task meanwhile: it finds out by itself that
-    the stream was cancelled."""
+    """Wait until the thread is done with the response, even if the task is cancelled meanwhile: the thread itself
+    notices when the stream is cancelled. Raises the `CancelledError` afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while not done.is_set():
         try:
@@ -141,18 +141,18 @@ async def _wait_for(job: "Future[None]", done: asyncio.Event, response: Response
         except asyncio.CancelledError as error:
             cancelled = error
             if job.cancel():
-                # No thread was free for it yet.
+                # The job had not started, so nobody else closes the response.
                 response.close()
                 break
     try:
         if cancelled is not None:
             raise cancelled
     finally:
-        # As above.
+        # As above: break the cycle.
         del cancelled
 
 
 def _close_unbegun(stream: Stream, task: "asyncio.Task[None]") -> None:
-    """A task that is cancelled before its first step never takes it."""
+    """End the stream of a task that was cancelled before its first step, and so has never run."""
     if task.cancelled():
         stream.close()

@@ -1,4 +1,4 @@
-"""How tasks, and threads that work for them, wait for news of a stream."""
+"""Lets tasks, and threads that work for them, wait for changes of a stream."""
 
 import asyncio
 
@@ -10,8 +10,8 @@ from endpointd_worker.waits import Condition
 
 
 class Waiter:
-    """Told by the thread that reads the wire, with the link's lock (`Condition`). A cancelled stream has its task
-    cancelled."""
+    """The `Condition` of a stream that runs as a task. The thread that reads the wire notifies it, with the link's
+    lock. Cancels the task when the stream is cancelled."""
 
     __slots__ = ("_awaited", "_condition", "_is_over", "_link", "_loop", "_stream", "task")
 
@@ -22,14 +22,14 @@ class Waiter:
         self._loop = loop
         self._condition: Condition | None = None
         self._awaited: set[asyncio.Future[None]] = set()
-        """One for each task that waits: others of the plugin's may read the body while the answer waits for credit."""
+        """One for each waiting task: other tasks of the plugin may read the body while the answer waits for credit."""
         self._is_over = False
 
     # For tasks
 
     async def news(self) -> None:
-        """Until something has changed, perhaps; the caller looks again."""
-        # What has changed since the caller looked is told to the loop, which is busy with the caller.
+        """Wait until something may have changed; the caller checks again."""
+        # No change since the caller's check can be missed: `tell` runs in the loop, after the caller has yielded.
         future = self._loop.future()
         self._awaited.add(future)
         try:
@@ -38,14 +38,14 @@ class Waiter:
             self._awaited.discard(future)
 
     def over(self) -> None:
-        """The task is done with the stream: there is news for none but those who wait already."""
+        """The task is done with the stream: only tasks that already wait are still notified."""
         self._is_over = True
 
     @property
     def lock(self) -> RLock:
         return self._link.lock
 
-    # For a thread, and for whoever has news, with the lock
+    # `Condition`: for a thread that waits, and for the one that notifies; the lock is held
 
     def wait(self, timeout: float | None = None) -> object:
         if self._condition is None:
@@ -59,9 +59,9 @@ class Waiter:
             self._loop.post(self.tell)
 
     def tell(self) -> None:
-        """Called by the loop."""
+        """Wake the waiting tasks; cancel the request's task if the stream is cancelled. Called by the loop."""
         if not self._is_over and self._stream.cancelled is not None and self.task is not None:
-            # Once: what the plugin does then is its own business, within the host's patience.
+            # Only once. If the plugin suppresses the cancellation, the host waits for a limited time.
             self._is_over = True
             self.task.cancel()
         for future in self._awaited:

@@ -4,7 +4,7 @@ from dify_plugin.config.env import DifyPluginEnv
 
 
 class Plugin:
-    """endpointd loads the interfaces' sources itself and never runs a plugin's `main.py`; by hand it says so."""
+    """Exists so that a `main.py` can be imported. endpointd never runs it; `run` explains that to whoever does."""
 
     def __init__(self, config: DifyPluginEnv | None = None) -> None:
         self.config = config

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class DifyPluginEnv:
-    """Takes what the official one takes. The daemon's own clocks and limits apply, so nothing of it has an effect."""
+    """Accepts any setting of the official class. None has an effect: the daemon's own clocks and limits apply."""
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - any setting of any version of the SDK
         for name, value in values.items():

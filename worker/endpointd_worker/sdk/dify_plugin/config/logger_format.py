@@ -3,4 +3,4 @@
 import logging
 
 plugin_logger_handler = logging.NullHandler()
-"""Does nothing: the worker sends every record to the daemon's log already, and twice would be once too often."""
+"""Does nothing, because the worker already sends every record to the daemon's log."""

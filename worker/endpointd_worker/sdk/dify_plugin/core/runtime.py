@@ -1,4 +1,4 @@
-"""What an Endpoint knows about the request that it answers, and what it can ask of the daemon."""
+"""`Session`: what an Endpoint knows about the current request, and the calls that it can make to the daemon."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -25,7 +25,7 @@ from dify_plugin.invocations.workflow_node import ParameterExtractorInvocation, 
 
 
 class SessionContext:
-    """Credentials of the caller; a request from outside has none."""
+    """Credentials of the caller. A request from outside has none."""
 
     def __init__(self) -> None:
         self.credentials: dict[str, Any] = {"tool_credentials": {}}
@@ -71,9 +71,9 @@ class WorkflowNodeInvocations:
 
 
 class Session:
-    """`self.session` of an Endpoint. An endpoint is called from outside any conversation, so three ids are None.
+    """`self.session` of an Endpoint. A request belongs to no conversation, message or app, so these three ids are None.
 
-    It may be kept and used from any thread, also when the request is over. A call blocks the thread that makes it.
+    It may be used in any thread, also after the request is over. A call blocks the thread that makes it.
     """
 
     conversation_id: str | None = None
@@ -91,10 +91,10 @@ class Session:
 
     @classmethod
     def empty_session(cls) -> "Session":
-        """A session that nobody answers, for a plugin's own unit tests."""
+        """A session whose calls all raise RuntimeError, for a plugin's own unit tests."""
         return cls("", "", _nobody)
 
-    # Made when they are asked for: most requests ask for none.
+    # Created when they are first used: most requests use none.
 
     @cached_property
     def context(self) -> SessionContext:

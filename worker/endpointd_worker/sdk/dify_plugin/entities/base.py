@@ -1,4 +1,4 @@
-"""What the entities have in common: made of keywords or of a `dict`, and a `dict` again."""
+"""The base class of the entities: made from keywords or a `dict`, and converted back to a `dict`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,8 +12,8 @@ MISSING = object()
 
 @dataclass_transform(kw_only_default=True)
 class Entity:
-    """Fields are the annotations of the class. Keywords that are none are ignored, as by the official SDK; a `dict` in
-    the place of an entity becomes one."""
+    """Fields are the annotations of the class. Other keywords are ignored, as by the official SDK. A `dict` as the
+    value of a field that is an entity is converted to that entity."""
 
     _fields: ClassVar[dict[str, Any]] = {}
 
@@ -49,7 +49,8 @@ class Entity:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - anything that a plugin may give
-    """`value` made of `dict`, `list` and single values, as it is sent to the daemon. TypeError: it cannot be."""
+    """Convert `value` to what can be sent to the daemon: `dict`, `list`, str, bytes, numbers, None. Raises
+    TypeError."""
     if value is None or isinstance(value, str | bool | int | float | bytes):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, Enum):
@@ -67,7 +68,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - anything that a plugin may give
 
 
 def _convert(value: Any, hint: Any) -> Any:  # noqa: ANN401 - one case a kind of type
-    """`value` as the annotation wants it, where that is an entity or an enumeration; everything else stays."""
+    """Convert `value` to the type `hint` if that is an entity or an enumeration; return anything else unchanged."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return _convert_one_of(value, get_args(hint))

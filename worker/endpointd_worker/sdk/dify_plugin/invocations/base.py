@@ -1,4 +1,4 @@
-"""How every part of the session asks the daemon."""
+"""The base class of all parts of the session that make calls to the daemon."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -7,22 +7,23 @@ from dify_plugin.entities.base import plain
 
 
 class Caller(Protocol):
-    """How the daemon is asked; the worker gives one to every session."""
+    """The function that makes a call to the daemon and yields the items of the reply. The worker gives it to every
+    session."""
 
     def __call__(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]: ...
 
 
 class CallingSession(Protocol):
-    """What an invocation needs of the session."""
+    """The part of `Session` that an invocation uses."""
 
     @property
     def call(self) -> Caller: ...
 
 
 class InvocationError(Exception):
-    """The daemon does not do, or has not finished, what the plugin asked for; the text says why, and what to do.
+    """A call was refused or has failed. The text says why, and what to do.
 
-    `code` is of a fixed set: denied, unconfigured, missing, quota, invalid, busy, timeout, cancelled, stopping, failed.
+    `code` is one of: denied, unconfigured, missing, quota, invalid, busy, timeout, cancelled, stopping, failed.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -31,7 +32,7 @@ class InvocationError(Exception):
 
 
 class Invocation:
-    """A part of the session; plugins may also make one by hand: `ChatAppInvocation(self.session)`."""
+    """A part of the session. Plugins may also create one themselves: `ChatAppInvocation(self.session)`."""
 
     error: type[InvocationError] = InvocationError
 
@@ -39,8 +40,8 @@ class Invocation:
         self._session = session
 
     def items(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Iterator[Any]:
-        """What the daemon replies, one after the other. Nothing is asked before the first is wanted; closing the
-        iterator tells the daemon that no more is. Raises `InvocationError`."""
+        """Make a call; yields the items of the reply. The call is made when the first item is asked for, and abandoned
+        when the iterator is closed. Raises `InvocationError`."""
         replies = self._session.call(kind, plain(arguments), body)
         try:
             yield from replies
@@ -51,7 +52,7 @@ class Invocation:
             raise self.error(code, str(error)) from None
 
     def only(self, kind: str, arguments: Mapping[str, object], body: bytes = b"") -> Any:  # noqa: ANN401 - of the kind
-        """The one item of a reply."""
+        """Make a call whose reply is a single item, and return that. Raises `InvocationError`."""
         found = list(self.items(kind, arguments, body))
         if len(found) != 1:
             raise self.error("failed", f"the call of {kind!r} has {len(found)} replies in the place of one")

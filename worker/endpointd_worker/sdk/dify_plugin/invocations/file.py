@@ -18,11 +18,12 @@ class UploadFileResponse(Entity):
     preview_url: str | None = None
 
     def to_app_parameter(self) -> dict[str, Any]:
-        """The file as an app takes it among its inputs."""
+        """The file in the form in which an app takes it as an input."""
         return {"tool_file_id": self.id, "transfer_method": "tool_file", "type": self.type}
 
 
 class File(Invocation):
     def upload(self, filename: str, content: bytes, mimetype: str) -> UploadFileResponse:
+        """Upload a file. Raises `InvocationError`."""
         reply = self.only("upload_file", {"filename": filename, "mimetype": mimetype}, bytes(content))
         return UploadFileResponse(**reply)

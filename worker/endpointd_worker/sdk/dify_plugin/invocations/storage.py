@@ -1,14 +1,14 @@
-"""`session.storage`: what the plugin keeps, by keys, for all its endpoints and versions."""
+"""`session.storage`: a persistent key-value store, which all endpoints and versions of the plugin share."""
 
 from dify_plugin.invocations.base import Invocation, InvocationError
 
 
 class StorageInvocationError(InvocationError):
-    """The storage did not do it; nothing was changed then."""
+    """The operation has failed; nothing was changed."""
 
 
 class StorageInvocation(Invocation):
-    """Values are bytes, of any content. What `set` and `delete` have done is on the disk when they return."""
+    """Values are bytes with any content. When `set` or `delete` returns, the change is on the disk."""
 
     error = StorageInvocationError
 
@@ -17,7 +17,7 @@ class StorageInvocation(Invocation):
         return b"".join(self.items("storage", {"opt": "get", "key": key}))
 
     def set(self, key: str, val: bytes) -> None:
-        """Store a value, in the place of the one before. Raises `StorageInvocationError` (code quota): no room."""
+        """Store `val` under `key`, replacing any other value. Raises `StorageInvocationError` (code quota): no room."""
         if not isinstance(val, bytes | bytearray | memoryview):
             raise TypeError(f"a value to be stored is bytes, not {type(val).__name__}; encode it first")
         list(self.items("storage", {"opt": "set", "key": key, "size": len(val)}, bytes(val)))

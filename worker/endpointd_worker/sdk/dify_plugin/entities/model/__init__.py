@@ -1,4 +1,4 @@
-"""What every model has."""
+"""What all kinds of models have in common."""
 
 from enum import Enum
 
@@ -15,7 +15,7 @@ class ModelType(Enum):
 
 
 class ModelConfig(Entity):
-    """Which model: what a `model-selector` setting holds."""
+    """Which model to use: the value of a `model-selector` setting."""
 
     provider: str
     model: str

@@ -1,4 +1,4 @@
-"""Large language models: which one, and what it answers."""
+"""Large language models: their configuration, and their answers."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class LLMModelConfig(ModelConfig):
 
 
 class LLMUsage(Entity):
-    """What an answer has cost. Further fields of the model's provider are not kept."""
+    """The tokens and the price of an answer. Other fields that a provider sends are dropped."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -32,7 +32,7 @@ class LLMResultChunkDelta(Entity):
 
 
 class LLMResultChunk(Entity):
-    """A piece of an answer that is being made."""
+    """A piece of an answer that is being generated."""
 
     model: str = ""
     prompt_messages: list[Any] = []  # noqa: RUF012

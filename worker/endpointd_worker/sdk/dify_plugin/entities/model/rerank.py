@@ -1,4 +1,4 @@
-"""Texts in the order in which they answer a query."""
+"""Reranking: sorting texts by how well they answer a query."""
 
 from dify_plugin.entities.base import Entity
 from dify_plugin.entities.model import ModelConfig, ModelType

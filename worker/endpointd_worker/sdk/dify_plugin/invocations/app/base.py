@@ -1,4 +1,4 @@
-"""An app's answer: events as they come, or one `dict`."""
+"""Calls of apps. The answer is a stream of events, or one `dict`."""
 
 from collections.abc import Generator, Mapping
 from typing import Any, Literal, overload
@@ -21,7 +21,7 @@ class AppInvocation(Invocation):
 
 
 class InputsInvocation(AppInvocation):
-    """For apps that are given inputs, and no conversation."""
+    """For apps that have inputs and no conversation."""
 
     @overload
     def invoke(

@@ -36,7 +36,8 @@ class ChatAppInvocation(AppInvocation):
         conversation_id: str | None = None,
         user: str | None = None,
     ) -> Any:
-        """The app's events (streaming), or its whole answer (blocking). Without a conversation a new one begins."""
+        """The app's events (streaming), or its whole answer (blocking). Starts a new conversation unless
+        `conversation_id` is given."""
         request = {
             "app_id": app_id,
             "query": query,

@@ -4,4 +4,4 @@ from dify_plugin.invocations.app.base import InputsInvocation
 
 
 class CompletionAppInvocation(InputsInvocation):
-    """What it is given and answers is as in `InputsInvocation`."""
+    """See `InputsInvocation`."""

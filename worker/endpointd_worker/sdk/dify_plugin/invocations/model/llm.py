@@ -1,4 +1,4 @@
-"""`session.model.llm`: answers of a large language model, as they are made or whole."""
+"""`session.model.llm`: answers of a large language model, as a stream of chunks or as a whole."""
 
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Literal, overload
@@ -59,7 +59,7 @@ class LLMInvocation(Invocation):
         stop: list[str] | None = None,
         stream: bool = True,
     ) -> Any:
-        """Chunks as they come; with `stream=False` the whole answer."""
+        """A generator of chunks; with `stream=False` the whole answer."""
         chunks = self._chunks(request_of(model_config, prompt_messages, tools, stop, stream))
         return chunks if stream else LLMResult(**whole(chunks))
 
@@ -78,7 +78,7 @@ class LLMStructuredOutputInvocation(Invocation):
         stop: list[str] | None = None,
         stream: bool = True,
     ) -> Any:  # noqa: ANN401 - chunks, or the whole
-        """As `LLMInvocation.invoke`; what fits the JSON schema is in `structured_output`."""
+        """As `LLMInvocation.invoke`; `structured_output` of the result has the data that follows the JSON schema."""
         request = request_of(model_config, prompt_messages, tools, stop, stream)
         chunks = self._chunks({**request, "structured_output_schema": structured_output_schema})
         if stream:
@@ -93,7 +93,7 @@ class LLMStructuredOutputInvocation(Invocation):
 
 
 def whole(chunks: Iterable[LLMResultChunk]) -> dict[str, Any]:
-    """All chunks as the fields of one result."""
+    """Join the chunks of an answer: the fields of an `LLMResult`."""
     model, usage, fingerprint = "", LLMUsage(), None
     content: list[str] = []
     tool_calls: list[AssistantPromptMessage.ToolCall] = []

@@ -33,7 +33,7 @@ class RerankInvocation(Invocation):
 
 class TTSInvocation(Invocation):
     def invoke(self, model_config: TTSModelConfig, content_text: str) -> Generator[bytes, None, None]:
-        """The sound, piece by piece."""
+        """Yields the audio data, piece by piece."""
         for item in self.items("tts", {**model_config.model_dump(), "content_text": content_text}):
             yield item["result"]
 
@@ -51,7 +51,7 @@ class ModerationInvocation(Invocation):
 
 class SummaryInvocation(Invocation):
     def invoke(self, text: str, instruction: str, min_summarize_length: int = 1024) -> str:
-        """A shorter text; one that is short already is returned as it is."""
+        """A summary of `text`; a text of fewer than `min_summarize_length` characters is returned unchanged."""
         if len(text) < min_summarize_length:
             return text
         return str(self.only("system_summary", {"text": text, "instruction": instruction})["summary"])

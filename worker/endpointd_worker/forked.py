@@ -1,5 +1,5 @@
-"""Makes a process that the template has forked what one is that was executed: session, descriptors, folder, user,
-variables, command line."""
+"""Sets up a process that the template has forked, so that it equals one that was executed: session, file descriptors,
+working directory, user, environment variables, command line."""
 
 import importlib
 import json
@@ -19,8 +19,9 @@ _SET_DUMPABLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the host wants. `account` is the user's number, the group's, and those of further groups; `command` is what
-    the process would have been executed with: its last word are the limits."""
+    """The host's order for one worker. `command` is the command line with which the process would have been executed;
+    its last argument are the limits. `folder` is the working directory. `account` is the uid, the gid, and the
+    supplementary groups; None keeps the user."""
 
     command: list[str]
     folder: str
@@ -34,7 +35,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where in its memory a process has its command line, and behind that the variables that it was started with."""
+    """The addresses in a process's memory of its command line (`start` to `end_of_command`) and of its initial
+    environment variables, which follow it (up to `end`)."""
 
     start: int
     end_of_command: int
@@ -43,34 +45,34 @@ class Addresses:
     @classmethod
     def of_this_process(cls) -> Self:
         with open("/proc/self/stat", "rb") as stat:
-            # The fields 48, 49 and 51 of the line, of which two come before the first here.
+            # The fields 48, 49 and 51 in proc(5), which counts from 1; the first two fields are cut off here.
             fields = stat.read().rpartition(b")")[2].split()
         return cls(int(fields[45]), int(fields[46]), int(fields[48]))
 
 
-def become(
+def set_up(
     order: Order, wire: int, log: int, report: int, addresses: Addresses, preloaded: Preloaded
 ) -> dict[str, ModuleType]:
-    """Be the process that `order` wants; returns modules to be held. Raises `OSError`; this process is good for
-    nothing then."""
+    """Set up this process as `order` says. Returns modules to keep referenced. After an `OSError` the process must
+    exit."""
     os.setsid()
-    _take(wire, log, report)
+    _take_descriptors(wire, log, report)
     os.chdir(order.folder)
     if order.account is not None:
-        _be(*order.account)
+        _switch_user(*order.account)
         if not os.access(sys.executable, os.X_OK):
-            # What it would still have to import is out of its reach too.
+            # Modules that are still to be imported would not be accessible either.
             raise PermissionError(13, "the interpreter is out of reach", sys.executable)
     _take_variables(order.environment)
-    # Now that no variable is there any more.
-    _rename(order.command, addresses)
+    # Last, because it overwrites the memory of the initial variables.
+    _show_command(order.command, addresses)
     sys.argv = [order.command[-2], order.command[-1]]
     sys.orig_argv = order.command
     return preloaded.give_way_to(order.folder)
 
 
-def _take(wire: int, log: int, report: int) -> None:
-    """These descriptors and no others; the report is not for what this process may execute."""
+def _take_descriptors(wire: int, log: int, report: int) -> None:
+    """Make `wire` fd 0 and 1 and `log` fd 2, and close all others but `report`, which is close-on-exec."""
     os.dup2(wire, 0)
     os.dup2(wire, 1)
     os.dup2(log, 2)
@@ -78,27 +80,28 @@ def _take(wire: int, log: int, report: int) -> None:
     os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _be(user: int, group: int, groups: list[int]) -> None:
+def _switch_user(user: int, group: int, groups: list[int]) -> None:
     ctypes = importlib.import_module("ctypes")
     prctl = ctypes.CDLL(None).prctl
     os.setgroups(groups)
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
-    # A process that changes its user cannot look at itself below /proc, unless it executes something or says so.
+    # A process that has changed its user may not access its own /proc entries until it executes a program, or sets
+    # this.
     prctl(_SET_DUMPABLE, *(ctypes.c_ulong(number) for number in (1, 0, 0, 0)))
 
 
 def _take_variables(environment: dict[str, str]) -> None:
-    # The interpreter sets it itself where the locale is C.
+    # The interpreter sets LC_CTYPE itself if the locale is C (PEP 538).
     coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
     os.environ.update({**coerced, **environment})
     time.tzset()
 
 
-def _rename(command: list[str], addresses: Addresses) -> None:
-    """Have `ps` show the command. It is written over the old one; the kernel shows what ends at the first zero byte,
-    if the last byte of the old one is none."""
+def _show_command(command: list[str], addresses: Addresses) -> None:
+    """Let `ps` show `command`, by writing it over the old command line. If the last byte of that is not zero, the
+    kernel shows everything up to the first zero byte, also beyond the old end."""
     room = addresses.end - addresses.start
     line = os.fsencode(" ".join(command))[: room - 1].ljust(addresses.end_of_command - addresses.start)
     with suppress(OSError):

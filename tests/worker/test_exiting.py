@@ -67,25 +67,25 @@ audit.warning("a duck came by")
 
 FORKS = """
 import os, sys
-from endpointd_worker.leaving import end
-end.prepare()
+from endpointd_worker.exiting import process_exit
+process_exit.prepare()
 child = os.fork()
 if not child:
     sys.exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), end="")
-end.exit(3)
+process_exit.exit(3)
 """
 
 
 LEAVES_AND_TELLS = """
 import os, sys, resource
-from endpointd_worker.leaving import end
+from endpointd_worker.exiting import process_exit
 import gc
 shared = [[number] for number in range(200_000)]
 gc.freeze()
 child = os.fork()
 if not child:
-    end.prepare()
+    process_exit.prepare()
     STATEMENT
     sys.exit(0)
 print(os.wait4(child, 0)[2].ru_minflt, end="")
