@@ -1,4 +1,6 @@
-"""What answers the session calls that the daemon cannot answer itself: Dify, or servers of models.
+"""The backends, which answer the session calls that the daemon cannot answer itself: Dify, or servers of models.
 
-`framing`, `sse`, `choosing` and the translations of `openai` (`prompts`, `results`) are pure.
+`switchboard` chooses a backend by the rules of `choosing`; `dify_inner`, `dify_api` and `openai` are the three types,
+and `http` makes their requests. `framing`, `sse`, `choosing`, and the translations of `openai` (`prompts`, `results`),
+are pure.
 """

@@ -1,7 +1,7 @@
-"""Which backend is asked: by the kind of call, and by the plugin that makes it. Pure.
+"""Chooses the backend for a call, by the kind of call and the plugin that makes it. Pure.
 
-The plugin's own table `calls` wins over that of all, the name of a single kind of model over `model`; where nothing is
-said, it is the first backend of the configuration that can.
+The plugin's own table `calls` has precedence over the general one, and in each the key for one kind of model over
+`model`. If none of them is set, the first backend in the configuration that answers such calls is chosen.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "node_question_classifier": ("node",),
     "upload_file": ("file",),
 }
-"""For each kind of call the keys of `calls` that choose who answers it, the first that is set."""
+"""For each kind of call: the keys of the table `calls` that choose its backend. The first one that is set counts."""
 
 ANSWERS: Mapping[str, frozenset[str]] = {
     "dify-inner": frozenset(NEEDS) - {"storage"},
@@ -53,11 +53,11 @@ ANSWERS: Mapping[str, frozenset[str]] = {
         }
     ),
 }
-"""For each type of backend the kinds of calls that it answers."""
+"""For each type of backend: the kinds of calls that it answers."""
 
 
 def choose(settings: Settings, plugin: str, kind: str) -> str:
-    """The name of the backend. Raises `CallRefused`: there is none."""
+    """The name of the backend for a call of this kind by `plugin`. Raises `CallRefused` if there is none."""
     names = NAMES[kind]
     own = settings.plugin.get(plugin)
     for calls in ([own.calls] if own is not None else []) + [settings.calls]:
@@ -82,7 +82,7 @@ def choose(settings: Settings, plugin: str, kind: str) -> str:
 
 
 def faults(settings: Settings) -> Iterator[UsageError]:
-    """What the tables `calls` and those of backends say that cannot be."""
+    """What is wrong in the tables `calls` and in those of the backends, beyond what the settings' own types check."""
     yield from _faults_of(settings.calls, "calls", settings.backend)
     for plugin, limits in settings.plugin.items():
         yield from _faults_of(limits.calls, f'plugin."{plugin}".calls', settings.backend)

@@ -1,4 +1,4 @@
-"""Dify by its public API, which knows apps alone, each with a key of its own."""
+"""The backend for Dify's public API, which offers only apps, each with its own key."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -22,12 +22,14 @@ INVOKE: Mapping[str, str] = {
     "completion": "completion-messages",
     "workflow": "workflows/run",
 }
+"""The path that runs an app, by the app's mode."""
+
 STOP: Mapping[str, str] = {
     "chat": "chat-messages/{}/stop",
     "completion": "completion-messages/{}/stop",
     "workflow": "workflows/tasks/{}/stop",
 }
-"""Where a task is ended, by the mode of its app."""
+"""The path that stops a task of an app, by the app's mode."""
 
 _MODES: Mapping[str, str] = {
     "chat": "chat",
@@ -36,17 +38,18 @@ _MODES: Mapping[str, str] = {
     "completion": "completion",
     "workflow": "workflow",
 }
-"""What Dify calls the modes of apps, and which of the three places is for them."""
+"""Dify's names for the modes of apps, and which of the three modes above each of them is."""
 
 LAST = ("message_end", "workflow_finished", "workflow_paused")
-"""Events of which every whole answer has one: those of chats and completions, of workflows, and of what waits for a
-person. A chatflow may have two, and sound may follow."""
+"""A complete answer has at least one of these events: from chats and completions, from workflows, and from workflows
+that wait for a person. A chatflow may send two of them, and sound may follow."""
 
 STOPPING = 10.0
-"""Seconds that Dify may take to be told that nobody waits for a task any more."""
+"""Seconds that the request to stop a task may take."""
 
 PING: Mapping[str, str] = {"event": "ping"}
-"""Dify says now and then that it is still at work; plugins know this event, and it shows that the call goes on."""
+"""Dify sends pings while an app is at work. They are passed on: plugins know the event, and it shows that the call goes
+on."""
 
 _CREATED = (200, 201)
 
@@ -97,7 +100,7 @@ class DifyApiBackend:
         raise CallRefused("unconfigured", f"{text}; {remedy}")
 
     async def _mode(self, app_id: str) -> str:
-        """What kind of app it is: as configured, or as Dify says, which is asked once."""
+        """The mode of the app: from the configuration, or else from Dify, which is asked once."""
         if app_id not in self._modes:
             found = await self._http.ask_whole("GET", "info", self._headers[app_id])
             mode = _MODES.get(str(found.get("mode"))) if isinstance(found, Mapping) else None
@@ -108,7 +111,7 @@ class DifyApiBackend:
             self._modes[app_id] = mode  # type: ignore[assignment]
         return self._modes[app_id]
 
-    # Streams
+    # Streaming answers
 
     async def _stream(self, app_id: str, mode: str, request: Mapping[str, Any]) -> AsyncGenerator[object, None]:
         content = await payloads.written(request)
@@ -125,11 +128,11 @@ class DifyApiBackend:
             is_over = True
         finally:
             if task and not is_over:
-                # The end of the connection does not end the task.
+                # Closing the connection does not stop the task in Dify.
                 self._http.later(self._stop(app_id, mode, task, str(request["user"])))
 
     async def _events(self, answer: Answer) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Raises `CallRefused`: the app has failed, or the stream ends before the answer does."""
+        """Yields the events of an answer. Raises `CallRefused` if the app has failed or the answer is incomplete."""
         reader = EventReader()
         is_whole = False
         if answer.content_type != "text/event-stream":
@@ -148,7 +151,8 @@ class DifyApiBackend:
             raise self._http.failed("ended its answer before it was whole")
 
     async def _read(self, event: ServerEvent) -> Mapping[str, Any] | None:
-        """Raises `CallRefused`: it tells that the app has failed."""
+        """The content of an event, None if it has none. Raises `CallRefused` if the event says that the app has
+        failed."""
         if not event.data:
             return PING if event.name == "ping" else None
         found = await self._http.json(event.data)
@@ -164,7 +168,7 @@ class DifyApiBackend:
                 place = STOP[mode].format(quote(task, safe=""))
                 await self._http.ask_whole("POST", place, self._headers[app_id], await payloads.written({"user": user}))
         except (CallRefused, TimeoutError) as error:
-            # It goes on for nobody, and ends by itself.
+            # The task goes on in Dify and ends by itself.
             log.info("backend.not_stopped", backend=self._http.name, reason=str(error))
 
     # Files
@@ -197,8 +201,8 @@ def _request(arguments: Mapping[str, Any], user: str) -> dict[str, Any]:
 
 
 def _with_uploads(value: Any) -> Any:  # noqa: ANN401 - inputs of an app
-    """Files as this API takes them. Plugins name those that they have uploaded as files of tools, which is right for
-    the inner API; here nothing else than uploads has come from this backend."""
+    """`value` with references to files as this API takes them. Plugins refer to uploaded files as files of tools, as
+    the inner API expects. Here all such files were uploaded through this backend."""
     if isinstance(value, list):
         return [_with_uploads(one) for one in value]
     if not isinstance(value, Mapping):
@@ -210,5 +214,6 @@ def _with_uploads(value: Any) -> Any:  # noqa: ANN401 - inputs of an app
 
 
 def _type_of(mimetype: str) -> str:
+    """Dify's type of a file: image, video, audio or document."""
     kind = mimetype.partition("/")[0]
     return kind if kind in ("image", "video", "audio") else "document"

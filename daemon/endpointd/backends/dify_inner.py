@@ -1,4 +1,4 @@
-"""Dify by its inner API, asked as Dify's own plugin daemon asks it."""
+"""The backend for Dify's inner API, which Dify's own plugin daemon uses."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -21,7 +21,7 @@ STREAMS: Mapping[str, str] = {
     "tts": "invoke/tts",
     "tool": "invoke/tool",
 }
-"""Where the answer comes in chunks, also that of an app which is to answer at once."""
+"""The paths for calls whose answer is a stream of chunks; that includes apps in blocking mode."""
 
 SINGLE: Mapping[str, str] = {
     "fetch_app": "fetch/app/info",
@@ -36,6 +36,7 @@ SINGLE: Mapping[str, str] = {
     "system_summary": "invoke/summary",
     "upload_file": "upload/file/request",
 }
+"""The paths for calls whose answer is one JSON document."""
 
 _CREATED = 201
 
@@ -89,11 +90,12 @@ class DifyInnerBackend:
                 raise self._http.failed(f"sent no stream of Dify's inner API: {error}") from None
 
     async def _content(self, kind: str, arguments: Mapping[str, Any]) -> bytes:
-        # Last what is not the plugin's to choose.
+        # These come last, so that a plugin's arguments cannot override them.
         return await payloads.written({**arguments, "tenant_id": self._tenant, "user_id": "", "type": kind})
 
     def _opened(self, envelope: object) -> Any:  # noqa: ANN401 - of the kind
-        """What is in the envelope that everything comes in."""
+        """The content of the envelope (`data` or `error`) that every answer is wrapped in. Raises `CallRefused` for an
+        error."""
         if not isinstance(envelope, Mapping) or not {"data", "error"} & set(envelope):
             raise self._http.failed("sent what has neither data nor error in it")
         if envelope.get("error"):
@@ -109,7 +111,7 @@ class DifyInnerBackend:
             raise self._http.failed("sent sound that is not written in hexadecimal digits") from None
 
     async def _upload(self, arguments: Mapping[str, Any], body: AsyncIterator[bytes]) -> object:
-        """In two steps: Dify names a URL that is good for this file, and takes it there."""
+        """Upload a file in two steps: ask Dify for a URL for this file, then send the file there."""
         filename, mimetype = arguments.get("filename"), arguments.get("mimetype")
         if not isinstance(filename, str) or not isinstance(mimetype, str):
             raise CallRefused("invalid", "a file that is uploaded has a filename and a mimetype, both str")

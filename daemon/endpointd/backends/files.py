@@ -1,4 +1,4 @@
-"""Files that come with a call: kept on the disk until they are whole, and sent on as a form."""
+"""Files that come with a call: received into a temporary file, and sent on as a multipart form."""
 
 import asyncio
 import secrets
@@ -14,14 +14,15 @@ ARRIVAL = 30.0
 """Seconds that the next piece may take to come from the plugin."""
 
 IN_MEMORY = 1024 * 1024
-"""Bytes up to which a file is not worth one on the disk."""
+"""A file of at most this many bytes is kept in memory and not on the disk."""
 
 _PIECE = 64 * 1024
+"""Bytes per read."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the plugin's. It is gone when the context ends that it came from."""
+    """A file from the plugin, deleted when the context of `received` ends. `size` is in bytes."""
 
     content: IO[bytes]
     size: int
@@ -37,7 +38,8 @@ class File:
 
 @asynccontextmanager
 async def received(body: AsyncIterator[bytes], most: int) -> AsyncIterator[File]:
-    """What comes with a call. Raises `CallRefused`: it has more than `most` bytes, or does not come."""
+    """Receive the file that comes with a call. Raises `CallRefused` if it has more than `most` bytes, does not come in
+    time, or cannot be written to the disk."""
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as content:
         size = 0
         async for piece in _in_time(body):
@@ -68,7 +70,7 @@ async def _write(content: IO[bytes], piece: bytes) -> None:
 
 
 class Form:
-    """A `multipart/form-data` with some fields and one file."""
+    """A body of the type `multipart/form-data` with some text fields and one file."""
 
     def __init__(self, fields: Mapping[str, str], name: str, filename: str, mimetype: str, file: File) -> None:
         self._boundary = secrets.token_hex(16)
@@ -83,7 +85,7 @@ class Form:
         size = len(self._head) + self._file.size + len(self._tail)
         return {
             "Content-Type": f"multipart/form-data; boundary={self._boundary}",
-            # Many servers do not take a form whose size they are not told.
+            # Many servers refuse a form without a known size.
             "Content-Length": str(size),
         }
 
@@ -102,7 +104,7 @@ def _disposition(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """As browsers write names in forms, by the HTML standard."""
+    """Escape a name as the HTML standard says for multipart forms."""
     return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
 
 

@@ -1,7 +1,7 @@
-"""The streams of Dify's inner API: chunks with two heads each. Pure.
+"""Reads the streams of Dify's inner API, which consist of chunks with two headers each. Pure.
 
-A chunk is 4 bytes (magic 0x0f, one reserved, the size of the second head as u16), the second head (the size of the
-payload as u32, six reserved), and the payload; numbers are little-endian.
+A chunk is: a first header of 4 bytes (magic 0x0f, one reserved byte, the size of the second header as u16), the second
+header (the size of the payload as u32, six reserved bytes), and the payload. Numbers are little-endian.
 """
 
 from collections.abc import Iterator
@@ -9,26 +9,27 @@ from struct import Struct
 
 MAGIC = 0x0F
 MAX_PAYLOAD = 30 * 1024 * 1024
-"""Bytes of a chunk, as in the original daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""
+"""The most bytes of a chunk's payload, as in Dify's plugin daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""
 
 _FIRST = Struct("<BxH")
 _SIZE = Struct("<I")
 
 
 class FramingError(Exception):
-    """What came is not such a stream."""
+    """The data is not such a stream."""
 
 
 class ChunkReader:
-    """Bytes in, payloads out. What has been taken of a payload that is not whole is held, `MAX_PAYLOAD` at most."""
+    """Bytes in, payloads out. Holds at most one incomplete chunk."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._needed = _FIRST.size
-        """Bytes that are to be there before there is anything to do."""
+        """The number of bytes that must be held before the next step is possible."""
 
     def receive(self, data: bytes) -> Iterator[bytes]:
-        """The payloads that are whole now. Raises `FramingError`; then the reader is of no more use."""
+        """Take `data`; yields the payloads that are now complete. Raises `FramingError`, after which the reader must
+        not be used any more."""
         self._held += data
         while len(self._held) >= self._needed:
             begin, end = self._place()
@@ -41,12 +42,13 @@ class ChunkReader:
             yield payload
 
     def finish(self) -> None:
-        """Nothing more comes. Raises `FramingError`: a chunk is not whole."""
+        """The stream has ended. Raises `FramingError` if the last chunk is incomplete."""
         if self._held:
             raise FramingError(f"the stream ended in the middle of a chunk, of which {len(self._held)} bytes had come")
 
     def _place(self) -> tuple[int, int]:
-        """Where the payload begins and ends; the end of the second head twice, when that is not there yet."""
+        """The offsets at which the payload begins and ends. While the second header is incomplete, both are the offset
+        at which that ends."""
         magic, size = _FIRST.unpack_from(self._held)
         if magic != MAGIC:
             raise FramingError(f"a chunk begins with {bytes(self._held[:8]).hex(' ')} in the place of 0f")

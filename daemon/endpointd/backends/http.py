@@ -1,6 +1,6 @@
-"""HTTP with one backend: its clocks and limits, and what is said when it fails.
+"""The HTTP client of one backend: its clocks and limits, and the messages about its failures.
 
-What is said reaches the plugin and the log. No secret is in it, whatever the backend has put into its own words.
+The messages go to the plugin and to the log. Secrets are removed from them, also where the backend quotes one.
 """
 
 import asyncio
@@ -18,28 +18,29 @@ from endpointd.backends.words import reason_of, words_of
 from endpointd.sessions.errors import CallRefused
 
 MAX_ANSWER = 30 * 1024 * 1024
-"""Bytes of an answer that is taken as a whole, as in the original daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""
+"""The most bytes of an answer that is read as a whole, as in Dify's plugin daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""
 
 MAX_FAULT = 64 * 1024
-"""Bytes of an error's answer that are read."""
+"""The most bytes that are read of an error's body."""
 
 MAX_WORDS = 500
-"""Characters of what a backend says about its error."""
+"""The most characters of a backend's own error message that are passed on."""
 
 KEPT = 2.0
-"""Seconds that a connection is kept for the next call; many servers close one after two, which would meet a call."""
+"""Seconds for which an idle connection is kept. Not longer, because many servers close idle connections after two
+seconds, and a call on a connection that is just being closed would fail."""
 
 _MASK = "********"
 _UNACCEPTED = (401, 403)
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "endpointd"}
-"""A compressed answer would have no bound before it is unpacked."""
+"""No compression: the size of a compressed answer cannot be limited before it is decompressed."""
 
 T = TypeVar("T")
 Content = bytes | AsyncIterator[bytes] | None
 
 
 class Http:
-    """The connections to a backend. `secrets` are left out of everything that is said."""
+    """The connections to a backend. `secrets` are masked in all messages."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Http:
         self.name = name
         self.limit_file = int(settings.limit_file)
         self._settings = settings
-        # The longest first: one may be a part of another.
+        # The longest first, because one may be a part of another.
         self._secrets = sorted(secrets, key=len, reverse=True)
         idle = settings.clock_idle
         self._client = httpx.AsyncClient(
@@ -63,12 +64,14 @@ class Http:
             verify=_trusted(settings),
         )
 
-        # httpx's own bound loses a place now and then when a call is cancelled as it gets its connection.
+        # httpx's own limit (`max_connections`) sometimes leaks a place when a call is cancelled while it gets its
+        # connection.
         self._places = asyncio.Semaphore(settings.concurrency)
         self._later: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it when nobody waits for it any more. It has a clock of its own."""
+        """Run `work` in the background: it cleans up after a call, and has a timeout of its own. `close` waits for
+        it."""
         task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
@@ -82,9 +85,11 @@ class Http:
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
     ) -> AsyncIterator["Answer"]:
-        """The head of the answer has come; what is left of it when the context ends is not wanted.
+        """Send a request; the context begins when the head of the answer has come. What was not read of the answer when
+        the context ends is discarded.
 
-        `url` is absolute, or a path below the backend's own. Raises `CallRefused`, also for a status that is not `ok`.
+        `url` is absolute, or a path below the backend's own URL. Raises `CallRefused`, also for a status that is not in
+        `ok`.
         """
         total = self._settings.clock_total
         deadline = asyncio.get_running_loop().time() + total if total else None
@@ -107,7 +112,7 @@ class Http:
                 self.later(self._put_away(answer))
 
     async def _enter(self, deadline: float | None) -> None:
-        """Wait for a place. Raises `CallRefused`."""
+        """Wait for one of the backend's `concurrency` places. Raises `CallRefused`."""
         settings = self._settings
         now = asyncio.get_running_loop().time()
         idle = now + settings.clock_idle if settings.clock_idle else None
@@ -131,19 +136,21 @@ class Http:
     async def ask_whole(
         self, method: str, url: str, headers: Mapping[str, str], content: Content = None, *, ok: Iterable[int] = (200,)
     ) -> Any:  # noqa: ANN401 - whatever the backend says
-        """The JSON of the answer."""
+        """Send a request and return the answer, decoded from JSON. Raises `CallRefused`, as `ask` does."""
         async with self.ask(method, url, headers, content, ok=ok) as answer:
             return await self.json(await answer.whole())
 
-    async def json(self, data: bytes) -> Any:  # noqa: ANN401
+    async def json(self, data: bytes) -> Any:  # noqa: ANN401 - whatever the backend says
+        """Decode JSON from the backend. Raises `CallRefused`."""
         try:
             return await payloads.read(data)
         except payloads.Unreadable as error:
             raise self.failed(f"sent what is not JSON: {error}") from None
 
-    # What is said
+    # Error messages
 
     def failed(self, text: str) -> CallRefused:
+        """The error for a failure of the backend; `text` goes on after "the backend NAME"."""
         return CallRefused("failed", self._without_secrets(f"the backend {self.name!r} {text}"))
 
     def _too_slow(self, text: str) -> CallRefused:
@@ -158,10 +165,10 @@ class Http:
         return text
 
     async def _refusal(self, answer: "Answer") -> CallRefused:
-        """For an answer whose status is an error's."""
+        """The error for an answer whose status is not a success."""
         status = answer.status
         if status in _UNACCEPTED:
-            # What it says then may have parts of the key in it.
+            # The backend's own message is left out: it may contain parts of the key.
             return self.failed(f"does not accept the key that is configured for it (HTTP {status})")
         if 300 <= status < 400:
             return self.failed(f"sends to another place (HTTP {status}); correct its url")
@@ -169,8 +176,8 @@ class Http:
         return self.failed(f"answered with HTTP {status}" + (f": {words}" if words else ""))
 
     async def in_time(self, work: "asyncio.Task[T]", deadline: float | None) -> T:
-        """The result of one wait of a call that has until `deadline`. The work is not cancelled when this is, nor when
-        it takes too long. Raises `CallRefused`."""
+        """Wait for `work`, at most until `deadline`, and return its result. The work is not cancelled if this coroutine
+        is cancelled or the time is over. Raises `CallRefused`."""
         left = None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
         await asyncio.wait({work}, timeout=left)
         if not work.done():
@@ -180,6 +187,7 @@ class Http:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        """Turn the exceptions of httpx into `CallRefused`."""
         settings = self._settings
         try:
             yield
@@ -198,8 +206,8 @@ class Http:
 class Answer:
     """The answer to one request.
 
-    Each wait is a task of its own. Whoever waits may be cancelled at any time, more than once: what is open is put
-    away by somebody else, because a cancellation that came while a connection is being closed would leave it open.
+    Each wait is a separate task, because the caller may be cancelled at any time and more than once. The connection is
+    closed in the background (`Http.later`): a cancellation during its closing would leave it open.
     """
 
     def __init__(self, http: Http, deadline: float | None) -> None:
@@ -209,7 +217,7 @@ class Answer:
         self._raw: AsyncGenerator[bytes, None] | None = None
         self._work: asyncio.Task[Any] | None = None
         self.is_over = False
-        """Whether it was read to its end; then there is nothing to put away."""
+        """Whether it was read to its end, so that nothing has to be closed."""
 
     async def begin(self, sending: Coroutine[Any, Any, httpx.Response]) -> None:
         """Wait for the head. Raises `CallRefused`."""
@@ -221,13 +229,13 @@ class Answer:
         return self._begun.status_code
 
     def header(self, name: str) -> str:
-        """Empty when there is none."""
+        """The value of a header, empty if there is none."""
         text: str = self._begun.headers.get(name, "")
         return text
 
     @property
     def content_type(self) -> str:
-        """Without its parameters."""
+        """The media type in lower case, without parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
 
     @property
@@ -248,7 +256,7 @@ class Answer:
         return await self._http.in_time(self._work, self._deadline)
 
     async def put_away(self) -> None:
-        """Close the connection, in the middle of whatever it is."""
+        """Close the connection, whatever it is doing."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.wait({self._work})
@@ -261,7 +269,7 @@ class Answer:
             await self._response.aclose()
 
     async def whole(self) -> bytes:
-        """The body. Raises `CallRefused`: it is too large."""
+        """The whole body. Raises `CallRefused`, also if it has more than `MAX_ANSWER` bytes."""
         data = bytearray()
         async with aclosing(self.pieces()) as pieces:
             async for piece in pieces:
@@ -271,7 +279,7 @@ class Answer:
         return bytes(data)
 
     async def words(self) -> str:
-        """What it says about an error, as far as it can be understood."""
+        """The backend's own message in the body of an error; empty if there is none that can be read."""
         data = bytearray()
         async with aclosing(self.pieces()) as pieces:
             async for piece in pieces:
@@ -290,7 +298,7 @@ async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
 
 
 def _trusted(settings: BackendSettings) -> ssl.SSLContext:
-    """Raises OSError (ssl.SSLError is one): the file cannot be used."""
+    """The certificates to trust. Raises OSError (of which ssl.SSLError is one) if `ca_file` cannot be used."""
     if settings.ca_file is None:
         return _commonly_trusted()
     return ssl.create_default_context(cafile=str(settings.ca_file))
@@ -298,5 +306,5 @@ def _trusted(settings: BackendSettings) -> ssl.SSLContext:
 
 @cache
 def _commonly_trusted() -> ssl.SSLContext:
-    """Takes a while to read, so all backends have the same."""
+    """The default certificates. Cached for all backends, because reading them takes a while."""
     return httpx.create_ssl_context()

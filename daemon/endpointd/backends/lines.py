@@ -1,4 +1,4 @@
-"""The line to one backend: made from its settings, counted while it is in use, its failures logged."""
+"""`Line`: a backend made from its settings, which counts its open calls and logs its failures."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -21,13 +21,13 @@ from endpointd.sessions.errors import CallRefused
 log = structlog.get_logger()
 
 _TROUBLE = frozenset({"failed", "timeout"})
-"""Refusals that are the backend's fault, and an operator's business."""
+"""The codes of refusals that are the backend's fault, which the operator should know about."""
 
 Secrets: TypeAlias = Mapping[str, str]
 
 
 class Line:
-    """One backend, and how many calls it answers."""
+    """One backend with its connections, and the number of its open calls."""
 
     def __init__(self, settings: BackendSettings, secrets: Secrets, http: Http, backend: Backend) -> None:
         self._settings = settings
@@ -38,12 +38,13 @@ class Line:
         self._is_idle = asyncio.Event()
 
     def is_for(self, settings: BackendSettings, secrets: Secrets) -> bool:
+        """Whether it was made from the same settings and secrets."""
         return self._settings == settings and self._secrets == secrets
 
     async def answer(
         self, caller: Caller, kind: str, arguments: Mapping[str, Any], body: AsyncIterator[bytes]
     ) -> AsyncGenerator[object, None]:
-        """As the backend does; what goes wrong is logged too."""
+        """Let the backend answer the call; log a failure of the backend."""
         self._calls += 1
         self._is_idle.clear()
         try:
@@ -62,13 +63,14 @@ class Line:
                 self._is_idle.set()
 
     async def close_when_idle(self) -> None:
+        """Wait for the end of all open calls, then close the connections. No further call may begin."""
         if self._calls:
             await self._is_idle.wait()
         await self._http.close()
 
 
 def line_of(name: str, settings: BackendSettings, secrets: Secrets) -> Line:
-    """Blocking. Raises `UsageError`."""
+    """Create the backend `name`. Blocking, because certificates are read. Raises `UsageError`."""
     try:
         http = Http(name, settings, list(secrets.values()))
     except OSError as error:
@@ -78,6 +80,7 @@ def line_of(name: str, settings: BackendSettings, secrets: Secrets) -> Line:
 
 
 def backend_of(settings: BackendSettings, secrets: Secrets, http: Http) -> Backend:
+    """The backend of the type that `settings` is for."""
     if isinstance(settings, DifyInner):
         return DifyInnerBackend(http, settings, secrets["key"])
     if isinstance(settings, DifyApi):

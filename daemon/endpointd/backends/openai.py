@@ -1,4 +1,4 @@
-"""Any server with the API of OpenAI, for calls of models."""
+"""The backend for servers with the API of OpenAI, which offer models."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -19,7 +19,7 @@ LAST = b"[DONE]"
 
 
 class OpenAiBackend:
-    """Answers the calls of models that such a server has something for."""
+    """Answers the calls of models for which that API has an operation."""
 
     def __init__(self, http: Http, settings: OpenAi, key: str | None) -> None:
         self._http = http
@@ -39,7 +39,7 @@ class OpenAiBackend:
         if kind in ("llm", "llm_structured_output"):
             items = self._chat(kind, arguments, began)
         elif kind == "tts":
-            items = self._speak(arguments)
+            items = self._synthesize(arguments)
         else:
             yield await self._single(kind, arguments, body, began)
             return
@@ -55,10 +55,10 @@ class OpenAiBackend:
         if kind == "rerank":
             return await self._rerank(arguments)
         if kind == "speech2text":
-            return await self._hear(arguments, body)
+            return await self._transcribe(arguments, body)
         if kind == "moderation":
             found = await self._post("moderations", {"model": self._model(arguments), "input": arguments.get("text")})
-            with self._understood():
+            with self._parsing():
                 return {"result": results.is_flagged(found)}
         return await self._summarize(arguments)
 
@@ -70,7 +70,7 @@ class OpenAiBackend:
         request = (prompts.structured if is_structured else prompts.chat)(arguments, model)
         if not request.get("stream"):
             found = await self._post("chat/completions", request)
-            with self._understood():
+            with self._parsing():
                 chunk = results.whole(found, model, _since(began))
                 text = chunk["delta"]["message"]["content"]
                 yield results.with_output(chunk, text) if is_structured else chunk
@@ -82,7 +82,7 @@ class OpenAiBackend:
             aclosing(self._events(answer)) as events,
         ):
             async for event in events:
-                with self._understood():
+                with self._parsing():
                     chunk_or_none = stream.chunk(event, _since(began))
                 if chunk_or_none is not None:
                     yield chunk_or_none
@@ -90,17 +90,18 @@ class OpenAiBackend:
             yield last
 
     def _last(self, stream: results.ChatStream, is_structured: bool) -> Iterator[object]:
-        """What can be said when the server has said all."""
+        """The chunks that can only be made when the server's stream is complete."""
         rest = stream.rest()
         if rest is not None:
             yield rest
         if is_structured:
-            with self._understood():
+            with self._parsing():
                 empty = results.ChatStream(stream.model).chunk({"choices": [{}]}, 0)
                 yield results.with_output(empty or {}, "".join(stream.parts))
 
     async def _events(self, answer: Answer) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Raises `CallRefused`: the server tells of an error, or ends before the answer does."""
+        """Yields the events of an answer. Raises `CallRefused` if the server reports an error or the answer is
+        incomplete."""
         await self._refuse_json(answer, "events")
         reader = EventReader()
         async with aclosing(answer.pieces()) as pieces:
@@ -122,12 +123,12 @@ class OpenAiBackend:
         return event
 
     def _check(self, said: object) -> None:
-        """Raises `CallRefused`: the server tells of an error, which may have the status of a success."""
+        """Raise `CallRefused` if the server reports an error; it may do so with a status of success."""
         if isinstance(said, Mapping) and said.get("error"):
             raise self._http.failed(f"says: {words_of(said['error']) or 'error'}")
 
     async def _refuse_json(self, answer: Answer, asked: str) -> None:
-        """Raises `CallRefused`: the answer is JSON, and not what was asked for."""
+        """Raise `CallRefused` if the answer is JSON, where something else was asked for."""
         if answer.content_type == "application/json":
             self._check(await self._http.json(await answer.whole()))
             raise self._http.failed(f"sent JSON in the place of {asked}")
@@ -137,7 +138,7 @@ class OpenAiBackend:
             text = f"the backend {self._http.name!r} has no model for summaries"
             raise CallRefused("unconfigured", f"{text}; write summary_model into [backend.{self._http.name}]")
         found = await self._post("chat/completions", prompts.summary(arguments, self._summary_model))
-        with self._understood():
+        with self._parsing():
             return {"summary": str(found["choices"][0]["message"]["content"])}
 
     # Other models
@@ -146,7 +147,7 @@ class OpenAiBackend:
         model = self._model(arguments)
         request = {"model": model, "input": arguments.get("texts"), "encoding_format": "float"}
         found = await self._post("embeddings", request)
-        with self._understood():
+        with self._parsing():
             return results.embeddings(found, model, _since(began))
 
     async def _rerank(self, arguments: Mapping[str, Any]) -> object:
@@ -157,10 +158,10 @@ class OpenAiBackend:
         if arguments.get("top_n") is not None:
             request["top_n"] = arguments["top_n"]
         found = await self._post("rerank", request)
-        with self._understood():
+        with self._parsing():
             return results.reranked(found, model, docs, arguments.get("score_threshold"))
 
-    async def _speak(self, arguments: Mapping[str, Any]) -> AsyncGenerator[object, None]:
+    async def _synthesize(self, arguments: Mapping[str, Any]) -> AsyncGenerator[object, None]:
         request = {"model": self._model(arguments), "input": arguments.get("content_text")}
         if arguments.get("voice"):
             request["voice"] = arguments["voice"]
@@ -171,16 +172,16 @@ class OpenAiBackend:
                 async for piece in pieces:
                     yield {"result": piece}
 
-    async def _hear(self, arguments: Mapping[str, Any], body: AsyncIterator[bytes]) -> object:
+    async def _transcribe(self, arguments: Mapping[str, Any], body: AsyncIterator[bytes]) -> object:
         async with received(body, self._http.limit_file) as file:
-            # The server looks at the end of the name to know what it is; plugins do not tell.
+            # The server takes the audio format from the name's extension; the plugin's call does not say it.
             form = Form({"model": self._model(arguments)}, "file", "speech.mp3", "audio/mpeg", file)
             headers = self._authorization | form.headers
             found = await self._ask("audio/transcriptions", headers, form.content())
-        with self._understood():
+        with self._parsing():
             return {"result": str(found["text"])}
 
-    # What all have
+    # For all kinds of calls
 
     def _model(self, arguments: Mapping[str, Any]) -> str:
         asked = arguments.get("model")
@@ -197,7 +198,8 @@ class OpenAiBackend:
         return found
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
+    def _parsing(self) -> Iterator[None]:
+        """Turn the exceptions of `results` into `CallRefused`."""
         try:
             yield
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -206,4 +208,5 @@ class OpenAiBackend:
 
 
 def _since(began: float) -> float:
+    """The seconds since `began`, a time of the event loop."""
     return round(asyncio.get_running_loop().time() - began, 3)

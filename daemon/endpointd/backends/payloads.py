@@ -1,4 +1,4 @@
-"""JSON to and from backends; what is large is done in threads, so that nobody else waits for it."""
+"""Encodes and decodes JSON for backends; large values in threads, so that they do not block the event loop."""
 
 import asyncio
 import json
@@ -7,16 +7,16 @@ from typing import Any
 from endpointd.sessions.errors import CallRefused
 
 LARGE = 64 * 1024
-"""Bytes from which on it takes noticeable time to read them."""
+"""JSON of more bytes is decoded in a thread, because that takes noticeable time."""
 
 
 class Unreadable(Exception):
-    """It is not JSON, or is nested too deeply."""
+    """The data is not JSON, or is nested too deeply."""
 
 
 async def written(value: object) -> bytes:
-    """Raises `CallRefused`: the plugin's arguments hold what JSON has no place for."""
-    # How large it will be is not known before.
+    """`value` as JSON. Raises `CallRefused` if the plugin's arguments contain something that JSON cannot express."""
+    # Always in a thread: the size is not known before.
     return await asyncio.to_thread(_written, value)
 
 
@@ -28,7 +28,7 @@ def _written(value: object) -> bytes:
 
 
 async def read(data: bytes) -> Any:  # noqa: ANN401 - whatever a backend says
-    """Raises `Unreadable`."""
+    """Decode JSON. Raises `Unreadable`."""
     return await asyncio.to_thread(_read, data) if len(data) > LARGE else _read(data)
 
 

@@ -1,4 +1,4 @@
-"""Calls of models as a server with the API of OpenAI takes them. Pure."""
+"""Converts calls of models from the form of Dify's SDK to requests of the API of OpenAI. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 from endpointd.sessions.errors import CallRefused
 
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "tools", "n"})
-"""What a plugin's parameters cannot set: the rest of the call says it, or an answer has no place for it."""
+"""Parameters that a plugin's `completion_params` cannot set: they are set from the rest of the call, or (`n`) the SDK's
+answer has no place for the result."""
 
 
 def chat(arguments: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """The body for `chat/completions`. Raises `CallRefused`: something in the call has no place there."""
+    """The body of a request to `chat/completions`. Raises `CallRefused` if the call contains something that the API
+    does not support."""
     parameters = arguments.get("completion_params") or {}
     if not isinstance(parameters, Mapping):
         raise _invalid("completion_params is no dict")
     body = {name: value for name, value in parameters.items() if name not in _OURS}
     if isinstance(body.get("response_format"), str):
-        # Dify's models have a word there.
+        # Dify's model configuration has only the type here.
         body["response_format"] = {"type": body["response_format"]}
     body |= {"model": model, "messages": [_message(one) for one in _list(arguments, "prompt_messages")]}
     if arguments.get("stop"):
@@ -29,7 +31,7 @@ def chat(arguments: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def structured(arguments: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """As `chat`; the answer is to fit the schema."""
+    """As `chat`, for an answer that follows the JSON schema of the call."""
     schema = arguments.get("structured_output_schema")
     if not isinstance(schema, Mapping):
         raise _invalid("structured_output_schema is no dict")
@@ -38,6 +40,7 @@ def structured(arguments: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def summary(arguments: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """The body of a request to `chat/completions` that asks for a summary."""
     task = f"Summarize the text that you are given. {arguments.get('instruction') or ''}".strip()
     texts = {"system": task, "user": str(arguments.get("text", ""))}
     return {"model": model, "messages": [{"role": role, "content": text} for role, text in texts.items()]}

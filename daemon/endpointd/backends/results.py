@@ -1,6 +1,7 @@
-"""What a server with the API of OpenAI answers, as the SDK's entities have it. Pure.
+"""Converts answers of the API of OpenAI to the form of Dify's SDK. Pure.
 
-ArithmeticError, AttributeError, LookupError, TypeError and ValueError: the answer is none.
+For an answer that is not in that form, the functions raise ArithmeticError, AttributeError, LookupError, TypeError or
+ValueError.
 """
 
 import json
@@ -8,21 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_TOOL_CALLS = 4 * 1024 * 1024
-"""Bytes of the tool calls of an answer, which come in pieces and are passed on as a whole."""
+"""The most bytes of the tool calls of an answer, which are collected until they are complete."""
 
 _PRICES = {"total_price": "0", "currency": "USD"}
-"""Nothing here knows what an answer costs."""
+"""The SDK wants prices, which are not known here."""
 
 
 class ToolCalls:
-    """Tool calls in the making: a server sends them in pieces, and the SDK has whole ones."""
+    """Assembles tool calls: a server sends them in pieces, but the SDK expects complete ones."""
 
     def __init__(self) -> None:
         self._calls: dict[int, dict[str, str]] = {}
         self._size = 0
 
     def add(self, pieces: list[dict[str, Any]]) -> None:
-        """Raises ValueError: they have more than `MAX_TOOL_CALLS` bytes."""
+        """Add pieces. Raises ValueError if all together have more than `MAX_TOOL_CALLS` bytes."""
         for place, piece in enumerate(pieces):
             call = self._calls.setdefault(int(piece.get("index", place)), {"id": "", "name": "", "arguments": ""})
             function = piece.get("function") or {}
@@ -34,7 +35,7 @@ class ToolCalls:
                 raise ValueError(f"tool calls of more than {MAX_TOOL_CALLS} bytes")
 
     def take(self) -> list[dict[str, Any]]:
-        """Those that were added, and forget them."""
+        """Return the collected tool calls, and forget them."""
         calls, self._calls = self._calls, {}
         return [
             {
@@ -47,7 +48,7 @@ class ToolCalls:
 
 
 class ChatStream:
-    """The events of a streaming answer as chunks. `text` is what was said so far, when it is `kept`."""
+    """Converts the events of a streaming answer to chunks. With `kept`, `parts` collects the text of the answer."""
 
     def __init__(self, model: str, *, kept: bool = False) -> None:
         self.model = model
@@ -55,10 +56,9 @@ class ChatStream:
         self._kept = kept
         self._index = 0
         self._calls = ToolCalls()
-        self._finish: str | None = None
 
     def chunk(self, event: Mapping[str, Any], latency: float) -> dict[str, Any] | None:
-        """None for an event that tells nothing."""
+        """The chunk for an event; None if the event has no content. `latency` is in seconds."""
         self.model = event.get("model") or self.model
         usage = event.get("usage")
         choices = event.get("choices") or []
@@ -82,13 +82,13 @@ class ChatStream:
         )
 
     def rest(self) -> dict[str, Any] | None:
-        """Tool calls that no event has ended."""
+        """A last chunk with the tool calls that no `finish_reason` has completed; None if there are none."""
         calls = self._calls.take()
         return _chunk(self.model, self._index, _assistant("", calls), None, None, None) if calls else None
 
 
 def whole(answer: Mapping[str, Any], model: str, latency: float) -> dict[str, Any]:
-    """A blocking answer as the one chunk of a stream."""
+    """A blocking answer, as a stream's single chunk."""
     choice = answer["choices"][0]
     message = choice["message"]
     calls = ToolCalls()
@@ -104,7 +104,7 @@ def whole(answer: Mapping[str, Any], model: str, latency: float) -> dict[str, An
 
 
 def with_output(chunk: dict[str, Any], text: str) -> dict[str, Any]:
-    """The chunk with what the text says as JSON. Raises ValueError: it is none."""
+    """The chunk with `structured_output`, the JSON object in `text`. Raises ValueError if that is none."""
     output = json.loads(text)
     if not isinstance(output, dict):
         raise ValueError("the structured output is no object")
@@ -155,7 +155,7 @@ def embeddings(answer: Mapping[str, Any], model: str, latency: float) -> dict[st
 
 
 def reranked(answer: Mapping[str, Any], model: str, docs: list[Any], threshold: float | None) -> dict[str, Any]:
-    """The documents in the order of their scores, without those below the threshold."""
+    """The documents sorted by descending score, without those whose score is below `threshold`."""
     found = [(int(one["index"]), float(one.get("relevance_score", one.get("score")))) for one in answer["results"]]
     ranked = [
         {"index": index, "text": docs[index], "score": score}
@@ -166,4 +166,5 @@ def reranked(answer: Mapping[str, Any], model: str, docs: list[Any], threshold: 
 
 
 def is_flagged(answer: Mapping[str, Any]) -> bool:
+    """Whether a moderation has flagged the text."""
     return any(bool(one["flagged"]) for one in answer["results"])

@@ -1,4 +1,4 @@
-"""Fetching the secrets of backends from where the configuration says that they are. Blocking."""
+"""Reads the secrets of backends from the places that the configuration names. Blocking."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +8,15 @@ from endpointd.endpoints.resolving import Unavailable, text_of_file
 from endpointd.errors import UsageError
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
-"""The variable in which systemd says where a service's credentials are."""
+"""The environment variable with the folder of a service's credentials, set by systemd."""
 
 LONGEST = 8 * 1024
-"""Characters of a key; it goes into a header."""
+"""The most characters of a key, which is sent in a header."""
 
 
 def fetched(backends: BackendTables, environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """By the backend's name, and by the key in its table. Raises `UsageError`, which names all that are not there."""
+    """All secrets, by the backend's name and the key in its table. Raises `UsageError`, which names all that cannot be
+    read."""
     found: dict[str, dict[str, str]] = {}
     faults: list[UsageError] = []
     for name, backend in backends.items():
@@ -35,7 +36,7 @@ def fetched(backends: BackendTables, environment: Mapping[str, str]) -> dict[str
 
 
 def _fetch(place: SecretPlace, environment: Mapping[str, str]) -> str:
-    """Raises `Unavailable`."""
+    """The secret at `place`. Raises `Unavailable`."""
     if place.kind == "env":
         value = environment.get(place.name)
         if value is None:

@@ -1,10 +1,10 @@
-"""Server-sent events, as the HTML standard has them, of which `data` and `event` matter here. Pure."""
+"""Parses server-sent events as the HTML standard defines them. Only the fields `data` and `event` are used. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_EVENT = 30 * 1024 * 1024
-"""Bytes of an event; as many as a chunk of Dify's other API may have."""
+"""The most bytes of an event: as many as a chunk of Dify's inner API may have (`framing.MAX_PAYLOAD`)."""
 
 
 class EventTooLarge(Exception):
@@ -13,28 +13,29 @@ class EventTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """`name` is empty for an event without one; lines of `data` are joined by line feeds."""
+    """`name` is empty for an event without one. Several lines of `data` are joined by line feeds."""
 
     name: str
     data: bytes
 
 
 class EventReader:
-    """Bytes in, events out. The end of the stream is the end of no event: what is not whole then is not wanted."""
+    """Bytes in, events out. An event that is incomplete when the stream ends is dropped, as the standard says."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._seen = 0
-        """Bytes of `_held` that hold no end of a line."""
+        """The number of bytes at the start of `_held` that were searched and have no line end."""
         self._name = ""
         self._data: list[bytes] = []
         self._size = 0
         self._after_return = False
 
     def receive(self, data: bytes) -> Iterator[ServerEvent]:
-        """The events that are whole now. Raises `EventTooLarge`; then the reader is of no more use."""
+        """Take `data`; yields the events that are now complete. Raises `EventTooLarge`, after which the reader must not
+        be used any more."""
         if self._after_return and data:
-            # A line may end with both; the second came in another piece.
+            # The last piece ended with "\r"; a "\n" now belongs to the same line end.
             data = data.removeprefix(b"\n") if data[:1] == b"\n" else data
             self._after_return = False
         self._held += data
@@ -47,7 +48,7 @@ class EventReader:
 
     @property
     def is_within_event(self) -> bool:
-        """Whether something has come of an event that is not whole."""
+        """Whether a part of an incomplete event has come."""
         return bool(self._held or self._data or self._name)
 
     def _lines(self) -> Iterator[bytes]:
@@ -79,7 +80,7 @@ class EventReader:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            # An empty line takes memory too.
+            # 64 more, because even an empty line takes memory.
             self._size += len(value) + 64
             if self._size > MAX_EVENT:
                 raise EventTooLarge

@@ -1,6 +1,6 @@
-"""The backends of the moment: found for each call, exchanged when the configuration changes.
+"""The current backends: finds one for each call, and replaces them when the configuration changes.
 
-A call that is under way keeps its backend; one that is of no more use is closed after its last call.
+A call in progress keeps its backend. A backend that was replaced is closed after its last call.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from endpointd.backends.lines import Line
 
 LONGEST_END = 15.0
-"""Seconds that the end of all backends may take."""
+"""Seconds that closing all backends may take."""
 
 
 class Switchboard:
-    """Before the first `change` there is no backend."""
+    """Holds the current backends. There are none before the first `change`."""
 
     def __init__(self) -> None:
         self._settings = Settings.model_construct()
@@ -31,11 +31,12 @@ class Switchboard:
         self._closing: set[asyncio.Task[None]] = set()
 
     def find(self, caller: Caller, kind: str) -> Backend:
-        """Raises `CallRefused`: none is there for it."""
+        """The backend for this plugin and this kind of call. Raises `CallRefused` if there is none."""
         return self._lines[choose(self._settings, caller.plugin, kind)]
 
     async def change(self, settings: Settings) -> None:
-        """From now on these are asked. Raises `UsageError`, and then nothing changes."""
+        """Use the backends of `settings` from now on; those that are the same are kept. Raises `UsageError` and changes
+        nothing if one of them cannot be used."""
         for fault in faults(settings):
             raise fault
         secrets = await asyncio.to_thread(fetched, settings.backend, os.environ)
@@ -57,7 +58,7 @@ class Switchboard:
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """No call is under way any more."""
+        """Close all backends, waiting at most `LONGEST_END`."""
         for line in self._lines.values():
             self._retire(line)
         self._lines = {}
@@ -66,8 +67,8 @@ class Switchboard:
 
 
 def _connect(name: str, settings: BackendSettings, secrets: Mapping[str, str]) -> "Line":
-    """Blocking. Raises `UsageError`."""
-    # A daemon without backends does without the package for HTTP.
+    """Create a backend. Blocking. Raises `UsageError`."""
+    # Imported here because it needs httpx, which a daemon without backends need not load.
     from endpointd.backends.lines import line_of
 
     return line_of(name, settings, secrets)

@@ -1,4 +1,4 @@
-"""What others say about their errors, in words that can be passed on."""
+"""Extracts a readable text from errors: from the answers of servers, and from exceptions of the HTTP client."""
 
 import os
 import ssl
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def words_of(fault: object) -> str:
-    """The message of an error as Dify, OpenAI and their likes write it."""
+    """The message in a JSON error as Dify, OpenAI and similar servers write it; empty if there is none."""
     if isinstance(fault, str):
         return " ".join(fault.split())
     if isinstance(fault, Mapping):
@@ -17,14 +17,16 @@ def words_of(fault: object) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """In the words of the operating system or of TLS, if it is theirs: httpx has them below its own."""
+    """The reason for a failure of httpx. Its own text is vague, so this looks for a cause from the operating system or
+    TLS in the chain of exceptions."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            # Its number is TLS's own.
+            # Also an OSError, but its `errno` is a number of OpenSSL's.
             return getattr(cause, "verify_message", None) or str(cause)
         if isinstance(cause, OSError) and cause.errno is not None:
-            # asyncio puts the address into its text; the codes of name resolution are negative, and not these.
+            # Not `strerror` for a positive number, because asyncio adds the address to it. The numbers of name
+            # resolution are negative, and `os.strerror` does not know them.
             return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
         cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What plugins ask of the daemon through `self.session`: heard from a worker, checked, and answered.
+"""Session calls, which plugins make through `self.session`: received from a worker, checked, and answered.
 
-`caller`, `errors`, `permissions` and `backends` need nothing.
+`caller`, `errors`, `permissions`, `tally` and `backends` (the protocol that backends implement) are pure.
 """

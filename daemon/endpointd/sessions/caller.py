@@ -1,4 +1,4 @@
-"""Who asks: a plugin, and what it may ask for."""
+"""The plugin that makes a session call, and its permissions."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,11 @@ from endpointd.manifest.model import NO_PERMISSIONS, Permissions
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`plugin` is the id; all versions of a plugin have the same."""
+    """`plugin` is its id, which is the same for all its versions."""
 
     plugin: str
     permissions: Permissions
 
 
 NOBODY = Caller("", NO_PERMISSIONS)
+"""The default where no plugin is given."""

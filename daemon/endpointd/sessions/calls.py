@@ -1,7 +1,7 @@
-"""A worker's calls from the host's side: each a task, which ends with the call.
+"""The host's side of a worker's session calls. Each call is a task, which ends with the call.
 
-What is under way is bounded by credit: arguments are taken when whoever answers asks for them, and a reply waits until
-the plugin has taken what came before.
+Credit bounds the data in memory: arguments are consumed when the answering code asks for them, and a reply waits until
+the plugin has consumed enough of what was sent before.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from endpointd_wire.messages import (
 )
 
 MAX_ARGUMENTS = 16 * 1024 * 1024
-"""Bytes of a call's arguments; a prompt may have pictures in it."""
+"""The most bytes of a call's arguments; a prompt may contain pictures."""
 
 LARGE = 64 * 1024
-"""Bytes from which on it takes noticeable time to read arguments: that is done in a thread."""
+"""Arguments of more bytes are decoded in a thread, because that takes noticeable time."""
 
 MAX_TEXT = 4000
-"""Characters of a refusal."""
+"""The most characters of a refusal's text."""
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ Serve: TypeAlias = Callable[["SessionCall"], Awaitable[None]]
 
 
 class Wire(Protocol):
-    """What calls need of the channel."""
+    """The part of `Channel` that calls use."""
 
     connection: Connection
 
@@ -56,30 +56,31 @@ class Wire(Protocol):
 
 
 class SessionCall:
-    """One call. Whoever answers it reads `arguments` first, then `rest`, and replies as often as there is an item."""
+    """One call. The answering code reads `arguments` first, then `rest`, and calls `reply` for each item."""
 
     def __init__(self, wire: Wire, message: Call) -> None:
         self.kind = message.kind
         self.within = message.within
-        """The stream of the request that makes it; 0 for none."""
+        """The stream id of the request that makes the call; 0 if none does."""
         self._wire = wire
         self._id = message.call
         self._head = message.head
         self._pieces: deque[bytes] = deque([message.body])
         self._complete = message.end == End.BODY
         self._ahead = b""
-        """The beginning of the rest, which came in a piece with the end of the arguments."""
+        """The beginning of the rest, which came in the same piece as the end of the arguments."""
         self._consumed = 0
         self._news: asyncio.Future[None] | None = None
+        """Done when something has come for the call: more data, or credit."""
         self._is_cancelled = False
 
-    # For whoever answers
+    # For the answering code
 
     async def arguments(self) -> dict[str, Any]:
+        """The named arguments of the call. Raises `CallRefused` if they cannot be read."""
         if self._head > MAX_ARGUMENTS:
             text = f"the arguments have {self._head} bytes, the maximum is {MAX_ARGUMENTS}; send less at once"
             raise CallRefused("invalid", text)
-        data = b""
         parts: list[bytes] = []
         missing = self._head
         while missing > 0 and (piece := await self._piece()) is not None:
@@ -96,7 +97,7 @@ class SessionCall:
         return found
 
     async def rest(self) -> AsyncIterator[bytes]:
-        """What comes with the arguments, piece by piece."""
+        """The data that follows the arguments (a file, a value), piece by piece."""
         if self._ahead:
             yield self._ahead
             self._ahead = b""
@@ -104,7 +105,8 @@ class SessionCall:
             yield piece
 
     async def reply(self, item: object) -> None:
-        """Send an item, when the plugin has taken enough of those before. Raises `CallRefused`: it cannot be sent."""
+        """Send an item, once the plugin has consumed enough of those before. Raises `CallRefused` if the item cannot be
+        encoded."""
         packed = _packed(item)
         for start in range(0, len(packed), MAX_PIECE):
             piece = packed[start : start + MAX_PIECE]
@@ -114,7 +116,7 @@ class SessionCall:
             self._wire.send(Reply(self._id, End.BODY if last else End.MORE, piece))
 
     def trace(self) -> object:
-        """What the request that makes it is traced by; None when nothing is."""
+        """The trace of the request that makes the call; None if there is none."""
         return self._wire.trace_of(self.within) if self.within else None
 
     async def _piece(self) -> bytes | None:
@@ -140,12 +142,13 @@ class SessionCall:
     # For the desk
 
     def cancel(self, task: "asyncio.Task[None]") -> None:
-        """Once: whoever answers is then putting away what it has open, and a second time would keep it from that."""
+        """Cancel the task that answers, but only once: a second cancellation would interrupt its clean-up."""
         if not self._is_cancelled:
             self._is_cancelled = True
             task.cancel()
 
     def hear(self, message: Argument | CallCredit) -> None:
+        """Take a message for this call."""
         if isinstance(message, Argument):
             self._pieces.append(message.body)
             self._complete = message.end == End.BODY
@@ -165,7 +168,7 @@ class CallDesk:
         return len(self._calls)
 
     def hear(self, message: CallMessage) -> None:
-        """A message of the worker's."""
+        """Process a message of the worker; a `Call` starts a task."""
         if isinstance(message, Call):
             call = SessionCall(self._wire, message)
             task = asyncio.create_task(self._answer(message.call, call))
@@ -179,13 +182,13 @@ class CallDesk:
                 call.hear(message)
 
     def cancel_within(self, stream: int) -> None:
-        """Nobody wants the answer to this request any more."""
+        """Cancel the calls that the request `stream` has made: its answer is not wanted any more."""
         for call, task in list(self._calls.values()):
             if call.within == stream:
                 call.cancel(task)
 
     def close(self) -> None:
-        """The worker is gone."""
+        """Cancel all calls: the worker is gone."""
         for call, task in list(self._calls.values()):
             call.cancel(task)
 
@@ -204,7 +207,8 @@ class CallDesk:
     def _put_away(self, number: int, task: "asyncio.Task[None]") -> None:
         del self._calls[number]
         if task.cancelled():
-            # Here, because one that is cancelled before it has begun never knows; nothing is sent to who abandoned it.
+            # Sent here and not in `_answer`, which never runs if the task is cancelled before its first step. For a
+            # call that the worker has abandoned, the connection sends nothing.
             self._wire.send(Refused(number, "cancelled", "the request that made this call was cancelled"))
 
 

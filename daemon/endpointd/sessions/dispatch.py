@@ -1,4 +1,4 @@
-"""From a call to what answers it: the storage, or a backend."""
+"""Passes each session call to the storage or to a backend, and counts it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,11 +14,11 @@ from endpointd.sessions.storage import Storage
 from endpointd.sessions.tally import ANSWERED, CANCELLED, Tallies, Tally
 
 SILENCE = 245.0
-"""Seconds that a backend may take for the next item: less than the plugin's own patience, so that the plugin is told
-what was too slow; more than a backend's own clocks, which say more."""
+"""Seconds that a backend may take for the next item. Less than the worker's own timeout (250 s), so that the plugin is
+told what was too slow; more than a backend's own clocks, whose messages say more."""
 
 UNKNOWN = "unknown"
-"""The kind under which calls are counted that are of none."""
+"""The kind under which calls of unknown kinds are counted."""
 
 AnswerCall: TypeAlias = Callable[[Caller, SessionCall], Awaitable[None]]
 
@@ -32,8 +32,8 @@ class Sessions:
         self.tallies = Tallies()
 
     async def answer(self, caller: Caller, call: SessionCall) -> None:
-        """Raises `CallRefused`."""
-        # A plugin may call by any word; they are not counted one by one.
+        """Answer one call of the plugin `caller`. Raises `CallRefused`."""
+        # A plugin may send any text as the kind, so unknown ones are counted together.
         kind = call.kind if call.kind in permissions.NEEDS else UNKNOWN
         with self._counted(self.tallies.of(caller.plugin, kind)):
             await self._answer(caller, call)
@@ -61,7 +61,7 @@ class Sessions:
             await self._storage.answer(caller, call)
             return
         arguments = await call.arguments()
-        # Not before: while the plugin sends them, the backends may be exchanged.
+        # Not earlier: a reload may exchange the backends while the plugin sends the arguments.
         backend = self._find(caller, call.kind)
         async with aclosing(backend.answer(caller, call.kind, arguments, call.rest())) as items:
             await self._relay(call, items)
@@ -80,6 +80,6 @@ class Sessions:
 
 
 async def refuse(caller: Caller, call: SessionCall) -> None:
-    """Where there is nobody to answer."""
+    """An `AnswerCall` that refuses all calls: for `endpointd check` and the like, where no backend is configured."""
     permissions.check(caller, call.kind)
     raise CallRefused("unconfigured", "calls of plugins are answered when the daemon serves them, not here")

@@ -1,4 +1,4 @@
-"""What a plugin's manifest must ask for, for each kind of call."""
+"""The kinds of session calls, and the permission that a plugin's manifest must request for each."""
 
 from collections.abc import Callable, Mapping
 
@@ -34,14 +34,14 @@ NEEDS: Mapping[str, tuple[str, Asked] | None] = {
     "moderation": _model("moderation"),
     "node_parameter_extractor": _NODE,
     "node_question_classifier": _NODE,
-    # As in the original, everybody may.
+    # No permission is needed, as in Dify.
     "upload_file": None,
 }
-"""The kinds of calls that there are: what is to stand in the manifest, and whether it does."""
+"""For each kind of call: what to write in the manifest, and a function that tells whether the permission is there."""
 
 
 def check(caller: Caller, kind: str) -> None:
-    """Raises `CallRefused`: the plugin may not make calls of this kind, or there is no such kind."""
+    """Raises `CallRefused` if the plugin may not make calls of this kind, or if there is no such kind."""
     if kind not in NEEDS:
         raise CallRefused("invalid", f"there are no calls of the kind {kind[:80]!r}")
     need = NEEDS[kind]

@@ -1,7 +1,7 @@
-"""`session.storage`: what plugins keep, answered from values in a database or in memory.
+"""Answers calls of `session.storage`, from values in a database or in memory.
 
-All work on values is done in threads, few for each plugin, so that a plugin with much to store delays itself alone. A
-large value is held in memory while it is on its way, one of each plugin at a time.
+All work on values is done in threads, of which each plugin may use only a few, so that a plugin that stores much delays
+only itself. A large value is completely in memory while it is transferred, but only one of each plugin at a time.
 """
 
 import asyncio
@@ -23,28 +23,29 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 LONGEST_KEY = 256
-"""Bytes of a key, in UTF-8."""
+"""The most bytes of a key, in UTF-8."""
 
 LARGE = 1024 * 1024
-"""Bytes from which on a value is large."""
+"""A value of more bytes is large."""
 
 ANY = 1 << 31
-"""More bytes than any value has: the quota may have been larger when it was stored."""
+"""More bytes than any value can have. Not the quota, which may have been larger when the value was stored."""
 
 AT_ONCE = 4
-"""Calls of one plugin that are worked on at once; others wait. Also the threads for all plugins."""
+"""How many calls of one plugin access values at once; also the number of threads, for all plugins together."""
 
 
 ARRIVAL = 30.0
-"""Seconds that the next piece of a value may take: a worker that hangs must not keep the next one from storing."""
+"""Seconds that the next piece of a value may take to come: a worker that hangs must not keep its successor from storing
+a large value."""
 
 
 MAX_KEYS = 100_000
-"""Keys of one plugin: they do not count as its bytes, and are to be bounded all the same."""
+"""The most keys of one plugin. They are limited separately because they do not count towards its quota of bytes."""
 
 
 class QuotaExceeded(Exception):
-    """There is no room for the value; nothing was changed. `free` is in bytes."""
+    """There is no room for the value; nothing was changed. `free` are the bytes that are left, `keys` the keys."""
 
     def __init__(self, free: int, keys: int) -> None:
         super().__init__(free, keys)
@@ -54,22 +55,28 @@ class QuotaExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What is stored under a key. `pieces` is None when it is larger than was asked for."""
+    """What is stored under a key. `pieces` is None if it is larger than the caller's limit."""
 
     size: int
     pieces: list[bytes] | None
 
 
 class Values(Protocol):
-    """Where values are kept, by plugin and key. Blocking, and safe for threads. What a method has done is durable when
-    it returns, and is nothing when it raises: `OperatorError`, which says why the values cannot be reached."""
+    """Where values are kept, by plugin and key. Blocking and thread-safe.
 
-    def get(self, plugin: str, key: bytes, at_most: int) -> Value | None: ...
+    When a method returns, its change is durable; when it raises, nothing was changed. All methods raise `OperatorError`
+    if the values cannot be reached.
+    """
+
+    def get(self, plugin: str, key: bytes, at_most: int) -> Value | None:
+        """The value, without its pieces if it has more than `at_most` bytes; None if there is none."""
+
     def set(self, plugin: str, key: bytes, pieces: list[bytes], quota: int) -> None:
-        """Raises `QuotaExceeded`: all values of the plugin would have more than `quota` bytes."""
+        """Store a value. Raises `QuotaExceeded` if the plugin's values would have more than `quota` bytes in all, or
+        more than `MAX_KEYS` keys."""
 
     def delete(self, plugin: str, key: bytes) -> bool:
-        """Whether there was a value."""
+        """Delete a value. Returns whether there was one."""
 
     def exists(self, plugin: str, key: bytes) -> bool: ...
     def close(self) -> None: ...
@@ -77,15 +84,15 @@ class Values(Protocol):
 
 @dataclass(slots=True)
 class _Turns:
-    """How a plugin's calls wait for each other."""
+    """Limits what the calls of one plugin do at the same time."""
 
     any: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Storage:
-    """`open` is called in a thread, when a plugin stores or reads for the first time. `limit` tells what a plugin may
-    store at most, whatever it asks for, in bytes."""
+    """Answers all storage calls. `open` is called in a thread when a plugin first uses the storage. `limit` returns the
+    most bytes that any plugin may store, whatever its manifest asks for."""
 
     def __init__(self, open: Callable[[], Values], limit: Callable[[], int]) -> None:  # noqa: A002 - the word for it
         self._open = open
@@ -96,13 +103,13 @@ class Storage:
         self._threads = ThreadPoolExecutor(AT_ONCE, "endpointd-storage")
 
     async def close(self) -> None:
-        """Let what is being written be written. No call may come any more."""
+        """Finish what is being written, and close the values. No call may come any more."""
         await asyncio.to_thread(self._threads.shutdown)
         if self._values is not None:
             self._values.close()
 
     async def answer(self, caller: Caller, call: SessionCall) -> None:
-        """Raises `CallRefused`."""
+        """Answer one storage call. Raises `CallRefused`."""
         arguments = await call.arguments()
         turns = self._turns.setdefault(caller.plugin, _Turns())
         what, key = arguments.get("opt"), _key(arguments)
@@ -152,7 +159,8 @@ class Storage:
         return min(caller.permissions.storage_size, self._limit())
 
     async def _do(self, caller: Caller, turns: _Turns, work: Callable[[Values], T]) -> T:
-        """In a thread. What was begun there is finished, also when nobody waits for it any more."""
+        """Run `work` in a thread and return its result. Work that has started is finished even if this is cancelled.
+        Raises `CallRefused` if the values cannot be reached."""
         try:
             async with turns.any:
                 values = await self._opened()
@@ -184,7 +192,8 @@ async def _receive(call: SessionCall, size: int) -> list[bytes]:
     try:
         async with asyncio.timeout(ARRIVAL) as clock:
             async for piece in call.rest():
-                # What is empty is no sign that the rest is on its way; what is small is not to be kept as it came.
+                # An empty piece does not show that the rest is coming, so it does not restart the clock. Pieces are
+                # joined as they come, because a list of many small ones would take more memory than their bytes.
                 if not piece:
                     continue
                 clock.reschedule(asyncio.get_running_loop().time() + ARRIVAL)

@@ -7,11 +7,11 @@ from endpointd.supervisor.latencies import Latencies
 
 ANSWERED = "answered"
 CANCELLED = "cancelled"
-"""Ends of a call besides the codes of refusals."""
+"""How a call has ended, besides the codes of refusals."""
 
 
 class Tally:
-    """Of one plugin's calls of one kind."""
+    """The counts for one plugin's calls of one kind."""
 
     __slots__ = ("ends", "latencies", "open")
 
@@ -19,9 +19,9 @@ class Tally:
         self.open = 0
         """Calls that are being answered."""
         self.ends: Counter[str] = Counter()
-        """How many ended how: `ANSWERED`, `CANCELLED`, or the code of a refusal."""
+        """The number of calls by how they ended: `ANSWERED`, `CANCELLED`, or the code of a refusal."""
         self.latencies = Latencies()
-        """From the beginning of each call to its end, however it ended."""
+        """The duration of each call, however it ended."""
 
     def begin(self) -> None:
         self.open += 1
@@ -33,13 +33,13 @@ class Tally:
 
 
 class Tallies(Mapping[tuple[str, str], Tally]):
-    """By the plugin's id and the kind of call. There are as many as plugins times kinds, which are both few."""
+    """All tallies, by the plugin's id and the kind of call; both are few."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
 
     def of(self, plugin: str, kind: str) -> Tally:
-        """Made when it is not there."""
+        """The tally for this plugin and kind; created if there is none."""
         return self._tallies.setdefault((plugin, kind), Tally())
 
     def __getitem__(self, key: tuple[str, str]) -> Tally:
