@@ -1,6 +1,6 @@
-"""Finding each `async def _invoke`, which is served here and which the original cannot call. Pure.
+"""Warns of each `async def _invoke`, which is served here but which Dify cannot call. Pure.
 
-The sources are parsed, not run. What cannot be parsed has no finding: that is for whoever imports it.
+The sources are parsed and not run. A source that cannot be parsed gets no warning here; importing it will fail.
 """
 
 import ast
@@ -12,6 +12,7 @@ from endpointd.manifest.model import Plugin
 
 
 def async_warnings(plugin: Plugin, files: PluginFiles) -> tuple[Finding, ...]:
+    """A warning for each async `_invoke` in the plugin's sources."""
     report = Report()
     for source in plugin.sources:
         for line in _async_lines(source, files):

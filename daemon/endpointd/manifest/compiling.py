@@ -1,4 +1,4 @@
-"""Making werkzeug's rules and maps while other threads make theirs. Pure."""
+"""Compiles werkzeug's rules and maps safely while other threads do the same. Pure."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,11 +9,11 @@ TRIES = 100
 
 
 def compiled(make: Callable[[], T]) -> T:
-    """What `make` makes; it begins anew each time that it is called.
+    """Call `make`, again after a SystemError, and return its result.
 
-    werkzeug compiles a rule by way of a syntax tree, and CPython 3.11 has one count of how deep it is in a tree for all
-    threads. Where a thread is interrupted in the middle and another one makes a tree too, the count is wrong for the
-    first, which gets a SystemError ("AST constructor recursion depth mismatch") and no rule. The rule is not to blame.
+    werkzeug compiles a rule through a Python syntax tree, and CPython 3.11 counts the depth in such trees once for all
+    threads. If a thread is interrupted while it builds a tree, and another one builds one too, the count is wrong for
+    the first, which gets a SystemError ("AST constructor recursion depth mismatch") although the rule is valid.
     """
     for _ in range(TRIES - 1):
         try:

@@ -1,7 +1,7 @@
-"""YAML bytes to a tree of nodes, without ever building more than a plugin's file can need.
+"""Parses YAML into a tree of nodes, safely: the size and depth of the tree are limited.
 
-Built from the parser's events in one loop: nothing recurses, so no nesting can exhaust the stack, and an
-alias is charged for all that it repeats before any of it is walked.
+The tree is built from the parser's events in one loop without recursion, so that no nesting can exhaust the stack. An
+alias counts as many nodes as it repeats, so that aliases cannot be used to build huge documents.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from endpointd.manifest.findings import Place, Report, shown
 from endpointd.manifest.nodes import Entries, Items, Node, Scalar
 from endpointd.manifest.scalars import ScalarReader, UnreadableScalar
 
-# The largest known group has about 300 nodes on 8 levels; a bomb of aliases has billions.
+# The largest known group has about 300 nodes on 8 levels; an alias bomb has billions.
 MAX_NODES = 20_000
 MAX_DEPTH = 50
 
@@ -22,8 +22,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_document(data: bytes, file: str, report: Report, most: int = MAX_NODES) -> Node | None:
-    """The one document in `data`, or None, with the reason in `report`. Keys written twice are reported too. `most` is
-    the number of nodes that it may have."""
+    """The single document in `data`, or None with the reason in `report`. Duplicate keys are reported too. `most` is
+    the largest number of nodes."""
     try:
         return _parse(_decoded(data), _Builder(file, report, most))
     except _Refusal as refusal:
@@ -44,7 +44,7 @@ class _Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """A finished node with its cost: how many nodes it stands for, and how many levels."""
+    """A finished node, with the number of nodes and of levels that it has when its aliases are expanded."""
 
     node: Node
     size: int = 1
@@ -53,7 +53,7 @@ class _Built:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not been seen; a mapping's keys and values alternate."""
+    """A list or mapping whose end has not come yet. The children of a mapping are keys and values alternately."""
 
     line: int
     anchor: str | None
@@ -84,7 +84,7 @@ def _parse(text: str, builder: "_Builder") -> Node:
 def _syntax(error: yaml.YAMLError, text: str) -> _Refusal:
     remedy = "correct the YAML there or on the line above (indentation is made of spaces, not tabs)"
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        # Newer scanners have a bound of their own, and some meet it before the first event.
+        # Newer YAML parsers have a limit of their own, and some reach it before the first event.
         if "nesting depth" in (error.problem or ""):
             return _too_deep(error.problem_mark.line + 1)
         message = ", ".join(part for part in (error.context, error.problem) if part)
@@ -114,7 +114,7 @@ class _Builder:
         self._size = 0
 
     def feed(self, event: yaml.Event) -> None:
-        """Take the next event; _Refusal if the document cannot be accepted."""
+        """Take the next event. Raises `_Refusal` if the document cannot be accepted."""
         line = 1 if event.start_mark is None else event.start_mark.line + 1
         match event:
             case yaml.ScalarEvent():
@@ -151,7 +151,7 @@ class _Builder:
         size = 1 + sum(child.size for child in ended.children)
         height = 1 + max((child.height for child in ended.children), default=0)
         node = self._entries(ended) if ended.is_mapping else _items(ended)
-        # Its parts were charged when they came.
+        # The children were counted when they were placed.
         self._place(_Built(node, size, height), ended.anchor, ended.line, charge=1)
 
     def _anchored(self, anchor: str | None, line: int) -> _Built:

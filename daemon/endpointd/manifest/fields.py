@@ -1,6 +1,7 @@
-"""Reading one mapping of a document key by key, turning each misfit into a finding with its place.
+"""Reads one mapping of a document key by key, and reports a finding, with its place, for each value that is invalid.
 
-Every getter returns None (or the default it was given) where the value cannot be used, after it has said so.
+Every getter returns None, or another neutral value, if the key is absent or its value cannot be used; in the latter
+case it has reported a finding.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,7 +10,7 @@ from endpointd.manifest.findings import Place, Report, Severity
 from endpointd.manifest.nodes import Entries, Items, Node, Scalar, described, is_null
 from endpointd.manifest.suggestions import near
 
-# What the original accepts for a boolean beside YAML's own.
+# What Dify accepts as a boolean besides YAML's own.
 _LOOSE_BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "y", "t", "1"), True),
     **dict.fromkeys(("false", "no", "off", "n", "f", "0"), False),
@@ -27,7 +28,7 @@ class Fields:
         self._line = node.line if line is None else line
 
     def under(self, prefix: str) -> "Fields":
-        """The same mapping under another dotted path."""
+        """The same mapping with another dotted path."""
         return Fields(self.report, self.file, self._node, prefix, self._line)
 
     @property
@@ -36,12 +37,12 @@ class Fields:
         return self._node.entries.keys()
 
     def node(self, name: str) -> Node | None:
-        """The value as it is written; None when the key is absent or its value is null."""
+        """The node under a key; None if the key is absent or its value is null."""
         node = self._node.entries.get(name)
         return None if node is None or is_null(node) else node
 
     def place(self, name: str) -> Place:
-        """Where the key is written, or the mapping where it is missing."""
+        """Where the key is written; if it is missing, where the mapping is."""
         return Place(self.file, self._node.lines.get(name, self._line), self.path(name))
 
     def path(self, name: str) -> str:
@@ -61,7 +62,7 @@ class Fields:
         self.note(Severity.WARNING, name, code, message, remedy)
 
     def missing(self, severity: Severity, name: str, example: str) -> None:
-        """Record that a key which should be there is not, or that nothing belongs to it."""
+        """Record that a required key is missing or empty."""
         what = "is empty" if name in self.names else "is missing"
         self.note(severity, name, "key_missing", f"'{name}' {what}", f"write {example}")
 
@@ -70,7 +71,7 @@ class Fields:
         self.note(severity, name, "wrong_type", f"this is {described(node)}, not {wanted}", remedy)
 
     def text(self, name: str, severity: Severity = Severity.WARNING) -> str | None:
-        """Text that is not blank; None when absent. `severity` is that of a wrong type."""
+        """Text that is not blank; None if absent. `severity` is that of the finding for a wrong type."""
         node = self.node(name)
         if node is None:
             return None
@@ -85,7 +86,7 @@ class Fields:
         return None
 
     def loose_text(self, name: str, severity: Severity = Severity.WARNING) -> str | None:
-        """Like `text`, but a number, boolean or date is taken as it was written, with a warning."""
+        """Like `text`, but a number, boolean or date is accepted as it was written, with a warning."""
         node = self.node(name)
         if isinstance(node, Scalar) and not isinstance(node.value, str):
             self._unquoted(Severity.WARNING, name, node)
@@ -96,7 +97,7 @@ class Fields:
         self.mistyped(severity, name, "text", node, f'write it in quotes: {name}: "{node.text[:40]}"')
 
     def boolean(self, name: str, severity: Severity = Severity.ERROR) -> bool:
-        """A boolean, False when absent; `"yes"`, `1` and their like are taken, with a warning."""
+        """A boolean, False if absent. `"yes"`, `1` and the like are accepted, with a warning."""
         node = self.node(name)
         if node is None:
             return False
@@ -112,7 +113,7 @@ class Fields:
         return False
 
     def integer(self, name: str) -> int | None:
-        """A whole number; None when absent, or, with a warning, when it is something else."""
+        """A whole number; None if absent, or, with a warning, if it is something else."""
         node = self.node(name)
         if node is None:
             return None
@@ -122,7 +123,7 @@ class Fields:
         return None
 
     def fields(self, name: str, severity: Severity) -> "Fields | None":
-        """The mapping under a key; None when absent. `severity` is that of a wrong type."""
+        """The mapping under a key; None if absent. `severity` is that of the finding for a wrong type."""
         node = self.node(name)
         if node is None:
             return None
@@ -132,7 +133,7 @@ class Fields:
         return None
 
     def items(self, name: str, severity: Severity) -> tuple[Node, ...]:
-        """The items of the list under a key; empty when absent. `severity` is that of a wrong type."""
+        """The items of the list under a key; empty if absent. `severity` is that of the finding for a wrong type."""
         node = self.node(name)
         if node is None:
             return ()
@@ -142,7 +143,7 @@ class Fields:
         return ()
 
     def missing_items(self, name: str, example: str) -> None:
-        """Record an error for a list that has to have items, unless its type has been reported already."""
+        """Record an error for a required list that is missing or empty. A wrong type was reported already."""
         node = self.node(name)
         if node is None:
             self.missing(Severity.ERROR, name, example)
@@ -150,8 +151,8 @@ class Fields:
             self.error(name, "list_empty", f"'{name}' is an empty list", f"write {example}")
 
     def warn_of_misspellings(self, known: Collection[str], others: Collection[str] = ()) -> None:
-        """Warn of each unknown key that is nearly a known and absent one; other unknown keys are nobody's, and `others`
-        among them are what they look like."""
+        """Warn of each unknown key that is similar to a known key which is absent. Ignored are other unknown keys, and
+        `others`, which are known elsewhere."""
         absent = [name for name in known if name not in self.names]
         for name, meant in self._misspelt({*known, *others}, absent):
             message = f"'{name}' is not a key of a plugin and is ignored"

@@ -1,6 +1,6 @@
-"""How the reader asks for a plugin's files, and what a file that cannot be had looks like.
+"""The interface through which a plugin's files are read, and the error for a file that cannot be used.
 
-Paths are relative to the plugin's folder and use `/`, as they are written in the YAML.
+Paths are relative to the plugin's folder and use `/`, as in the YAML.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class FileProblem(Exception):
-    """A file of the plugin cannot be used. `code` is stable, `message` says why, `remedy` what to do."""
+    """A file of the plugin cannot be used. `code` is stable; `message` says why, `remedy` what to do."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -18,30 +18,30 @@ class FileProblem(Exception):
 
 
 class Kind(StrEnum):
-    """What a path leads to."""
+    """What is at a path."""
 
     FILE = "file"
     DIRECTORY = "directory"
 
 
 class PluginFiles(Protocol):
-    """A plugin's files, wherever they are kept."""
+    """The files of a plugin: in a folder, a release, or an archive."""
 
     def read(self, path: str) -> bytes:
-        """The whole file; FileProblem if it is missing, outside the folder, unreadable or too large."""
+        """The whole file. Raises `FileProblem` if it is missing, outside the folder, unreadable or too large."""
         ...
 
     def check(self, path: str) -> None:
-        """FileProblem unless the path is a regular, readable file inside the folder; its text is not read."""
+        """Raise `FileProblem` unless the path is a regular, readable file inside the folder. Does not read it."""
         ...
 
     def kind(self, path: str) -> Kind | None:
-        """What is there; None for nothing, for anything outside the folder and for anything else."""
+        """What is at the path; None if nothing is there, or neither a file nor a folder, or outside the folder."""
         ...
 
 
 def has_file(files: PluginFiles, path: str) -> bool:
-    """Whether the path leads to a file that can be read."""
+    """Whether the path is a file that can be read."""
     try:
         files.check(normal_path(path))
     except FileProblem:
@@ -50,9 +50,9 @@ def has_file(files: PluginFiles, path: str) -> bool:
 
 
 def normal_path(path: str) -> str:
-    """The path without `.` and empty segments; FileProblem if it cannot be a path inside the folder.
+    """The path without `.` and empty segments. Raises `FileProblem` if it cannot be a path inside the folder.
 
-    Only the text is judged here: where symbolic links lead is for whoever opens the file.
+    Only the text is checked. Symbolic links are checked when the file is opened.
     """
     inside = "write a path relative to the plugin's folder, with '/' between its parts"
     if not path.strip():

@@ -1,4 +1,4 @@
-"""What a check has to say: the finding, its severity, and the report that collects findings."""
+"""The result of a check: findings, each with a severity, and the report that collects them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ SHOWN_CHARACTERS = 80
 
 
 class Severity(StrEnum):
-    """An error keeps the plugin from being served; a warning is something its author should know."""
+    """A plugin with an error is not served; a warning is something its author should know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,8 +19,8 @@ class Severity(StrEnum):
 class Finding:
     """One fault: what is wrong, where, and what to do about it.
 
-    `code` is stable and made for programs. `file` is relative to the plugin's folder, `line` counts from 1,
-    `key` is a dotted path such as `extra.python.source` or `plugins.endpoints[0]`; each is None where unknown.
+    `code` is stable, for programs. `file` is relative to the plugin's folder, `line` counts from 1, `key` is a dotted
+    path such as `extra.python.source` or `plugins.endpoints[0]`; each of the three is None if unknown.
     """
 
     severity: Severity
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a plugin something is written; the fields are those of `Finding`."""
+    """Where in a plugin something is written. The fields are those of `Finding`."""
 
     file: str
     line: int | None = None
@@ -56,7 +56,7 @@ class Place:
 
 
 class Report:
-    """Collects the findings of one reading, in the order in which they are made."""
+    """Collects the findings while a plugin is read, in order."""
 
     def __init__(self) -> None:
         self._findings: list[Finding] = []
@@ -67,31 +67,31 @@ class Report:
         return tuple(self._findings)
 
     def error(self, place: Place, code: str, message: str, remedy: str) -> None:
-        """Record what keeps the plugin from being served."""
+        """Record an error."""
         self.add(Severity.ERROR, place, code, message, remedy)
 
     def warning(self, place: Place, code: str, message: str, remedy: str) -> None:
-        """Record what the author should know, and go on."""
+        """Record a warning."""
         self.add(Severity.WARNING, place, code, message, remedy)
 
     def add(self, severity: Severity, place: Place, code: str, message: str, remedy: str) -> None:
-        """Record a finding whose severity the caller was given."""
+        """Record a finding of the given severity."""
         self._findings.append(Finding(severity, code, message, place.file, place.line, place.key, remedy))
 
 
 def shown(value: object) -> str:
-    """A value as it appears in a message: quoted, escaped, and cut when it is long."""
+    """A value for a message: quoted, escaped, and cut if it is long."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
 def one_line(text: str) -> str:
-    """The text with everything unprintable escaped, so that a hostile file cannot forge lines of a log."""
+    """The text with unprintable characters escaped, so that a hostile file cannot forge lines of a log."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def finding_of(problem: Mapping[str, Any]) -> Finding:
-    """A problem that a worker has reported. It is not trusted to have the right types."""
+    """The finding for a problem that a worker has reported (`LoadFailed`). Its fields may be of any type."""
     line = problem.get("line")
     return Finding(
         severity=Severity.ERROR,

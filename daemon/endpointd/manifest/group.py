@@ -1,4 +1,4 @@
-"""Reading one group file: the settings it declares and the interfaces it lists."""
+"""Reads one group file: the settings that it declares and the interfaces that it lists."""
 
 from endpointd.manifest.fields import Fields
 from endpointd.manifest.files import FileProblem, PluginFiles, normal_path
@@ -15,13 +15,14 @@ _KEYS = ("settings", "endpoints")
 
 
 def read_group(group: Fields, files: PluginFiles) -> Group:
-    """The group in a mapping; whatever has errors is left out of it, and in the report."""
+    """The group that a mapping describes. Parts with errors are left out, and the errors are in the report."""
     group.warn_of_misspellings(_KEYS)
     return Group(group.file, read_settings(group), _interfaces(group, files))
 
 
 def listed_path(fields: Fields, name: str, index: int, node: Node, seen: set[str]) -> tuple[str, Place] | None:
-    """The path in one item of a list of files, and where it is listed; each file may be listed once."""
+    """The path in one item of a list of files, and the item's place; None, with an error, if it is invalid or listed a
+    second time. `seen` are the paths before it, and is extended."""
     place = Place(fields.file, node.line, f"{fields.path(name)}[{index}]")
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         message = f"this is {described(node)}, not the path of a file"

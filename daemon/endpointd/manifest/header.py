@@ -1,4 +1,4 @@
-"""Reading what a manifest says of the plugin itself: who it is, and how it is presented."""
+"""Reads what a manifest says about the plugin itself: its identity, and how it is presented."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _KEYS = (
 _NAME = re.compile(r"[a-z0-9_-]{1,128}")
 _AUTHOR = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){2}(-\w{1,16})?", re.ASCII)
-# The grammar of Python package versions, which the original's SDK goes by.
+# The grammar of Python package versions (PEP 440), which Dify's SDK accepts.
 _PYTHON_VERSION = re.compile(
     r"v?(\d+!)?\d+(\.\d+)*"
     r"([-_.]?(a|alpha|b|beta|c|rc|pre|preview)([-_.]?\d+)?)?"
@@ -39,7 +39,7 @@ MAX_VERSION = 100
 
 
 def read_header(manifest: Fields, files: PluginFiles) -> Plugin | None:
-    """The plugin without its groups, or None, with the errors in the manifest's report."""
+    """The plugin without its groups; None, with the errors in the manifest's report, if it has no valid identity."""
     manifest.warn_of_misspellings(_KEYS)
     _check_type(manifest)
     author, name, version = _author(manifest), _name(manifest), _version(manifest)

@@ -1,4 +1,4 @@
-"""Reading one interface: its path, its method, and the Python source that answers."""
+"""Reads one interface: its path, its method, and the Python source that answers."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _EXAMPLE = "extra: python: source: and the path of a .py file"
 
 
 def read_interface(fields: Fields, files: PluginFiles) -> Interface | None:
-    """The interface described by a mapping, or None, with the errors in its report."""
+    """The interface that a mapping describes; None, with the errors in its report, if it is invalid."""
     fields.warn_of_misspellings(_KEYS)
     path, method, source = _path(fields), _method(fields), _source(fields, files)
     hidden = fields.boolean("hidden", Severity.WARNING)
@@ -26,7 +26,7 @@ def read_interface(fields: Fields, files: PluginFiles) -> Interface | None:
 
 
 def check_routes(report: Report, interfaces: Iterable[Interface]) -> None:
-    """Record an error for each interface that could never answer because another one has its route."""
+    """Report an error for each interface that could never answer, because an earlier one has the same route."""
     first: dict[tuple[tuple[str, ...], str], Interface] = {}
     for interface in interfaces:
         route = (read_rule(interface.path).shape, interface.method)

@@ -1,4 +1,4 @@
-"""Reading a YAML file of the plugin that has to hold a mapping."""
+"""Reads a YAML file of the plugin that must contain a mapping."""
 
 from endpointd.manifest.document import read_document
 from endpointd.manifest.fields import Fields
@@ -10,10 +10,10 @@ from endpointd.manifest.nodes import Entries, described
 def read_mapping(
     files: PluginFiles, path: str, named_at: Place, report: Report, *, if_missing: str = ""
 ) -> Fields | None:
-    """The mapping in a file, or None, with the reason in `report`.
+    """The mapping in a file; None, with the reason in `report`, if there is none.
 
-    `named_at` is where the plugin names the file: the author has to look there if there is no such file. `if_missing`
-    is then the remedy, where the usual one does not fit.
+    `named_at` is where the plugin names the file; a missing file is reported there. `if_missing` replaces the usual
+    remedy for a missing file.
     """
     try:
         data = files.read(path)

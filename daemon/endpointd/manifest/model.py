@@ -1,4 +1,4 @@
-"""What a plugin is, once it has been read and found good: plain, frozen values."""
+"""A plugin that has been read and found valid, as plain, frozen values."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class I18n:
-    """A text in up to four languages; English is always there."""
+    """A text in up to four languages. English is always present."""
 
     en_us: str
     zh_hans: str | None = None
@@ -22,7 +22,7 @@ class I18n:
 
 
 class SettingType(StrEnum):
-    """The types a setting can have, as they are written in a group."""
+    """The types that a setting can have, as written in a group file."""
 
     SECRET_INPUT = "secret-input"
     TEXT_INPUT = "text-input"
@@ -43,7 +43,7 @@ class SettingType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One choice of a `select` setting; without a label the value is shown."""
+    """One choice of a `select` setting. Without a label, the value is shown."""
 
     value: str
     label: I18n | None = None
@@ -53,8 +53,8 @@ class Option:
 class Setting:
     """One setting of a group: its name, type, and how a form presents it.
 
-    `default` is None where none is declared. Two settings are equal when they are declared alike, wherever
-    that is written.
+    `default` is None if none is declared. `file` and `line` say where the setting is declared; they do not count when
+    two settings are compared.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What the plugin asks to be allowed; `models` holds the kinds of model. `storage_size` is in bytes."""
+    """The permissions that the plugin asks for. `models` are the kinds of models; `storage_size` is in bytes."""
 
     tool: bool = False
     models: frozenset[str] = frozenset()
@@ -114,7 +114,7 @@ NO_PERMISSIONS = Permissions()
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A plugin whose manifest, groups and interfaces are all in order. `memory` is in bytes."""
+    """A plugin whose manifest, groups and interfaces are all valid. `memory` is in bytes."""
 
     name: str
     version: str
@@ -135,7 +135,7 @@ class Plugin:
 
     @property
     def id(self) -> str:
-        """`author/name`, or the name alone where there is no author."""
+        """`author/name`, or only the name if there is no author."""
         return self.name if self.author is None else f"{self.author}/{self.name}"
 
     @property

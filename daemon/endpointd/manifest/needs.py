@@ -1,4 +1,4 @@
-"""Reading what a plugin says it needs: memory, permissions, an interpreter. Nothing here is an error."""
+"""Reads what a plugin says it needs: memory, permissions, an interpreter. All faults here are warnings."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from endpointd.manifest.suggestions import one_of
 
 MODELS = ("llm", "text_embedding", "rerank", "tts", "speech2text", "moderation")
 ARCHITECTURES = ("amd64", "arm64")
-# Bytes, all three as in the original.
+# Bytes, the same three values as in Dify.
 DEFAULT_STORAGE = 1_048_576
 MIN_STORAGE, MAX_STORAGE = 1_024, 1_073_741_824
 
@@ -23,7 +23,7 @@ _RUNNER_KEYS = ("language", "version", "entrypoint")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """The `resource` of a manifest; `memory` is in bytes."""
+    """The section `resource` of a manifest. `memory` is in bytes."""
 
     memory: int | None = None
     permissions: Permissions = NO_PERMISSIONS
@@ -31,7 +31,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What the `meta` of a manifest tells an operator."""
+    """The parts of the section `meta` of a manifest that are shown to an operator."""
 
     runner_version: str | None = None
     minimum_dify_version: str | None = None

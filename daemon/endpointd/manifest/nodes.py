@@ -1,4 +1,4 @@
-"""The tree a YAML document is read into: values that remember the line they were written on."""
+"""The tree that a YAML document is read into. Each node knows the line on which it is written."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +9,7 @@ Plain: TypeAlias = bool | int | float | str | date | None
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value. `text` is how it was written, which for `3.10` is more than the number says."""
+    """A single value. `text` is how it was written, which may say more than the value: `3.10` is the number 3.1."""
 
     line: int
     value: Plain
@@ -26,7 +26,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """A mapping. Keys are the text of the key; `lines` has the line of each key."""
+    """A mapping, by the text of each key. `lines` has the line of each key."""
 
     line: int
     entries: "dict[str, Node]"
@@ -37,12 +37,13 @@ Node: TypeAlias = Scalar | Items | Entries
 
 
 def is_null(node: Node) -> bool:
-    """Whether the node is YAML's null, also when nothing at all was written."""
+    """Whether the node is YAML's null; that includes an empty value."""
     return isinstance(node, Scalar) and node.value is None
 
 
 def plain(node: Node) -> object:
-    """The node as JSON-like values, a date as its text. Recursion is bounded by the depth of a document."""
+    """The node as plain values (dicts, lists, scalars), dates as text. Recursive; the depth of a document is
+    limited."""
     if isinstance(node, Items):
         return [plain(item) for item in node.items]
     if isinstance(node, Entries):
@@ -51,7 +52,7 @@ def plain(node: Node) -> object:
 
 
 def described(node: Node) -> str:
-    """What the node is, in an author's words: `a list`, `the number 3.12`, `text`, ..."""
+    """What kind of value the node is, for a message: `a list`, `the number 3.12`, `text`, ..."""
     if isinstance(node, Items):
         return "a list"
     if isinstance(node, Entries):

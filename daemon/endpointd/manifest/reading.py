@@ -1,4 +1,4 @@
-"""Reading a whole plugin: the manifest, the groups it lists, the interfaces they list, and what joins them."""
+"""Reads a whole plugin: the manifest, the groups that it lists, and the interfaces that those list."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from endpointd.manifest.setting import check_distinct
 MANIFEST = "manifest.yaml"
 MAX_GROUPS = 50
 
-# Nothing names the manifest's path, so the mistake is mostly a folder above or below the plugin's own.
+# If the manifest is missing, mostly the folder is wrong: the one above or below the plugin's own.
 _NO_MANIFEST = f"a plugin is the folder that holds {MANIFEST}: use that one, or write the file"
 
 _KINDS = ("endpoints", "tools", "models", "agent_strategies", "datasources", "triggers")
@@ -25,24 +25,24 @@ _KINDS = ("endpoints", "tools", "models", "agent_strategies", "datasources", "tr
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a plugin. `plugin` is None exactly when there are errors."""
+    """The result of reading a plugin. `plugin` is None if and only if there are errors."""
 
     plugin: Plugin | None
     findings: tuple[Finding, ...]
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that keep the plugin from being served."""
+        """The findings because of which the plugin is not served."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The findings that its author should know."""
+        """The findings that the plugin's author should know about."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.WARNING)
 
 
 def read_plugin(files: PluginFiles) -> Reading:
-    """Read and check a plugin. Whatever is in the files, this returns; every fault is among the findings."""
+    """Read and check a plugin. Never raises because of the files' content; all faults are among the findings."""
     report = Report()
     manifest = read_mapping(files, MANIFEST, Place(MANIFEST), report, if_missing=_NO_MANIFEST)
     plugin = None if manifest is None else _plugin(manifest, files)

@@ -1,4 +1,4 @@
-"""What an interface's path says: a werkzeug rule, checked by werkzeug, and the questions routing asks of it."""
+"""Reads an interface's path, a werkzeug rule: checks it with werkzeug, and takes it apart for routing."""
 
 import re
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from werkzeug.routing.rules import parse_converter_args
 from endpointd.manifest.compiling import compiled
 from endpointd.manifest.findings import shown
 
-# A match recurses once for each segment of a rule.
+# werkzeug's matching recurses once for each segment of a rule.
 MAX_SEGMENTS = 100
 MAX_RULE = 1024
 
 _VARIABLE = re.compile(
     r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[a-zA-Z_]\w*)>", re.ASCII
 )
-# What werkzeug lets escape from a rule or a converter it cannot build.
+# The exceptions with which werkzeug fails on an invalid rule or converter.
 _REFUSALS = (ValueError, LookupError, TypeError, AttributeError, SyntaxError, OverflowError, re.error)
 
 
 class RuleProblem(ValueError):
-    """The path is not a rule. `code` is stable, `message` says why, `remedy` what to write."""
+    """The path is not a valid rule. `code` is stable; `message` says why, `remedy` what to write instead."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class RuleProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of a rule: what it matches, and whether that may contain a slash."""
+    """A variable of a rule: the regular expression that it matches, and whether its text may contain a slash."""
 
     name: str
     regex: str
@@ -42,24 +42,25 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class RulePath:
-    """A rule taken apart into literal text, with its slashes merged, and variables."""
+    """A rule as a sequence of literal texts and variables. Repeated slashes are merged."""
 
     parts: tuple[str | Variable, ...]
 
     @property
     def literal(self) -> str | None:
-        """The one path the rule matches, or None if it has variables."""
+        """The single path that the rule matches; None if it has variables."""
         texts = [part for part in self.parts if isinstance(part, str)]
         return "".join(texts) if len(texts) == len(self.parts) else None
 
     @property
     def shape(self) -> tuple[str, ...]:
-        """What the rule matches, whatever its variables are called: equal shapes match the same paths."""
+        """The rule without the names of its variables: rules with equal shapes match the same paths."""
         return tuple(part if isinstance(part, str) else f"<{part.regex}>" for part in self.parts)
 
     @property
     def crowding(self) -> "Crowding":
-        """How many variables have to share the text that one regular expression is matched against."""
+        """How many variables the regular expressions have into which werkzeug compiles the rule: one for each segment,
+        and one for everything from a `path` variable to the end."""
         segment = most = 0
         crosses = False
         for part in self.parts:
@@ -72,13 +73,14 @@ class RulePath:
 
 
 REMEMBERED = 256
-"""Rules that need not be read again. Each is read five times until it is served (in the folder and in its release, by
-itself and beside the others, and for the routes), and werkzeug takes a millisecond for each."""
+"""The size of the cache of `read_rule`. Each rule is read five times until it is served (in the folder and in its
+release, by itself and compared with the others, and for the routes), and werkzeug takes a millisecond each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crowding:
-    """The most variables in one segment, and those from a `path` variable's segment to the end."""
+    """The largest number of variables in one segment, and the number from the first `path` variable's segment to the
+    end."""
 
     in_segment: int
     in_tail: int
@@ -86,7 +88,7 @@ class Crowding:
 
 @lru_cache(maxsize=REMEMBERED)
 def read_rule(path: str) -> RulePath:
-    """The rule taken apart; RuleProblem where werkzeug, or we, would not serve it."""
+    """Check a rule and take it apart. Raises `RuleProblem` if werkzeug, or endpointd, cannot serve it."""
     merged = re.sub("/{2,}", "/", path)
     _check_text(path)
     _check_names(path, [match["name"] for match in _VARIABLE.finditer(merged)])

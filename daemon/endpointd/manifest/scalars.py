@@ -1,4 +1,4 @@
-"""What the text of a single YAML value means: PyYAML's rules, without the tags that build objects."""
+"""Converts single YAML values by PyYAML's rules, without the tags that create Python objects."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,14 +10,14 @@ from endpointd.manifest.findings import shown
 from endpointd.manifest.nodes import Plain
 
 _CORE = "tag:yaml.org,2002:"
-# `merge` and `value` are what a bare `<<` and `=` resolve to; outside of a key they are only text.
+# A bare `<<` and `=` resolve to `merge` and `value`; except as keys they are only text.
 _TEXT_TAGS = frozenset({f"{_CORE}str", f"{_CORE}merge", f"{_CORE}value"})
-# What PyYAML's constructors let escape on text that does not suit its tag.
+# The exceptions of PyYAML's constructors for text that does not fit its tag.
 _MISFITS = (ValueError, AttributeError, LookupError, OverflowError, yaml.YAMLError)
 
 
 class UnreadableScalar(Exception):
-    """The text is not what its tag, or its looks, say it is."""
+    """The text is not a valid value of the type that its tag or its form says."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class ScalarReader:
         }
 
     def read(self, tag: str | None, text: str, implicit: tuple[bool, bool]) -> Plain:
-        """The value of one scalar; `tag` is as written and `implicit` as the parser reports it."""
+        """The value of one scalar. `tag` and `implicit` are as the parser reports them. Raises `UnreadableScalar`."""
         if tag is None or tag == "!":
             tag = self._resolver.resolve(yaml.ScalarNode, text, implicit)  # type: ignore[no-untyped-call]
         if tag in _TEXT_TAGS:

@@ -1,4 +1,4 @@
-"""Reading the settings a group declares, as a list of them or as a mapping from their names."""
+"""Reads the settings that a group declares, either as a list or as a mapping by name."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ MAX_OPTIONS = 127
 MAX_OPTION = 127
 
 _KEYS = ("name", "type", "scope", "required", "default", "options", "multiple", "label", "help", "placeholder", "url")
-# What the documentation calls `help` in its examples.
+# What `help` is called in the examples of Dify's documentation.
 _OTHER_HELP = "helper"
 _UNSERVED_TYPES = {SettingType.TOOL_SELECTOR, SettingType.DATASET_SELECTOR, SettingType.ANY}
 _TEXT_TYPES = {SettingType.SECRET_INPUT, SettingType.TEXT_INPUT, SettingType.SELECT}
@@ -27,7 +27,7 @@ _MODEL_SCOPES = {
 
 
 def read_settings(group: Fields) -> tuple[Setting, ...]:
-    """The settings of a group; those with errors are left out."""
+    """The settings of a group. Those with errors are left out, and the errors are in the report."""
     node = group.node("settings")
     match node:
         case None:
@@ -48,7 +48,7 @@ def read_settings(group: Fields) -> tuple[Setting, ...]:
 
 
 def check_distinct(report: Report, settings: Iterable[Setting]) -> None:
-    """Record an error for each setting that is declared a second time and differently."""
+    """Report an error for each setting that is declared a second time and differently."""
     first: dict[str, Setting] = {}
     for setting in settings:
         known = first.setdefault(setting.name, setting)
@@ -181,7 +181,7 @@ def _default(fields: Fields, kind: SettingType) -> object:
 
 
 def _check_default(fields: Fields, setting: Setting) -> None:
-    # A select without options has its error already, and no default could suit it.
+    # A select without options was reported already, and no default would be valid for it.
     choosable = setting.type is not SettingType.SELECT or setting.options
     if setting.default is not None and choosable:
         for fault in check_value(setting, setting.default):
@@ -206,7 +206,7 @@ def _scope(fields: Fields, kind: SettingType) -> str | None:
 
 
 def _help_key(fields: Fields) -> str:
-    """The key with the help text: the documented one wins where both are written."""
+    """The key that has the help text; the official one if both are written."""
     if fields.node(_OTHER_HELP) is None or fields.node("help") is not None:
         return "help"
     fields.warning(_OTHER_HELP, "key_misspelt", f"Dify ignores '{_OTHER_HELP}'", "write help: instead")

@@ -1,16 +1,16 @@
-"""Finding what an author probably meant by a word that is not known."""
+"""Suggestions for what an author probably meant by an unknown word."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
 
 from endpointd.manifest.findings import shown
 
-# Comparing takes time that grows with the square of the length, and nobody misspells a word this long.
+# The time for a comparison grows with the square of the length, and no known word is this long.
 MAX_WORD = 100
 
 
 def near(name: str, known: Collection[str]) -> list[str]:
-    """The known name that this one is most likely to mean, or nothing."""
+    """A list with the known name that `name` most probably means; empty if none is similar."""
     if len(name) > MAX_WORD:
         return []
     same = [other for other in known if other.lower() == name.lower()]
@@ -18,11 +18,11 @@ def near(name: str, known: Collection[str]) -> list[str]:
 
 
 def one_of(known: Collection[str]) -> str:
-    """The remedy that lists what may be written."""
+    """A remedy that lists the known words."""
     return f"use one of {', '.join(known)}"
 
 
 def meant(value: str, known: Collection[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, or all of them."""
+    """The remedy for an unknown word: names the most similar known one, or else all of them."""
     close = near(value, known)
     return f"did you mean {shown(close[0])}?" if close else one_of(known)

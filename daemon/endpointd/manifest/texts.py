@@ -1,4 +1,4 @@
-"""Reading texts in several languages. They concern forms, not serving: nothing here is an error."""
+"""Reading texts in several languages. They are only shown in forms, so faults in them are warnings and never errors."""
 
 from endpointd.manifest.fields import Fields
 from endpointd.manifest.findings import Severity
@@ -10,10 +10,11 @@ UNREAD = ("zh_Hant",)
 """Other languages, whose names are nearly those."""
 
 MAX_TEXT = 1023
+"""The most characters of a text in Dify."""
 
 
 def read_text(fields: Fields, name: str, *, required: bool = False) -> I18n | None:
-    """The I18n text under a key; None when absent or unusable. A plain text is taken as English."""
+    """The text under a key; None if it is absent or unusable. Plain text is taken as English."""
     node = fields.node(name)
     if node is None:
         if required:

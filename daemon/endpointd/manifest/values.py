@@ -1,7 +1,7 @@
-"""Checking the values given for a plugin's settings, and filling in the defaults it declares.
+"""Checks the values that are given for a plugin's settings, and fills in declared defaults.
 
-Every fault is found at once: those of declared settings in the order of their declaration, then unknown keys.
-No message contains a value that was given, as it may be a secret.
+All faults are found at once: first those of declared settings, in the order of their declaration, then unknown keys. No
+message contains a given value, because it may be a secret.
 """
 
 import json
@@ -16,7 +16,7 @@ from endpointd_wire.frames import pack_value
 
 MAX_VALUES = 64
 DEEPEST = 32
-"""Levels of lists and objects in one value."""
+"""The most levels of lists and objects in one value."""
 
 _MODEL_KEYS = ("provider", "model", "model_type")
 _MODEL_KEYS_BY_SCOPE = {
@@ -28,7 +28,7 @@ _MODEL_KEYS_BY_SCOPE = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a set of values; `key` is the setting's name, empty when it is about all of them."""
+    """One fault in a set of values. `key` is the setting's name, or empty if the fault is about all of them."""
 
     key: str
     code: str
@@ -41,7 +41,7 @@ class Fault:
 
 
 def fill_defaults(settings: Sequence[Setting], values: Mapping[str, object]) -> dict[str, object]:
-    """A new dict: the values, deeply copied, and the declared default of each that is absent or null."""
+    """A new dict with a deep copy of the values, and the declared default for each that is absent or null."""
     filled = deepcopy(dict(values))
     for setting in settings:
         if setting.default is not None and filled.get(setting.name) is None:
@@ -50,16 +50,16 @@ def fill_defaults(settings: Sequence[Setting], values: Mapping[str, object]) -> 
 
 
 def check_values(settings: Sequence[Setting], values: Mapping[str, object]) -> tuple[Fault, ...]:
-    """All that is wrong with the values; nothing when a worker can be given them, with the defaults filled in.
+    """All faults in the values. If there are none, the values can be given to the plugin after `fill_defaults`.
 
-    A null counts as absent; an empty text satisfies `required`, and so does a default.
+    A null counts as absent. An empty text satisfies `required`, and so does a default.
     """
     return tuple(_faults(settings, values))
 
 
 def check_value(setting: Setting, value: object) -> Iterator[Fault]:
-    """What is wrong with one value that is not null."""
-    # Everything else walks through it level by level.
+    """The faults of one value, which is not null."""
+    # First, because the other checks recurse through the levels.
     if _is_too_deep(value):
         yield Fault(setting.name, "value_too_deep", "it is nested too deeply", f"use at most {DEEPEST} levels")
     elif not is_sendable(value):
@@ -81,7 +81,7 @@ def _faults(settings: Sequence[Setting], values: Mapping[str, object]) -> Iterat
         elif setting.required and setting.default is None:
             yield Fault(setting.name, "value_missing", "a value is required", f"give {_wanted(setting)}")
     names = dict.fromkeys(setting.name for setting in settings)
-    # To look for what each may mean takes its time, and nobody reads of more.
+    # Limited, because finding a suggestion for each takes time, and nobody reads more.
     for key in islice((key for key in values if key not in names), MAX_VALUES):
         remedy = meant(key, names) if names else "remove it: the plugin has no settings"
         yield Fault(key, "setting_unknown", "the plugin declares no such setting", remedy)
@@ -99,9 +99,9 @@ def _is_too_deep(value: object) -> bool:
 
 
 def is_sendable(value: object) -> bool:
-    """Whether JSON and a worker can have it; it must not be nested deeply."""
+    """Whether the value can be written as JSON and sent to a worker. It must not be nested too deeply (`DEEPEST`)."""
     try:
-        # JSON has no number that is none, which msgpack has.
+        # NaN and infinity exist in msgpack, but not in JSON.
         json.dumps(value, allow_nan=False)
         pack_value(value)
     except (TypeError, ValueError, OverflowError):
