@@ -1,4 +1,4 @@
-"""Changes to what is stored, and to what is known of it in memory: one at a time, and each to its end."""
+"""Runs changes of stored data and of its copy in memory one at a time, and each to its end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,22 +8,22 @@ T = TypeVar("T")
 
 
 class Changes:
-    """`load` reads anew what is stored. It is called before a change when it is in doubt whether that is known."""
+    """`load` reads all data from the store again. It is called before a change if memory and store may differ."""
 
     def __init__(self, load: Callable[[], Awaitable[None]]) -> None:
         self._load = load
         self._changing = asyncio.Lock()
         self._doing: set[asyncio.Task[Any]] = set()
         self.in_doubt = False
-        """Whether the store has refused something: another process may have changed it, or a connection may have broken
-        before it said whether a change was made. Whoever loads ends it."""
+        """Whether memory and store may differ, because the store has raised an error: another process may have changed
+        the data, or a connection may have broken before the store confirmed a change. `load` must reset it."""
 
     @property
     def are_under_way(self) -> bool:
         return bool(self._doing)
 
     async def do(self, work: Callable[[], Awaitable[T]]) -> T:
-        """It goes on to its end when whoever has asked for it is gone."""
+        """Run `work` alone and return its result. It is completed even if the caller is cancelled."""
 
         async def alone() -> T:
             async with self._changing:
@@ -34,12 +34,13 @@ class Changes:
         task = asyncio.create_task(alone())
         self._doing.add(task)
         task.add_done_callback(self._ended)
-        # Unlike awaiting the task itself, this leaves it alone when the caller is gone.
+        # Unlike awaiting the task itself, this does not cancel it when the caller is cancelled.
         await asyncio.wait([task])
         return task.result()
 
     async def in_store(self, act: Callable[[], None]) -> None:
-        """Do something that blocks, in a thread. What it raises leaves open whether it was done."""
+        """Run `act`, which changes the store and blocks, in a thread. After an exception it is not known whether the
+        change was made."""
         try:
             await asyncio.to_thread(act)
         except BaseException:
@@ -47,12 +48,12 @@ class Changes:
             raise
 
     async def over(self) -> None:
-        """Returns when every change that was begun has its end."""
+        """Wait until every change that was begun is complete."""
         while self._doing:
             await asyncio.wait(self._doing)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._doing.discard(task)
         if not task.cancelled():
-            # Nobody may be left to be told of an error, and asyncio would complain.
+            # Retrieve the exception: if the caller is gone, asyncio would log that it was never retrieved.
             task.exception()

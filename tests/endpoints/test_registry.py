@@ -292,7 +292,7 @@ def test_what_is_stored_is_there_after_a_new_start(office: Office, tmp_path: Pat
     async def story() -> None:
         await office.create(hook_id="here")
         before = office.registry.list()
-        office.book.renew([])
+        office.book.replace_all([])
         office.shelf.remounted.clear()
         await office.registry.load()
         assert office.registry.list() == before

@@ -15,12 +15,12 @@ from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.values import (
     LARGEST,
     LONGEST_KEY,
-    brought_in,
     faults_of,
     given_values,
     is_same,
     masked_by_mistake,
     merged,
+    newly_given,
     secrets_in,
     shown_values,
 )
@@ -184,11 +184,11 @@ def test_a_change_keeps_what_it_does_not_touch(current: dict[str, Any], changes:
     assert merged(after, {}, set()) == after or any(value != value for value in after.values())
 
 
-def test_what_is_brought_in_is_what_somebody_has_to_answer_for() -> None:
+def test_what_is_newly_given_is_what_somebody_has_to_answer_for() -> None:
     before = {"kept": 1, "removed": 1, "changed": 1, "other": 1}
     after = {"kept": 1, "changed": True, "other": 1, "new": 1}
     submitted = ["new", "kept", "changed", "removed", "never"]
-    assert brought_in(before, submitted, after) == ["new", "changed", "never"]
+    assert newly_given(before, submitted, after) == ["new", "changed", "never"]
 
 
 def test_every_secret_is_shown_as_the_same_mask(plugin: Plugin) -> None:
@@ -253,8 +253,8 @@ def test_the_book_finds_endpoints_by_all_that_they_go_by(plugin: Plugin) -> None
     assert [one.hook_id for one in book.endpoints_of(plugin)] == [second.hook_id, first.hook_id]
     book.change([second.id], [replace(first, hook_id=first.hook_id)])
     assert (book.all(), book.at(second.hook_id)) == ([first], None)
-    assert book.renew([first]) == set()
-    assert book.renew([replace(first, plugin="other/one")]) == {TELLER, "other/one"}
+    assert book.replace_all([first]) == set()
+    assert book.replace_all([replace(first, plugin="other/one")]) == {TELLER, "other/one"}
     assert book.of(TELLER) == []
 
 

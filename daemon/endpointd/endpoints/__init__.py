@@ -1,6 +1,7 @@
-"""What a hook id stands for: an endpoint, which is a plugin with settings. Pure.
+"""Endpoints: a plugin with values for its settings, reachable at a hook id. Pure.
 
-This is the seam at which endpoints come in, whoever makes them; a request knows nothing else about its settings.
+`Endpoint` is all that the gateway knows about an endpoint, whether an operator, a file or the daemon itself has made
+it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from endpointd_wire.frames import pack_value
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`settings` are complete (defaults filled in) and packed once, because every request carries them."""
+    """An endpoint as the gateway uses it. `settings` are complete, with defaults, and already packed as msgpack,
+    because they are sent with every request."""
 
     hook_id: str
     plugin_id: str
@@ -24,9 +26,10 @@ class Endpoint:
 
     @classmethod
     def make(cls, hook_id: str, plugin: Plugin, values: Mapping[str, Any]) -> "Endpoint":
+        """An endpoint of `plugin` with these values; defaults are filled in."""
         return cls(hook_id, plugin.id, pack_value(fill_defaults(plugin.settings, values)))
 
 
 def endpoint_url(base: str, hook_id: str, path: str) -> str:
-    """Where an interface answers; `base` is what URLs begin with."""
+    """The URL of an interface. `base` is the scheme, host and port; `path` is the interface's path."""
     return f"{base}/e/{hook_id}{path}"

@@ -1,6 +1,6 @@
-"""All endpoints that there are, in memory: by id, by hook id, and what each means for its plugin. Pure.
+"""All endpoints in memory: by id, by hook id and by plugin, and whether each suits its plugin. Pure.
 
-The gateway and the plugins ask this and never the store, so that no request waits for a database.
+The gateway and the plugins use this and never the store, so that no request waits for a database.
 """
 
 from collections import defaultdict
@@ -18,25 +18,27 @@ from endpointd_wire.frames import pack_value
 
 
 class Book:
+    """The records of all endpoints. The caller keeps it equal to the store."""
+
     def __init__(self) -> None:
         self._by_id: dict[str, EndpointRecord] = {}
         self._by_hook: dict[str, EndpointRecord] = {}
         self._by_plugin: defaultdict[str, dict[str, EndpointRecord]] = defaultdict(dict)
-        self._meanings: dict[str, _Meaning] = {}
-        """What was found out last, by id; all of it is asked again whenever one endpoint has changed."""
+        self._evaluations: dict[str, _Evaluation] = {}
+        """A cache, by the endpoint's id: all endpoints of a plugin are asked for whenever one of them changes."""
 
-    # What there is
+    # Queries
 
     def all(self) -> list[EndpointRecord]:
-        """The oldest first."""
+        """All records, the oldest first."""
         return _oldest_first(self._by_id.values())
 
     def of(self, plugin_id: str) -> list[EndpointRecord]:
-        """Those of one plugin, enabled or not, the oldest first."""
+        """The records of one plugin, enabled or not, the oldest first."""
         return _oldest_first(self._by_plugin[plugin_id].values()) if plugin_id in self._by_plugin else []
 
     def get(self, endpoint_id: str) -> EndpointRecord:
-        """Raises `EndpointMissing`."""
+        """The record with this id. Raises `EndpointMissing`."""
         record = self._by_id.get(endpoint_id)
         if record is None:
             raise EndpointMissing(endpoint_id)
@@ -46,75 +48,78 @@ class Book:
         return endpoint_id in self._by_id
 
     def at(self, hook_id: str) -> EndpointRecord | None:
-        """The endpoint that has this hook id, enabled or not. No plugin has an automatic one there."""
+        """The record with this hook id, enabled or not; None if there is none. Automatic endpoints have no record."""
         return self._by_hook.get(hook_id)
 
     def name_at(self, hook_id: str) -> str:
-        """The name of the endpoint at this hook id; empty when no operator has given one."""
+        """The name of the endpoint at this hook id; empty for an automatic one, which has no name."""
         record = self._by_hook.get(hook_id)
         return "" if record is None else record.name
 
     # Changes
 
     def put(self, record: EndpointRecord) -> None:
-        """Add it, or put it in the place of the one with its id."""
-        self.take(record.id)
+        """Add a record, or replace the one with the same id."""
+        self.remove(record.id)
         self._by_id[record.id] = self._by_hook[record.hook_id] = self._by_plugin[record.plugin][record.id] = record
 
-    def take(self, endpoint_id: str) -> None:
+    def remove(self, endpoint_id: str) -> None:
+        """Remove the record with this id, if there is one."""
         record = self._by_id.pop(endpoint_id, None)
         if record is not None:
             del self._by_hook[record.hook_id]
-            self._meanings.pop(endpoint_id, None)
+            self._evaluations.pop(endpoint_id, None)
             del self._by_plugin[record.plugin][endpoint_id]
             if not self._by_plugin[record.plugin]:
                 del self._by_plugin[record.plugin]
 
     def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
-        """As a whole: a record may have the hook id that another one has had until now."""
+        """Remove and put several records as one change: a record may take over the hook id of another one."""
         records = list(records)
         for endpoint_id in (*removed, *(record.id for record in records)):
-            self.take(endpoint_id)
+            self.remove(endpoint_id)
         for record in records:
             self.put(record)
 
-    def renew(self, records: Iterable[EndpointRecord]) -> set[str]:
-        """These are all that there are. The plugins for which something has changed."""
+    def replace_all(self, records: Iterable[EndpointRecord]) -> set[str]:
+        """Replace all records by these. Returns the ids of the plugins for which something has changed."""
         before = self._by_id
         self._by_id, self._by_hook = {}, {}
         self._by_plugin.clear()
-        self._meanings.clear()
+        self._evaluations.clear()
         for record in records:
             self.put(record)
         ids = before.keys() | self._by_id.keys()
         pairs = [(before.get(one), self._by_id.get(one)) for one in ids]
         return {record.plugin for old, new in pairs if old != new for record in (old, new) if record is not None}
 
-    # What it means
+    # What the records mean for a version of their plugin
 
     def endpoints_of(self, plugin: Plugin) -> list[Endpoint]:
-        """The endpoints at which this version of a plugin answers: those that are enabled and that it can be given.
+        """The endpoints at which this version of a plugin answers: those that are enabled and whose settings are valid
+        for it.
 
-        To be asked again with every version that serves, and when something has changed.
+        To be called again when another version serves, and when an endpoint has changed.
         """
         enabled = (record for record in self.of(plugin.id) if record.enabled)
-        found = (self._meaning(record, plugin).endpoint for record in enabled)
+        found = (self._evaluate(record, plugin).endpoint for record in enabled)
         return [endpoint for endpoint in found if endpoint is not None]
 
     def incomplete(self, plugin: Plugin) -> list[tuple[EndpointRecord, Sequence[Fault]]]:
-        """The endpoints that are enabled and that this version of a plugin cannot be given, each with the reasons."""
+        """The endpoints that are enabled but whose settings are not valid for this version of their plugin, each with
+        the faults."""
         found = [(record, self.faults(record, plugin)) for record in self.of(plugin.id) if record.enabled]
         return [(record, faults) for record, faults in found if faults]
 
     def faults(self, record: EndpointRecord, plugin: Plugin) -> tuple[Fault, ...]:
-        """Why this version of its plugin cannot be given what an endpoint has."""
-        return self._meaning(record, plugin).faults
+        """What is wrong with the settings of an endpoint for this version of its plugin."""
+        return self._evaluate(record, plugin).faults
 
     def refusal(self, hook_id: str, plugin: Plugin | None) -> Problem | None:
-        """Why nothing answers at this hook id; None when it is no endpoint's, or one's that does answer.
+        """Why the endpoint at this hook id does not answer; None if it does, or if there is no endpoint.
 
-        `plugin` is the version that serves, None when there is none. A new object each time, because raising one again
-        and again would make its traceback grow without end.
+        `plugin` is the version that serves, None if there is none. Returns a new object each time, because the
+        traceback of an exception that is raised again and again would grow without end.
         """
         record = self._by_hook.get(hook_id)
         if record is None:
@@ -126,16 +131,16 @@ class Book:
         faults = self.faults(record, plugin)
         return _incomplete(plugin.id, faults) if faults else None
 
-    def _meaning(self, record: EndpointRecord, plugin: Plugin) -> "_Meaning":
-        known = self._meanings.get(record.id)
+    def _evaluate(self, record: EndpointRecord, plugin: Plugin) -> "_Evaluation":
+        known = self._evaluations.get(record.id)
         if known is None or known.record is not record or known.plugin is not plugin:
-            known = self._meanings[record.id] = _Meaning.find(record, plugin)
+            known = self._evaluations[record.id] = _Evaluation.of(record, plugin)
         return known
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a record is to one version of its plugin: an endpoint, or faults."""
+class _Evaluation:
+    """What a record means for one version of its plugin: an endpoint, or faults."""
 
     record: EndpointRecord
     plugin: Plugin
@@ -143,7 +148,7 @@ class _Meaning:
     endpoint: Endpoint | None
 
     @classmethod
-    def find(cls, record: EndpointRecord, plugin: Plugin) -> "_Meaning":
+    def of(cls, record: EndpointRecord, plugin: Plugin) -> "_Evaluation":
         faults = faults_of(plugin, record.settings)
         if faults:
             return cls(record, plugin, faults, None)
@@ -156,7 +161,7 @@ def _oldest_first(records: Iterable[EndpointRecord]) -> list[EndpointRecord]:
 
 
 def _incomplete(plugin_id: str, faults: Iterable[Fault]) -> Problem:
-    """The keys alone: what is wrong with a value concerns the operator, not whoever calls."""
+    """The answer for clients: names only the keys, because the faults of the values concern only the operator."""
     keys = ", ".join(dict.fromkeys(fault.key.removeprefix("settings.") for fault in faults))
     detail = f"the endpoint's settings do not suit the plugin any more: {keys}"
     return Problem(503, "endpoint_incomplete", detail, plugin_id)

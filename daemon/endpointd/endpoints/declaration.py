@@ -1,7 +1,7 @@
-"""A file that declares endpoints: read with the values that it refers to, or refused with the line of each fault.
+"""Loads a file that declares endpoints, with the values that it refers to, or refuses it with the line of each fault.
 
-Faults are found in three stages: the file as text, the values that it refers to, and what the daemon thinks of it all.
-One that is found early hides none that is found later.
+Faults are found in three stages: in the text of the file, in the values that it refers to, and by the daemon, which
+knows the plugins. All are reported together: a fault of one stage does not hide those of the next.
 """
 
 import re
@@ -16,13 +16,13 @@ from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.values import Fault
 
 LARGEST_FILE = 4 * 1024 * 1024
-"""Bytes."""
+"""The most bytes of a file."""
 
 _NUMBER = re.compile(r"^endpoints\[(\d+)\]")
 
 
 class DeclarationInvalid(UsageError):
-    """A file that cannot be applied: `findings` are all that is wrong with it. None has a value in it."""
+    """A file cannot be applied. `findings` are all its faults; none of them contains a value."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
@@ -35,10 +35,10 @@ class DeclarationInvalid(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a file declares, and where. `references` are the files that its values come from.
+    """A file that was loaded. `lines` has the line of each key; `references` are the files that values are read from.
 
-    With `faults` it can only be judged, in a dry run, and then has to be refused. `places` are the endpoints' in the
-    file: those that cannot be judged are not among them.
+    If there are `faults`, the declaration can only be checked, by a dry run, and must then be refused. `places` are the
+    positions in the file of `endpoints`, which lack those that are too faulty to be checked.
     """
 
     file: str
@@ -49,10 +49,10 @@ class Declaration:
     faults: tuple[Finding, ...] = ()
 
     def refused(self, judged: Sequence[Fault] = ()) -> DeclarationInvalid:
-        """All that is wrong, with the lines that it is about: its own faults, and those that the daemon has found."""
+        """The error with all faults and their lines: its own, and `judged`, those that the daemon has found."""
         own = {str(one.key) for one in self.faults}
         others = [self._finding(one) for one in judged]
-        # Where something is wrong already, the daemon was given nothing, and misses it.
+        # Faulty values were not passed to the daemon, which therefore reports them as missing.
         news = [one for one in others if own.isdisjoint(_with_parents(str(one.key)))]
         return DeclarationInvalid(sorted([*self.faults, *news], key=lambda one: one.line or 0))
 
@@ -61,7 +61,7 @@ class Declaration:
         return Finding(Severity.ERROR, fault.code, fault.message, self.file, self._line(key), key, fault.remedy)
 
     def _line(self, key: str) -> int | None:
-        """Of the key, or of what it is a part of: a setting that is missing has no line of its own."""
+        """The line of the key, or of the nearest parent that has one: a missing setting has no line."""
         return next((self.lines[one] for one in _with_parents(key) if one in self.lines), None)
 
 
@@ -72,8 +72,8 @@ def _with_parents(key: str) -> Iterator[str]:
 
 
 def load(path: Path, environment: Mapping[str, str], *, waits: bool = False) -> Declaration:
-    """Blocking. A file that is a pipe is read only by who `waits` for its end. Raises `DeclarationInvalid` where there
-    is nothing to judge."""
+    """Load the file. Blocking. A pipe is only read with `waits`, because reading waits for its end. Raises
+    `DeclarationInvalid` if there is nothing left that could be checked further."""
     file = str(path)
     read = read_declared(_content(path, waits), file)
     folder = path.parent

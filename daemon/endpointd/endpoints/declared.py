@@ -1,4 +1,4 @@
-"""Reading `endpoints.yaml`: endpoints as a file declares them, with the line of everything. Pure.
+"""Reads `endpoints.yaml`, a file that declares endpoints, and remembers the line of each key. Pure.
 
 endpoints:
   - plugin: acme/greeter
@@ -25,17 +25,17 @@ from endpointd.manifest.values import is_sendable
 from endpointd.store.records import check_hook_id, check_name
 
 MOST = 1000
-"""Endpoints that one file may declare."""
+"""The most endpoints that one file may declare."""
 
 _MOST_NODES = 100_000
-"""Keys and values that the file may have."""
+"""The most keys and values of a file."""
 
 _UNQUOTED = {
     "yaml_value": "a value looks like YAML's number or date and is none",
     "yaml_tag": "a value begins with '!', which is a tag in YAML",
     "yaml_alias": "a value begins with '*', which is an alias in YAML",
 }
-"""The faults that a secret without quotes may be, told without it."""
+"""Messages for faults that an unquoted secret may cause; unlike the usual ones, they do not quote the text."""
 
 _TOP = ("endpoints",)
 _KEYS = ("plugin", "name", "hook_id", "enabled", "settings", *KEYS)
@@ -44,7 +44,8 @@ _SOURCES = ("env", "file")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A value that is somewhere else: in the environment variable ("env") or the file ("file") that `name` names."""
+    """A value that is to be read from elsewhere. `kind` is "env" for the environment variable `name`, or "file" for the
+    file `name`."""
 
     kind: str
     name: str
@@ -52,8 +53,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One endpoint. Without a hook id it keeps the one it has, or gets one by chance; a setting's null is no value. A
-    name is one plugin's only once, because by it the endpoint is found again."""
+    """One declared endpoint. Without a hook id it keeps the one that it has, or gets a random one. A null is no value
+    for a setting. The name is unique within a plugin, because an existing endpoint is found by it."""
 
     plugin: str
     name: str
@@ -66,9 +67,12 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFile:
-    """What was read. With an error among the `findings` nothing of it is to be applied, but it can be judged: what is
-    at fault is left out. `places` has the place in the file of each endpoint, because those without a plugin or a name
-    are left out too. `lines` has the line of each key, by the path that faults use: "endpoints[2].settings.token"."""
+    """The content of a file. If there is an error among the `findings`, it must not be applied, but it can still be
+    checked: faulty parts are left out.
+
+    `places` has the position in the file of each endpoint, because endpoints without a plugin or a name are left out.
+    `lines` has the line of each key, by the path that faults use: "endpoints[2].settings.token".
+    """
 
     endpoints: tuple[Declared, ...]
     places: tuple[int, ...]
@@ -81,8 +85,8 @@ class DeclaredFile:
 
 
 def read_declared(data: bytes, file: str) -> DeclaredFile:
-    """Whatever is in the file, this returns; every fault is among the findings, none of which has a setting's value in
-    it."""
+    """Read the file's content. Never raises; all faults are among the findings, none of which contains the value of a
+    setting. `file` is the name for the findings."""
     report = Report()
     root = read_document(data, file, report, _MOST_NODES)
     reader = _Reader(report, file)
@@ -92,7 +96,7 @@ def read_declared(data: bytes, file: str) -> DeclaredFile:
 
 
 def _reworded(finding: Finding) -> Finding:
-    """What is said of a plugin's file in words that suit this one; it may have secrets in it, which are not quoted."""
+    """Replace messages that are meant for a plugin's file, or that quote text of the file, which may be a secret."""
     if finding.code == "yaml_empty":
         return replace(finding, remedy="write endpoints: [] if there are to be none")
     is_tag = finding.code == "yaml_syntax" and "tag handle" in finding.message
@@ -109,16 +113,16 @@ class _Reader:
         self._file = file
 
     def endpoints(self, root: Node) -> Iterator[tuple[int, Declared]]:
-        """Each with its place."""
+        """Yields each endpoint with its position in the file."""
         if not isinstance(root, Entries):
-            # Not described: it may be a secret's file, given by mistake.
+            # The content is not described: the file may contain a secret, and was given by mistake.
             message = "the file does not hold a mapping"
             self._report.error(Place(self._file, root.line), "wrong_type", message, "begin it with endpoints:")
             return
         top = Fields(self._report, self._file, root)
         self._refuse_others(top, _TOP)
         if top.node("endpoints") is None:
-            # It would be the removal of all that the file has declared; that has to be said.
+            # Without the key, all endpoints that the file has declared would be removed; that must be explicit.
             top.missing(Severity.ERROR, "endpoints", "endpoints: [] if there are to be none")
         items = top.items("endpoints", Severity.ERROR)
         if len(items) > MOST:
@@ -163,7 +167,7 @@ class _Reader:
         node = fields.node("settings")
         if not isinstance(node, Entries):
             if node is not None:
-                # Not described: it may be a value that has lost its name.
+                # The value is not described: it may be a secret whose key is missing.
                 remedy = "write the settings below it, indented"
                 fields.error("settings", "wrong_type", "the settings are a mapping", remedy)
             return {}
@@ -172,7 +176,7 @@ class _Reader:
         return {name: self._value(inner, name, value) for name, value in node.entries.items()}
 
     def _callers(self, fields: Fields, key: str) -> dict[str, Any]:
-        """Each fault at the line of what it is about."""
+        """The rules for who may call; faults are reported with their lines."""
         nodes = {name: node for name in KEYS if (node := fields.node(name)) is not None}
         cors = nodes.get("cors")
         if isinstance(cors, Entries):
@@ -188,7 +192,8 @@ class _Reader:
         return {} if faults else given
 
     def _value(self, inner: Fields, name: str, node: Node) -> object:
-        """A mapping whose only key is `env` or `file` is a reference; no type of a setting has such values."""
+        """The value of a setting. A mapping with the single key `env` or `file` is a `Reference`; no type of setting
+        has such values."""
         if isinstance(node, Entries) and len(node.entries) == 1 and next(iter(node.entries)) in _SOURCES:
             kind, target = next(iter(node.entries.items()))
             if isinstance(target, Scalar) and isinstance(target.value, str) and target.value.strip():
@@ -204,14 +209,14 @@ class _Reader:
         return value
 
     def _refuse_others(self, fields: Fields, known: Collection[str]) -> None:
-        """Unlike a plugin's file, this one is nobody else's: a key that is not known is a mistake."""
+        """Report each unknown key as an error: unlike a plugin's files, this one is only for endpointd."""
         for name in fields.names:
             if name not in known:
                 fields.error(name, "key_unknown", "there is no such key", meant(name, known))
 
 
 def _checked(fields: Fields, key: str, value: str | None, check: Callable[[str], None]) -> str | None:
-    """The value, or None where it does not do."""
+    """The value; None, with an error in the report, if `check` refuses it."""
     if value is not None:
         try:
             check(value)

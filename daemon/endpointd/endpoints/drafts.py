@@ -1,4 +1,4 @@
-"""Endpoints as they would be after a change, and everything that is wrong with them."""
+"""Checks changes of endpoints: the record as it would be after a change, or all faults."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from endpointd.endpoints.declared import Declared
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.hooks import faults_of_hook
 from endpointd.endpoints.values import (
-    brought_in,
     faults_of,
     is_same,
     masked_by_mistake,
     merged,
+    newly_given,
     secret_names,
     secrets_in,
 )
@@ -28,20 +28,21 @@ from endpointd.store.records import EndpointRecord, Origin, check_hook_id, check
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`record` is None when there are `faults`."""
+    """The result of checking a change. `record` is None if there are `faults`."""
 
     record: EndpointRecord | None
     faults: tuple[Fault, ...] = ()
 
     def accepted(self) -> EndpointRecord:
-        """Raises `EndpointInvalid`."""
+        """The record. Raises `EndpointInvalid` if there are faults."""
         if self.record is None:
             raise EndpointInvalid(self.faults)
         return self.record
 
 
 class Drafts:
-    """Made against the endpoints in `book`, and the plugins that answer by themselves."""
+    """Makes drafts. `book` has the other endpoints; `automatic` returns the plugin whose automatic endpoint has a hook
+    id; `now` returns the seconds since the epoch."""
 
     def __init__(self, book: Book, automatic: Callable[[str], str | None], now: Callable[[], float]) -> None:
         self._book = book
@@ -49,6 +50,7 @@ class Drafts:
         self._now = now
 
     def new(self, wanted: Declared, plugin: Plugin, origin: Origin) -> Draft:
+        """A new endpoint."""
         settings = {name: value for name, value in wanted.settings.items() if value is not None}
         faults = [
             *self._faults(wanted.name, wanted.hook_id, None),
@@ -80,17 +82,16 @@ class Drafts:
     def changed(
         self, before: EndpointRecord, wanted: Declared, submitted: Mapping[str, Any], plugin: Plugin | None
     ) -> Draft:
-        """`before` with the name, the hook id, the switch and the rules of `wanted` and what was submitted of the
-        settings.
+        """`before` with the name, hook id, `enabled` and rules of `wanted`, and with the settings in `submitted`.
 
-        Without a plugin the settings must stay as they are, and are not looked at.
+        Without a plugin the settings cannot be checked; they stay as they are.
         """
         faults = list(self._faults(wanted.name, wanted.hook_id, before))
         settings, secrets = before.settings, before.secrets
         if plugin is not None:
             known = secret_names(plugin) | before.secrets
             settings = merged(before.settings, submitted, known)
-            new = brought_in(before.settings, submitted, settings)
+            new = newly_given(before.settings, submitted, settings)
             faults += masked_by_mistake({name: settings.get(name) for name in new}, known)
             faults += faults_of(plugin, settings, new)
             secrets = secrets_in(plugin, settings, before)
@@ -115,16 +116,17 @@ class Drafts:
     def declared(
         self, before: EndpointRecord | None, wanted: Declared, plugin: Plugin | None, known: Collection[str]
     ) -> Draft:
-        """As a file has it: what that does not say is removed. `known` are the plugins that there are."""
+        """An endpoint as a file declares it; `before` is None for a new one. Settings and rules that the file does not
+        mention are removed. `known` are the ids of all plugins."""
         if before is None:
             return _unknown_plugin(wanted.plugin, known) if plugin is None else self.new(wanted, plugin, "file")
         submitted = {name: wanted.settings.get(name) for name in {**before.settings, **wanted.settings}}
         touched = {name: value for name, value in submitted.items() if not is_same(value, before.settings.get(name))}
         if plugin is None and needs_plugin(before, touched, wanted.enabled):
             return _unknown_plugin(wanted.plugin, known)
-        # What the file does not say of the rules is removed as well.
+        # Rules that the file does not mention are removed too.
         wanted = replace(wanted, callers=dict.fromkeys(KEYS, "") | rules_in(wanted.callers))
-        # A mask in a file is not what was shown here a moment ago, and stands for no secret in particular.
+        # Unlike in a form, a mask in a file does not mean "leave the secret as it is".
         masks = masked_by_mistake(touched, before.secrets | (secret_names(plugin) if plugin is not None else set()))
         return Draft(None, masks) if masks else self.changed(before, wanted, submitted, plugin)
 
@@ -142,18 +144,19 @@ class Drafts:
 
 
 def needs_plugin(before: EndpointRecord, submitted: Mapping[str, Any], enabled: bool | None) -> bool:
-    """Whether a change cannot be judged without the plugin: to switch an endpoint off, or to rename it, always can."""
+    """Whether a change can only be checked with the plugin. Disabling or renaming an endpoint needs no plugin."""
     return bool(submitted) or (enabled is True and not before.enabled)
 
 
 def is_as_before(before: EndpointRecord, after: EndpointRecord) -> bool:
-    """Whether nothing but the time would change."""
+    """Whether nothing but `updated_at` would change."""
     is_alike = replace(after, updated_at=before.updated_at) == before
     return is_alike and is_same(dict(after.settings), dict(before.settings))
 
 
 def faults_of_names(declared: Sequence[Declared]) -> tuple[Fault, ...]:
-    """Endpoints of one plugin with one name, by which a file could not be compared with what there is."""
+    """A fault for each endpoint with the same plugin and name as an earlier one: existing endpoints are matched by
+    these."""
     first: dict[tuple[str, str], int] = {}
     faults = []
     for index, one in enumerate(declared):

@@ -1,6 +1,6 @@
-"""Why an endpoint cannot be as somebody wants it. Pure.
+"""The errors for changes of endpoints. Pure.
 
-No message has a value that was given: it may be a secret.
+No message contains a given value, because it may be a secret.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from endpointd.manifest.findings import one_line
 from endpointd.manifest.values import Fault
 
 MOST_FAULTS = 1000
-"""Told at once. Whoever has more has made one mistake very often."""
+"""The most faults in one error. If there are more, the same mistake was made very often."""
 
 
 class EndpointInvalid(UsageError):
-    """Something that was given for endpoints does not do: `faults` are all of it, each with the key of what it is about
-    ("name", "settings.token")."""
+    """What was given for endpoints is not valid. `faults` are all faults, each with its key ("name",
+    "settings.token")."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults[:MOST_FAULTS])
@@ -34,7 +34,7 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 class EndpointMissing(OperatorError):
-    """No endpoint goes by this name."""
+    """There is no endpoint with this id or name. `near` are similar ones."""
 
     def __init__(self, name: str, near: Iterable[str] = ()) -> None:
         meant = " or ".join(near)
@@ -46,7 +46,7 @@ class EndpointMissing(OperatorError):
 
 
 class EndpointDeclared(OperatorError):
-    """It is the declarative file's, which would undo any change."""
+    """The endpoint is declared by a file, which would undo any other change."""
 
     def __init__(self, name: str) -> None:
         super().__init__(

@@ -15,10 +15,11 @@ from endpointd.endpoints.views import AppliedView
 from endpointd.errors import OperatorError
 
 LOOK = 1.0
-"""Seconds between two looks. Looking works on every file system, and whatever way an editor or a deployment has of
-putting a file into its place; what is seen twice alike is taken for finished."""
+"""Seconds between two checks. Polling works on every file system and with every way in which editors and deployments
+replace a file. A file that looks the same at two checks is considered complete."""
 
 Seen: TypeAlias = tuple[tuple[int, ...] | None, ...]
+"""The state of each watched file, as `_state` tells it."""
 
 log = structlog.get_logger()
 
@@ -28,8 +29,8 @@ class Declares(Protocol):
 
 
 class FileFollower:
-    """`begin`, then `run`. What is wrong with the file is told once, changes nothing, and is tried again at every look:
-    a plugin that it names may be installed later, and a file that it refers to be put there."""
+    """Call `begin`, then `run`. A faulty file is reported once and changes nothing. It is tried again at every check,
+    because a plugin that it names may be installed later, or a file that it refers to be created."""
 
     def __init__(self, path: Path, endpoints: Declares, environment: Mapping[str, str] = os.environ) -> None:
         self._path = path
@@ -37,14 +38,16 @@ class FileFollower:
         self._environment = environment
         self._watched: tuple[Path, ...] = (path,)
         self._applied: Seen | None = None
-        """How the files were that are in effect; None while something is wrong."""
+        """The state of the files that were applied last; None while something is wrong with them."""
         self._told: tuple[str, ...] = ()
+        """The faults that were reported last."""
 
     async def begin(self) -> None:
+        """Apply the file once."""
         await self._apply(await self._look())
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Apply the file whenever it has changed, until cancelled."""
         before = self._applied
         while True:
             await asyncio.sleep(LOOK)
@@ -60,25 +63,26 @@ class FileFollower:
         try:
             declaration = await asyncio.to_thread(load, self._path, self._environment)
             if self._watch(declaration):
-                # What was not known is looked at before it is read, so that no change of it is missed.
+                # The file refers to other files than before. Their state must be taken before they are read, so that no
+                # later change is missed; so read everything again.
                 seen = await self._look()
                 declaration = await asyncio.to_thread(load, self._path, self._environment)
                 self._watch(declaration)
             if await self._look() != seen:
-                # It was written while it was read, so half of it may be missing. It is read again when it is at rest.
+                # A file was written while it was read, so a part may be missing. It is read again once it is unchanged.
                 return
             done = await self._declare(declaration)
         except DeclarationInvalid as error:
             self._refuse(tuple(map(str, error.findings)))
         except OperatorError as error:
-            # The store's: it may be over at the next look.
+            # A fault of the store, which may be over at the next check.
             self._refuse((str(error),))
         else:
             self._accept(done)
             self._applied = seen
 
     async def _declare(self, declaration: Declaration) -> AppliedView:
-        """Raises `DeclarationInvalid` with all that is wrong."""
+        """Apply the declaration. Raises `DeclarationInvalid` with all faults."""
         try:
             done = await self._endpoints.declare(declaration.endpoints, dry_run=bool(declaration.faults))
         except EndpointInvalid as error:
@@ -88,7 +92,7 @@ class FileFollower:
         return done
 
     def _watch(self, declaration: Declaration) -> bool:
-        """Whether that is more, or something else, than until now."""
+        """Watch the files that the declaration refers to. Returns whether they are others than before."""
         before, self._watched = self._watched, (self._path, *declaration.references)
         return self._watched != before
 
@@ -106,7 +110,8 @@ class FileFollower:
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
-    """What changes with every change of the file, or of what a link leads to."""
+    """Numbers of which one differs after every change of the file, or of the target of a link; None if it is not
+    there."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which hook ids an endpoint may have. Pure."""
+"""Checks whether a hook id is free. Pure."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from endpointd.manifest.values import Fault
 
 
 def faults_of_hook(hook_id: str, book: Book, automatic: Callable[[str], str | None]) -> tuple[Fault, ...]:
-    """Whether somebody has the hook id already; `automatic` gives the plugin that answers there by itself, at its name.
+    """A fault if the hook id is taken. `automatic` returns the plugin whose automatic endpoint has the hook id.
 
-    An operator's endpoint that is there first keeps a plugin that comes later from answering at its name.
+    If an endpoint has a plugin's name as its hook id before the plugin is installed, the plugin gets no automatic one.
     """
     other = book.at(hook_id)
     if other is not None:

@@ -1,4 +1,4 @@
-"""Whom the registry of endpoints deals with: the store and the plugins. Types alone."""
+"""The interfaces that the registry of endpoints uses: of the store, and of the plugins."""
 
 from collections.abc import Collection, Iterable
 from typing import Protocol
@@ -8,7 +8,8 @@ from endpointd.store.records import EndpointRecord
 
 
 class Store(Protocol):
-    """Blocking; what has returned is durable. What has raised has changed nothing, or it is not known whether."""
+    """Where endpoints are stored. All methods block. When one returns, its change is durable; after an exception, it is
+    not known whether the change was made."""
 
     def all(self) -> list[EndpointRecord]: ...
 
@@ -19,21 +20,21 @@ class Store(Protocol):
     def remove(self, id: str) -> None: ...  # noqa: A002  the store's own word
 
     def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
-        """All of it or nothing."""
+        """Remove and store several records, all of them or none."""
 
 
 class Served(Protocol):
-    """What the endpoints have to know of the plugins, and the one thing that they ask of them."""
+    """The plugins, as the registry of endpoints uses them."""
 
     def plugin(self, plugin_id: str) -> Plugin | None:
-        """The version that serves, or is to serve as soon as one does."""
+        """The version that serves, or, if none does yet, the one that will."""
 
     def ids(self) -> Collection[str]:
-        """Of all plugins, for who has misspelt one."""
+        """The ids of all plugins, to suggest one for a misspelt id."""
 
     def automatic(self, hook_id: str) -> str | None:
-        """The plugin that answers at this hook id, its name, without an endpoint of an operator's."""
+        """The plugin whose automatic endpoint is at this hook id, which is the plugin's name; None if there is none."""
 
     def remount(self, plugin_id: str) -> None:
-        """Its endpoints have changed: mount what the book gives now. A plugin that is not served is none of its
-        concern. It must not raise."""
+        """Mount the endpoints that the book has for this plugin now: they have changed. Ignores a plugin that is not
+        served, and must not raise."""

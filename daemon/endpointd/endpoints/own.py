@@ -1,4 +1,4 @@
-"""The endpoint that a plugin has without an operator's doing, at its own name. Pure."""
+"""The automatic endpoint, which a plugin gets at its own name without an operator. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,8 @@ from endpointd.manifest.model import Plugin
 
 
 def own_endpoint(plugin: Plugin, values: Mapping[str, Any]) -> Endpoint | None:
-    """With these values for its settings; None when they do not suit it: a required one is missing, say."""
+    """The plugin's automatic endpoint with these values for its settings; None if they are not valid, for example
+    because a required one is missing."""
     if faults_of(plugin, values):
         return None
     return Endpoint.make(plugin.name, plugin, given_values(plugin, values))

@@ -1,4 +1,4 @@
-"""What has to change so that the endpoints are as a file declares them. Pure."""
+"""Computes what has to change so that the endpoints are as a file declares them. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from endpointd.store.records import EndpointRecord
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`index` is the endpoint's place in the file; `changes` names what is another ("enabled", "settings.token")."""
+    """A change of an endpoint. `index` is its position in the file; `changes` names what differs ("enabled",
+    "settings.token")."""
 
     index: int
     record: EndpointRecord
@@ -23,7 +24,8 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """To be done as a whole, so that two endpoints may exchange their hook ids."""
+    """All changes. They must be made as a whole, so that two endpoints can exchange their hook ids. `create` has
+    positions in the file, too."""
 
     delete: tuple[EndpointRecord, ...]
     update: tuple[Update, ...]
@@ -31,7 +33,7 @@ class Plan:
     unchanged: tuple[EndpointRecord, ...]
 
     def shown(self, *, dry_run: bool, made: Mapping[int, EndpointRecord] | None = None) -> AppliedView:
-        """`made` are the endpoints that were made, by their places in the file."""
+        """The plan for an operator. `made` are the records that were created, by their positions in the file."""
         known = made or {}
         create = [
             _planned(known[index]) if index in known else PlannedView(None, one.hook_id, one.plugin, one.name)
@@ -47,9 +49,10 @@ class Plan:
 
 
 def plan(current: Iterable[EndpointRecord], declared: Sequence[Declared]) -> Plan:
-    """`current` are all endpoints; those that an operator has made are left alone.
+    """The plan for a file. `current` are all endpoints; those that were not declared by a file are left alone.
 
-    A declared endpoint is the one of its plugin that has its name, else the one that has its hook id: that was renamed.
+    A declared endpoint is matched with the existing one of the same plugin and name; else with the one that has the
+    same hook id, which was renamed.
     """
     owned = {record.id: record for record in current if record.origin == "file"}
     pairs: dict[int, EndpointRecord] = {}

@@ -1,8 +1,7 @@
-"""The endpoints of a running daemon: changes them one at a time, on the disk first, then in effect.
+"""The endpoints of a running daemon. Changes are made one at a time: first in the store, then in memory and in effect.
 
-A change is checked against the version of the plugin that serves, stored in a thread, and holds from the next request
-on. The change itself goes on to its end when whoever has asked for it is gone: what is stored and what is served never
-differ.
+A change is checked against the version of the plugin that serves, stored in a thread, and takes effect with the next
+request. It is completed even if the caller is cancelled, so that what is stored and what is served never differ.
 """
 
 import asyncio
@@ -33,11 +32,10 @@ log = structlog.get_logger()
 
 
 class Registry:
-    """Implements `EndpointControl`. `book` is what the plugins and the gateway look into, and is changed here alone;
-    `base` gives what URLs begin with, `now` the seconds since the epoch; `file` is the one that declares endpoints,
-    where the daemon follows one.
+    """Implements `EndpointControl`. Call `load` before anything else, and `stop` before the store is closed.
 
-    Call `load` before anything else, and `stop` before the store is closed.
+    `book` is used by the plugins and the gateway, and only changed here. `base` returns the scheme, host and port for
+    URLs, `now` the seconds since the epoch. `file` is the file of endpoints that the daemon follows, if it does.
     """
 
     def __init__(
@@ -59,16 +57,16 @@ class Registry:
         self._changes = Changes(self.load)
 
     async def load(self) -> None:
-        """Read what is stored. Raises `OperatorError`."""
-        for plugin_id in self._book.renew(await asyncio.to_thread(self._store.all)):
+        """Read all endpoints from the store. Raises `OperatorError`."""
+        for plugin_id in self._book.replace_all(await asyncio.to_thread(self._store.all)):
             self._served.remount(plugin_id)
         self._changes.in_doubt = False
 
     async def stop(self) -> None:
-        """Returns when every change that was begun has its end."""
+        """Wait until every change that was begun is complete."""
         await self._changes.over()
 
-    # Telling
+    # Queries
 
     def list(self, plugin_id: str | None = None) -> Sequence[EndpointView]:
         records = self._book.all() if plugin_id is None else self._book.of(plugin_id)
@@ -90,7 +88,7 @@ class Registry:
             raise PluginUnknown(plugin_id, self._served.ids())
         return plugin
 
-    # Changing
+    # Changes
 
     async def create(
         self,
@@ -102,7 +100,7 @@ class Registry:
         enabled: bool = True,
         callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """Raises `PluginUnknown`, or `EndpointInvalid` with all that is wrong."""
+        """Raises `PluginUnknown`, or `EndpointInvalid` with all faults."""
 
         async def work() -> EndpointView:
             wanted = Declared(plugin_id, name, hook_id, enabled, dict(settings), dict(callers or {}))
@@ -122,7 +120,8 @@ class Registry:
         enabled: bool | None = None,
         callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """Raises `EndpointInvalid`, `EndpointDeclared`; `PluginUnknown` where the plugin is needed to judge."""
+        """Raises `EndpointInvalid`, `EndpointDeclared`, or `PluginUnknown` if the change cannot be checked without the
+        plugin."""
 
         async def work() -> EndpointView:
             before = self._owned(endpoint_id)
@@ -151,7 +150,7 @@ class Registry:
         await self._changes.do(work)
 
     async def apply(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
-        """As `declare`. Raises `OperatorError` when the daemon follows a file of its own, which would undo it."""
+        """As `declare`, for an operator. Raises `OperatorError` if the daemon follows a file, which would undo it."""
         if self._file is not None and not dry_run:
             raise OperatorError(
                 "endpoints_file_set",
@@ -161,7 +160,8 @@ class Registry:
         return await self.declare(declared, dry_run=dry_run)
 
     async def declare(self, declared: Sequence[Declared], *, dry_run: bool = False) -> AppliedView:
-        """Raises `EndpointInvalid` with every fault in what is declared. All of it is done, or nothing."""
+        """Create, change and delete endpoints of the origin "file" so that they are as declared: all of it or nothing.
+        Raises `EndpointInvalid` with all faults."""
 
         async def work() -> AppliedView:
             steps = plan(self._book.all(), declared)
@@ -175,22 +175,22 @@ class Registry:
         return await self._changes.do(work)
 
     async def alone(self, act: Callable[[], T]) -> T:
-        """Do something that blocks, in a thread, while nothing is changed here."""
+        """Run `act`, which blocks, in a thread, while no endpoint is changed."""
         return await self._changes.do(partial(asyncio.to_thread, act))
 
     async def _checked(self, steps: Plan, declared: Sequence[Declared]) -> Mapping[int, EndpointRecord]:
-        """The records that a plan leads to, by their places in the file; each is checked against all that there will
-        be."""
+        """The records that a plan creates and changes, by their positions in the file. Each is checked against all
+        endpoints that there will be. Raises `EndpointInvalid`."""
         future = Book()
         leaving = {record.id for record in steps.delete}
-        # Who gets another hook id gives up its own, which may be what another one gets.
+        # An endpoint that changes its hook id frees the old one, which another endpoint may get.
         leaving |= {update.record.id for update in steps.update if "hook_id" in update.changes}
-        future.renew(record for record in self._book.all() if record.id not in leaving)
+        future.replace_all(record for record in self._book.all() if record.id not in leaving)
         drafts = Drafts(future, self._served.automatic, self._now)
         todo = [(update.index, update.record) for update in steps.update]
         faults, records = [*faults_of_names(declared)], {}
         for index, before in (*todo, *((index, None) for index, _ in steps.create)):
-            # Others get their turn; nobody else changes endpoints meanwhile.
+            # Let other tasks run, because there may be many. No endpoint is changed meanwhile (`Changes`).
             await asyncio.sleep(0)
             wanted = declared[index]
             draft = drafts.declared(before, wanted, self._served.plugin(wanted.plugin), self._served.ids())
@@ -203,7 +203,7 @@ class Registry:
         return records
 
     def _owned(self, endpoint_id: str) -> EndpointRecord:
-        """An operator's own. Raises `EndpointDeclared` when it is the file's."""
+        """The record of an endpoint that operators may change. Raises `EndpointDeclared` if a file declares it."""
         record = self._book.get(endpoint_id)
         if record.origin == "file":
             raise EndpointDeclared(record.name)
@@ -216,7 +216,7 @@ class Registry:
     async def _commit(
         self, removed: Sequence[EndpointRecord], records: Sequence[EndpointRecord], act: Callable[[], None]
     ) -> None:
-        """In the store, which `act` does; then in the book, then in effect."""
+        """Make a change: in the store (`act`), then in the book, then in what is mounted."""
         concerned = {record.plugin for record in (*removed, *records)}
         await self._store_in_thread(act, lambda: self._is_done(removed, records))
         self._book.change([record.id for record in removed], records)
@@ -229,11 +229,13 @@ class Registry:
             self._served.remount(plugin_id)
 
     def _is_done(self, removed: Iterable[EndpointRecord], records: Iterable[EndpointRecord]) -> bool:
+        """Whether the book has this change already."""
         is_there = all(self._book.has(record.id) and self._book.get(record.id) == record for record in records)
         return is_there and not any(self._book.has(record.id) for record in removed)
 
     async def _store_in_thread(self, act: Callable[[], None], is_done: Callable[[], bool]) -> None:
-        """An error may leave open whether the change was made. What the store holds then tells."""
+        """Run `act` in a thread. After an error it is not known whether the change was made, so read the store again;
+        raise the error unless the change is there."""
         try:
             await self._changes.in_store(act)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Fetching what a declarative file refers to: environment variables, and files with secrets."""
+"""Reads the values that a declarative file refers to: environment variables, and files with secrets."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ from endpointd.manifest.findings import Finding, Severity, shown
 
 
 class Unavailable(Exception):
-    """A value could not be had; `finding` is the code, what is wrong, and what to do."""
+    """A value cannot be read. `finding` is the code, the message, and the remedy."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -22,9 +22,8 @@ class Unavailable(Exception):
 def resolve(
     read: DeclaredFile, file: str, folder: Path, environment: Mapping[str, str]
 ) -> tuple[tuple[Declared, ...], tuple[Finding, ...]]:
-    """The endpoints with their values, and an error for each that could not be had; paths are relative to `folder`.
-
-    No error has anything of a value in it.
+    """The endpoints with all references replaced by values, and an error for each value that cannot be read, which is
+    then null. Paths are relative to `folder`. No error contains a part of a value.
     """
     findings: list[Finding] = []
 
@@ -58,15 +57,15 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> str:
         message = f"there is no environment variable {shown(name)}"
         raise Unavailable("variable_missing", message, "set it where this is applied")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        # That is how Python has bytes in it that are no text.
+        # Python represents bytes that are not UTF-8 by lone surrogates.
         message = f"the environment variable {shown(name)} is not UTF-8"
         raise Unavailable("reference_encoding", message, "set it to text")
     return value
 
 
 def text_of_file(folder: Path, name: str, *, waits: bool = False) -> str:
-    """The text of the file, without the line break that editors put behind the last line. Raises `Unavailable`. What is
-    no file, such as a pipe, is read only by who `waits` for its end."""
+    """The text of a file, without a final line break, which editors add. Raises `Unavailable`. A pipe or a device is
+    only read with `waits`, because reading waits for its end."""
     try:
         data = read_at_most(LARGEST, folder / name, waits=waits)
     except (OSError, ValueError) as error:
@@ -77,7 +76,7 @@ def text_of_file(folder: Path, name: str, *, waits: bool = False) -> str:
 
 
 def text_of(data: bytes, what: str) -> str:
-    """As `text_of_file`, of what was read already."""
+    """As `text_of_file`, for data that was already read; `what` names it in errors."""
     if len(data) > LARGEST:
         raise Unavailable("reference_too_large", f"{what} has more than {LARGEST} bytes", "give less")
     try:
@@ -88,7 +87,8 @@ def text_of(data: bytes, what: str) -> str:
 
 
 def read_at_most(most: int, path: Path, *, waits: bool) -> bytes:
-    """One byte more, if there is more. Raises `OSError`, and `ValueError` for what is no file."""
+    """The file's content, but at most `most` + 1 bytes, so that the caller sees that there are too many. Raises
+    OSError; ValueError if it is not a regular file, unless `waits`."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if waits else os.O_NONBLOCK))
     try:
         if not waits and not stat.S_ISREG(os.fstat(fd).st_mode):

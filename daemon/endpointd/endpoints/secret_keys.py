@@ -1,4 +1,4 @@
-"""Changing the key that secrets are sealed with, while endpoints are served."""
+"""Rotates the key with which secrets are sealed, while endpoints are served."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """How many endpoints have secrets, which are sealed with the new key now, and the file that it is in."""
+    """The result: how many endpoints have secrets, now sealed with the new key, and the file that contains the key."""
 
     endpoints: int
     key_file: str
@@ -22,13 +22,13 @@ class Rotated:
 
 class KeyControl(Protocol):
     async def rotate(self) -> Rotated:
-        """Returns when everything is sealed with a new key and the old one is dropped. Raises `OperatorError`; what is
-        sealed can be read all the same."""
+        """Seal all secrets with a new key, then drop the old one. If this raises `OperatorError`, all secrets can still
+        be read."""
 
 
 class SecretKeys:
-    """Implements `KeyControl`. `alone` does something blocking in a thread while no endpoint is changed; `rotate_keys`
-    is that."""
+    """Implements `KeyControl`. `rotate_keys` does the work, blocking, and returns the number of endpoints; `alone` runs
+    it in a thread while no endpoint is changed."""
 
     def __init__(
         self, alone: Callable[[Callable[[], int]], Awaitable[int]], rotate_keys: Callable[[], int], key_file: str

@@ -1,4 +1,4 @@
-"""What the administration needs of the endpoints. Its types alone; `registry.py` is the implementation."""
+"""The interface of the endpoints that the administration uses; `registry.py` implements it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,16 +8,16 @@ from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 
 
 class EndpointControl(Protocol):
-    """What changes something returns when it is stored and in effect, and raises `OperatorError` when nothing was
-    changed. Endpoints go by their ids; `EndpointMissing`: there is none."""
+    """Methods that change something return when the change is stored and in effect; they raise `OperatorError` if
+    nothing was changed. Methods that take an endpoint's id raise `EndpointMissing` if there is no such endpoint."""
 
     def list(self, plugin_id: str | None = None) -> Sequence[EndpointView]:
-        """The oldest first; with a plugin's id, those of this plugin."""
+        """All endpoints, or those of one plugin; the oldest first."""
 
     def get(self, endpoint_id: str) -> EndpointView: ...
 
     def settings(self, plugin_id: str) -> Sequence[SettingView]:
-        """What the plugin declares. Raises `PluginUnknown`."""
+        """The settings that the plugin declares. Raises `PluginUnknown`."""
 
     async def create(
         self,
@@ -29,7 +29,8 @@ class EndpointControl(Protocol):
         enabled: bool,
         callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """Without a hook id it gets one by chance. `callers` are its rules for who may call (`callers.reading`)."""
+        """Create an endpoint. Without a hook id it gets a random one. `callers` are its rules for who may call it (see
+        `callers.reading`)."""
 
     async def update(
         self,
@@ -41,10 +42,11 @@ class EndpointControl(Protocol):
         enabled: bool | None,
         callers: Mapping[str, Any] | None = None,
     ) -> EndpointView:
-        """What is None, and every setting that is not in `settings`, stays as it is; a setting's null removes it, and
-        so does an empty rule."""
+        """Change an endpoint. Arguments that are None, and settings that are not in `settings`, stay as they are. A
+        null removes a setting; an empty value removes a rule."""
 
     async def delete(self, endpoint_id: str) -> None: ...
 
     async def apply(self, declared: Sequence[Declared], *, dry_run: bool) -> AppliedView:
-        """Make the endpoints of the origin "file" be these, and no others."""
+        """Create, change and delete endpoints of the origin "file" so that they are exactly these. With `dry_run`, only
+        check and return what would change."""

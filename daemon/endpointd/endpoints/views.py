@@ -1,4 +1,4 @@
-"""An endpoint as it is shown: never with a secret. Pure."""
+"""Endpoints and settings as they are shown, without secrets. Pure."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -94,8 +94,8 @@ class AppliedView:
 
 
 def view(record: EndpointRecord, plugin: Plugin | None, base: str, faults: tuple[Fault, ...]) -> EndpointView:
-    """`plugin` is the version that serves, None when there is none, and `faults` what it says of the settings; `base`
-    is what URLs begin with."""
+    """The view of a record. `plugin` is the version that serves, None if there is none; `faults` are those of the
+    settings for this version; `base` is the scheme, host and port for URLs."""
     return EndpointView(
         record.id,
         record.hook_id,
@@ -115,7 +115,7 @@ def view(record: EndpointRecord, plugin: Plugin | None, base: str, faults: tuple
 
 
 def settings_of(plugin: Plugin) -> list[SettingView]:
-    """In the order in which they are declared."""
+    """The plugin's settings, in the order in which they are declared."""
     return [_setting(one, one.name in secret_names(plugin)) for one in plugin.settings]
 
 
