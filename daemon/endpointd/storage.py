@@ -1,4 +1,4 @@
-"""The database and the keys that the settings name. Blocking, for a thread."""
+"""Opens the database and the key file that the settings name. Blocking, to be used in a thread."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from endpointd.store.value_store import ValueStore
 
 DATABASE = "endpointd.db"
-"""In the state directory, when the settings name no other."""
+"""The database's file in the state directory, if the settings name no other database."""
 
 
 def key_file(settings: Settings) -> KeyFile:
@@ -22,22 +22,24 @@ def key_file(settings: Settings) -> KeyFile:
 
 
 def open_store(settings: Settings, times: "StoreTimes | None" = None) -> "EndpointStore":
-    """Raises `OperatorError`."""
-    # A third of a second, of which the event loop is spared most.
+    """Open the store of endpoints and tokens. Raises `OperatorError`."""
+    # Imported here, in the caller's thread, because it takes a third of a second.
     from endpointd.store.endpoint_store import EndpointStore
 
     return EndpointStore.open(_place(settings), key_file(settings), times=times)
 
 
 def open_values(settings: Settings, times: "StoreTimes | None" = None) -> "ValueStore":
-    """What plugins store, in the same database, which `open_store` has prepared. Raises `OperatorError`."""
+    """Open the values that plugins store, in the same database, which `open_store` must have prepared. Raises
+    `OperatorError`."""
     from endpointd.store.value_store import ValueStore
 
     return ValueStore.open(_place(settings), times)
 
 
 def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[], int], str]:
-    """What seals every secret in the store with a new key and tells how many endpoints have one; and the key's file."""
+    """A function that seals all secrets with a new key and returns the number of endpoints that have any; and the path
+    of the key file."""
 
     def rotate() -> int:
         from endpointd.store.rotation import rotate_keys
@@ -49,7 +51,7 @@ def key_rotation(settings: Settings, store: "EndpointStore") -> tuple[Callable[[
 
 
 def place_of(settings: Settings) -> Path | None:
-    """The database's file; None when it is a server's. Raises `UsageError`."""
+    """The path of the database's file; None if it is on a server. Raises `UsageError`."""
     from endpointd.store.engines import locate
 
     place = locate(_place(settings))

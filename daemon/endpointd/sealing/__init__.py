@@ -1,4 +1,4 @@
-"""Keeping secrets: the keys, the file they are in, and what is shown in a secret's place.
+"""Encryption of secrets ("sealing"): the keys, the file that contains them, and the mask that is shown instead.
 
-`masking` is pure and needs nothing; `keyring` and `keyfile` import cryptography.
+`masking` is pure and imports nothing; `keyring` and `keyfile` import cryptography.
 """

@@ -1,7 +1,7 @@
-"""The file that holds the keys, one a line: the first seals, all unseal. Blocking.
+"""The file that contains the keys, one per line: the first one seals, all unseal. Blocking.
 
-It is made once, when nothing is sealed yet, and from then on only ever exchanged as a whole: whatever happens to the
-machine meanwhile, all keys that something is sealed with are in it.
+It is created once, when nothing is sealed yet, and afterwards only replaced atomically: even after a crash of the
+machine it contains all keys with which something is sealed.
 """
 
 import base64
@@ -17,7 +17,7 @@ from endpointd.errors import OperatorError
 from endpointd.sealing.keyring import Key, Keyring
 
 CREDENTIAL = "endpointd-key"
-"""The name under which systemd's `LoadCredential=` or `LoadCredentialEncrypted=` hands the file over."""
+"""The name of the file as a credential of systemd (`LoadCredential=`, `LoadCredentialEncrypted=`)."""
 
 _LINE = "endpointd-key-1:"
 _MOST_BYTES = 64 * 1024
@@ -28,7 +28,8 @@ _HEADER = """\
 
 
 def find_key_file(chosen: Path | None, state: Path, environment: Mapping[str, str]) -> "KeyFile":
-    """The file that the setting names; else the one that systemd gives; else `secret.key` in the state directory."""
+    """The key file: `chosen` (the setting) if given, else the credential from systemd, else `secret.key` in the state
+    directory."""
     if chosen is not None:
         return KeyFile(chosen)
     directory = environment.get("CREDENTIALS_DIRECTORY")
@@ -38,26 +39,27 @@ def find_key_file(chosen: Path | None, state: Path, environment: Mapping[str, st
 
 
 class KeyFile:
-    """The key file at `path`. What fails is an `OperatorError`; then the file is as it was."""
+    """The key file at `path`. Methods raise `OperatorError`; the file is unchanged then."""
 
     def __init__(self, path: Path, is_credential: bool = False) -> None:
         self.path = path
         self.is_credential = is_credential
-        """Whether it is systemd's copy, which cannot be changed."""
+        """Whether it is systemd's read-only copy."""
 
     def read(self) -> Keyring | None:
-        """Its keys; None when there is no file."""
+        """The keys in the file; None if there is no file."""
         keys = self._keys()
         return None if keys is None else Keyring(keys)
 
     def make(self) -> Keyring:
-        """Its keys; a new one when there is no file. Of two that make it at once, one does, and both have its key."""
+        """The keys in the file; if there is none, create it with a new key. If two processes do so at once, both get
+        the same key."""
         if (found := self.read()) is not None:
             return found
         with self._explained():
             new = self._write_beside([Key.make()])
             try:
-                # Unlike a rename, this does not replace what somebody else was quicker with.
+                # Unlike a rename, a link does not replace a file that another process has created meanwhile.
                 with suppress(FileExistsError):
                     os.link(new, self.path)
             finally:
@@ -69,7 +71,8 @@ class KeyFile:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Nobody else changes the keys within the block."""
+        """Lock the keys against other changes during the block. Raises `OperatorError` if the file cannot be changed or
+        is locked."""
         if self.is_credential:
             raise OperatorError(
                 "secret_key_fixed",
@@ -87,11 +90,11 @@ class KeyFile:
             os.close(fd)
 
     def add(self) -> Keyring:
-        """Put a new key before the others; only within `changing`."""
+        """Add a new key before the others, and return all. Only within `changing`."""
         return self._replace([Key.make(), *(self._keys() or [])])
 
     def drop_old(self) -> Keyring:
-        """Keep the first key alone; only within `changing`, and when nothing is sealed with the others."""
+        """Remove all keys but the first. Only within `changing`, and when nothing is sealed with the others."""
         return self._replace((self._keys() or [Key.make()])[:1])
 
     def _replace(self, keys: Sequence[Key]) -> Keyring:
@@ -106,13 +109,13 @@ class KeyFile:
         return Keyring(keys)
 
     def _write_beside(self, keys: Sequence[Key]) -> Path:
-        """A file with the keys that is on the disk and has no name of weight yet."""
+        """Write the keys to a new temporary file in the same folder, and to the disk; returns its path."""
         target = self.path.resolve()
         new = target.with_name(f".{target.name}.{secrets.token_hex(8)}.new")
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(fd, "w", encoding="ascii") as file:
-                # Whatever the umask says.
+                # Independent of the umask.
                 os.fchmod(fd, 0o600)
                 file.write(_HEADER + "".join(f"{_LINE}{base64.b64encode(key.secret).decode()}\n" for key in keys))
                 file.flush()
@@ -124,7 +127,7 @@ class KeyFile:
 
     def _keys(self) -> list[Key] | None:
         try:
-            # A pipe would let a daemon wait for ever.
+            # O_NONBLOCK, because opening a named pipe would wait for ever.
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
@@ -142,7 +145,7 @@ class KeyFile:
     def _check(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise self._unreadable("it is no file")
-        # systemd lets the service's user in by an access list, which shows as a right of the group.
+        # systemd gives the service's user access by an ACL, which shows as a permission of the group.
         open_to = stat.S_IRWXO if self.is_credential else stat.S_IRWXG | stat.S_IRWXO
         if found.st_mode & open_to:
             raise OperatorError(
@@ -158,7 +161,7 @@ class KeyFile:
             )
 
     def _parsed(self, content: bytes) -> list[Key]:
-        """No message tells what is in the file."""
+        """The keys in the file's content. Error messages do not quote it."""
         lines = [line.strip() for line in content.decode("ascii", "replace").splitlines()]
         keys = []
         for number, line in enumerate(lines, 1):
@@ -209,7 +212,7 @@ def _without_prefix(line: str) -> str:
 
 
 def _write_out(directory: Path) -> None:
-    """Put the names of a directory on the disk."""
+    """Write a directory's entries to the disk."""
     fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
         os.fsync(fd)

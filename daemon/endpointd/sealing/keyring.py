@@ -1,8 +1,8 @@
-"""Keys, and sealing with them: encryption that also shows whether a text was changed or stands in another's place.
+"""Keys, and sealing with them: authenticated encryption that is bound to the place of the text.
 
-A sealed text is `1:<key id>:<base64 of nonce, ciphertext and tag>`. The 1 is the version of this format:
-AES-256-GCM with a random nonce of 96 bits, good for four thousand million seals with one key. Version, key id and the
-place that the text belongs to are authenticated with it, so that none of the three can be exchanged.
+A sealed text is `1:<key id>:<base64 of nonce, ciphertext and tag>`. The 1 is the version of this format: AES-256-GCM
+with a random nonce of 96 bits, which is safe for 2^32 texts with one key. The version, the key id, and the place that
+the text belongs to are authenticated data, so a text that was changed, or moved to another place, is detected.
 """
 
 import base64
@@ -22,11 +22,11 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _VERSION = "1"
 _PADDING = 64
-"""Lengths are rounded up to a multiple of this, so that whoever reads the database learns little about them."""
+"""Texts are padded to a multiple of this many bytes, so that the database tells little about their lengths."""
 
 
 class KeyUnknown(EndpointdError):
-    """A text was sealed with a key that is not in the ring."""
+    """The text was sealed with a key that is not in the ring."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"the key {key_id} is not there")
@@ -34,12 +34,12 @@ class KeyUnknown(EndpointdError):
 
 
 class SealBroken(EndpointdError):
-    """A sealed text was changed, is not whole, or belongs to another place."""
+    """The sealed text was changed or truncated, or belongs to another place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. Its `id` is made of it, so that no two can have the same, and tells nothing of it."""
+    """One key. Its `id` is a hash of it, which does not reveal it."""
 
     secret: bytes = field(repr=False)
 
@@ -57,7 +57,7 @@ class Key:
 
 
 class Keyring:
-    """Some keys: the first seals, all unseal. It never changes, and does not show what is in it."""
+    """One or more keys: the first seals, all unseal. Immutable. Its repr does not show the keys."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
@@ -78,14 +78,14 @@ class Keyring:
         return f"<Keyring of {len(self._keys)}, first {self._first}>"
 
     def joined(self, other: "Keyring") -> "Keyring":
-        """A ring that seals as this one does, and unseals what either can."""
+        """A ring that seals with the first key of this one, and unseals with all keys of both."""
         ring = Keyring.__new__(Keyring)
         ring._keys = other._keys | self._keys
         ring._first = self._first
         return ring
 
     def seal(self, text: str, *place: str) -> str:
-        """The text, sealed for a place such as ("endpoint", id, name), and nowhere else."""
+        """Seal the text. It can only be unsealed for the same place, such as ("endpoint", id, name)."""
         nonce = os.urandom(_NONCE_BYTES)
         data = text.encode()
         padded = data + b" " * (-len(data) % _PADDING)
@@ -93,7 +93,8 @@ class Keyring:
         return f"{_VERSION}:{self._first}:{base64.b64encode(nonce + sealed).decode()}"
 
     def unseal(self, sealed: str, *place: str) -> str:
-        """What was sealed for this place, with blanks at its end. Raises `KeyUnknown` or `SealBroken`."""
+        """The text that was sealed for this place, with blanks (the padding) at its end. Raises `KeyUnknown` or
+        `SealBroken`."""
         version, _, rest = sealed.partition(":")
         key_id, _, encoded = rest.partition(":")
         if version != _VERSION:
@@ -109,5 +110,5 @@ class Keyring:
 
 
 def _bound(key_id: str, place: tuple[str, ...]) -> bytes:
-    """What is authenticated besides. As JSON no two places are written alike."""
+    """The authenticated data. JSON, because it is different for any two places."""
     return json.dumps(["endpointd", _VERSION, key_id, *place]).encode()

@@ -1,4 +1,4 @@
-"""What is shown in the place of a secret. Pure."""
+"""The mask that is shown instead of a secret. Pure."""
 
 MASK = "********"
-"""The same for every secret, so that it tells nothing, not even the length."""
+"""The same for every secret, so that it does not even tell the length."""

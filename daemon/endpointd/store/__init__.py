@@ -1,6 +1,6 @@
-"""What is kept in a database: what operators have made, which is endpoints, with their secrets sealed, and tokens; and
-what plugins store with `session.storage`.
+"""The database: endpoints, with their secrets sealed, and tokens, which operators have made; and the values that
+plugins store with `session.storage`.
 
-`records`, `token_records`, `naming` and `errors` need nothing. `endpoint_store` imports SQLAlchemy, which takes a third
-of a second: import it where the store is opened, in the thread that opens it.
+`records`, `token_records`, `naming` and `errors` import nothing heavy. `endpoint_store` imports SQLAlchemy, which takes
+a third of a second: import it only where the store is opened, in the thread that opens it.
 """

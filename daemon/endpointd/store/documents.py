@@ -1,4 +1,4 @@
-"""Settings as they are kept: JSON, in which a null holds the place of each secret, and the secrets, sealed."""
+"""Converts settings to the two texts that are stored, and back: JSON with null for each secret, and sealed secrets."""
 
 import json
 from collections.abc import Mapping
@@ -12,15 +12,16 @@ from endpointd.sealing.keyring import Keyring, KeyUnknown, SealBroken
 from endpointd.store.records import EndpointRecord
 
 _DEEPEST = 100
-"""Levels of lists and objects; Python's reader of JSON would end at about a thousand."""
+"""The most levels of lists and objects. Python's JSON parser fails at about a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """`settings` is a JSON object; `sealed` too, with all names of secrets, and null for those that have no value.
+    """Settings as they are stored. `settings` is a JSON object. `sealed` is one too, with the sealed text of each
+    secret, or null for a secret without a value.
 
-    `key` is the id of the key that sealed them; None when nothing is sealed. Both texts are ASCII: what databases
-    refuse in a text (NUL, half of a surrogate pair) is escaped.
+    `key` is the id of the key with which they are sealed, None if nothing is. Both texts are ASCII: characters that
+    databases refuse (NUL, lone surrogates) are escaped.
     """
 
     settings: str
@@ -29,7 +30,8 @@ class Kept:
 
 
 def keep(record: EndpointRecord, keys: Keyring) -> Kept:
-    """OperatorError `settings_unstorable`: a value would not come back as it is."""
+    """The settings of a record as they are stored. Raises `OperatorError` `settings_unstorable` for a value that JSON
+    would not preserve."""
     for name, value in record.settings.items():
         if not isinstance(name, str) or not _comes_back(value):
             raise _unstorable(record, str(name))
@@ -41,7 +43,7 @@ def keep(record: EndpointRecord, keys: Keyring) -> Kept:
 
 
 def settings_of(endpoint_id: str, settings: str, sealed: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
-    """The settings of one endpoint, and the names of those that are secret. OperatorError: they cannot be read."""
+    """The settings of one endpoint, and the names of the secret ones. Raises `OperatorError` if they cannot be read."""
     try:
         values: dict[str, Any] = json.loads(settings)
         texts: Mapping[str, str | None] = json.loads(sealed)
@@ -55,19 +57,19 @@ def settings_of(endpoint_id: str, settings: str, sealed: str, keys: Keyring) -> 
             "put the key file back that belongs to this database; if it was changed meanwhile, start the daemon again",
         ) from None
     except (SealBroken, ValueError, TypeError, AttributeError):
-        # What went wrong with a secret's text may quote it.
+        # Without the cause, because its text may quote a secret.
         raise damaged(endpoint_id) from None
     return values, frozenset(texts)
 
 
 def kept_rules(rules: CallerRules) -> str:
-    """A JSON object, in ASCII."""
+    """The rules as they are stored: a JSON object, in ASCII."""
     return json.dumps(rules.document())
 
 
 def rules_of(endpoint_id: str, text: str) -> CallerRules:
-    """OperatorError: what is kept is no such rules. An endpoint is not opened to everybody because its rules cannot be
-    read."""
+    """The rules from a stored text. Raises `OperatorError` if it is damaged: an endpoint whose rules cannot be read
+    must not become open to everybody."""
     try:
         document = json.loads(text)
     except ValueError:
@@ -81,6 +83,7 @@ def rules_of(endpoint_id: str, text: str) -> CallerRules:
 
 
 def damaged(endpoint_id: str) -> OperatorError:
+    """The error for an endpoint whose stored data cannot be read."""
     return OperatorError(
         "endpoint_damaged",
         f"what is kept for the endpoint {endpoint_id} was changed by others, and cannot be read",
@@ -98,12 +101,13 @@ def _written(record: EndpointRecord, value: object, name: str = "") -> str:
     try:
         return json.dumps(value)
     except ValueError:
-        # A whole number of more than 4300 digits.
+        # An integer of more than 4300 digits.
         raise _unstorable(record, name) from None
 
 
 def _comes_back(value: object, depth: int = 1) -> bool:
-    """Whether reading the JSON of a value gives that value. A tuple would be a list, a key of 1 be "1"."""
+    """Whether a value is the same after it was written as JSON and read again. (A tuple would become a list, the key 1
+    would become "1".)"""
     if isinstance(value, list):
         return depth < _DEEPEST and all(_comes_back(each, depth + 1) for each in value)
     if isinstance(value, dict):

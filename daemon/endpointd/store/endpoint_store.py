@@ -28,15 +28,15 @@ _PLAIN = ("id", "hook_id", "plugin", "name", "enabled", "origin", "created_at", 
 
 
 class EndpointStore:
-    """Endpoints in a database, their secrets sealed; `tokens` are beside them, until `close`. What a method has done is
-    durable when it returns.
+    """Endpoints in a database, with their secrets sealed. `tokens` is the store of tokens in the same database.
 
-    Every error is an `OperatorError`, and then nothing was changed. One exception: when the connection to PostgreSQL
-    breaks just as a change is confirmed, `database_unreachable` leaves open whether it was made; `all` tells.
+    When a method returns, its change is durable. Every error is an `OperatorError`, after which nothing was changed,
+    with one exception: if the connection to PostgreSQL breaks just as a change is confirmed, it is not known after
+    `database_unreachable` whether the change was made. Call `all` to find out.
     """
 
     def __init__(self, database: Database, keys: Keyring) -> None:
-        """For `open` alone."""
+        """Use `open` instead."""
         self._database = database
         self.tokens = TokenStore(database)
         self._keys = keys
@@ -49,15 +49,15 @@ class EndpointStore:
         history: History = HISTORY,
         times: StoreTimes | None = None,
     ) -> "EndpointStore":
-        """The store in the file or at the URL: made if it is not there, and brought to this version.
+        """Open the store in the file or at the URL. Creates it if it does not exist, and migrates it to this version.
 
-        A key file is made if there is none and no secret is stored. Nothing is changed in a database that is damaged,
-        newer, or another program's, or whose secrets are sealed with other keys.
+        Creates a key file if there is none and no secret is stored. Changes nothing in a database that is damaged,
+        newer, or of another program, or whose secrets are sealed with other keys.
         """
         database = _connect(locate(url), history)
         database = replace(database, times=times or database.times)
         try:
-            # Before the tables are changed, and again when nobody else can change the keys.
+            # Checked before the tables are changed, and again (`admit`) with a lock against changes of the keys.
             expect_all(database, keys, history)
             migrate(database, history)
             with database.writing(alone=True) as connection:
@@ -69,41 +69,41 @@ class EndpointStore:
         return cls(database, ring)
 
     def close(self) -> None:
-        """May be called again."""
+        """Close all connections. May be called more than once."""
         self._database.engine.dispose()
 
     def all(self) -> list[EndpointRecord]:
         """Every endpoint, the oldest first."""
         with self._database.reading() as connection:
             ordered = select(endpoints).order_by(endpoints.c.created_at, endpoints.c.id)
-            # All of them first: whoever stops within them leaves the reading open.
+            # Fetch all rows, so that the connection is not kept open while they are processed.
             rows = connection.execute(ordered).mappings().all()
         return [_record(row, self._keys) for row in rows]
 
     def add(self, record: EndpointRecord) -> None:
-        """Raises `HookIdTaken`, or `EndpointExists`."""
+        """Store a new endpoint. Raises `HookIdTaken` or `EndpointExists`."""
         with self._changing(record) as connection:
             connection.execute(insert(endpoints).values(_row(record, self._keys)))
 
     def replace(self, record: EndpointRecord) -> None:
-        """Put the record in the place of the one with its id. Raises `EndpointUnknown`, or `HookIdTaken`."""
+        """Replace the endpoint with the record's id. Raises `EndpointUnknown` or `HookIdTaken`."""
         with self._changing(record) as connection:
             row = _row(record, self._keys)
             if connection.execute(update(endpoints).where(endpoints.c.id == record.id).values(row)).rowcount == 0:
                 raise _unknown(record.id)
 
     def remove(self, id: str) -> None:  # noqa: A002  the record's own word
-        """Raises `EndpointUnknown`."""
+        """Delete an endpoint. Raises `EndpointUnknown`."""
         with self._database.writing() as connection:
             if connection.execute(delete(endpoints).where(endpoints.c.id == id)).rowcount == 0:
                 raise _unknown(id)
 
     def change(self, removed: Iterable[str], records: Iterable[EndpointRecord]) -> None:
-        """All of it or nothing: remove the endpoints with these ids, and let these records be there, in the place of
-        those with their ids if there are any. Raises `HookIdTaken`."""
+        """Delete the endpoints with the ids `removed`, and add or replace `records`, all in one transaction. Raises
+        `HookIdTaken`."""
         records = list(records)
         with self._database.writing() as connection:
-            # All that goes goes first, so that its hook ids are free.
+            # Delete first, so that the hook ids are free.
             for id in (*removed, *(record.id for record in records)):  # noqa: A001
                 connection.execute(delete(endpoints).where(endpoints.c.id == id))
             for record in records:
@@ -111,14 +111,14 @@ class EndpointStore:
                     connection.execute(insert(endpoints).values(_row(record, self._keys)))
 
     def uses_other_keys(self) -> bool:
-        """Whether something is sealed with another key than the first."""
+        """Whether a secret is sealed with another key than the first."""
         with self._database.reading() as connection:
             return uses_others(connection, self._keys)
 
     def rotate(self, keys: Keyring) -> int:
-        """Seal every secret with the first of `keys`, all in one transaction; how many endpoints have secrets.
+        """Seal all secrets with the first of `keys`, in one transaction; returns the number of endpoints with secrets.
 
-        `keys` must be on the disk by then, and the old ones among them until this has returned.
+        `keys` must be on the disk before, together with the old keys until this has returned.
         """
         with self._database.writing(alone=True) as connection:
             hold(self._database, connection)

@@ -1,4 +1,4 @@
-"""Reaching the database: SQLite in a file that nobody else can read, or PostgreSQL."""
+"""Connects to the database: SQLite, in a file that other users cannot read, or PostgreSQL."""
 
 import os
 import sqlite3
@@ -18,15 +18,16 @@ from endpointd.store.times import StoreTimes
 from endpointd.store.turns import TurnTooLate, turns_of
 
 PATIENCE = 10
-"""Seconds to wait for others that hold the database."""
+"""Seconds to wait while others hold the database."""
 
 _PAUSE = 0.02
 _MILLISECONDS = 1000
 _LOCK = 0x656E6470
-"""The number of the lock in PostgreSQL that those take who migrate or change keys; any that others have not."""
+"""The number of PostgreSQL's advisory lock for migrations and changes of keys: arbitrary, so that no other program uses
+it."""
 
 _SERVER_OPTIONS = (
-    # A change is on the disk when it is confirmed, whatever the server's own default.
+    # A confirmed change must be on the disk, whatever the server's default is.
     f"-c synchronous_commit=on -c lock_timeout={PATIENCE * _MILLISECONDS}"
     f" -c statement_timeout={3 * PATIENCE * _MILLISECONDS}"
     f" -c idle_in_transaction_session_timeout={6 * PATIENCE * _MILLISECONDS}"
@@ -35,7 +36,7 @@ _SERVER_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`name` is how errors call it, without a password; `file` is None for PostgreSQL."""
+    """An open database. `name` is its name in errors, without a password; `file` is None for PostgreSQL."""
 
     engine: Engine
     name: str
@@ -44,14 +45,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
+        """A connection for queries. Raises `OperatorError`."""
         with self.times.measured(), explained(self.name, self.file), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self, alone: bool = False) -> Iterator[Connection]:
-        """One transaction, which is durable when the block has ended, and was nothing when it is left by an error.
+        """One transaction: durable when the block has ended, rolled back if it raises. Raises `OperatorError`.
 
-        alone: others who ask for that wait until it is over. SQLite has one writer at a time anyway.
+        alone: exclude other transactions with `alone`. SQLite has only one writer at a time anyway.
         """
         with (
             self.times.measured(),
@@ -60,7 +62,7 @@ class Database:
             self.engine.begin() as connection,
         ):
             if self.file is not None:
-                # At once: a transaction that first reads cannot wait for the right to write.
+                # IMMEDIATE, because a transaction that begins with reading cannot wait for the write lock later.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             elif alone:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
@@ -68,7 +70,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Many who write must not keep one from ever writing."""
+        """Let the writers of an SQLite file take turns, so that none of them starves."""
         if self.file is None:
             yield
             return
@@ -80,7 +82,7 @@ class Database:
 
 
 def locate(url: str | Path) -> Path | URL:
-    """The file that the database is, or the URL of its server. UsageError: neither."""
+    """The path of the database's file, or the URL of its server. Raises `UsageError` for any other URL."""
     if isinstance(url, Path):
         return url.absolute()
     if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
@@ -99,15 +101,16 @@ def locate(url: str | Path) -> Path | URL:
 
 
 def name_of(place: Path | URL) -> str:
+    """The name of a database in errors."""
     if isinstance(place, Path):
         return f"the database {place}"
-    # What else is in the URL may be secret, not only where a password stands.
+    # Nothing else of the URL: any part of it may be secret, not only the password.
     return f"the database {place.database!r} at {place.host or place.query.get('host', 'localhost')}"
 
 
 def connect_to_file(file: Path, connections: int = 1) -> Database:
-    """The file must be there, and in WAL mode."""
-    # What is handed to SQLAlchemy as a URL's part is not read as a URL.
+    """Open an SQLite file, which must exist and be in WAL mode (`prepare_file`)."""
+    # `URL.create` takes the path as it is; in a URL's text, special characters would be interpreted.
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         connect_args={"timeout": PATIENCE},
@@ -117,7 +120,7 @@ def connect_to_file(file: Path, connections: int = 1) -> Database:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # Transactions begin where `Database.writing` says, also before tables are changed.
+        # Only `Database.writing` begins transactions. By default, Python's driver would do so itself.
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
@@ -126,6 +129,7 @@ def connect_to_file(file: Path, connections: int = 1) -> Database:
 
 
 def connect_to_server(url: URL, connections: int = 1) -> Database:
+    """Open a PostgreSQL database; connections are made when they are first needed."""
     try:
         engine = create_engine(
             url,
@@ -136,7 +140,7 @@ def connect_to_server(url: URL, connections: int = 1) -> Database:
                 "application_name": "endpointd",
             },
             hide_parameters=True,
-            # The server may have been started again since the last change.
+            # Test a pooled connection before it is used: the server may have been restarted.
             pool_pre_ping=True,
             **_pool(connections),
         )
@@ -154,10 +158,10 @@ def _pool(connections: int) -> dict[str, Any]:
 
 
 def prepare_file(file: Path) -> None:
-    """Make the file unless it is there; see that it is in WAL mode, and that nobody else can read it."""
+    """Create the SQLite file if it is missing, switch it to WAL mode, and make it unreadable for other users."""
     name = name_of(file)
     with explained(name, file):
-        # SQLite gives the files beside it the rights that this one has.
+        # SQLite creates the -wal and -shm files with the same mode as this one.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         for path in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
             if path.exists() and path.stat().st_mode & 0o777 != 0o600:
@@ -168,7 +172,8 @@ def prepare_file(file: Path) -> None:
 
 
 def _wal_mode(connection: sqlite3.Connection) -> str:
-    """For this SQLite does not wait by itself, when another start does the same."""
+    """Switch to WAL mode and return the resulting mode. Retries while another process does the same: here SQLite does
+    not wait by itself."""
     latest = time.monotonic() + PATIENCE
     while True:
         try:

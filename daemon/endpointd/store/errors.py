@@ -1,4 +1,4 @@
-"""The errors of the store that a caller may want to tell from others. All of its errors are `OperatorError`."""
+"""The errors of the store that callers distinguish. All errors of the store are `OperatorError`."""
 
 from endpointd.errors import OperatorError
 

@@ -1,4 +1,4 @@
-"""What SQLAlchemy, SQLite and PostgreSQL say of trouble, as errors for an operator. None contains a value."""
+"""Turns the errors of SQLAlchemy, SQLite and PostgreSQL into errors for an operator. None contains a stored value."""
 
 import errno
 import os
@@ -22,11 +22,11 @@ _SQLITE = {
     sqlite3.SQLITE_PERM: "unreachable",
     sqlite3.SQLITE_READONLY: "unreachable",
 }
-"""By the primary code, which is the low byte of an extended one."""
+"""The kind of fault by SQLite's primary error code, which is the low byte of an extended code."""
 
 _POSTGRESQL = {
     "08": "unreachable",  # connection
-    "28": "unreachable",  # who it is
+    "28": "unreachable",  # authentication
     "3D": "unreachable",  # no such database
     "57P": "unreachable",  # shutting down
     "53100": "full",
@@ -35,15 +35,16 @@ _POSTGRESQL = {
     "57014": "busy",  # statement_timeout
     "40": "busy",  # deadlock
     "XX00": "corrupt",
-    "42501": "unreachable",  # no leave
+    "42501": "unreachable",  # no permission
     "25006": "unreachable",  # read only
 }
-"""By the beginning of the SQLSTATE; the longest that fits."""
+"""The kind of fault by the beginning of PostgreSQL's SQLSTATE; the longest match counts."""
 
 
 @contextmanager
 def explained(database: str, file: Path | None = None) -> Iterator[None]:
-    """Errors of the database become `OperatorError`; of constraints, only the caller knows what they mean."""
+    """Turn errors of the database into `OperatorError`. An IntegrityError passes, because only the caller knows what
+    the violated constraint means."""
     try:
         yield
     except IntegrityError:
@@ -64,13 +65,13 @@ def explained(database: str, file: Path | None = None) -> Iterator[None]:
 def _kind(error: BaseException | None, file: Path | None) -> str:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        # The memory that connections share has no room either; that is told as trouble with the disk.
+        # If the disk is full, SQLite may fail to extend its shared memory (-shm), and reports an I/O error.
         if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and file is not None and _is_full(file):
             return "full"
         return _SQLITE.get(code, "other")
     state = getattr(error, "sqlstate", None)
     if state is None:
-        # psycopg has no state for what ends before or with the connection.
+        # psycopg has no SQLSTATE if the connection has failed or could not be made.
         return "unreachable"
     fitting = [begin for begin in _POSTGRESQL if state.startswith(begin)]
     return _POSTGRESQL[max(fitting, key=len)] if fitting else "other"
@@ -85,7 +86,7 @@ def _is_full(file: Path) -> bool:
 
 
 def _reason(error: BaseException | None) -> str:
-    """The first line: PostgreSQL's others may quote what was written."""
+    """The first line of the error's text: the other lines of PostgreSQL may quote values."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -1,4 +1,4 @@
-"""Looking at a database before anything is changed in it: is it whole, ours, and of a version that we know?"""
+"""Checks a database before anything is changed in it: that it is intact, ours, and of a known version."""
 
 import sqlite3
 from contextlib import closing
@@ -12,7 +12,7 @@ from endpointd.store.schema import VERSION_TABLE, History, metadata
 
 
 def inspect_file(file: Path, history: History) -> None:
-    """Raises `OperatorError` unless the file can be used; one that is missing or empty can. It is not written to."""
+    """Raise `OperatorError` if the file cannot be used. A missing or empty one can be. Does not write to it."""
     if not file.exists() or file.stat().st_size == 0:
         return
     name = name_of(file)
@@ -24,7 +24,7 @@ def inspect_file(file: Path, history: History) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
                 raise
-            # A change was interrupted that must be taken back first, in the old journal mode.
+            # There is an interrupted transaction (of the mode before WAL), which SQLite must roll back first.
             _inspect(file, "rw", name, history)
 
 
@@ -33,7 +33,7 @@ def _inspect(file: Path, mode: str, name: str, history: History) -> None:
     with closing(sqlite3.connect(uri, timeout=PATIENCE, uri=True)) as connection:
         [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":
-            # One line of several, without what is in the rows.
+            # Only the last line, which does not quote the content of rows.
             raise corrupt(name, str(verdict).splitlines()[-1])
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if VERSION_TABLE in tables:
@@ -44,13 +44,13 @@ def _inspect(file: Path, mode: str, name: str, history: History) -> None:
 
 
 def version_of(database: Database, connection: Connection, history: History) -> str | None:
-    """The version of the tables; None when there are none. Raises `OperatorError` when they are not ours or newer."""
-    # Asked for at once: between two questions another start may make them all.
+    """The version of the tables; None if there are none. Raises `OperatorError` if they are not ours or are newer."""
+    # One query for all tables: between two queries another process might create them.
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE in tables:
         rows = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")
         return _version(database.name, list(rows.scalars()), history)
-    # A server's database may well hold tables of others beside ours.
+    # A server's database may contain tables of other programs beside ours.
     if not tables.isdisjoint(metadata.tables):
         raise foreign(database.name)
     return None

@@ -1,4 +1,7 @@
-"""Which keys the secrets of a database are sealed with, and whether we have them."""
+"""The table of the keys with which secrets are sealed: checks that we have them all, and records new ones.
+
+For each key the table has a proof: a known text, sealed with the key.
+"""
 
 from collections.abc import Collection
 
@@ -15,47 +18,50 @@ _PROOF = "endpointd"
 
 
 def expect_all(database: Database, keys: Keyring | KeyFile, history: History) -> None:
-    """Raises `OperatorError` when secrets are stored that these keys do not unseal. Nothing is made or changed."""
+    """Raise `OperatorError` if secrets are stored that these keys cannot unseal. Changes nothing."""
     with database.reading() as connection:
         if version_of(database, connection, history) is not None:
             _known(connection, keys)
 
 
 def admit(connection: Connection, keys: Keyring | KeyFile) -> Keyring:
-    """The keys, the first of which may be sealed with from now on; keys that are strange and unused may no more.
+    """Check the keys as `expect_all` does, and record the first as the one to seal with; returns the keys.
 
-    A missing key file is made; as `expect_all`, but that it holds until the transaction ends.
+    The result is valid until the transaction ends. Creates a missing key file. Removes keys from the table that are not
+    in the ring, and with which nothing is sealed.
     """
     ring = _known(connection, keys)
     if ring is None:
         assert isinstance(keys, KeyFile)
         ring = keys.make()
-    # Those that are used are in the ring.
+    # All keys that are used are in the ring (`_known`).
     forget_others(connection, ring.ids)
     register(connection, ring)
     return ring
 
 
 def hold(database: Database, connection: Connection) -> None:
-    """Let nobody change endpoints until the transaction ends; who then seals with a forgotten key is refused."""
+    """Lock the endpoints against changes until the transaction ends. (A change that then seals with a key that was
+    removed fails, because of the foreign key.)"""
     if database.file is None:
         connection.exec_driver_sql("LOCK TABLE endpoints IN SHARE ROW EXCLUSIVE MODE")
 
 
 def register(connection: Connection, ring: Keyring) -> None:
-    """From now on something may be sealed with the first key."""
+    """Record the first key, so that secrets may be sealed with it."""
     if connection.execute(select(secret_keys.c.id).where(secret_keys.c.id == ring.first)).first() is None:
         proof = ring.seal(_PROOF, "key", ring.first)
         connection.execute(insert(secret_keys).values(id=ring.first, proof=proof))
 
 
 def forget_others(connection: Connection, ids: Collection[str]) -> None:
-    """From now on nothing may be sealed with other keys than these; nothing is."""
+    """Remove all other keys, with which nothing must be sealed; from now on nothing can be."""
     connection.execute(delete(secret_keys).where(secret_keys.c.id.not_in(ids)))
 
 
 def _known(connection: Connection, keys: Keyring | KeyFile) -> Keyring | None:
-    """The ring, which unseals all that is sealed; None for a file that is missing while nothing is."""
+    """The keys, checked to unseal all that is sealed; None if the key file is missing and nothing is sealed. Raises
+    `OperatorError`."""
     ring = keys.read() if isinstance(keys, KeyFile) else keys
     used = _used(connection)
     if ring is None:
@@ -73,12 +79,12 @@ def _known(connection: Connection, keys: Keyring | KeyFile) -> Keyring | None:
 
 
 def uses_others(connection: Connection, ring: Keyring) -> bool:
-    """Whether something is sealed with another key than the first."""
+    """Whether a secret is sealed with another key than the first."""
     return bool(_used(connection).keys() - {ring.first})
 
 
 def _used(connection: Connection) -> dict[str, str]:
-    """The keys that something is sealed with, and their proofs."""
+    """The ids of the keys with which secrets are sealed, and their proofs."""
     using = select(endpoints.c.key).where(endpoints.c.key.is_not(None))
     rows = connection.execute(select(secret_keys.c.id, secret_keys.c.proof).where(secret_keys.c.id.in_(using)))
     return {row.id: row.proof for row in rows}

@@ -1,6 +1,6 @@
-"""Bringing the tables of a database to what this version needs: step by step, each whole or not at all.
+"""Migrates the tables of a database to this version, step by step; each step is one transaction.
 
-A new database is made in one step, of the tables as they are now.
+In a new database the tables are created as they are now, in one step.
 """
 
 import os
@@ -19,16 +19,16 @@ log = structlog.get_logger()
 
 
 def migrate(database: Database, history: History) -> None:
-    """Run the steps that are missing. Of several that do it at once, each step is done by one.
+    """Run the missing steps. If several processes do so at once, each step is still run only once.
 
-    A step is one transaction with the note that it was done; who is killed in it has done nothing.
+    A step and the record that it was done are one transaction, so an interrupted step has changed nothing.
     """
     began_at = _version(database, history)
     if began_at is None and history.tables is not None:
         _make(database, history, history.tables)
     while history.after(_version(database, history)) is not None:
         with database.writing(alone=True) as connection:
-            # Others may have been quicker.
+            # Another process may have done it meanwhile.
             step = history.after(version_of(database, connection, history))
             if step is not None:
                 if began_at is not None and step.changes:
@@ -39,7 +39,7 @@ def migrate(database: Database, history: History) -> None:
 
 def _make(database: Database, history: History, tables: MetaData) -> None:
     with database.writing(alone=True) as connection:
-        # Others may have been quicker.
+        # Another process may have done it meanwhile.
         if version_of(database, connection, history) is None:
             tables.create_all(connection, checkfirst=False)
             versions.create(connection, checkfirst=True)
@@ -53,7 +53,7 @@ def _version(database: Database, history: History) -> str | None:
 
 
 def _run(connection: Connection, folder: Path, step: Revision) -> None:
-    # Hardly ever needed, and a third of a second to import.
+    # Imported here because it is rarely needed and takes a third of a second.
     from alembic import command
     from alembic.config import Config
 
@@ -64,7 +64,7 @@ def _run(connection: Connection, folder: Path, step: Revision) -> None:
 
 
 def _keep_copy(database: Database, connection: Connection, step: Revision) -> None:
-    """What the step changes, as it is before: a file `….before-<version>`, or tables `…_before_<version>`."""
+    """Keep a copy of the tables that a step changes: a file `….before-<version>`, or tables `…_before_<version>`."""
     if database.file is not None:
         _copy_file(database.file, database.file.with_name(f"{database.file.name}.before-{step.id}"))
         return
@@ -74,14 +74,15 @@ def _keep_copy(database: Database, connection: Connection, step: Revision) -> No
 
 
 def _copy_file(file: Path, copy: Path) -> None:
-    """All of it, on the disk, before the copy has its name. Nobody writes meanwhile: the caller holds the lock."""
+    """Copy an SQLite file; the copy gets its name only when it is complete and on the disk. The caller holds the write
+    lock."""
     new = copy.with_name(f".{copy.name}.new")
     new.unlink(missing_ok=True)
     fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(new)) as target:
             source.backup(target)
-            # One file, without others beside it.
+            # Without WAL, so that the copy is a single file.
             target.execute("PRAGMA journal_mode=DELETE")
         os.fsync(fd)
     finally:

@@ -1,4 +1,4 @@
-"""Names that endpoints get when nobody has chosen one."""
+"""Random ids and hook ids for endpoints."""
 
 import secrets
 import string
@@ -12,5 +12,5 @@ def new_id() -> str:
 
 
 def new_hook_id() -> str:
-    """16 characters by chance, 82 bits: who does not know a hook id cannot guess it."""
+    """16 random characters, which are 82 bits, so that a hook id cannot be guessed."""
     return "".join(secrets.choice(_HOOK_ID_CHARACTERS) for _ in range(16))

@@ -1,4 +1,4 @@
-"""An endpoint as it is kept. Pure."""
+"""The record of an endpoint. Pure."""
 
 import re
 import unicodedata
@@ -18,10 +18,12 @@ Origin = Literal["operator", "file"]
 
 @dataclass(frozen=True, slots=True)
 class EndpointRecord:
-    """One endpoint. `settings` are plain values, in memory only; `secrets` names those that are kept sealed.
+    """One endpoint. `settings` are plain values, in memory only; `secrets` are the names of those that are stored
+    sealed.
 
-    `origin` is who made it: an operator, or the declarative file. Times are seconds since the epoch. What it is made
-    of is checked: UsageError for what an operator chooses, ValueError for the rest. Its settings are in no repr.
+    `origin` says who has made it: an operator, or the declarative file. Times are seconds since the epoch. The
+    constructor checks the fields: it raises `UsageError` for those that an operator chooses, and ValueError for the
+    others. The repr does not show the settings.
     """
 
     id: str
@@ -46,7 +48,7 @@ class EndpointRecord:
 
 
 def check_hook_id(hook_id: str) -> None:
-    """UsageError: no endpoint can have this hook id."""
+    """Raise `UsageError` if the text is not valid as a hook id."""
     if not _HOOK_ID.fullmatch(hook_id):
         raise UsageError(
             "hook_id_invalid", f"{hook_id[:80]!r} is no hook id", "give up to 64 characters out of a-z, 0-9, _ and -"
@@ -54,7 +56,7 @@ def check_hook_id(hook_id: str) -> None:
 
 
 def check_name(name: str) -> None:
-    """UsageError: no endpoint can have this name."""
+    """Raise `UsageError` if the text is not valid as the name of an endpoint."""
     if not name.strip() or len(name) > _LONGEST_NAME or not _is_plain(name):
         raise UsageError(
             "endpoint_name_invalid",
@@ -64,5 +66,5 @@ def check_name(name: str) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether every database can keep the text, and every terminal show it in one line."""
+    """Whether every database can store the text, and every terminal can show it in one line."""
     return all(unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") for c in text)

@@ -1,6 +1,6 @@
-"""Changing the key: a new one is added, everything is sealed with it, the old ones are dropped.
+"""Rotates the key: adds a new one, seals all secrets with it, and drops the old ones.
 
-Whoever is killed in between leaves a key file with all keys that something is sealed with; doing it again goes on.
+If it is interrupted, the key file still contains all keys with which secrets are sealed, and it can be run again.
 """
 
 from endpointd.sealing.keyfile import KeyFile
@@ -8,10 +8,11 @@ from endpointd.store.endpoint_store import EndpointStore
 
 
 def rotate_keys(store: EndpointStore, file: KeyFile) -> int:
-    """How many endpoints have secrets. Raises `OperatorError`; the secrets can be read all the same.
+    """Rotate the key; returns the number of endpoints that have secrets. After an `OperatorError` all secrets can still
+    be read.
 
-    The keys that systemd gives are somebody else's to change. When a new one stands first among them, everything is
-    sealed with that.
+    A key file that is a credential of systemd cannot be changed here. If an operator has put a new key first into it,
+    all secrets are sealed with that one.
     """
     if file.is_credential and store.uses_other_keys() and (given := file.read()) is not None:
         return store.rotate(given)

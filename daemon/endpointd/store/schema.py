@@ -1,7 +1,7 @@
-"""The tables as they are now, and the steps by which they came to be so (`migrations/versions/`).
+"""The tables as they are now, and the list of the migrations that led to them (`migrations/versions/`).
 
-Both are here so that a start at which there is no step to do need not import Alembic: nothing is missing, or all is,
-and the tables are made as they are now. A test holds them together.
+Both are here so that Alembic is only imported when an old database has to be migrated: a new one gets the tables as
+they are now. A test checks that both ways give the same tables.
 """
 
 from collections.abc import Sequence
@@ -44,13 +44,13 @@ endpoints = Table(
     Column("name", Text, nullable=False),
     Column("settings", Text, nullable=False),
     Column("sealed", Text, nullable=False),
-    # Thus nothing can be sealed with a key that was dropped meanwhile.
+    # The foreign key prevents that a secret is stored that was sealed with a key which was dropped meanwhile.
     Column("key", String(16), ForeignKey("secret_keys.id"), nullable=True),
     Column("enabled", Boolean, nullable=False),
     Column("origin", String(16), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    # It was added later, so that it is the last one, and has a value for what was there before.
+    # Added by a migration, so it is the last column, and has a default for older rows.
     Column("callers", Text, nullable=False, server_default="{}"),
 )
 
@@ -63,7 +63,7 @@ tokens = Table(
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=True),
 )
-"""What lets somebody in over a network. Of the secret there is its hash alone."""
+"""Tokens for the administration over a network. Only the hash of a token's secret is stored."""
 
 storages = Table(
     "storages",
@@ -72,7 +72,7 @@ storages = Table(
     Column("size", BigInteger, nullable=False),
     Column("entries", Integer, nullable=False),
 )
-"""How many bytes the values of each plugin have together, and how many there are."""
+"""For each plugin: the bytes of all its values, and their number."""
 
 stored_pieces = Table(
     "stored_pieces",
@@ -83,8 +83,8 @@ stored_pieces = Table(
     Column("size", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
-"""The values that plugins store, each in pieces, of which number 0 is always there; `size` is that of the whole. A key
-is bytes, because PostgreSQL's texts cannot hold every character."""
+"""The values that plugins store, each in pieces. Piece number 0 always exists; `size` is that of the whole value. Keys
+are bytes, because PostgreSQL's texts cannot contain every character."""
 
 
 versions = Table(
@@ -93,12 +93,12 @@ versions = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
-"""As Alembic makes it, which has no other than its own: one row, the last step that was done."""
+"""Alembic's own table, which has one row: the last migration that was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One step. `changes` names the tables whose rows it changes or removes: of these a copy is kept."""
+    """One migration. `changes` are the tables whose rows it changes or removes, of which a copy is kept."""
 
     id: str
     changes: tuple[str, ...] = ()
@@ -106,8 +106,8 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All steps in their order, and the folder with Alembic's scripts for them. `tables` are what comes of them all,
-    of which a new database is made at once; without these it is made step by step."""
+    """All migrations in order, and the folder with their Alembic scripts. `tables` is the result of all of them, from
+    which a new database is created; without it, a new database is created by running all migrations."""
 
     folder: Path
     revisions: Sequence[Revision]
@@ -117,7 +117,7 @@ class History:
         return any(each.id == version for each in self.revisions)
 
     def after(self, version: str | None) -> Revision | None:
-        """The step that follows a version that is known; None after the last."""
+        """The migration that follows a known version; None after the last."""
         ids = [each.id for each in self.revisions]
         place = 0 if version is None else ids.index(version) + 1
         return self.revisions[place] if place < len(ids) else None

@@ -1,4 +1,4 @@
-"""How long transactions take, the waiting for others included."""
+"""Measures how long transactions take, including the time that they wait for others."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from endpointd.supervisor.latencies import Latencies
 
 
 class StoreTimes:
-    """Several threads add to it; who reads may miss the newest."""
+    """The durations of transactions. Thread-safe to add to; a reader may miss the newest ones."""
 
     def __init__(self) -> None:
         self.latencies = Latencies()

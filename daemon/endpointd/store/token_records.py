@@ -1,4 +1,4 @@
-"""A token as it is kept: by the hash of its secret. Pure."""
+"""The record of a token, which has only the hash of the token's secret. Pure."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """`hash` is hexadecimal, times are seconds since the epoch. ValueError: it cannot be one."""
+    """One token. `hash` is hexadecimal; times are seconds since the epoch; a token without `expires_at` does not
+    expire. The constructor raises ValueError for invalid fields."""
 
     id: str
     name: str
@@ -24,5 +25,5 @@ class TokenRecord:
 
 
 def is_token_name(name: str) -> bool:
-    """Whether it is one word that can be written in every shell as it is."""
+    """Whether the text is valid as a token's name: a word that needs no quotes in a shell."""
     return TOKEN_NAME.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""The store of tokens, in the database of the endpoints. Blocking, for a thread."""
+"""The store of tokens, in the same database as the endpoints. Blocking, to be used in a thread."""
 
 from dataclasses import asdict
 
@@ -13,7 +13,7 @@ from endpointd.store.token_records import TokenRecord
 
 
 class TokenStore:
-    """Its promises are those of `EndpointStore`, which has opened the database and closes it."""
+    """Gives the same guarantees as `EndpointStore`, which opens and closes the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,18 +25,18 @@ class TokenStore:
         return [_record(row) for row in rows]
 
     def add(self, record: TokenRecord) -> None:
-        """Raises `TokenNameTaken`."""
+        """Store a new token. Raises `TokenNameTaken`."""
         try:
             with self._database.writing() as connection:
                 connection.execute(insert(tokens).values(asdict(record)))
         except IntegrityError:
-            # Ids and hashes are by chance.
+            # It must be the name: ids and hashes are random.
             raise TokenNameTaken(
                 "token_exists", f"there is a token {record.name!r} already", "choose another name, or revoke it first"
             ) from None
 
     def remove(self, id: str) -> None:  # noqa: A002  the record's own word
-        """Raises `TokenUnknown`."""
+        """Delete a token. Raises `TokenUnknown`."""
         with self._database.writing() as connection:
             if connection.execute(delete(tokens).where(tokens.c.id == id)).rowcount == 0:
                 raise TokenUnknown("token_unknown", f"there is no token {id!r}", "it may have been revoked meanwhile")

@@ -1,4 +1,4 @@
-"""Who writes to a file next: whoever has waited longest. SQLite itself lets those who wait try their luck."""
+"""A fair lock for the writers of an SQLite file: first come, first served. SQLite's own lock is not fair."""
 
 import threading
 from collections import deque
@@ -8,10 +8,12 @@ from pathlib import Path
 
 
 class TurnTooLate(Exception):
-    """Others have taken too long."""
+    """The lock was not free in time."""
 
 
 class Turns:
+    """The lock of one file, for the threads of this process."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_taken = False
@@ -19,7 +21,7 @@ class Turns:
 
     @contextmanager
     def one(self, patience: float) -> Iterator[None]:
-        """Raises `TurnTooLate`: no turn came within `patience` seconds."""
+        """Hold the lock during the block. Raises `TurnTooLate` if it is not free within `patience` seconds."""
         self._take(patience)
         try:
             yield
@@ -36,7 +38,7 @@ class Turns:
         if mine.wait(patience):
             return
         with self._lock:
-            # It may have come just now.
+            # The turn may have come just after the timeout.
             if not mine.is_set():
                 self._waiting.remove(mine)
                 raise TurnTooLate
@@ -54,6 +56,6 @@ _lock = threading.Lock()
 
 
 def turns_of(file: Path) -> Turns:
-    """Those of all in this process who write to the file."""
+    """The lock for this file, the same for all callers in this process."""
     with _lock:
         return _of_files.setdefault(file, Turns())

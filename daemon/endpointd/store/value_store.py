@@ -1,6 +1,6 @@
-"""What plugins store, in the database. Blocking, for threads; several may use it at once.
+"""The values that plugins store, in the database (implements `sessions.storage.Values`). Blocking and thread-safe.
 
-A value is kept in pieces, one row each, so that neither a row nor a statement is ever large.
+A value is stored in pieces, one row each, so that neither a row nor a statement is ever large.
 """
 
 from dataclasses import dataclass, replace
@@ -15,21 +15,21 @@ from endpointd.store.schema import storages, stored_pieces
 from endpointd.store.times import StoreTimes
 
 PIECE = 256 * 1024
-"""Bytes in a row."""
+"""The most bytes in one row."""
 
 CONNECTIONS = 4
 
 
 class ValueStore:
-    """Every error is an `OperatorError` or `QuotaExceeded`, and then nothing was changed. The tables must be there."""
+    """Raises only `OperatorError` and `QuotaExceeded`; nothing was changed then. The tables must exist already."""
 
     def __init__(self, database: Database) -> None:
-        """For `open` alone."""
+        """Use `open` instead."""
         self._database = database
 
     @classmethod
     def open(cls, url: str | Path, times: StoreTimes | None = None) -> "ValueStore":
-        """Values in a database that `EndpointStore.open` has prepared."""
+        """Open the values in a database that `EndpointStore.open` has prepared."""
         place = locate(url)
         if isinstance(place, URL):
             database = connect_to_server(place, CONNECTIONS)
@@ -38,7 +38,7 @@ class ValueStore:
         return cls(replace(database, times=times or database.times))
 
     def close(self) -> None:
-        """May be called again."""
+        """Close all connections. May be called more than once."""
         self._database.engine.dispose()
 
     def get(self, plugin: str, key: bytes, at_most: int) -> Value | None:
@@ -46,7 +46,7 @@ class ValueStore:
             size = _size(connection, plugin, key)
             if size is None or size > at_most:
                 return None if size is None else Value(size, None)
-            # One statement sees one state of the table: a value that was replaced meanwhile comes whole, too.
+            # A single statement sees one state of the table, so the value is consistent even if it is replaced now.
             ours = (stored_pieces.c.plugin == plugin) & (stored_pieces.c.key == key)
             rows = connection.execute(select(stored_pieces.c.data).where(ours).order_by(stored_pieces.c.number))
             pieces = [bytes(data) for data in rows.scalars()]
@@ -86,17 +86,18 @@ class ValueStore:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How much a plugin has stored: bytes of values, and keys."""
+    """How much a plugin has stored: the bytes of all values, and the number of keys."""
 
     size: int
     keys: int
 
     def without(self, size: int) -> "Held":
+        """The same without one value of `size` bytes."""
         return Held(self.size - size, self.keys - 1)
 
 
 def _hold(database: Database, connection: Connection, plugin: str) -> Held:
-    """What the plugin has stored; nobody else changes its values until the transaction ends."""
+    """How much the plugin has stored. Locks its values against other changes until the transaction ends."""
     dialect = sqlite if database.file is not None else postgresql
     new = dialect.insert(storages).values(plugin=plugin, size=0, entries=0).on_conflict_do_nothing()
     connection.execute(new)
@@ -120,6 +121,6 @@ def _remove(connection: Connection, plugin: str, key: bytes) -> None:
 
 
 def _cut(pieces: list[bytes]) -> list[bytes]:
-    """In pieces of `PIECE` bytes at most; one, of none, for an empty value."""
+    """The value in pieces of at most `PIECE` bytes; an empty value has one empty piece."""
     cut = [piece[start : start + PIECE] for piece in pieces for start in range(0, len(piece), PIECE)]
     return cut or [b""]
