@@ -9,12 +9,12 @@ from endpointd.errors import OperatorError, UsageError
 __all__ = ["main"]
 
 GC_THRESHOLD = 100_000
-"""New objects after which cycles among them are looked for: about as many as the imports of the largest command make,
-all of which stay. With Python's default of 700 a tenth of a start goes into looking through them again and again."""
+"""New objects after which the garbage collector looks for cycles: about as many as the imports of the largest command
+create, none of which is garbage. With Python's default of 700, a tenth of a start is spent on collections."""
 
 
 def main() -> None:
-    """Run the command that the process's arguments name, and exit: 0 done, 1 failed, 2 wrongly asked."""
+    """Run the command in the process's arguments, and exit: 0 success, 1 failure, 2 wrong usage."""
     open_missing()
     gc.set_threshold(GC_THRESHOLD)
     from endpointd.cli.commands import application

@@ -1,4 +1,4 @@
-"""What `endpointd serve` prints for people when it is known which plugins run."""
+"""The output of `endpointd serve` for people, when the plugins have started or failed."""
 
 import contextlib
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from endpointd.reports import PluginReport
 
 
 def announce(url: str, reports: Sequence[PluginReport]) -> None:
-    """The plugins that are served with their URLs, then those that are not with the reasons.
+    """Print the plugins that are served, with their URLs, then those that are not, with the reasons.
 
-    A daemon serves on when nobody can read this: rich makes a SystemExit of a closed pipe.
+    The daemon must go on even if stdout is a closed pipe, for which rich raises SystemExit.
     """
     with contextlib.suppress(OSError, SystemExit):
         _print(url, reports)
@@ -22,7 +22,7 @@ def announce(url: str, reports: Sequence[PluginReport]) -> None:
 def _print(url: str, reports: Sequence[PluginReport]) -> None:
     console = stdout()
     served = [report for report in reports if not report.reasons]
-    # Not a table: a cell that is folded at the terminal's edge leaves a URL that nobody can copy.
+    # Not a table, because a URL that is wrapped in a cell cannot be copied.
     for report in served:
         console.print(_describe_served(report), soft_wrap=True)
     for report in reports:

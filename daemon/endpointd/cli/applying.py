@@ -1,4 +1,4 @@
-"""`endpointd endpoint apply`: reads a file that declares endpoints, hands them to the daemon, shows what changes."""
+"""`endpointd endpoint apply`: reads a file that declares endpoints, sends them to the daemon, and shows the changes."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ from endpointd.manifest.findings import one_line
 
 
 def apply_file(client: Client, file: Path, *, dry_run: bool, json: bool) -> None:
-    """The environment variables and files that it refers to are those of whoever calls. Raises `DeclarationInvalid`."""
+    """Apply a file. The environment variables and files that it refers to are read by this process and not by the
+    daemon. Raises `DeclarationInvalid`."""
     declaration = load(file, os.environ, waits=True)
     document = _apply(client, declaration, dry_run=dry_run)
     if json:

@@ -1,4 +1,4 @@
-"""Asking at a terminal for what a command was not told. Secrets are typed without being shown."""
+"""Prompts on a terminal for values that a command needs. Secrets are not shown while they are typed."""
 
 import sys
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def ask_name() -> str:
 
 
 def ask_settings(settings: Sequence[SettingView]) -> dict[str, Any]:
-    """A value for each."""
+    """Prompt for a value for each setting."""
     return {setting.name: _ask(setting) for setting in settings}
 
 
@@ -36,7 +36,7 @@ def show_faults(faults: Sequence[Fault]) -> None:
 
 
 def confirm(question: str) -> None:
-    """Aborts the command when the answer is no."""
+    """Ask a yes-or-no question; abort the command if the answer is no."""
     typer.confirm(question, abort=True, err=True)
 
 

@@ -1,4 +1,4 @@
-"""Building environments without the daemon, in the place where it looks for them."""
+"""Builds environments without the daemon, in the place where the daemon looks for them."""
 
 import asyncio
 from collections import deque
@@ -19,11 +19,11 @@ from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 
 LINES = 200
-"""Of uv's, at most, that are told of a build that has failed."""
+"""The most lines of uv's output that are printed for a failed build."""
 
 
 def build_all(settings: Settings, folders: Sequence[Path]) -> int:
-    """One after the other, and the others too when one fails. The exit status."""
+    """Build all environments one after the other, even if one fails; returns the exit status."""
     return asyncio.run(_build_all(settings, folders))
 
 
@@ -46,7 +46,7 @@ async def _build_all(settings: Settings, folders: Sequence[Path]) -> int:
 
 
 async def _build(environments: Environments, order: WorkerOrder) -> str:
-    """What became of it. uv's lines are kept from who wants quiet, as long as nothing fails."""
+    """Build one environment; returns the outcome. With `--quiet`, uv's output is only printed if the build fails."""
     unsaid: deque[str] = deque(maxlen=LINES)
     if order.needs is None:
         return "needs no environment"
@@ -65,7 +65,7 @@ async def _build(environments: Environments, order: WorkerOrder) -> str:
 
 
 def _order_of(settings: Settings, folder: Path) -> tuple[str, WorkerOrder]:
-    """The plugin's id, and an order as the daemon makes it. Raises `OperatorError`."""
+    """The plugin's id, and the same order for its environment as the daemon would make. Raises `OperatorError`."""
     if not folder.is_dir():
         raise UsageError(
             "not_a_directory", f"{folder} is not a directory", "name the folder that holds the plugin's manifest.yaml"

@@ -1,4 +1,4 @@
-"""Where the commands of an author keep environments from one run to the next: in the user's own cache."""
+"""Where the commands for plugin authors keep environments between runs: in the user's cache directory."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ def environments_cache() -> Path:
 
 
 def uv_cache() -> dict[str, str]:
-    """The setting that lets uv use the cache that it uses otherwise."""
+    """The settings that make uv use its default cache."""
     return {} if os.environ.get("UV_CACHE_DIR") else {"uv_cache": str(_cache() / "uv")}
 
 

@@ -1,4 +1,4 @@
-"""Checking one plugin folder: first what can be read, then, if that is right, whether its code loads."""
+"""Checks one plugin folder: first its files and then, if they are valid, whether its code can be loaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from endpointd.tree import FolderChanged
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found: `plugin` is None when the folder could not be read; errors come first in `findings`."""
+    """The result. `plugin` is None if its files are not valid. Errors come first in `findings`."""
 
     plugin: Plugin | None
     findings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
-        """True when nothing keeps the plugin from being served."""
+        """Whether there are no errors, so that the plugin can be served."""
         return self.count(Severity.ERROR) == 0
 
     def count(self, severity: Severity) -> int:
@@ -72,7 +72,7 @@ def check_folder(folder: Path, output: Callable[[str], None]) -> Check:
 
 
 def content_of(folder: Path) -> str:
-    """What stands for all of the folder. Raises `OperatorError`."""
+    """The digest of the folder's content. Raises `OperatorError`."""
     try:
         return content_digest(folder)
     except FolderChanged as error:
@@ -80,7 +80,7 @@ def content_of(folder: Path) -> str:
 
 
 def _load(folder: Path, plugin: Plugin, output: Callable[[str], None]) -> list[Finding]:
-    """Load its code, in an environment where it needs one."""
+    """Load the plugin's code, in an environment of its own if it needs one."""
     needs, findings = needs_of(folder, plugin, content_of(folder))
     if findings:
         return list(findings)

@@ -1,4 +1,4 @@
-"""Making the effective settings from flags, environment and file, and saying where each value came from."""
+"""Computes the effective settings from flags, environment variables and file, and the source of each value."""
 
 import difflib
 import os
@@ -31,7 +31,7 @@ class Configuration:
 
 
 class SettingsError(UsageError):
-    """Some settings cannot be used: `problems` holds one error for each."""
+    """Some settings are not valid. `problems` has one error for each."""
 
     def __init__(self, problems: Sequence[UsageError]) -> None:
         super().__init__(
@@ -74,18 +74,18 @@ class _Sources:
     file: str
 
     def origin_of(self, name: str) -> str:
-        """Where the value of a setting that is not at its default came from: the first source that has it."""
+        """The source of a setting's value that is not the default: the first one that has it."""
         if name in self.flags:
             return flag_of(name)
         return variable_of(name) if variable_of(name) in self.variables else self.file
 
 
 _DEPTHS = {"plugin": 4, "backend": 6, "calls": 2}
-"""How many parts of a place name one value."""
+"""How many parts of pydantic's location identify one value."""
 
 
 def _first_each(error: ValidationError) -> Iterable[ErrorDetails]:
-    """One fault a value: a list's second bad item, or a union's second branch, adds nothing."""
+    """The first fault of each value: further ones (of a list's second item, of a union's second branch) add nothing."""
     seen = set()
     for detail in error.errors(include_url=False):
         where = detail["loc"][: _DEPTHS.get(str(detail["loc"][0]), 1)]
@@ -117,7 +117,7 @@ def _explain(detail: ErrorDetails, sources: _Sources) -> UsageError:
 
 
 def _key(path: list[str]) -> str:
-    """The key as the file writes it: plugin."author/name".clock_queue."""
+    """The key as it is written in the file: plugin."author/name".clock_queue."""
     return ".".join([path[0], f'"{path[1]}"', *path[2:]]) if path[0] == "plugin" and path[1:] else path[0]
 
 
@@ -130,7 +130,8 @@ def _suggestion(path: list[str]) -> str:
 
 
 def _misspelt(variables: Iterable[str]) -> Iterable[str]:
-    """Variables that are nearly a setting's. Others with the prefix may be another program's business."""
+    """Environment variables whose names are similar to a setting's. Others with the prefix may belong to another
+    program."""
     known = [variable_of(name) for name in Settings.model_fields]
     for variable in sorted(variables):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known:

@@ -1,4 +1,4 @@
-"""What the commands do to the plugins of a running daemon, and whether it was done."""
+"""Implements the commands that control the plugins of a running daemon."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ from endpointd.setting_names import LogLevel
 from endpointd.status import PluginStatus
 
 NOT_RUNNING = 3
-"""The exit status of `status NAME` when the plugin does not run, as systemctl's."""
+"""The exit status of `status NAME` if the plugin does not run; the same as systemctl's."""
 
 RUNNING = "RUNNING"
 SLEEPING = "SLEEPING"
@@ -59,7 +59,7 @@ def show_all(client: Client, *, json: bool) -> None:
 
 
 def show_one(client: Client, name: str, *, json: bool) -> int:
-    """The exit status."""
+    """Print the status of one plugin; returns the exit status."""
     documents = client.plugins()
     statuses = [read(PluginStatus, document) for document in documents]
     status = resolve(name, statuses)
@@ -82,8 +82,8 @@ def show_log(client: Client, name: str, lines: int, *, follow: bool, json: bool)
 
 
 def act_on_each(client: Client, action: str, names: Sequence[str], expected: str) -> int:
-    """One after the other, and the others too when one fails. The exit status: 0 when all are in the state
-    `expected`."""
+    """Act on the plugins one after the other, even if one fails. Returns the exit status: 0 if all are in the state
+    `expected` afterwards."""
     failed = 0
     for name in names:
         try:
@@ -140,7 +140,7 @@ def _find(client: Client, name: str) -> str:
 
 
 def building(client: Client, plugin_id: str | None = None) -> str | None:
-    """The last line of the build of an environment: of that plugin's, or of any plugin's with its id before it."""
+    """The last output line of an environment's build: for the given plugin, or for any plugin, preceded by its id."""
     for status in (read(PluginStatus, document) for document in client.plugins()):
         if status.building is not None and plugin_id in (None, status.id):
             return status.building if plugin_id else f"{status.id or status.folder}: {status.building}"
@@ -148,9 +148,9 @@ def building(client: Client, plugin_id: str | None = None) -> str | None:
 
 
 def report(document: object, expected: str) -> None:
-    """Say what state the plugin has now. Raises `OperatorError` when that is not what was asked for."""
+    """Print the plugin's state. Raises `OperatorError` if it is not the one that was asked for."""
     status = read(PluginStatus, document)
-    # What runs on demand may have been idle for long enough already.
+    # A plugin that runs on demand may have been stopped again because it was idle.
     if status.state != expected and (status.state, expected) != (SLEEPING, RUNNING):
         raise _not_done(status)
     version = f" {status.version}" if status.version else ""

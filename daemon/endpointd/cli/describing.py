@@ -1,4 +1,4 @@
-"""The block of `endpointd status NAME`: everything that is known of one plugin."""
+"""The output of `endpointd status NAME`: everything that is known about one plugin."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,8 @@ _WIDTH = 10
 
 
 def print_plugin(status: PluginStatus, now: float) -> None:
-    """`now` is in seconds since the epoch. Not a table: a URL that is folded is one that nobody can copy."""
+    """Print the status; `now` is in seconds since the epoch. Not as a table, because a URL that is wrapped in a cell
+    cannot be copied."""
     for line in _lines(status, now):
         stdout().print(line, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Serving one plugin while it is written: a directory of plugins with a single link in it, and settings for people."""
+"""`endpointd dev`: serves one plugin while it is written, from a plugins directory with a single link in it."""
 
 import os
 import shlex
@@ -27,7 +27,8 @@ FIXED: Mapping[str, object] = {"development": True, "log_format": "console"}
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """`given` are values for the plugin's settings; `is_kept` says whether the state outlives the daemon."""
+    """What `endpointd dev` needs. `given` are values for the plugin's settings; `is_kept`: the state is kept
+    afterwards."""
 
     configuration: Configuration
     given: Mapping[str, Any]
@@ -51,18 +52,18 @@ def workshop(folder: Path, flags: Mapping[str, object], given: Assignments) -> I
     with tempfile.TemporaryDirectory(prefix="endpointd-dev-") as root:
         plugins = Path(root, "plugins")
         plugins.mkdir()
-        # A folder whose name begins with a dot is no plugin's, but this one was asked for.
+        # Without leading dots: such a folder would be ignored as a plugin, but this one was asked for.
         os.symlink(folder, plugins / (folder.name.lstrip("._") or "plugin"))
         places = {"plugins": str(plugins), "environments": str(environments_cache())}
         if not is_kept:
             places["state"] = str(Path(root, "state"))
-        # Who gives settings wants the endpoint that has them.
+        # If values for settings are given, the automatic endpoint that uses them is wanted.
         own = {"auto_endpoints": True} if given else {}
         yield Workshop(load({**FIXED, **places, **uv_cache(), **own, **flags}), values, is_kept)
 
 
 def print_state(made: Workshop) -> None:
-    """What other commands need to reach the daemon, and what becomes of what it stores."""
+    """Print what other commands need to reach the daemon, and whether its state is kept."""
     state = made.configuration.settings.state.absolute()
     tell(f"Other commands reach this daemon with --state {shlex.quote(str(state))}")
     if not made.is_kept:
@@ -70,7 +71,8 @@ def print_state(made: Workshop) -> None:
 
 
 def _values(folder: Path, given: Assignments) -> dict[str, Any]:
-    """What is missing is no fault: the daemon says so, and the rest may come from an endpoint that is made later."""
+    """The given values. Missing ones are not an error: the daemon reports them, and an endpoint with the others may be
+    created later."""
     reading = read_plugin(included_in(folder))
     if reading.plugin is None:
         errors = "; ".join(str(finding) for finding in reading.errors)

@@ -1,4 +1,4 @@
-"""`endpointd doctor`: what of this machine and of the configuration stands in the daemon's way, and what to do."""
+"""`endpointd doctor`: checks whether this machine or the configuration keep the daemon from working, and what to do."""
 
 import os
 import resource
@@ -22,19 +22,19 @@ from endpointd.settings import Settings
 from endpointd.supervisor.delegation import find as find_division
 
 SCARCE, LITTLE = 100 * 1024**2, 1024**3
-"""Free bytes below which nothing can be built, and below which that is to be feared."""
+"""Free bytes below which environments cannot be built, and below which a build may fail."""
 
 WATCHES = 8192
-"""Folders that the kernel should let one user watch."""
+"""The number of folders that the kernel should let one user watch (inotify)."""
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Each check in its turn; none changes anything."""
+    """Yields the result of each check. No check changes anything."""
     running = yield from _daemon(settings)
     checks: list[Callable[[Settings], Check]] = [_state, _disk, _uv, _interpreters, _files]
     if not running:
         yield from _addresses(settings)
-        # One that runs has told of its plugins, and may have them elsewhere than these settings say.
+        # A running daemon has reported its plugins, and may use another directory than these settings say.
         checks.insert(0, _plugins)
     for check in checks:
         yield check(settings)
@@ -43,7 +43,7 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 
 def _daemon(settings: Settings) -> Generator[Check, None, bool]:
-    """Whether one runs is what the generator returns."""
+    """Checks the running daemon. The generator returns whether one runs."""
     try:
         with Client(settings.state) as client:
             document = client.daemon()
@@ -93,7 +93,7 @@ def _disk(settings: Settings) -> Check:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or the first above it that is there."""
+    """The folder, or its nearest parent that exists."""
     folder = folder.absolute()
     return next(one for one in (folder, *folder.parents) if one.exists())
 
@@ -112,7 +112,7 @@ def _interpreters(settings: Settings) -> Check:
 
 
 def _files(settings: Settings) -> Check:
-    # The daemon takes all that it may.
+    # The daemon raises its soft limit to the hard one.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if most == resource.RLIM_INFINITY or most > settings.limit_connections:
         return Check("open files", "ok", f"a process may have {most} open")

@@ -1,4 +1,4 @@
-"""What `endpointd config` shows: every setting's effective value and where it came from, secrets masked."""
+"""The output of `endpointd config`: the effective value of each setting and its source, with secrets masked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _MASK = "********"
 
 
 def print_effective(configuration: Configuration) -> None:
-    """A table of setting, value and source; then the rows of single plugins."""
+    """Print a table of setting, value and source, then the rows of single plugins."""
     settings, origins = configuration.settings, configuration.origins
     rows = [(name, written(getattr(settings, name)), origins[name]) for name, _ in single_settings()]
     for plugin_id, limits in settings.plugin.items():
@@ -45,12 +45,12 @@ def print_effective_json(configuration: Configuration) -> None:
 
 
 def _given(table: BaseModel) -> dict[str, Any]:
-    """What a table sets. Secrets are not in it, but where they are."""
+    """The keys that a table sets. For a secret, the place where it is stored and not its value."""
     return table.model_dump(mode="json", exclude_unset=True)
 
 
 def _tables(tables: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
-    """The values of tables, at whatever depth, with their whole keys."""
+    """The values of nested tables, with their full dotted keys."""
     for name, value in tables.items():
         key = f"{above}{name}" if name.replace("_", "").isalnum() else f'{above}"{name}"'
         if isinstance(value, Mapping):
@@ -60,7 +60,7 @@ def _tables(tables: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, o
 
 
 def _own(limits: PluginLimits) -> dict[str, object]:
-    """What one plugin's table sets. Its environment variables are named, but may be secrets."""
+    """The keys that one plugin's table sets. For environment variables only the names, because values may be secret."""
     values = {name: getattr(limits, name) for name in limits.model_fields_set if name not in ("calls", "env")}
     values |= dict(_tables({"calls": _given(limits.calls)}))
     return values | {f"env.{name}": _MASK for name in limits.env}

@@ -1,4 +1,4 @@
-"""Which endpoint an operator means. Pure."""
+"""Finds the endpoint that an operator names. Pure."""
 
 from collections.abc import Sequence
 

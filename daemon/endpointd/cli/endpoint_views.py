@@ -1,4 +1,4 @@
-"""How endpoints are shown: the table of `endpoint list`, the block of `endpoint show`, the lines of `endpoint url`."""
+"""The output of `endpoint list` (a table), `endpoint show` (a block) and `endpoint url` (lines)."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -29,13 +29,13 @@ def print_endpoints(views: Sequence[EndpointView]) -> None:
 
 
 def print_endpoint(view: EndpointView, settings: Sequence[SettingView]) -> None:
-    """Not a table: a URL that is folded is one that nobody can copy."""
+    """Print one endpoint. Not as a table, because a URL that is wrapped in a cell cannot be copied."""
     for line in _lines(view, {setting.name: setting for setting in settings}):
         stdout().print(line, soft_wrap=True)
 
 
 def print_urls(view: EndpointView) -> None:
-    """One a line, for other programs."""
+    """Print one URL per line, for other programs."""
     for url in dict.fromkeys(one.url for one in view.urls):
         stdout().print(one_line(url), soft_wrap=True)
 
@@ -65,7 +65,7 @@ def _lines(view: EndpointView, settings: dict[str, SettingView]) -> Iterator[Tex
 
 
 def _callers(view: EndpointView) -> Iterator[Text]:
-    """The rules that it has; of others the daemon's settings tell."""
+    """The endpoint's own rules for callers; for others the daemon's settings hold."""
     if view.allow_from is not None:
         yield _line("callers", ", ".join(view.allow_from))
     if view.rate is not None:

@@ -1,4 +1,4 @@
-"""What the commands do to the endpoints of a running daemon."""
+"""Implements the commands about the endpoints of a running daemon."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +60,8 @@ def create(
     callers: GivenRules,
     json: bool,
 ) -> None:
-    """On a terminal, what is missing is asked for, and asked for again while the daemon does not take it."""
+    """Create an endpoint. On a terminal, missing values are asked for, and asked for again if the daemon refuses
+    them."""
     plugin_id = _plugin_id(client, plugin)
     declared = _settings(client, plugin_id)
     settings = values_of(given, declared, is_whole=not can_ask())
@@ -108,7 +109,7 @@ def update(
 
 
 def switch(client: Client, words: Sequence[str], *, enabled: bool, json: bool) -> None:
-    # All are found before the first is changed.
+    # Find all of them before the first one is changed.
     found = [_document(client, word) for word in words]
     changed = [client.switch_endpoint(document["id"], enabled=enabled) for document in found]
     if json:
@@ -119,7 +120,7 @@ def switch(client: Client, words: Sequence[str], *, enabled: bool, json: bool) -
 
 
 def delete(client: Client, words: Sequence[str], *, confirmed: bool, json: bool) -> None:
-    """With `json` it prints what there was."""
+    """Delete endpoints. With `json`, print them as they were."""
     documents = [_document(client, word) for word in words]
     views = [read(EndpointView, document) for document in documents]
     names = ", ".join(map(_called, views))

@@ -1,4 +1,4 @@
-"""What `endpointd env list` and `endpointd env prune` show."""
+"""Implements `endpointd env list` and `endpointd env prune`."""
 
 import time
 from collections.abc import Sequence

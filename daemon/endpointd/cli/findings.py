@@ -1,4 +1,4 @@
-"""What `endpointd check` prints for people: each finding with its place and remedy, then the routes or the verdict."""
+"""The output of `endpointd check` for people: the findings, then the routes or the verdict."""
 
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +12,7 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 
 
 def print_check(check: Check) -> None:
-    """Print the findings, a line that sums them up and, when the plugin works, its routes and what they wait for."""
+    """Print the findings, a summary and, if the plugin works, its routes and the settings that they still need."""
     console = stdout()
     for finding in check.findings:
         console.print(_describe(finding), soft_wrap=True)

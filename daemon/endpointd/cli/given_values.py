@@ -1,4 +1,4 @@
-"""The values that a command is given for a plugin's settings: on its line, in files, on standard input."""
+"""Reads the values that a command gets for a plugin's settings: from options, files and standard input."""
 
 import sys
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def values_of(given: Assignments, declared: Sequence[SettingView], *, is_whole: 
 
 
 def _read_file(name: str) -> str:
-    """UsageError: it cannot be read."""
+    """The text of a file. Raises `UsageError` if it cannot be read."""
     try:
         if name == "-":
             return text_of(sys.stdin.buffer.read(LARGEST + 1), "what standard input gives")

@@ -1,4 +1,4 @@
-"""What `endpointd install` sends to the daemon, and how far it is."""
+"""Implements `endpointd install`: sends a plugin to the daemon and shows the progress."""
 
 import os
 import select
@@ -20,14 +20,14 @@ from endpointd.manifest.findings import one_line
 from endpointd.status import InstalledStatus
 
 QUICK = 4 * 1024 * 1024
-"""Bytes that are sent before anybody could read how far they are."""
+"""Below this many bytes no progress is shown: they are sent before anybody could read it."""
 
 FIRST = 10
-"""Seconds that a pipe's first byte may take."""
+"""Seconds to wait for the first byte of a pipe."""
 
 
 def install(client: Client, path: Path, *, replace: bool, json: bool) -> None:
-    """A folder or a package."""
+    """Install a folder or a package."""
     with _source(path) as (file, size, kind):
         document = _send(client, path, file, size, kind, replace=replace)
     status = read(InstalledStatus, document)
@@ -48,7 +48,7 @@ def _send(client: Client, path: Path, file: IO[bytes], size: int, kind: str, *, 
 
 
 class _Told:
-    """Tells how much of a file was read."""
+    """A file that reports how much of it was read."""
 
     def __init__(self, file: IO[bytes], size: int, told: Told) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class _Told:
 
 @contextmanager
 def _source(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
-    """What is sent, from its beginning, its size and its kind."""
+    """The file to send, positioned at its beginning; its size; and its kind."""
     if path.is_dir():
         with tempfile.TemporaryFile() as archive:
             _pack(path, archive)
@@ -74,7 +74,7 @@ def _source(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
             yield archive, size, ARCHIVE
         return
     try:
-        # To open a pipe that nobody writes to would take until somebody does.
+        # Otherwise, opening a pipe without a writer would block until there is one.
         package = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from error
@@ -93,7 +93,7 @@ def _source(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
 
 
 def _take_out(path: Path, pipe: IO[bytes], spool: IO[bytes]) -> None:
-    """All that is in the pipe: how much that is must be known before it is sent."""
+    """Copy a pipe to a temporary file, because the size must be known before it is sent."""
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     if not poll.poll(FIRST * 1000):

@@ -1,4 +1,4 @@
-"""What `endpointd logs` prints: the lines of a plugin's journal, for people or as they came."""
+"""The output of `endpointd logs`: the lines of a plugin's journal, for people or as JSON."""
 
 import json
 import sys
@@ -16,14 +16,14 @@ _STYLES = {"event": "bold", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bo
 
 
 def print_ndjson(lines: Iterable[str]) -> None:
-    """Each line as soon as it comes."""
+    """Print each entry as a line of JSON, as soon as it comes."""
     for line in lines:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
 def print_entries(lines: Iterable[str]) -> None:
-    """As `print_ndjson`, for people."""
+    """Print each entry for people, as soon as it comes."""
     console = stdout()
     for line in lines:
         for text in _texts(read(Entry, json.loads(line))):

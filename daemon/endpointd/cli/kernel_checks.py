@@ -1,5 +1,5 @@
-"""`endpointd doctor` on what the daemon needs of Linux: words that not every kernel and not every sandbox has, and a
-clock that is right."""
+"""`endpointd doctor`: checks the system calls that the daemon needs, which some kernels and sandboxes lack, and the
+clock."""
 
 import ctypes
 import os
@@ -13,14 +13,14 @@ from endpointd.cli.verdicts import Check
 from endpointd.supervisor.prctl import gain_no_privileges
 
 OLDEST_TIME = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
-"""A clock that says less is not set, and no certificate holds then."""
+"""A clock with an earlier time is not set; no certificate is valid then."""
 
 UNSYNCHRONIZED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
 
 class _Timex(ctypes.Structure):
-    """The beginning of `struct timex`, and room for the rest of it."""
+    """The beginning of C's `struct timex`, padded to at least its size."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
@@ -34,7 +34,7 @@ class _Timex(ctypes.Structure):
 
 
 def kernel() -> Check:
-    """Each word is tried, where it does no harm: in this process, and in a thread that ends."""
+    """Try each system call where it does no harm: in this process, or in a thread that ends."""
     tried: dict[str, Callable[[], None]] = {
         "pidfd_open and pidfd_send_signal (Linux 5.3)": _watch_a_process,
         "prctl PR_SET_NO_NEW_PRIVS": _in_a_thread(gain_no_privileges),
@@ -48,7 +48,7 @@ def kernel() -> Check:
 
 
 def clock() -> Check:
-    """Whether it can be right, and whether something keeps it so."""
+    """Check whether the clock is plausible and synchronized."""
     now = time.time()
     says = f"it is {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC"
     if now < OLDEST_TIME:
@@ -63,7 +63,7 @@ def clock() -> Check:
 
 
 def synchronized() -> bool | None:
-    """What the kernel was told by whoever keeps its clock; None when it does not say."""
+    """Whether the kernel says that its clock is synchronized; None if that cannot be told."""
     found = _Timex()
     if ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(found)) < 0:
         return None
@@ -79,7 +79,7 @@ def _watch_a_process() -> None:
 
 
 def _in_a_thread(act: Callable[[], None]) -> Callable[[], None]:
-    """What a thread says of itself ends with it."""
+    """Run a check that changes an attribute of its thread; the attribute ends with the thread."""
 
     def run() -> None:
         failed: list[OSError] = []

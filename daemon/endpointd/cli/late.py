@@ -1,4 +1,4 @@
-"""Commands that are made when somebody wants them."""
+"""Commands that are created only when they are run."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -32,7 +32,7 @@ def _be_quiet(wanted: bool) -> bool:
 
 
 def _hushed(command: Any) -> Any:  # noqa: ANN401 - Click's
-    """The command, which takes `--quiet`; one of several commands is so with each of them."""
+    """Add `--quiet` to a command, or to all commands of a group."""
     if isinstance(command, TyperGroup):
         for one in command.commands.values():
             _hushed(one)
@@ -43,7 +43,7 @@ def _hushed(command: Any) -> Any:  # noqa: ANN401 - Click's
 
 @cache
 def _quiet() -> Any:  # noqa: ANN401
-    """The option, as Typer makes it for a command that has no other."""
+    """The option `--quiet`, as Typer makes it."""
     alone = typer.Typer(add_completion=False)
     alone.command()(_with_quiet)
     (option,) = typer.main.get_command(alone).params

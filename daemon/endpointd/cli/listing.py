@@ -22,7 +22,7 @@ _ON_THE_WAY = "yellow"
 
 
 def print_list(statuses: Sequence[PluginStatus], now: float) -> None:
-    """A row for each folder; `now` is in seconds since the epoch."""
+    """Print a row for each folder; `now` is in seconds since the epoch."""
     if not statuses:
         stdout().print("the plugins directory is empty", soft_wrap=True)
         return
@@ -31,7 +31,7 @@ def print_list(statuses: Sequence[PluginStatus], now: float) -> None:
 
 
 def print_overview(daemon: DaemonStatus, statuses: Sequence[PluginStatus], now: float) -> None:
-    """The daemon, and a line for each plugin."""
+    """Print the state of the daemon, and a line for each plugin."""
     running = daemon.plugins.get("RUNNING", 0)
     sleeping = daemon.plugins.get("SLEEPING", 0)
     lines = (
@@ -61,7 +61,7 @@ def state_text(status: PluginStatus) -> Text:
 
 
 def why_not(status: PluginStatus) -> str:
-    """In one line, why it does not run as it should; empty when it does."""
+    """In one line, why a plugin does not run as it should; empty if it does."""
     if status.trouble is not None:
         return f"{status.trouble.message} [{status.trouble.code}]"
     return status.findings[0] if status.findings else ""

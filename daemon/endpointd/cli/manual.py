@@ -15,7 +15,7 @@ from endpointd.cli.commands import application
 from endpointd.cli.late import Commands
 
 MANY = 20
-"""Options from which on a command that has them all refers to the one that has them too."""
+"""A command with at least this many options that another command has too only refers to that one."""
 
 _FILES = (
     ("/etc/endpointd/endpointd.toml", "The configuration of the service. Every option of serve can stand in it."),
@@ -33,7 +33,7 @@ _STATUS = (
 
 
 def manual() -> str:
-    """The whole page."""
+    """The whole manual page."""
     group = typer.main.get_command(application)
     assert isinstance(group, Commands)
     return "\n".join([*_head(group), *_commands(group), *_tail()]) + "\n"
@@ -122,7 +122,7 @@ def _tagged(tag: str, text: str) -> Iterable[str]:
 
 
 def _plain(text: str) -> str:
-    """As groff is to print it: nothing in it is a request or a special character."""
+    """Escape text for groff, so that nothing in it is a request or a special character."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
     ascii_only = "".join(one if one.isascii() else f"\\[u{ord(one):04X}]" for one in escaped)
     return "\\&" + ascii_only if ascii_only.startswith(".") else ascii_only

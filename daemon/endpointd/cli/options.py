@@ -14,7 +14,7 @@ from endpointd.setting_types import form_of, written
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The function that Typer is to see for `command(configuration, …)`.
+    """The function to register with Typer for `command(configuration, …)`.
 
     It has one option for each setting in place of `configuration`, besides the command's other parameters. Only
     options that were given count as flags, so that the environment and the file keep their turn.
@@ -42,7 +42,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _option(name: str, field: FieldInfo) -> tuple[object, object]:
-    """Its Python type and its declaration; text is passed on as it is, for the settings to check."""
+    """The Python type and the Typer declaration of an option. Text is passed on unchanged; the settings check it."""
     flag = flag_of(name)
     switch = field.annotation is bool
     default = written(field.default)

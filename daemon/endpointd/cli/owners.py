@@ -1,4 +1,4 @@
-"""Whose files a command may write."""
+"""Refuses to write files for another user."""
 
 import os
 import pwd
@@ -8,8 +8,8 @@ from endpointd.errors import OperatorError
 
 
 def expect_owner(path: Path) -> None:
-    """What somebody else writes, even root, would be theirs, and the daemon could not read it any more. Raises
-    `OperatorError`."""
+    """Raise `OperatorError` unless this user owns `path`: files that another user writes, even root, would belong to
+    that user, and the daemon could not read them any more."""
     try:
         owner = path.stat().st_uid
     except OSError as error:

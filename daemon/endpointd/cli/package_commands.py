@@ -1,4 +1,4 @@
-"""The commands about packages. They need no daemon; `install` is among those that ask one."""
+"""The commands about packages. They need no daemon; `install`, which does, is in `control_commands`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,7 @@ Config: TypeAlias = Annotated[
 
 
 class Category(StrEnum):
-    """What Dify knows."""
+    """The categories of plugins that Dify knows."""
 
     LANGGENIUS = "langgenius"
     PARTNER = "partner"
@@ -100,6 +100,6 @@ def _settings(config: Path | None = None) -> "Settings":
 
 
 def add_to(application: typer.Typer) -> None:
-    """In the order in which `--help` is to list them."""
+    """Add the commands, in the order of `--help`."""
     for command in (package, keygen, sign, verify):
         application.command(rich_help_panel=PANEL)(command)

@@ -1,4 +1,4 @@
-"""What the commands about packages do: files in, files out, and what is told of them."""
+"""Implements the commands about packages."""
 
 import os
 import tempfile
@@ -73,7 +73,7 @@ def sign(package_file: Path, key: Path, category: str, output: Path | None, limi
 
 
 def verify(package_file: Path, keys: Sequence[Path], limits: PackageLimits, *, json: bool) -> int:
-    """The exit status: 0 only when the package is whole and one of the keys has signed it."""
+    """Verify a package; returns the exit status: 0 only if it is intact and signed by one of the keys."""
     trusted = trusted_keys(keys)
     with _read(package_file) as source:
         found = look_into(source, limits, trusted)
@@ -110,7 +110,7 @@ def _read(path: Path) -> Iterator[BinaryIO]:
 
 
 class _NewFile:
-    """What is written before it has its name."""
+    """A file that is being written under a temporary name, until `put`."""
 
     def __init__(self, file: BinaryIO, temporary: Path) -> None:
         self.file = file
@@ -124,8 +124,8 @@ class _NewFile:
 
 @contextmanager
 def _new_file(path: Path | None) -> Iterator[_NewFile]:
-    """A file for `path`, or for the present folder, that gets its name when it is whole, and is nothing when it is
-    not."""
+    """Create a temporary file beside `path` (by default in the current folder). It is removed at the end of the block
+    unless `put` has given it its name."""
     place = path or Path("package")
     try:
         number, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=place.parent)

@@ -1,4 +1,4 @@
-"""How far something is that takes its time: on stderr, on a terminal, and never for who wants quiet."""
+"""Shows the progress of long operations: on stderr, only on a terminal, and not with `--quiet`."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from endpointd.errors import OperatorError
 from endpointd.manifest.findings import one_line
 
 ASK = 1.0
-"""Seconds between two questions about how far it is."""
+"""Seconds between two queries of the progress."""
 
 T = TypeVar("T")
 Told: TypeAlias = Callable[[int, int], None]
-"""Called with the bytes that are done, and all of them."""
+"""A progress callback: the number of bytes that are done, and the total."""
 
 
 def is_shown() -> bool:
@@ -26,7 +26,7 @@ def is_shown() -> bool:
 
 
 def waiting(what: str, act: Callable[[], T], news: Callable[[], str | None] | None = None) -> T:
-    """Show what is being waited for, and `news` of it: a line each second, asked for in another thread."""
+    """Show a message during the block, and a line from `news`, which is called each second in another thread."""
     if not is_shown():
         return act()
     with stderr().status(Text(one_line(f"{what} …"))) as status:
@@ -42,7 +42,7 @@ def _followed(status: Status, what: str, news: Callable[[], str | None]) -> Iter
 
     def follow() -> None:
         while not over.wait(ASK):
-            # Whether it can be done is told by who does it.
+            # Errors are reported by the operation itself, not by its progress.
             with suppress(OperatorError):
                 line = news()
                 status.update(Text(one_line(f"{what}: {line}" if line else f"{what} …"), overflow="ellipsis"))
@@ -58,7 +58,8 @@ def _followed(status: Status, what: str, news: Callable[[], str | None]) -> Iter
 
 @contextmanager
 def bar(what: str, then: str = "") -> Iterator[Told]:
-    """A bar of bytes, once there is something to tell. At its end, it shows what is being waited for `then`."""
+    """Show a progress bar of bytes during the block, from the first callback on; when it is full, the message
+    `then`."""
     if not is_shown():
         yield lambda *_: None
         return

@@ -17,7 +17,7 @@ END = "<!-- settings: end -->"
 
 
 def updated(document: str) -> str:
-    """`document` with fresh tables between its two marks. ValueError: a mark is missing."""
+    """`document` with current tables between its two marks. Raises ValueError if a mark is missing."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

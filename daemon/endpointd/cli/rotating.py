@@ -1,4 +1,4 @@
-"""`endpointd secrets rotate`: has the running daemon change the key, or changes it itself where none runs."""
+"""`endpointd secrets rotate`: lets the running daemon rotate the key, or rotates it itself if none runs."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from endpointd.storage import DATABASE, key_file, key_rotation, open_store
 
 
 def rotate_secrets(state: Path | None, config: Path | None) -> Any:  # noqa: ANN401 - JSON
-    """The API's document, whoever did it. Raises `OperatorError`."""
+    """Rotate the key; returns the document of the API in both cases. Raises `OperatorError`."""
     try:
         with connected(state, config) as client:
             return client.rotate_secrets()
@@ -30,7 +30,7 @@ def rotate_secrets(state: Path | None, config: Path | None) -> Any:  # noqa: ANN
 
 
 def add_key(path: Path) -> None:
-    """Put a new key first in a file of keys that only its owner may change. Raises `OperatorError`."""
+    """Add a new key as the first one to a key file. Only the file's owner may do so. Raises `OperatorError`."""
     file = KeyFile(path)
     if file.read() is None:
         raise OperatorError("secret_key_missing", f"there is no key file {path}", "name the one that is in use")
@@ -40,13 +40,13 @@ def add_key(path: Path) -> None:
 
 
 def _settings(state: Path | None, config: Path | None) -> Settings:
-    """Those of the daemon that is meant, as far as a command can know them."""
+    """The settings of the daemon, as far as a command can know them."""
     flags = {"state": find_state(state, config)} | ({} if config is None else {"config": config})
     return load(flags).settings
 
 
 def _has_database(settings: Settings) -> bool:
-    """None is to be made by this."""
+    """Whether there is a database; this command must not create one."""
     return settings.state.is_dir() and (settings.database is not None or (settings.state / DATABASE).exists())
 
 

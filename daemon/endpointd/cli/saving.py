@@ -1,4 +1,4 @@
-"""What `endpointd backup` and `endpointd restore` do, and what they tell."""
+"""Implements `endpointd backup` and `endpointd restore`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +85,7 @@ def restore_backup(file: Path, state: Path | None, config: Path | None, *, repla
 
 
 def _try_secrets(settings: Settings) -> None:
-    """Tell now what the daemon would tell when it starts: that the key is another, say."""
+    """Open the store, so that a fault such as a wrong key is reported now and not when the daemon starts."""
     try:
         open_store(settings).close()
     except OperatorError as error:
@@ -102,7 +102,7 @@ def _places(settings: Settings) -> Places:
 
 
 def _key(settings: Settings) -> KeyFile:
-    """The daemon's. A service's is a credential, which commands are not given."""
+    """The daemon's key file. For a service it is a credential of systemd, which commands do not get."""
     found = key_file(settings)
     if settings.secret_key is None and not found.is_credential and has_credential(settings.state):
         return KeyFile(Path(KEY), is_credential=True)
@@ -110,8 +110,7 @@ def _key(settings: Settings) -> KeyFile:
 
 
 def _plugins(settings: Settings) -> Path:
-    """Where the daemon has them that runs, which may have been told so when it was started; else where the settings
-    say."""
+    """The plugins directory: of the running daemon, which may have got it as a flag; else from the settings."""
     try:
         with Client(settings.state) as client:
             return Path(client.daemon()["plugins_directory"])

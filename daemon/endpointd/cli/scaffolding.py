@@ -1,4 +1,4 @@
-"""`endpointd new`: writes a plugin that works, and says what to do with it."""
+"""`endpointd new`: writes a working plugin, and prints what to do with it."""
 
 import shlex
 import sys
@@ -21,7 +21,7 @@ _DESCRIPTION = "Greets by name, and sends back the JSON that it was sent."
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new plugin's folder; `origin` says where its author's name is from, None when it was given."""
+    """The folder of a new plugin. `origin` says where the author's name was taken from; None if it was given."""
 
     folder: Path
     author: str
@@ -29,7 +29,8 @@ class Created:
 
 
 def create_plugin(name: str, author: str | None, description: str | None, directory: Path) -> Created:
-    """Write the plugin `name` into a new folder of that name. UsageError, OperatorError: nothing was written."""
+    """Write the plugin `name` to a new folder of that name. Raises `UsageError` or `OperatorError`, and writes nothing
+    then."""
     check_name(name)
     origin = None
     if author is None:
@@ -46,7 +47,7 @@ def create_plugin(name: str, author: str | None, description: str | None, direct
 
 
 def print_created(created: Created) -> None:
-    """What was written, and the commands that come next, as they can be typed; not to who wants quiet."""
+    """Print what was written, and the next commands as they can be typed, unless `--quiet`."""
     if is_quiet():
         return
     folder, parent = _typed(created.folder), _typed(created.folder.parent)
@@ -70,6 +71,6 @@ def print_created(created: Created) -> None:
 
 
 def _typed(path: Path) -> str:
-    """The path as it is typed into a shell; one that begins with a hyphen would be an option."""
+    """The path as it can be typed in a shell; a leading hyphen is avoided, because it would be an option."""
     text = f"./{path}" if str(path).startswith("-") else str(path)
     return shlex.quote(text)

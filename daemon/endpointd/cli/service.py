@@ -1,4 +1,4 @@
-"""What the commands do to the service of systemd, and what they say about it."""
+"""Implements the commands about the systemd service."""
 
 import os
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from endpointd.service.units import (
 from endpointd.settings import Settings
 
 NOT_AS_IT_SHOULD_BE = 3
-"""The exit status of `status` when the service is not installed, is out of date or does not run, as systemctl's."""
+"""The exit status of `status` if the service is not installed, is outdated or does not run; the same as systemctl's."""
 
 
 def install(*, dry_run: bool) -> None:
@@ -74,7 +74,7 @@ def uninstall(*, purge: bool, confirmed: bool, dry_run: bool) -> None:
 
 
 def show(name: str | None) -> None:
-    """Without a name, all that there is, each with its path before it."""
+    """Print one file of the service, or all of them, each preceded by its path, if no name is given."""
     values = _defaults()
     texts = {file.path: file.text for file in service_files(values)} | {CONFIG: first_config(values)}
     if name is None:
@@ -83,12 +83,12 @@ def show(name: str | None) -> None:
     found = [text for path, text in texts.items() if name in (path, path.rpartition("/")[2])]
     if not found:
         raise UsageError("service_file_unknown", f"the service has no file {name!r}", f"name one of {', '.join(texts)}")
-    # Of two with the same name the first one: those of sysusers and tmpfiles can be told apart by their paths.
+    # The first one of two with the same name; those of sysusers and tmpfiles can be chosen by their paths.
     _say(found[0].rstrip())
 
 
 def status(*, json: bool) -> int:
-    """The exit status."""
+    """Print the state of the service; returns the exit status."""
     files = service_files(_values())
     found = look(files)
     is_well = found.is_active and found.is_enabled and not _differing(files, found)
@@ -129,7 +129,8 @@ def _differing(files: Sequence[ServiceFile], found: Found) -> list[str]:
 
 
 def _values() -> Values:
-    """As the service's configuration has it, if there is one. Raises `OperatorError`: it cannot be used."""
+    """The values from the service's configuration, or else the defaults. Raises `OperatorError` if the configuration
+    cannot be used."""
     if os.path.isdir(CONFIG_DIRECTORY) and not os.access(CONFIG_DIRECTORY, os.X_OK):
         raise OperatorError(
             "service_not_readable",

@@ -1,5 +1,5 @@
-"""The commands whose options are the settings. They are made when one of them is wanted (`late.Commands`): reading
-the declaration of the settings takes longer than most other commands."""
+"""The commands whose options are the settings. This module is only imported when one of them is run (`late.Commands`),
+because importing the settings takes longer than most other commands."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -33,8 +33,8 @@ def serve(configuration: Configuration) -> None:
 
 
 def run_daemon(configuration: Configuration, given: Mapping[str, Any] | None = None) -> int:
-    """`given`: see `app.run`. The exit status."""
-    # The other commands start faster without the server's packages.
+    """Run the daemon; returns the exit status. `given`: see `app.run`."""
+    # Imported here because the other commands start faster without the server's packages.
     from endpointd.app import run
     from endpointd.cli.announcement import announce
 

@@ -1,20 +1,21 @@
-"""Standard input, output and error of a process that was started without one of them."""
+"""Opens standard input, output and error if the process was started with one of them closed."""
 
 import os
 import sys
 
 _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
-"""In the order of their descriptors."""
+"""The names in `sys`, in the order of the descriptors 0, 1 and 2."""
 
 
 def open_missing() -> None:
-    """Let each that is closed lead nowhere, before anything else is opened: a database or a connection would get its
-    number, and with it whatever a library or a child prints."""
+    """Open /dev/null for each that is closed. Must be called before anything else is opened: otherwise a database or a
+    connection would get the descriptor, and everything that a library or a child process prints."""
     for number, (name, mode) in enumerate(_MODES.items()):
         if not _is_open(number):
-            # Those before it are open, so this gets its number. Children inherit it, as they do the others.
+            # The lower descriptors are open, so this one gets the right number. It is inherited by children, like the
+            # others.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-            # Python has made it None. It stays open until the end.
+            # Python has set it to None. It stays open until the process ends.
             stream = open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 

@@ -1,4 +1,4 @@
-"""What is wrong in the tables of backends and of `calls`, without any value: it may be a secret."""
+"""Explains faults in the tables of backends and of `calls`. Values are never quoted, because they may be secret."""
 
 import difflib
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ _TYPES = " or ".join(f'type = "{name}"' for name in BACKENDS)
 
 
 def explained(detail: ErrorDetails, path: list[str], origin: str) -> UsageError:
-    """`path` as pydantic has it, where the type of a backend is a part."""
+    """The explanation of one fault. `path` is pydantic's location, in which the type of a backend is a part."""
     fields = _fields(path)
-    # The type of a backend is no key of the file's.
+    # The type of a backend is a part of pydantic's location, but not a key of the file.
     parts = path[:2] + path[3:] if path[0] == "backend" else path
     key = ".".join(_quoted(part) for part in parts)
     if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
@@ -33,7 +33,7 @@ def explained(detail: ErrorDetails, path: list[str], origin: str) -> UsageError:
 
 
 def _fields(path: list[str]) -> Fields:
-    """What may stand in the table that the last part of the path is in."""
+    """The keys that are allowed in the table that contains the last part of the path."""
     if path[0] != "backend":
         return Calls.model_fields
     if path[3:4] == ["apps"] and len(path) > 5:

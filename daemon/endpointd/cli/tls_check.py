@@ -1,4 +1,4 @@
-"""`endpointd doctor` on the certificate and its key: whether the daemon can use them, and for how long."""
+"""`endpointd doctor`: checks whether the daemon can use the certificate and its key, and for how long."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,11 +12,11 @@ from endpointd.settings import Settings
 from endpointd.tls import certificate_of
 
 SOON = timedelta(days=14)
-"""Before the end of a certificate, when it should have been renewed; for those of a few days a third of their life."""
+"""The time before the end of a certificate at which it should have been renewed; at most a third of its lifetime."""
 
 
 def tls(settings: Settings) -> Iterator[Check]:
-    """Nothing where there is none."""
+    """The checks of the certificate; none if none is configured."""
     try:
         if certificate_of(settings) is None:
             return
@@ -29,7 +29,7 @@ def tls(settings: Settings) -> Iterator[Check]:
 
 
 def lifetime(since: datetime, until: datetime, now: datetime) -> Check:
-    """Whether it holds now, and for long enough."""
+    """Check whether the certificate is valid now, and for long enough."""
     day = f"{until:%Y-%m-%d %H:%M} UTC"
     renew = "renew it: the daemon notices without a new start"
     if now < since:

@@ -1,4 +1,4 @@
-"""What the commands do with tokens, and how these are shown."""
+"""Implements the commands about tokens."""
 
 import time
 
@@ -37,9 +37,9 @@ def list_tokens(client: Client, *, json: bool) -> None:
 
 
 def revoke(client: Client, name: str) -> None:
-    """Raises `TokenMissing`."""
+    """Revoke the token with this name or id. Raises `TokenMissing`."""
     views = [read(TokenView, document) for document in client.tokens()]
-    # Names are unique; an id is taken for one only where no name is it.
+    # Names are unique. An id is only looked for if no token has that name.
     found = [view for view in views if view.name == name] or [view for view in views if view.id == name]
     if not found:
         raise TokenMissing(name)

@@ -1,4 +1,4 @@
-"""Rules for callers as they are typed: `--allow-from`, `--rate` and `--cors KEY=VALUE`. Pure."""
+"""Parses the options with rules for callers: `--allow-from`, `--rate` and `--cors KEY=VALUE`. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _REMEDY = "write --cors origins=https://app.example.com, or --cors credentials=t
 
 @dataclass(frozen=True, slots=True)
 class GivenRules:
-    """What was typed; None is nothing."""
+    """The options as they were typed; None if not given."""
 
     allow_from: Sequence[str] | None = None
     rate: str | None = None
@@ -23,8 +23,8 @@ class GivenRules:
         return any(given is not None for given in (self.allow_from, self.rate, self.cors))
 
     def document(self, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What to send. What is typed of `cors` is added to what the endpoint has, which `before` is. Raises
-        `UsageError`."""
+        """The rules to send to the daemon. Typed keys of `cors` are added to `before`, those that the endpoint has.
+        Raises `UsageError`."""
         document: dict[str, Any] = {}
         if self.allow_from is not None:
             document["allow_from"] = _words(",".join(self.allow_from))
@@ -52,7 +52,8 @@ def _cors(texts: Sequence[str], before: Mapping[str, Any]) -> Any:  # noqa: ANN4
 
 
 def _value(key: str, text: str) -> Any:  # noqa: ANN401
-    """What is no switch or number goes as it is: the daemon says what is wrong with it."""
+    """The value for one key of `cors`: a boolean, a number, or a list of words. Text that is not a boolean or a number
+    where one is expected stays text; the daemon refuses it."""
     if key == "credentials":
         return _SWITCHES.get(text.lower(), text)
     if key == "max_age":

@@ -1,7 +1,7 @@
-"""What people type for settings, as values of the settings' types. Pure.
+"""Converts what people type for settings to values of the settings' types. Pure.
 
-A value is judged by the daemon, whoever asks. Only where one cannot even be read, so that the daemon cannot be asked,
-the others are judged here: what is wrong is told at once.
+Values are checked by the daemon. Only if one cannot even be converted, so that the daemon cannot be asked, are the
+others checked here, so that all faults are reported together.
 """
 
 import json
@@ -26,12 +26,12 @@ _EXAMPLES = {
     "tool-selector": _TOOL,
     "dataset-selector": '["…"]',
 }
-"""JSON of each type that is written so; of the last three the plugin alone knows what it takes."""
+"""Examples for the types that are typed as JSON. For the last three only the plugin knows which values are valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignments:
-    """What the options of a command say, as they were typed: `KEY=VALUE`, `KEY=PATH`, `KEY`."""
+    """The options of a command as they were typed: `KEY=VALUE`, `KEY=PATH`, `KEY`."""
 
     values: Sequence[str] = ()
     files: Sequence[str] = ()
@@ -63,7 +63,7 @@ def read_assignments(
 
 
 def _read(texts: Mapping[str, str], known: Mapping[str, SettingView]) -> tuple[dict[str, Any], dict[str, Fault]]:
-    """The values, and what is wrong with those that are none."""
+    """The converted values, and the faults of those that cannot be converted."""
     values: dict[str, Any] = {}
     unreadable = {}
     for name, text in texts.items():
@@ -80,7 +80,8 @@ def _all_faults(
     settings: Sequence[SettingView],
     named: Collection[str] | None,
 ) -> list[Fault]:
-    """In the order of the declaration. Of settings that are not `named` nothing is said: they stay as they are."""
+    """All faults, in the order of the declaration. Settings that are not `named` stay as they are and have no
+    faults."""
     order = {one.name: place for place, one in enumerate(settings)}
     judged = [
         fault
@@ -120,7 +121,7 @@ def _no_number(word: str) -> object:
 
 
 def shown_secrets(given: Assignments, settings: Iterable[SettingView]) -> list[str]:
-    """The secrets that stand on the command line, where every user of the machine can read them."""
+    """The names of the secrets given on the command line, which every user of the machine can read."""
     secrets = {setting.name for setting in settings if setting.type == "secret-input"}
     return [key for key in _keys(given.values) if key in secrets]
 
@@ -129,7 +130,7 @@ def _pairs(option: str, words: Iterable[str]) -> Iterable[tuple[str, str]]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not key:
-            # The word may be a secret whose name was forgotten.
+            # The word is not quoted: it may be a secret whose key was forgotten.
             raise UsageError(
                 "assignment_invalid", f"{option} has a value without KEY= before it", f"write {option} KEY=…"
             )

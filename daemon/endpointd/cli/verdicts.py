@@ -1,4 +1,4 @@
-"""What `endpointd doctor` says of one thing."""
+"""The result of one check of `endpointd doctor`."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
