@@ -1,4 +1,4 @@
-"""What is in a backup, and how it is known to be whole. Pure."""
+"""The list of a backup's contents, with checksums by which it is verified. Pure."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from endpointd.leftout import is_plugin_folder
 
 FORM = 1
 LIST = "backup.json"
-"""The first file: what the others are, with their checksums."""
+"""The name of the first file, which lists the others with their checksums."""
 
 DATABASE, PINS, KEY = "endpointd.db", "pins.json", "secret.key"
 PLUGINS, RELEASES = "plugins/", "releases/"
@@ -23,7 +23,7 @@ _NAME = re.compile(
     rf"|{RELEASES}[a-zA-Z0-9_+-]{{1,200}}/[0-9a-f]{{16}}\.tar"
 )
 MAX_NAME = 255
-"""Bytes that Linux lets a name have."""
+"""The most bytes of a file name in Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Contents:
 
 
 class BackupError(OperatorError):
-    """The file is no backup that can be used; nothing was changed."""
+    """The file is not a backup that can be used. Nothing was changed."""
 
 
 def damaged(why: str) -> BackupError:
@@ -56,7 +56,7 @@ def damaged(why: str) -> BackupError:
 
 
 def read_contents(text: bytes) -> Contents:
-    """Raises `BackupError`."""
+    """Parse the list. Raises `BackupError`."""
     try:
         document: Any = json.loads(text)
         if document["form"] != FORM:

@@ -1,4 +1,4 @@
-"""A backup is put back, while no daemon runs. Blocking; the caller holds the state directory.
+"""Restores a backup, while no daemon runs. Blocking; the caller holds the lock of the state directory.
 
 Everything is unpacked and checked first, beside where it belongs. From the moment at which the first thing is moved to
 the last one there is a mark in the state directory, with which no daemon starts: a restore that was interrupted is done
@@ -44,14 +44,15 @@ ASIDE = ".before-restore-"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`aside` are the hidden folders that hold what was there before."""
+    """The result. `aside` are the hidden folders that contain what was there before."""
 
     contents: Contents
     aside: tuple[Path, ...]
 
 
 def restore(file: Path, places: Places, told: Told = lambda *_: None, *, replace: bool) -> Restored:
-    """`told` hears how far it is. Raises `OperatorError`; until everything has been checked nothing has changed."""
+    """Restore the backup in `file`. `told` is called with the progress. Nothing is changed before everything was
+    checked. Raises `OperatorError`."""
     is_begun = (places.state / RESTORING).exists()
     if not (replace or is_begun):
         _expect_nothing_there(places)
@@ -81,7 +82,8 @@ def _expect_nothing_there(places: Places) -> None:
 
 
 def _unpack(file: Path, folder: Path, told: Told) -> Contents:
-    """All of it, with every checksum right. Raises `BackupError`, and `OSError` when the folder does not take it."""
+    """Unpack the backup into `folder` and verify all checksums. Raises `BackupError`; OSError if `folder` cannot be
+    written to."""
     try:
         with _Source(file) as source, tarfile.open(fileobj=source, mode="r|gz") as archive:  # type: ignore[call-overload]
             members = iter(archive)
@@ -105,7 +107,8 @@ def _unpack(file: Path, folder: Path, told: Told) -> Contents:
 
 
 class _Source:
-    """The file of a backup, whose faults are not those of the place to which it is unpacked. Raises `BackupError`."""
+    """The file of a backup, opened for reading. Its errors are raised as `BackupError`, to distinguish them from those
+    of the folder to which it is unpacked."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -143,7 +146,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> str:
-    """Its SHA-256. The names are those of the list, which were looked at."""
+    """Extract one file; returns its SHA-256. The names were checked when the list was read."""
     content = archive.extractfile(member)
     assert content is not None
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +177,7 @@ def _check(contents: Contents, folder: Path, places: Places) -> None:
 
 
 def _stage(contents: Contents, folder: Path, places: Places) -> dict[str, Path]:
-    """The folders of plugins, by their names."""
+    """Unpack the plugins beside their final places. Returns their folders, by name."""
     places.plugins.mkdir(parents=True, exist_ok=True)
     staged: dict[str, Path] = {}
     try:
@@ -227,7 +230,7 @@ def _bring_files(contents: Contents, folder: Path, places: Places) -> None:
 
 
 def _bring(source: Path, target: Path) -> None:
-    """Also to another file system; there is nothing of that name any more."""
+    """Move a file, also to another file system. There must be nothing at `target`."""
     beside = target.with_name(f".{target.name}.restored")
     shutil.copyfile(source, beside)
     beside.chmod(0o600)
@@ -236,7 +239,7 @@ def _bring(source: Path, target: Path) -> None:
 
 def _bring_release(archive: Path, target: Path) -> None:
     if target.exists():
-        # It is named by its content.
+        # A release is named by its content, so the one that is there is the same.
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open("rb") as file:
@@ -245,7 +248,7 @@ def _bring_release(archive: Path, target: Path) -> None:
 
 
 class _Aside:
-    """Moves what is there into a hidden folder beside it, whose name begins with `prefix`."""
+    """Moves existing files into a hidden folder beside them, whose name begins with `prefix`."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix

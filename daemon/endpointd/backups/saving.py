@@ -1,8 +1,8 @@
-"""A backup is made, while the daemon runs or while none does. Blocking.
+"""Makes a backup, whether a daemon runs or not. Blocking.
 
-The database is copied by SQLite's own means, as it is at one moment. Plugins are copied as releases are: a folder that
-changes meanwhile is read again. One that cannot be copied keeps nothing else from being saved. The key of the secrets
-is in it only when that is asked for: without it nothing that is sealed can be read from a backup, with it whoever has
+The database is copied with SQLite's backup API, which gives a consistent copy. Plugins are copied as releases are: a
+folder that changes meanwhile is read again. If a folder cannot be copied, everything else is saved all the same. The
+key of the secrets is only included on request: without it the secrets in a backup cannot be read; with it, whoever has
 the file has the secrets.
 """
 
@@ -29,15 +29,15 @@ from endpointd.store.faults import explained
 from endpointd.tree import FolderChanged, may_be_folder
 
 Told: TypeAlias = Callable[[int, int], None]
-"""Called with the bytes that are done, and all of them."""
+"""A progress callback: the number of bytes that are done, and the total."""
 
 TRIES = 5
-"""For what changes while it is read."""
+"""How often something is read that changes while it is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a daemon keeps what is saved. `database` is None where it is PostgreSQL's; `key` is the file with keys."""
+    """Where a daemon has what is saved. `database` is None if it is PostgreSQL; `key` is the key file."""
 
     state: Path
     plugins: Path
@@ -47,8 +47,8 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """`links` leave the folders that they are in, and are not in the backup; `failed` says which folders are not in it,
-    and why."""
+    """What was saved. `links` are symbolic links that lead out of their folder and are therefore not in the backup;
+    `failed` has an error for each folder that is not in it."""
 
     contents: Contents
     links: Sequence[str]
@@ -56,8 +56,8 @@ class Saved:
 
 
 def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: bool) -> Saved:
-    """Write the backup to `file`, which only its owner can read, and which is whole or not there. `told` hears how far
-    it is. Raises `OperatorError`."""
+    """Write a backup to `file`, readable only by its owner, which is complete or does not exist. `told` is called with
+    the progress. Raises `OperatorError`."""
     if places.database is not None and not _exists(places.database):
         raise OperatorError(
             "backup_nothing",
@@ -72,7 +72,7 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
             database = "postgresql" if places.database is None else "sqlite"
             contents = Contents(__version__, time.time(), database, _checksums(folder), plugins)
             (folder / LIST).write_bytes(contents.written())
-            # What could not be put back is no backup, and the day to learn of it is today.
+            # Read the list as a restore would, so that a backup that could not be restored fails now.
             read_contents(contents.written())
             _write(folder, [LIST, *contents.files], file, told)
     except OSError as error:
@@ -83,7 +83,7 @@ def save(places: Places, file: Path, told: Told = lambda *_: None, *, with_key: 
 
 
 def _gather(places: Places, folder: Path, folders: "_Folders", *, with_key: bool) -> dict[str, str]:
-    """The names of the plugins' folders, by their archives."""
+    """Copy everything into `folder`. Returns the names of the plugins' folders, by the names of their archives."""
     _again("the key file", lambda: _keys_and_database(places, folder, with_key=with_key))
     pins = _read(places.state / "pins.json")
     if pins is not None:
@@ -104,7 +104,8 @@ def _gather(places: Places, folder: Path, folders: "_Folders", *, with_key: bool
 
 
 def _keys_and_database(places: Places, folder: Path, *, with_key: bool) -> None:
-    """Raises `FolderChanged` when the keys were changed meanwhile: they would not be those of the database."""
+    """Copy the keys and the database. Raises `FolderChanged` if the keys were changed meanwhile, because they would not
+    match the database."""
     before = _read(places.key.path) if with_key else None
     if places.database is not None:
         copy_database(places.database, folder / DATABASE)
@@ -119,7 +120,8 @@ def _keys_and_database(places: Places, folder: Path, *, with_key: bool) -> None:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """As it is at one moment, whoever writes meanwhile; one file, without others beside it. Raises `OperatorError`."""
+    """Make a consistent copy of an SQLite database, even while others write to it. The copy is a single file. Raises
+    `OperatorError`."""
     target.unlink(missing_ok=True)
     uri = f"{source.absolute().as_uri()}?mode=rw"
     with (
@@ -140,7 +142,7 @@ class _Folders:
         self.failed: list[OperatorError] = []
 
     def pack(self, source: Path, archive: str) -> bool:
-        """Whether it could be packed."""
+        """Pack a folder. Returns whether that was possible."""
         path = self._target / archive
         path.parent.mkdir(parents=True, exist_ok=True)
         links: list[str] = []
@@ -181,7 +183,7 @@ def _read(path: Path) -> bytes | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """What cannot be read is named, and not the file that is written."""
+    """Turn errors into `OperatorError` that name the file that cannot be read."""
     try:
         yield
     except OSError as error:
@@ -202,7 +204,7 @@ def _checksums(folder: Path) -> dict[str, str]:
 
 
 def _write(folder: Path, names: list[str], target: Path, told: Told) -> None:
-    """At once, and on the disk before it has its name."""
+    """Write the tar file. It gets its name only when it is complete and on the disk."""
     whole = folder / "whole"
     sizes = {name: (folder / name).stat().st_size for name in names}
     done, total = 0, sum(sizes.values())
