@@ -1,4 +1,4 @@
-"""Where the plugins answer: what the gateway finds at each hook id, and what it says where it finds nothing."""
+"""What is mounted at each hook id, and why nothing is: the table in which the gateway looks up requests."""
 
 import shlex
 from collections import OrderedDict
@@ -17,28 +17,29 @@ from endpointd.supervisor.supervisor import Supervisor
 from endpointd.versions import Version, mount
 
 GONE_REMEMBERED = 1024
-"""Hook ids of plugins that were removed, and are told so, until there are more."""
+"""For how many removed plugins the hook id is remembered, so that requests get a better error than "unknown"."""
 
 
 class Mounts:
-    """The operators' endpoints, which are in `book`, and one that each plugin has at its own name where `given`, values
-    for its settings, and their defaults are all that it needs. A hook id that an operator has chosen is no plugin's
-    name; of two plugins that want one, the first one has it, until it is gone or wants it no more.
+    """The mounts of all plugins: the endpoints in `book`, and an automatic endpoint for each plugin, at its name.
 
-    `given` is None where nobody can give any.
+    A plugin gets an automatic endpoint if `given` (values for its settings) and its defaults are sufficient. An
+    endpoint of an operator has precedence at a hook id; of two plugins with the same name, the first one has it until
+    it is removed or no longer needs it. `given` is None where no values can be given (`endpointd serve`).
     """
 
     def __init__(self, book: Book, given: Mapping[str, Any] | None = None) -> None:
         self._book = book
         self._given = given
         self._buckets = Buckets()
-        """They outlive what is mounted: who has called too often has so under another version of the plugin as well."""
+        """The rate limits' state. Kept here so that it survives when another version of a plugin is mounted."""
         self._mounts: dict[str, Mount] = {}
         self._of: dict[Supervisor, list[Mount]] = {}
-        """The same, by whose they are; the automatic one first, then the oldest first."""
+        """The same mounts by plugin; the automatic one first, then the oldest first."""
         self._waiting: set[Supervisor] = set()
-        """Whose name is somebody else's hook id."""
+        """Plugins without an automatic endpoint because their name is in use as another's hook id."""
         self._gone: OrderedDict[str, str] = OrderedDict()
+        """The ids of removed plugins, by the hook id of their automatic endpoints."""
 
     @property
     def by_hook(self) -> Mapping[str, Mount]:
@@ -46,19 +47,19 @@ class Mounts:
 
     @property
     def waiting(self) -> Iterable[Supervisor]:
-        """Those that are to be put again when a hook id may have become free."""
+        """The plugins for which `put` should be called again when a hook id may have become free."""
         return tuple(self._waiting)
 
     def of(self, supervisor: Supervisor) -> list[Mount]:
         return self._of.get(supervisor, [])
 
     def automatic(self, hook_id: str) -> str | None:
-        """The plugin that answers at this hook id, its name, without an operator's doing."""
+        """The plugin whose automatic endpoint is mounted at this hook id; None if there is none."""
         found = self._mounts.get(hook_id)
         return None if found is None or self._book.at(hook_id) is not None else found.supervisor.plugin
 
     def put(self, version: Version, supervisor: Supervisor, settings: Settings) -> None:
-        """`version` is what answers for the plugin from now on, at the endpoints that it has now."""
+        """Mount `version` of a plugin at all endpoints that the plugin has now, instead of its previous mounts."""
         wanted = [
             mount(version, endpoint, supervisor, settings.limit_body, self._buckets)
             for endpoint in (*self._own(version, supervisor, settings), *self._book.endpoints_of(version.plugin))
@@ -74,7 +75,7 @@ class Mounts:
         self._of[supervisor] = wanted
 
     def _own(self, version: Version, supervisor: Supervisor, settings: Settings) -> list[Endpoint]:
-        """The automatic endpoint, where the plugin can have one and nobody else is there."""
+        """The automatic endpoint, if the plugin can have one and its hook id is free."""
         self._waiting.discard(supervisor)
         endpoint = own_endpoint(version.plugin, self._given or {}) if settings.auto_endpoints else None
         if endpoint is None:
@@ -86,14 +87,14 @@ class Mounts:
         return []
 
     def _displace(self, mount: Mount) -> None:
-        """Somebody else may have been there by its name until now, and waits from now on."""
+        """Unmount another plugin's automatic endpoint from this hook id; that plugin waits from now on."""
         present = self._mounts.get(mount.endpoint.hook_id)
         if present is not None and present.supervisor is not mount.supervisor:
             self._of[present.supervisor].remove(present)
             self._waiting.add(present.supervisor)
 
     def take(self, supervisor: Supervisor) -> None:
-        """The plugin is gone."""
+        """Unmount everything of a plugin, which was removed."""
         self._waiting.discard(supervisor)
         for one in self._of.pop(supervisor, []):
             hook_id = one.endpoint.hook_id
@@ -105,7 +106,7 @@ class Mounts:
                 self._gone.popitem(last=False)
 
     def gone(self, hook_id: str) -> Problem | None:
-        """What a request gets where a plugin answered by its name until it was removed."""
+        """The answer at a hook id that was the automatic endpoint of a removed plugin; None for any other."""
         plugin = self._gone.get(hook_id)
         if plugin is None:
             return None
@@ -116,7 +117,7 @@ class Mounts:
         plugin = version.plugin
         if self._book.of(plugin.id):
             return f"none of its endpoints answers; see 'endpointd endpoint list --plugin {plugin.id}'"
-        # Whoever reads it may be in another folder, in whose surroundings nothing names this daemon's state.
+        # The absolute path, because the reader may run the command in another folder or environment.
         state = f"--state {shlex.quote(str(settings.state.absolute()))}"
         create = f"create one with 'endpointd endpoint create {plugin.id} --name NAME {state}'"
         faults = faults_of(plugin, self._given or {})

@@ -1,8 +1,8 @@
-"""Releases: immutable copies of plugins' folders, each named by the digest of its content; what a worker runs.
+"""Releases: immutable copies of plugins' folders, which workers run. Each is named by the digest of its content.
 
-`<releases>/<author>+<name>/<digest>/` is the copy, `<digest>.served` beside it tells by its time when it was last put
-in service. What begins with "." is being built or removed. A copy gets its name when all of it is on the disk, so that
-what has its name is whole, even after a power cut.
+The copy is `<releases>/<author>+<name>/<digest>/`. The modification time of the file `<digest>.served` beside it says
+when it was last put in service. Names that begin with "." are being built or removed. A copy gets its name only when it
+is completely on the disk, so that a copy with a name is complete even after a power cut.
 """
 
 import errno
@@ -32,19 +32,19 @@ class Release:
 
 
 class Releases:
-    """The releases in the directory `root`, which is made when it is needed. Blocking; for a thread.
+    """The releases in the directory `root`, which is created when it is needed. Blocking, to be used in a thread.
 
-    For one daemon: two of them would remove what the other builds.
+    Only one daemon may use a directory: two would remove what the other one is building.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def make(self, folder: Path, plugin_id: str) -> Release:
-        """The release with the folder's content as it is now, copied unless there is one.
+        """The release with the folder's present content; the folder is copied unless that release exists.
 
-        Raises `FolderChanged` when the folder changes meanwhile, `ReleaseError` when it cannot be copied. Then nothing
-        is left behind.
+        Raises `FolderChanged` if the folder changes meanwhile, `ReleaseError` if it cannot be copied. Leaves nothing
+        behind then.
         """
         source = folder.resolve()
         items = survey(source)
@@ -56,9 +56,9 @@ class Releases:
         return release
 
     def touch(self, release: Release) -> None:
-        """Note that the release is put in service now. Raises `ReleaseError`."""
+        """Record that the release is put in service now. Raises `ReleaseError`."""
         times = [_served(one) for one in self._all(release.plugin_id)]
-        # A clock that was set back does not change the order.
+        # Later than all others, even if the clock was set back.
         now = max([time.time_ns(), *(when + 1 for when in times)])
         with _explained(self._root):
             mark = _mark(release)
@@ -66,15 +66,15 @@ class Releases:
             os.utime(mark, ns=(now, now))
 
     def previous(self, plugin_id: str) -> list[Release]:
-        """All releases of the plugin, the one that was last put in service first. Those that never were come last."""
+        """All releases of the plugin, the one that was put in service last first; those that never were come last."""
         return sorted(self._all(plugin_id), key=_served, reverse=True)
 
     def proved(self, plugin_id: str) -> list[Release]:
-        """Those of the plugin that were in service, the latest first."""
+        """The releases of the plugin that were in service, the latest first."""
         return [release for release in self.previous(plugin_id) if _served(release)]
 
     def prune(self, plugin_id: str, keep: int, in_use: Collection[str]) -> None:
-        """Remove all releases but those with a digest in `in_use` and the `keep` latest of the others. Raises
+        """Remove old releases: all except those with a digest in `in_use`, and the `keep` latest of the others. Raises
         `ReleaseError`."""
         for release in [one for one in self.previous(plugin_id) if one.digest not in in_use][keep:]:
             self._discard(release.path)
@@ -82,18 +82,18 @@ class Releases:
                 _mark(release).unlink(missing_ok=True)
 
     def remove_all(self, plugin_id: str) -> None:
-        """Remove every release of the plugin; no worker of it runs any more. Raises `ReleaseError`."""
+        """Remove all releases of a plugin, of which no worker may be running. Raises `ReleaseError`."""
         self._discard(self._home(plugin_id))
 
     def clean(self) -> None:
-        """Remove what a daemon that was killed was building or removing. Before anything else is called."""
+        """Remove what a killed daemon was building or removing. To be called before anything else."""
         with suppress(FileNotFoundError, NotADirectoryError):
             for item in os.listdir(self._root):
                 if item.startswith("."):
                     shutil.rmtree(self._root / item, ignore_errors=True)
 
     def _home(self, plugin_id: str) -> Path:
-        # No name of a plugin or an author has a "+".
+        # Names of plugins and authors have no "+".
         return self._root / plugin_id.replace("/", "+")
 
     def _release(self, plugin_id: str, digest: str) -> Release:
@@ -113,7 +113,7 @@ class Releases:
         try:
             new.chmod(0o755)
             _copy(source, items, new)
-            # What was copied is looked at, and not what there was to copy: a write in between shows here at the latest.
+            # Check the copy itself: if a file was written while it was copied, the digest differs.
             if digest_of(new, survey(new)) != release.digest:
                 raise FolderChanged(str(source))
             expect_unchanged(source, list(items))
@@ -128,7 +128,7 @@ class Releases:
             shutil.rmtree(new, ignore_errors=True)
 
     def _discard(self, path: Path) -> None:
-        """Take the directory away under its name at once, and then remove what is in it."""
+        """Remove a directory; its name is free at once, because it is moved away first."""
         if not path.exists():
             return
         with _explained(self._root):
@@ -151,8 +151,8 @@ def _served(release: Release) -> int:
 
 
 def _copy(source: Path, items: Iterable[Item], target: Path) -> None:
-    """Contents, links, permissions and times: Python's bytecode beside a source is valid by the source's time. Never
-    hard links, through which an edit would reach the release."""
+    """Copy contents, links, permissions and times. (Python's bytecode is only valid with the source's time.) Never
+    makes hard links, through which an edit of the folder would change the release."""
     for item in items:
         path = target / item.path
         if item.kind is Kind.DIRECTORY:
@@ -170,7 +170,7 @@ def _copy(source: Path, items: Iterable[Item], target: Path) -> None:
 
 @contextmanager
 def _explained(root: Path) -> Iterator[None]:
-    """Turn what the operating system says about the releases' place into a `ReleaseError`."""
+    """Turn errors of the operating system into `ReleaseError`."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,9 @@
-"""Whether a folder was moved to its place as a whole, and had been at rest before: by the times that the file system
-itself keeps, all of them by one clock, which need not be this machine's.
+"""Tells whether a folder was moved to its place as a whole and was at rest before. Uses only times of the file system,
+which all come from one clock; it need not be this machine's.
 
-A file's *change time* is set by the kernel when its content, its name or its attributes change, and by nobody else:
-`cp -a` and `tar` set the modification time alone. A folder that is moved changes itself, and nothing within it does.
+The kernel sets a file's *change time* (ctime) whenever its content, name or attributes change, and nothing else can set
+it: `cp -a` and `tar` only set the modification time. When a folder is moved, its own ctime changes, but not those of
+its content.
 """
 
 import os
@@ -11,20 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MANY = 2000
-"""Entries; a look at more would take longer than it saves."""
+"""The most entries to check; checking more would take longer than it saves."""
 
 
 def had_rested(folder: Path, seconds: float) -> bool:
-    """Whether nothing below `folder` had changed in the `seconds` before the folder itself did, nor has since then."""
+    """Whether nothing in `folder` has changed later than `seconds` before the folder itself did."""
     try:
         own = os.lstat(folder)
         latest = own.st_ctime - seconds
-        # What comes or goes in a folder sets its modification time. So may others, but then what came is young itself.
+        # Adding or removing an entry sets the folder's mtime. A program may set it back, but not the new entry's ctime.
         if not stat.S_ISDIR(own.st_mode) or own.st_mtime > latest:
             return False
         for count, entry in enumerate(_entries(folder)):
             status = entry.stat(follow_symlinks=False)
-            # What a link leads to is elsewhere, and has times of its own.
+            # The target of a link is elsewhere and has its own times.
             if count >= MANY or stat.S_ISLNK(status.st_mode) or status.st_ctime > latest:
                 return False
     except OSError:

@@ -1,8 +1,8 @@
-"""Changes of the plugins directory, as they happen.
+"""Watches the plugins directory, with inotify or by polling, and reports the folders in which something changes.
 
-What cannot be known from events (some were lost, the directory was away, the watch was begun anew) is told as `RESCAN`:
-compare everything. It is told every `RESCAN_SECONDS` in any case, so that nothing is missed for ever: inotify's queue
-can overflow, and watchfiles does not say so.
+Where events may be missing (some were lost, the directory was absent, the watch was restarted) it reports `RESCAN`:
+compare everything. It also does so every `RESCAN_SECONDS`, so that no change is missed for ever: inotify's queue can
+overflow without watchfiles reporting it.
 """
 
 import asyncio
@@ -33,19 +33,19 @@ from endpointd.plugin_paths import (
 )
 
 STEP_SECONDS = 0.05
-"""How often the watch looks whether there were events; each time wakes the process. A change is told after one or two.
-"""
+"""How often watchfiles checks for events; each check wakes the process. A change is reported after one or two steps."""
 
 LOOK_SECONDS = 1.0
-"""How often links are followed anew, and how often a file system is asked that tells nothing."""
+"""How often symbolic links are resolved again, and how often a file system without events is polled."""
 
 RESCAN_SECONDS = 30.0
 
 LISTEN_AGAIN = 300.0
-"""Seconds for which the file system is asked when the kernel has refused to tell; then the kernel is tried again."""
+"""Seconds for which the directory is polled after the kernel has refused to watch it; then the kernel is tried
+again."""
 
 MANY = 1000
-"""So many events at once may have come with others that were lost: the kernel keeps 16384."""
+"""With this many events at once, others may have been lost: the kernel's queue has room for 16384."""
 
 _STEP = round(STEP_SECONDS * 1000)
 
@@ -63,12 +63,12 @@ log = structlog.get_logger()
 
 
 async def watch(directory: Path, poll: bool | None, stop: asyncio.Event | None = None) -> AsyncIterator[News]:
-    """The names of the folders in which something has changed, appeared or vanished, or `RESCAN`, which is told first,
-    as soon as no change is missed any more. Until `stop` is set or the caller is cancelled.
+    """Yields the names of the folders in which something has changed, appeared or vanished, or `RESCAN`. The first item
+    is `RESCAN`, when the watch has begun. Ends when `stop` is set.
 
-    `poll`: ask the file system again and again; None: if it is one that does not tell.
+    `poll`: poll the directory instead of using inotify; None: only if its file system has no events.
     """
-    # It reports every batch of events at level info.
+    # watchfiles logs every batch of events at level info.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     box = _Box()
     loop = asyncio.get_running_loop()
@@ -85,7 +85,7 @@ async def watch(directory: Path, poll: bool | None, stop: asyncio.Event | None =
 
 
 class _Box:
-    """News that nobody has taken yet; more of the same takes no more room."""
+    """News that were not taken yet. Repeated news take no additional memory."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
@@ -100,6 +100,7 @@ class _Box:
         self._filled.set()
 
     async def taken(self, stop: asyncio.Event) -> AsyncGenerator[News, None]:
+        """Yields the news as they come, until `stop` is set."""
         stopped: asyncio.Future[bool] = asyncio.ensure_future(stop.wait())
         try:
             while await self._is_filled_before(stopped):
@@ -126,12 +127,12 @@ def _hand_over(loop: asyncio.AbstractEventLoop, box: _Box, news: News) -> None:
     try:
         loop.call_soon_threadsafe(box.put, news)
     except RuntimeError:
-        # The loop is closed: nobody listens any more.
+        # The loop is closed.
         return
 
 
 class _Watcher:
-    """Watches in a thread of its own until `stopped` is set, whatever becomes of the directory."""
+    """Watches the directory until `stopped` is set, also while it does not exist. `run` is the body of a thread."""
 
     def __init__(self, directory: Path, poll: bool | None, tell: Tell) -> None:
         self.stopped = threading.Event()
@@ -141,9 +142,9 @@ class _Watcher:
         self._is_away = False
         self._next_rescan = 0.0
         self._refusal: str | None = None
-        """Why the kernel does not tell, as it was logged; None when it does."""
+        """Why the kernel cannot watch the directory, as it was logged; None if it can."""
         self._ask_until = 0.0
-        """When the kernel is to be tried again, on the monotonic clock."""
+        """When to try the kernel again (`time.monotonic`)."""
         self._listens_since = 0.0
 
     def run(self) -> None:
@@ -174,7 +175,7 @@ class _Watcher:
         return not all(tells_changes(kind_of(path, mounts)) for path in paths)
 
     def _recover(self, error: Exception) -> None:
-        """Before the watch is begun anew. Where the kernel refuses to tell of changes, it will be asked."""
+        """Handle an error, before the watch is restarted. If the kernel refuses to watch, switch to polling."""
         if not os.path.isdir(self._directory):
             if not self._is_away:
                 self._rescan()
@@ -196,16 +197,16 @@ class _Watcher:
         self._tell(RESCAN)
 
     def _is_elsewhere(self, real: str) -> bool:
-        """Whether the directory is no more where it was; else the time for a rescan may have come."""
+        """Whether the directory is not at `real` any more. Also reports a rescan if it is due."""
         if time.monotonic() >= self._next_rescan:
             self._rescan()
         return os.path.realpath(self._directory) != real
 
-    # Where the file system tells
+    # With inotify
 
     def _listen(self, real: str, links: Mapping[str, str]) -> None:
-        """Until a link or the directory is elsewhere. Raises `OSError`, `RuntimeError`."""
-        # What came before the watch had begun is told by the first look.
+        """Watch until a link, or the directory itself, leads elsewhere. Raises OSError or RuntimeError."""
+        # The first check (`_has_moved`) reports a rescan, for changes before the watch had begun.
         self._next_rescan = 0.0
         self._listens_since = time.monotonic()
         events = watchfiles.watch(
@@ -213,7 +214,7 @@ class _Watcher:
             watch_filter=lambda change, path: _is_of_interest(real, change, path),
             debounce=_STEP,
             step=_STEP,
-            # With a timeout, watchfiles would forget what comes in the moment in which it runs out.
+            # With a timeout, watchfiles would lose events that come at the moment at which it runs out.
             rust_timeout=0,
             stop_event=_Pulse(self.stopped.is_set, lambda: self._has_moved(real, links)),
             raise_interrupt=False,
@@ -230,7 +231,7 @@ class _Watcher:
 
     def _has_moved(self, real: str, links: Mapping[str, str]) -> bool:
         if self._refusal is not None and time.monotonic() - self._listens_since > RESCAN_SECONDS:
-            # Not at once: some refusals come with the first event.
+            # Only after some time, because some refusals come with the first event.
             self._refusal = None
             log.info("watch.listening", directory=str(self._directory))
         if self._is_elsewhere(real):
@@ -240,11 +241,11 @@ class _Watcher:
             self._tell(names)
         return bool(names)
 
-    # Where it must be asked
+    # By polling
 
     def _ask(self, real: str, must_ask: Callable[[bool], bool]) -> None:
-        """Until the directory is elsewhere, or `must_ask`, which is told whether something has changed, says that it is
-        needless. Raises `OSError`."""
+        """Poll until the directory is elsewhere, or polling is no longer necessary: `must_ask` decides that after each
+        check, and is told whether something has changed. Raises OSError."""
         before = signatures(real)
         self._rescan()
         while not self.stopped.wait(LOOK_SECONDS) and not self._is_elsewhere(real):
@@ -262,8 +263,8 @@ def _leads_away_still(real: str, has_changed: bool) -> bool:
 
 
 class _Pulse:
-    """What watchfiles asks at every step whether it is to stop. `look`, which may end the watch too, is called from
-    time to time; for the first time when the watch has just begun."""
+    """The stop event for watchfiles, which calls `is_set` at every step. It calls `look` every `LOOK_SECONDS`, first
+    when the watch has just begun, and ends the watch if that returns True."""
 
     def __init__(self, is_stopped: Callable[[], bool], look: Callable[[], bool]) -> None:
         self._is_stopped = is_stopped
@@ -281,7 +282,8 @@ class _Pulse:
 
 
 def _is_of_interest(real: str, change: Change, path: str) -> bool:
-    """Whether an event tells of a change of a plugin. That a folder is another does not: its files have their own."""
+    """Whether an event means that a plugin has changed. A modified folder does not: its files have events of their
+    own."""
     if path == real:
         return change is Change.deleted
     if not is_part_of_plugin(real, path):
@@ -294,7 +296,7 @@ def _is_of_interest(real: str, change: Change, path: str) -> bool:
 
 
 def _cause_of_refusal(error: Exception) -> str | None:
-    """What is to be done that the kernel will tell of changes; None when it is not the one that refuses."""
+    """The remedy if the kernel, or watchfiles, has refused to watch the directory; None for other errors."""
     text = str(error)
     if "Unable to decode path" in text:
         return "give the file or folder a name that is UTF-8"
