@@ -1,9 +1,9 @@
-"""A pytest plugin for those who write plugins.
+"""A pytest plugin for authors of endpoint plugins.
 
-`load_plugin` runs a plugin in a real worker, without HTTP, and gives a client for it. `start_daemon` runs the whole
-daemon, as a process of its own.
+The fixture `load_plugin` runs a plugin in a real worker process, without HTTP, and returns a client for it.
+`start_daemon` runs the whole daemon as a separate process.
 
-pytest imports this file in every run, so what the fixtures need is imported when one of them is used.
+pytest imports this file in every run, so everything that the fixtures need is imported only when one of them is used.
 """
 
 from collections.abc import Generator, Iterator
@@ -82,7 +82,7 @@ def load_plugin(request: pytest.FixtureRequest) -> Iterator["PluginLoader"]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure's report shows what the plugins of the test have told: the tracebacks of their exceptions above all."""
+    """Add the logs of the test's plugins to the report of a failed test, because they have the tracebacks."""
     report = yield
     loader = item.stash.get(_LOADER, None)
     if loader is not None and report.failed:

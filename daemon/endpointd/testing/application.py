@@ -1,6 +1,6 @@
-"""The plugin as a WSGI application: for werkzeug's test client, what the gateway is for HTTP.
+"""The plugin as a WSGI application, for werkzeug's test client. Does what the gateway does for HTTP.
 
-Each body begins with an empty piece: the client waits for one before it returns the response.
+Each body begins with an empty piece, because the client waits for a piece before it returns the response.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AnswerBody(Iterator[bytes]):
-    """The pieces of an answer, each when it is asked for. Closing it before the end cancels the answer."""
+    """Iterates over the pieces of an answer. Closing it before the end cancels the answer."""
 
     def __init__(self, host: PluginHost, relay: Relay, what: str) -> None:
         self._host = host
@@ -45,7 +45,7 @@ class AnswerBody(Iterator[bytes]):
 
 
 class PluginApplication:
-    """Mounted where the daemon has the plugin: at `script`, `/e/<its name>`."""
+    """The application, mounted where the daemon mounts the plugin: at `script`, which is `/e/<its name>`."""
 
     def __init__(self, host: PluginHost) -> None:
         self.script = f"/e/{host.endpoint.hook_id}"
@@ -103,7 +103,7 @@ class PluginApplication:
     def _request(
         self, environ: "WSGIEnvironment", target: Target, route: Matched, request_id: str, body: bytes
     ) -> Request:
-        """The request with the first piece of its body; its stream is for the channel to choose."""
+        """The request with the first piece of its body. Its stream id is set by the channel."""
         host = self._host
         scheme, hook = environ["wsgi.url_scheme"], host.endpoint.hook_id
         url = f"{scheme}://{environ['HTTP_HOST']}{self.script}{target.path}"

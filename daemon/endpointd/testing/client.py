@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 class PluginClient(Client):
-    """werkzeug's test client for one plugin in a worker of its own. Paths are those of its interfaces: `/duck/x`.
+    """werkzeug's test client for one plugin, which runs in its own worker. Paths are those of its interfaces:
+    `/duck/x`.
 
-    A response is there when its head is, and its body arrives as it is read: `next(response.response)` is what came
-    first, and `response.close()` is what a client does who leaves. A body that breaks off raises `AnswerBroken`. A test
-    that waits for the plugin longer than the `timeout` of `load_plugin` fails with AssertionError.
+    A request returns as soon as the head of the response has come; the body is received while it is read. So
+    `next(response.response)` is the first piece, and `response.close()` is what a client does that disconnects. A body
+    that breaks off raises `AnswerBroken`. If the plugin takes longer than the `timeout` of `load_plugin`, an
+    AssertionError is raised.
     """
 
     def __init__(self, host: PluginHost) -> None:
@@ -45,18 +47,19 @@ class PluginClient(Client):
         """As werkzeug's, which waits for a first piece of the body; here the head is enough."""
         pieces, status, headers = super().run_wsgi_app(environ, buffered)
         if not buffered:
-            # The application's empty piece, which stands for none.
+            # Skip the empty piece with which the application's bodies begin.
             next(iter(pieces))
         return pieces, status, headers
 
     def log(self) -> str:
-        """All that the plugin has written and logged so far, in the order of its arrival."""
+        """Everything that the plugin has printed and logged so far, in the order in which it came."""
         return self._host.log()
 
     def wait_for_log(self, substring: str, timeout: float = 5.0) -> str:
-        """The first line or record that contains `substring`. AssertionError: none did within `timeout` seconds."""
+        """Wait for a line or record that contains `substring`, and return the first one. Raises AssertionError if there
+        is none within `timeout` seconds."""
         return self._host.lines.wait_for(substring, timeout)
 
     def stop(self) -> None:
-        """End the worker, as the end of the test does: what is still open is cancelled."""
+        """End the worker, as happens at the end of the test: open requests are cancelled."""
         self._host.stop()

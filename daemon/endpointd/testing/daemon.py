@@ -1,4 +1,4 @@
-"""The real daemon as a process of its own: started, listened to, stopped."""
+"""Starts and stops real daemons as separate processes, and reads their logs."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from endpointd.testing.lines import Lines
 
 _START_SECONDS = 30.0
-# Whoever holds the log open after the daemon has gone is a process that it should have ended.
+# A process that still has the log open afterwards is one that the daemon should have ended.
 _LOG_END_SECONDS = 5.0
 _MAX_NOTICE = 4096
 
 
 class LogReader:
-    """Collects the lines of a pipe in a thread, until its last writer has gone; then closes it."""
+    """Collects the lines of a pipe in a thread, until all writers have closed it; then closes it too."""
 
     def __init__(self, pipe: IO[str]) -> None:
         self.lines = Lines()
@@ -31,7 +31,7 @@ class LogReader:
         self._thread.start()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the last writer to go; False when one is left after `timeout` seconds."""
+        """Wait until all writers have closed the pipe; returns False if one is left after `timeout` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -43,7 +43,7 @@ class LogReader:
 
 
 class RunningDaemon:
-    """A daemon process, and what it has told: `url`, without a slash at its end, once it is ready."""
+    """A daemon process. `url`, without a trailing slash, is known once the daemon is ready."""
 
     def __init__(self, process: subprocess.Popen[str], log_pipe: IO[str]) -> None:
         self.process = process
@@ -69,15 +69,17 @@ class RunningDaemon:
         return "\n".join(self._reader.lines.all())
 
     def events(self) -> list[dict[str, Any]]:
-        """The log's JSON lines so far, decoded; what is not a JSON object is left out."""
+        """The JSON lines of the log so far, decoded; other lines are left out."""
         return [event for line in self._reader.lines.all() if (event := _decode(line)) is not None]
 
     def wait_for_log(self, substring: str, timeout: float = 5.0) -> str:
-        """The first line of the log that contains `substring`. AssertionError: none did within `timeout` seconds."""
+        """Wait for a line of the log that contains `substring`, and return the first one. Raises AssertionError if
+        there is none within `timeout` seconds."""
         return self._reader.lines.wait_for(substring, timeout)
 
     def stop(self, timeout: float = 10.0) -> int:
-        """SIGTERM, then SIGKILL when it is still there after `timeout` seconds. Exit status, negative for a signal."""
+        """Send SIGTERM, and SIGKILL after `timeout` seconds. Returns the exit status, which is negative for a
+        signal."""
         self.process.terminate()
         try:
             self.process.wait(timeout)
@@ -86,7 +88,7 @@ class RunningDaemon:
         return self._finish()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would look; the fixture then expects no clean exit."""
+        """Send SIGKILL, as if the daemon had crashed; the fixture then expects no clean exit."""
         self.killed = True
         self.process.kill()
         self._finish()
@@ -99,7 +101,7 @@ class RunningDaemon:
 
 
 class DaemonStarter:
-    """What the fixture `start_daemon` gives: call it to start a daemon on a directory of plugin folders."""
+    """The value of the fixture `start_daemon`: call it to start a daemon on a directory of plugin folders."""
 
     def __init__(self, make_directory: Callable[[str], Path]) -> None:
         self._make_directory = make_directory
@@ -108,9 +110,9 @@ class DaemonStarter:
     def __call__(self, plugins: Path, *, env: Mapping[str, str] | None = None, **settings: object) -> RunningDaemon:
         """Start a daemon and wait until it is ready.
 
-        plugins: a directory of plugin folders. env: variables over those of the test's own process, of which the
-        daemon's own (ENDPOINTD_…) are left out. settings: as in the configuration file, passed on as flags.
-        AssertionError: it exited, or was not ready in time; the message holds its log.
+        plugins: a directory of plugin folders. env: environment variables, in addition to those of the test's process
+        except ENDPOINTD_…. settings: as in the configuration file, passed on as flags. Raises AssertionError, with the
+        daemon's log, if it exits or is not ready in time.
         """
         given = {"plugins": plugins, "listen": "127.0.0.1:0", "log_format": "json"} | settings
         if "state" not in given:
@@ -118,7 +120,7 @@ class DaemonStarter:
         with _notify_socket() as manager:
             flags = [flag for name, value in given.items() for flag in _flags(name, value)]
             daemon = _launch(flags, _environment(manager, env or {}))
-            # Known to the fixture before anything can go wrong.
+            # Before anything can fail, so that the fixture stops it in any case.
             self._daemons.append(daemon)
             daemon.url = _await_ready(manager, daemon)
         return daemon
@@ -130,7 +132,7 @@ class DaemonStarter:
         return self(plugins, env=env, **settings)
 
     def stop_all(self) -> None:
-        """Stop all that run. AssertionError: one did not end well, though the test did not kill it."""
+        """Stop all daemons. Raises AssertionError if one that the test has not killed does not exit cleanly."""
         failures = [failure for daemon in self._daemons if (failure := _failure_at_end(daemon)) is not None]
         if failures:
             raise AssertionError("\n".join(failures))
@@ -157,7 +159,8 @@ def _flags(name: str, value: object) -> list[str]:
 
 
 def _notify_socket() -> socket.socket:
-    """Bound to no name, which lets the kernel choose an abstract one: no file to remove, no path to be too long."""
+    """A socket for systemd's notify protocol, at an abstract address chosen by the kernel: there is no file to remove,
+    and no path that could be too long."""
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind("")
     return manager
@@ -185,7 +188,7 @@ def _launch(flags: list[str], environment: Mapping[str, str]) -> RunningDaemon:
 
 
 def _await_ready(manager: socket.socket, daemon: RunningDaemon) -> str:
-    """The URL that the daemon announces with READY=1. AssertionError: it has exited, or takes too long."""
+    """The URL that the daemon announces with READY=1. Raises AssertionError if it exits or takes too long."""
     deadline = time.monotonic() + _START_SECONDS
     exited = os.pidfd_open(daemon.pid)
     sources: list[socket.socket | int] = [manager, exited]

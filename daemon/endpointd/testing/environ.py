@@ -1,6 +1,6 @@
-"""What an environ says of a request, in the gateway's words. Pure.
+"""Converts a WSGI environ to the parts of a request as the gateway has them. Pure.
 
-An environ is not a request's bytes: the order of headers and their repeats are lost in it.
+An environ has lost the order of the headers, and which of them were repeated.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _RESERVED = "/:@!$&'()*+,;=~"
-"""What a path may have as it is, besides letters, digits and `-._`."""
+"""The characters that are not percent-encoded in a path, besides letters, digits and `-._`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Target:
 
 
 def read_target(environ: "WSGIEnvironment", script: str) -> Target:
-    """The target below `script`. Raises `Problem`: it is not below it."""
+    """The target below `script`. Raises `Problem` if it is not below it."""
     mounted, info = environ["SCRIPT_NAME"], environ["PATH_INFO"]
     if mounted != script:
-        # A redirect of the plugin's own, or a URL that the test has written out.
+        # The plugin has redirected here, or the test has given a full URL.
         if not f"{mounted}{info}".startswith(f"{script}/"):
             detail = f"{mounted}{info} is not below {script}, where the plugin is mounted"
             raise Problem(404, "path_unknown", detail)
@@ -44,7 +44,7 @@ def read_target(environ: "WSGIEnvironment", script: str) -> Target:
 
 
 def _sent_path(environ: "WSGIEnvironment", info: bytes) -> str:
-    """The path with its percent-encoding: as the test has written it, if that is the same path."""
+    """The percent-encoded path: as the test has written it, if that is known; else encoded again."""
     written = environ.get("REQUEST_URI", "").partition("?")[0].encode("latin-1")
     if unquote_to_bytes(written) == info:
         return quote(written, safe=f"{_RESERVED}%")
@@ -52,7 +52,7 @@ def _sent_path(environ: "WSGIEnvironment", info: bytes) -> str:
 
 
 def read_headers(environ: "WSGIEnvironment") -> Headers:
-    """Pairs, without the headers that are the daemon's to set."""
+    """The headers as pairs, without those that only the daemon may set."""
     named = {key.removeprefix("HTTP_"): value for key, value in environ.items() if key.startswith("HTTP_")}
     named |= {key: environ[key] for key in _UNPREFIXED if environ.get(key)}
     pairs = [(_bytes(key.lower().replace("_", "-")), _bytes(value)) for key, value in named.items()]

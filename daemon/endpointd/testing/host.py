@@ -1,4 +1,4 @@
-"""A plugin in a worker of its own, and what speaks with it: the daemon without its HTTP and without its restarts."""
+"""Runs a plugin in its own worker: the daemon without HTTP and without restarts."""
 
 import asyncio
 import logging
@@ -29,13 +29,14 @@ from endpointd_wire.messages import Log, Request
 ResultT = TypeVar("ResultT")
 
 END_SECONDS = 1.0
-"""For what is open at a test's end, and again for the process to exit; then it is killed."""
+"""Seconds that open requests get at the end of a test, and then the process to exit before it is killed."""
 
 
 class PluginHost:
     """Serves the plugin in `folder` from its construction until `stop`.
 
-    AssertionError, with the findings: the plugin cannot be loaded, or the settings cannot be given to it.
+    The constructor raises AssertionError, with the findings, if the plugin cannot be loaded or the settings are not
+    valid for it.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class PluginHost:
         return self._worker.pid
 
     def source(self, interface: int) -> int:
-        """The place that an interface's source has among those that the worker loaded."""
+        """The index of an interface's source among those that the worker has loaded."""
         return self.plugin.sources.index(self.plugin.interfaces[interface].source)
 
     def log(self) -> str:
@@ -81,14 +82,15 @@ class PluginHost:
     # Requests; called by tests
 
     def open(self, request: Request, rest: bytes) -> Relay:
-        """Send the request, on a stream of the channel's, and `rest` after the first piece of its body.
+        """Send a request on a new stream, and then `rest`, the body after its first piece.
 
-        Raises `Problem`: it cannot be sent. AssertionError: all places are taken, and none became free in time.
+        Raises `Problem` if it cannot be sent; AssertionError if all places are taken and none becomes free in time.
         """
         return self.wait(self._open(request, rest), "a free place: close the responses that are open")
 
     def wait(self, coroutine: Coroutine[Any, Any, ResultT], what: str) -> ResultT:
-        """Its result. AssertionError: it took too long, or the plugin was ended."""
+        """Run `coroutine` in the worker's loop and return its result. Raises AssertionError if it takes too long or the
+        worker was ended; `what` says what the test waits for."""
         if self._loop is None:
             coroutine.close()
             raise AssertionError(f"the worker of {self.plugin.id} was ended, and is asked for {what}")
@@ -99,12 +101,14 @@ class PluginHost:
             raise AssertionError(f"{text}\n{self.log()}".rstrip()) from None
 
     def cancel(self, relay: Relay, reason: str) -> None:
-        """Tell the plugin that the answer is not wanted any more; nothing happens when it is over."""
+        """Cancel an answer; does nothing if it is over."""
         if self._loop is not None:
             self._loop.call(relay.cancel, reason)
 
     def stop(self) -> None:
-        """End the worker: its open requests are cancelled, then it has a second to finish them. Once is enough."""
+        """End the worker: its open requests are cancelled, and it has `END_SECONDS` to finish them. May be called
+        again.
+        """
         loop, self._loop = self._loop, None
         if loop is not None:
             try:
@@ -113,7 +117,7 @@ class PluginHost:
                 loop.close()
                 self.lines.end()
 
-    # In the loop
+    # In the worker's loop
 
     async def _start(self, order: WorkerOrder) -> Worker:
         answer = self._sessions.answer
@@ -163,7 +167,7 @@ def _read(folder: Path) -> Plugin:
 
 
 def _endpoint(plugin: Plugin, settings: Mapping[str, object]) -> Endpoint:
-    """As an operator would make it, at the plugin's own name. Values are checked as his would be."""
+    """The endpoint, with the plugin's name as its hook id. Values are checked like an operator's."""
     faults = check_values(plugin.settings, settings)
     if faults:
         text = "\n".join(

@@ -1,10 +1,10 @@
-"""Lines that one thread collects while another waits for one of them."""
+"""A thread-safe list of lines: one thread adds lines while another waits for one of them."""
 
 import threading
 
 
 class Lines:
-    """Whoever adds lines says when there will be no more, so that nobody waits in vain."""
+    """The adding thread calls `end` when there will be no more lines, so that nobody waits for them."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -27,7 +27,8 @@ class Lines:
             return list(self._lines)
 
     def wait_for(self, substring: str, timeout: float) -> str:
-        """The first line that contains `substring`, there already or to come. AssertionError: none did in time."""
+        """The first line that contains `substring`; waits at most `timeout` seconds for it. Raises AssertionError if
+        there is none."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._find(substring) is not None, timeout)
             line = self._find(substring)

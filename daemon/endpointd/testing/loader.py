@@ -1,4 +1,4 @@
-"""What the fixture `load_plugin` gives."""
+"""The value of the fixture `load_plugin`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,12 +25,12 @@ class PluginLoader:
         session: FakeSession | None = None,
         timeout: float = 10.0,
     ) -> PluginClient:
-        """Load the plugin in `folder`, by default the one that the test's file lies in, and return a client for it.
+        """Load the plugin in `folder`, by default the one that contains the test's file, and return a client for it.
 
-        settings: values as an operator would give them; the others have their defaults. env: variables for the
-        worker, besides the few that it is always given. session: what answers the plugin's session calls, by default
-        a new `FakeSession`. timeout: seconds that the client waits for the plugin.
-        AssertionError: the plugin cannot be loaded; the message has each finding with its file, line and remedy.
+        settings: values as an operator would give them; the others have their defaults. env: additional environment
+        variables for the worker. session: answers the plugin's session calls, by default a new `FakeSession`. timeout:
+        seconds that the client waits for the plugin. Raises AssertionError if the plugin cannot be loaded; the message
+        has each finding with its file, line and remedy.
         """
         host = PluginHost(
             folder or self._own_folder(), settings or {}, env or {}, session or FakeSession(), timeout=timeout
@@ -39,11 +39,11 @@ class PluginLoader:
         return PluginClient(host)
 
     def sections(self) -> list[tuple[str, str]]:
-        """For the report of a failed test: a heading, and what the plugin has told, for each that told anything."""
+        """For the report of a failed test: a heading and the log of each plugin that has one."""
         return [(f"Log of {host.plugin.id}", host.log()) for host in self._hosts if host.log()]
 
     def stop_all(self) -> None:
-        """End every worker that runs."""
+        """End all workers."""
         for host in self._hosts:
             host.stop()
 

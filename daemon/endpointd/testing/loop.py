@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for tests, which are synchronous."""
+"""An event loop in a separate thread, for tests, which are synchronous."""
 
 import asyncio
 import threading
@@ -18,21 +18,22 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, ResultT], timeout: float | None = None) -> ResultT:
-        """Run it in the loop, and wait. TimeoutError: it took longer than `timeout` seconds, and is cancelled."""
+        """Run a coroutine in the loop and return its result. Raises TimeoutError, and cancels it, after `timeout`
+        seconds."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout)
         finally:
-            # For whatever ended the waiting early, Ctrl-C too; nothing happens to one that is done.
+            # If the waiting was interrupted, also by Ctrl-C; does nothing if the coroutine has ended.
             future.cancel()
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call it in the loop soon, without waiting; nothing happens when the loop is closed."""
+        """Call a function in the loop, without waiting for it; does nothing if the loop is closed."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def close(self) -> None:
-        """Cancel what still runs, and end the thread. Once is enough."""
+        """Cancel what still runs, and end the thread. May be called again."""
         self.call(self._stop.set)
         self._thread.join()
 

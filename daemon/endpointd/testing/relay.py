@@ -1,6 +1,6 @@
-"""One request at one worker: what is sent to it, and what is made of its answer, as the daemon would.
+"""Relays one request to a worker and checks its answer, as the daemon does.
 
-Everything here runs in the loop of the worker's channel. There are no clocks: whoever waits for an answer has one.
+Everything here runs in the event loop of the worker's channel. There are no timeouts: the caller has one.
 """
 
 from endpointd.exchange import Exchange, ExchangeError
@@ -11,11 +11,11 @@ from endpointd_wire.messages import Closed, Data, End, Failed, Response
 
 
 class AnswerBroken(Exception):
-    """The body of the answer is not whole, or not as long as it was announced."""
+    """The body of the answer is incomplete, or does not have the announced length."""
 
 
 class Relay:
-    """`head` once, then `piece` until there is none."""
+    """One answer. Call `head` once, then `piece` until it returns None."""
 
     def __init__(self, exchange: Exchange, method: str, plugin: str) -> None:
         self._exchange = exchange
@@ -25,19 +25,19 @@ class Relay:
         """The piece that came with the head."""
         self._has_body = True
         self._left: int | None = None
-        """Bytes of the announced length that are still to come."""
+        """How many bytes of the announced length are still to come."""
         self._taken = 0
-        """Bytes of the piece before."""
+        """Bytes of the piece that was returned last."""
         self._ended = False
 
     async def send_body(self, body: bytes) -> None:
-        """Send what follows the first piece of the request's body, as the plugin takes it."""
+        """Send the request's body after its first piece, as fast as the plugin consumes it."""
         for start in range(0, len(body), MAX_PIECE):
             await self._exchange.send_body(body[start : start + MAX_PIECE], End.MORE)
         await self._exchange.send_body(b"", End.BODY)
 
     async def head(self) -> tuple[int, ResponseHead]:
-        """The status and the headers. Raises `Problem`: the daemon would answer in the plugin's place."""
+        """The status and the headers. Raises `Problem` if the daemon would answer instead of the plugin."""
         first = await self._first()
         try:
             head = check_response_head(first.status, first.headers, self._method)
@@ -70,9 +70,9 @@ class Relay:
         return Problem(500, "bad_answer", detail, self._plugin)
 
     async def piece(self) -> bytes | None:
-        """The next piece of the body, None when there is no other. Raises `AnswerBroken`.
+        """The next piece of the body, None after the last. Raises `AnswerBroken`.
 
-        The plugin may send as much again as was taken: a test that does not read is a slow client.
+        The plugin gets credit only for what was read before, so a test that does not read acts like a slow client.
         """
         while not self._ended:
             self._exchange.consumed(self._taken)
@@ -112,5 +112,5 @@ class Relay:
         return AnswerBroken(text)
 
     def cancel(self, reason: str) -> None:
-        """The rest is not wanted; the plugin's generator is closed at its next `yield`."""
+        """Cancel the answer; the plugin's generator is closed at its next `yield`."""
         self._exchange.cancel(reason)

@@ -1,4 +1,4 @@
-"""The session of a plugin under test: storage in memory, and answers that the test has given."""
+"""The session of a plugin under test: storage in memory, and answers that the test provides."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
@@ -15,15 +15,15 @@ from endpointd.sessions.storage import Storage
 from endpointd.testing.values import MemoryValues
 
 Answer: TypeAlias = object
-"""What a kind of call is answered with: an item of the reply, a list of them, or a function of the arguments that gives
-one or the other, or yields them."""
+"""The answer to a kind of call: an item of the reply, a list of items, or a function that takes the arguments and
+returns one of these, or yields items."""
 
 UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCallMade:
-    """A call of the plugin's: its kind, its arguments, and the file that came with it."""
+    """A call that the plugin has made: its kind, its arguments, and the file that came with it."""
 
     kind: str
     arguments: dict[str, Any]
@@ -31,10 +31,10 @@ class SessionCallMade:
 
 
 class FakeSession:
-    """Give it to `load_plugin`; what the plugin's manifest does not ask for is denied as by the daemon.
+    """Pass it to `load_plugin`. Calls for which the manifest does not ask permission are denied, as by the daemon.
 
-    stored: what `session.storage` holds to begin with. answers: by the kind of call ("app", "llm", "tool", …), what it
-    is answered with. Of "app" and "llm", a str stands for a message with this text. A function may raise `CallRefused`.
+    stored: the initial content of `session.storage`. answers: the answer for each kind of call ("app", "llm", "tool",
+    …). For "app" and "llm", a str stands for a message with this text. A function may raise `CallRefused`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FakeSession:
         if unknown:
             raise ValueError(f"there are no calls of the kind {unknown[0]!r}, but {', '.join(sorted(NEEDS))}")
         self.calls: list[SessionCallMade] = []
-        """What the plugin has asked for besides storage, in the order in which it did."""
+        """The calls that the plugin has made, except those to the storage, in order."""
         self.answers: dict[str, Answer] = dict(answers or {})
         """May be changed at any time."""
         self._values = MemoryValues(stored or {})
@@ -55,10 +55,11 @@ class FakeSession:
         return self._values.all()
 
     def calls_of(self, kind: str) -> list[SessionCallMade]:
+        """The calls of one kind, in order."""
         return [call for call in self.calls if call.kind == kind]
 
     def serve(self) -> tuple[Sessions, Storage]:
-        """What answers the calls of one worker; the storage is to be closed in the end."""
+        """What answers the calls of one worker, and its storage, which must be closed in the end."""
         storage = Storage(lambda: self._values, lambda: UNLIMITED)
         return Sessions(storage, self._find), storage
 
@@ -68,7 +69,7 @@ class FakeSession:
         text = f"nothing answers calls of the kind {kind} for {caller.plugin}"
         raise CallRefused("unconfigured", f"{text}: give load_plugin a FakeSession with answers to {kind!r}")
 
-    # As a backend of every kind that has an answer
+    # The backend for all kinds of calls that have an answer
 
     async def answer(
         self,
@@ -96,7 +97,7 @@ def _call(function: Callable[[dict[str, Any]], Answer], made: SessionCallMade) -
 
 
 async def _in_thread(items: Iterator[object]) -> AsyncIterator[object]:
-    """Each item as it is made; the iterator is closed in the end, when it is not at work."""
+    """Iterate in threads. The iterator is closed at the end, or as soon as its current step has ended."""
     nothing = object()
     while True:
         making = asyncio.ensure_future(asyncio.to_thread(_next, items, nothing))
@@ -115,7 +116,7 @@ async def _in_thread(items: Iterator[object]) -> AsyncIterator[object]:
 
 
 def _close(items: Iterator[object]) -> None:
-    # One that waits for the test to the end of all is at work still.
+    # ValueError: the generator is still running, for example because it waits for the test.
     with suppress(ValueError):
         getattr(items, "close", lambda: None)()
 
@@ -127,7 +128,7 @@ def _next(items: Iterator[object], default: object) -> object:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What a function of the test's raises is told to the plugin, as a refusal."""
+    """Turn an exception of the test's function into a refusal, which the plugin gets."""
     try:
         yield
     except CallRefused:

@@ -1,4 +1,4 @@
-"""What plugins store, in memory, for tests."""
+"""The values that a plugin under test stores, in memory."""
 
 import threading
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from endpointd.sessions.storage import QuotaExceeded, Value
 
 
 class MemoryValues:
-    """Of one plugin, whatever its name."""
+    """Implements `sessions.storage.Values` for a single plugin, whose id is ignored."""
 
     def __init__(self, stored: Mapping[str, bytes]) -> None:
         self._values = {key.encode(): bytes(value) for key, value in stored.items()}
