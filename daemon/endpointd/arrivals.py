@@ -16,8 +16,8 @@ from endpointd.staging import stage, unpack_archive
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """`path` is a hidden folder beside the plugins, to be put in its place or removed. Of a package there is an
-    `identifier`, and a `signer` when a trusted key has signed it; `warnings` are for people."""
+    """A plugin that was unpacked. `path` is a hidden folder beside the plugins, to be moved to its place or removed. A
+    package has an `identifier`, and a `signer` if a trusted key has signed it; `warnings` are for people."""
 
     path: Path
     plugin: Plugin
@@ -27,7 +27,7 @@ class Arrival:
 
 
 def from_archive(archive: BinaryIO, plugins: Path, settings: Settings) -> Arrival:
-    """A tar, as `staging.pack` writes it. Raises `OperatorError`, and then nothing is left."""
+    """Unpack a tar as written by `staging.pack`. Raises `OperatorError`, and leaves nothing behind then."""
     if settings.package_signatures == "require":
         raise PackageError(
             "package_untrusted",

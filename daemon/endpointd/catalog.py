@@ -1,4 +1,4 @@
-"""Which of the folders that were found are served, why the others are not, and what is to be done about it. Pure."""
+"""Decides which of the folders that were found are served, and plans the changes that are needed for that. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -45,8 +45,8 @@ class Plan:
 
 
 def settle(entries: Iterable[Entry], owners: Mapping[str, str]) -> list[Entry]:
-    """In the order of their folders' names. Of several folders with one plugin, the one is served that `owners`, a
-    folder for each plugin that is served already, names; else the first."""
+    """The entries sorted by folder. If several folders contain the same plugin, only one of them stays valid: the one
+    in `owners` (the folder of each plugin that is already served), else the first."""
     found = sorted(entries, key=lambda entry: entry.folder)
     chosen: dict[str, str] = {}
     for entry in found:

@@ -1,4 +1,4 @@
-"""What stands for a plugin's folder: a digest of its content, for which every byte is read, and a cheap signature."""
+"""Identifies the content of a plugin's folder: by a digest, for which every byte is read, or by a cheap signature."""
 
 import hashlib
 import os

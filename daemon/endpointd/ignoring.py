@@ -44,8 +44,9 @@ class Ignoring:
 
 
 def _patterns_of(line: str) -> list[tuple[re.Pattern[str], bool]]:
-    """Whether what fits is out. The library's own judgement of a whole path takes a pattern for its parents for one
-    for itself, which is what negations are lost by; here each folder is asked for by itself."""
+    """The patterns of one line, each with whether a match is excluded. They are matched here against each folder
+    separately: the library's own matching of whole paths confuses a match of a parent with one of the path itself,
+    which breaks negated patterns."""
     try:
         patterns = GitIgnoreSpec.from_lines([line]).patterns
     except (ValueError, re.error):
@@ -54,9 +55,8 @@ def _patterns_of(line: str) -> list[tuple[re.Pattern[str], bool]]:
 
 
 def _once(expression: re.Pattern[str]) -> re.Pattern[str]:
-    """The same, without trying all the ways in which several stars can share a name: ten of them take longer than
-    anybody lives, and nothing else in the process goes on meanwhile. Where a star is followed by another one, the first
-    place at which what is between them fits does, if any place does."""
+    """The same expression without catastrophic backtracking, in which ten stars would block the process for years. If a
+    star is followed by another one, it is sufficient to try the first place at which the text between them matches."""
     *parts, last = expression.pattern.split(_FOLDERS)
     if not parts:
         return re.compile(_stars_once(last))

@@ -1,4 +1,4 @@
-"""Which plugins run an older release because an operator has asked for it; kept in a file of the state directory.
+"""The plugins that an operator has rolled back to an older release; stored in a file in the state directory.
 
 A pin holds as long as the plugin's folder is what it was rolled back from: whoever puts another version there wants it.
 """
@@ -33,7 +33,7 @@ class Pins:
         return self._pins.get(plugin_id)
 
     def all(self) -> Mapping[str, Pin]:
-        """By the plugins' ids."""
+        """All pins, by the plugins' ids."""
         return dict(self._pins)
 
     def set(self, plugin_id: str, pin: Pin | None) -> None:

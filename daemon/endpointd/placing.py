@@ -26,31 +26,32 @@ PREFIX = ".placing-"
 _RECORD, _OTHER, _OLD = "record", "other", "old"
 
 Mark: TypeAlias = tuple[int, int]
-"""Device and file number: what a folder is known by, whatever its name. They stay the same when it is moved."""
+"""Device and inode number, which identify a folder; they stay the same when it is moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Blocking. Raises `OSError`. Either `keep` or `undo` is called, once."""
+    """A folder that was put in its place provisionally. Exactly one of `keep` and `undo` must be called, once.
+    Blocking; both raise OSError."""
 
     home: Path
     target: Path
     mark: Mark
 
     def keep(self) -> None:
-        """It stays, and what was there before is removed."""
+        """Keep the new folder, and remove what was there before."""
         (self.home / _RECORD).unlink()
         _remove(self.home)
 
     def undo(self) -> None:
-        """What was there before is there again; what somebody else has put there meanwhile stays."""
+        """Put back what was there before, unless somebody else has put something there meanwhile."""
         _take_back(self.home, self.target, self.mark)
         self.keep()
 
 
 def place(staged: Path, target: Path) -> Placement:
-    """Let `staged`, in the same directory, be `target`, in the place of what is there. Raises `OSError`, and then
-    `target` is as it was, and `staged` is removed."""
+    """Move the folder `staged` to `target`, in the same directory, replacing what is there. Blocking. After an OSError,
+    `target` is as it was and `staged` is removed."""
     mark = _mark_of(staged)
     placement = Placement(Path(tempfile.mkdtemp(prefix=PREFIX, dir=target.parent)), target, mark)
     try:
@@ -85,8 +86,8 @@ def recover(plugins: Path) -> Iterator[str]:
 
 @contextmanager
 def _held(home: Path) -> Iterator[Path | None]:
-    """A path that leads to this folder whatever others put in its place meanwhile; None for what is no folder that
-    only this process's user can have filled."""
+    """A path that leads to this very folder, even if others replace it meanwhile. None if it is not a folder into which
+    only this process's user could write."""
     try:
         number = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -143,8 +144,8 @@ def _write_record(placement: Placement) -> None:
 
 
 def _read_record(home: Path) -> tuple[str, Mark] | None:
-    """Which folder it is about, and what was put there. None when nothing had been moved yet, or nothing is to be moved
-    back; also for a record that this module does not write."""
+    """The name of the folder, and what was put there. None if nothing was moved yet or nothing has to be moved back, or
+    if the record was not written by this module."""
     try:
         record = json.loads((home / _RECORD).read_text(encoding="utf-8"))
         device, number = record["mark"]

@@ -1,4 +1,4 @@
-"""Which plugin a path in the plugins directory belongs to, and where its folders are on the disk.
+"""Tells which plugin a path in the plugins directory belongs to, and where the plugins' folders really are.
 
 `directory` is always the directory's real path: absolute, without links.
 """
@@ -31,8 +31,8 @@ def is_part_of_plugin(directory: str, path: str) -> bool:
 
 
 def link_targets(directory: str) -> dict[str, str]:
-    """The folders that are symbolic links, and where they lead; to themselves, where that cannot be found out. Raises
-    `OSError`."""
+    """The plugins' folders that are symbolic links, with their targets; with their own path if that cannot be resolved.
+    Raises OSError."""
     with os.scandir(directory) as entries:
         links = [entry for entry in entries if is_plugin_folder(entry.name) and entry.is_symlink()]
     return {link.name: _target(link.path) for link in links}
@@ -46,8 +46,8 @@ def _target(link: str) -> str:
 
 
 def sharing(directory: str, names: set[str], links: Mapping[str, str]) -> set[str]:
-    """`names`, and those of folders that are, or lie in, or hold one of them by way of a link. The kernel tells of a
-    change once, by one of the names that the file has."""
+    """`names`, and the names of all folders that, through links, are the same as one of them, contain it or are
+    contained in it. The kernel reports a change only once, by one of the file's paths."""
     places = {links.get(name, os.path.join(directory, name)) for name in names}
     linked = {name for name, target in links.items() if any(_overlap(target, place) for place in places)}
     beside = {folder_of(directory, place) for place in places}

@@ -16,8 +16,8 @@ _log = structlog.get_logger()
 
 
 class Rollbacks:
-    """`releases` is None in development mode, in which there is no going back; `kept` tells how many older ones
-    stay."""
+    """`releases` is None in development mode, which has no rollbacks. `kept` returns how many older releases are
+    kept."""
 
     def __init__(self, pins: Pins, releases: Releases | None, intake: Intake, kept: Callable[[], int]) -> None:
         self._kept = kept
@@ -25,17 +25,16 @@ class Rollbacks:
         self._releases = releases
         self._intake = intake
         self._read: dict[tuple[str, str], tuple[str, Entry | None]] = {}
-        """By folder and plugin: the digest of the pinned release, and what is in it; None when it cannot serve, or is
-        gone."""
+        """By folder and plugin: the digest of the pinned release, and its entry; None if it is invalid or is gone."""
 
     def prepare(self, entry: Entry) -> None:
-        """Read what `choose` will need. Blocking; for a thread."""
+        """Read what `choose` will need. Blocking, to be used in a thread."""
         pin = self._pins.get(entry.plugin.id) if entry.plugin is not None else None
         if entry.plugin is not None and pin is not None and pin.instead_of == entry.digest:
             self._read[entry.folder, entry.plugin.id] = pin.release, self._older(entry, entry.plugin.id, pin)
 
     def choose(self, entry: Entry) -> Entry:
-        """The entry that is to serve where `entry` was found. Reads nothing that was prepared."""
+        """The entry to serve instead of `entry`, or `entry` itself. Does not block if `prepare` was called before."""
         assert entry.plugin is not None
         pin = self._pins.get(entry.plugin.id)
         if pin is None:

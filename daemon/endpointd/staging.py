@@ -98,8 +98,9 @@ class _Content:
 
 
 def stage(plugins: Path, fill: Callable[[Path], T]) -> tuple[Path, T]:
-    """A new hidden folder in `plugins` that was given to `fill`, and is on the disk; and what that has returned. Raises
-    what it raises, and `StagingError`; nothing is left behind then. The caller removes it, or puts it in its place."""
+    """Create a hidden folder in `plugins`, let `fill` fill it, and write it to the disk. Returns the folder, which the
+    caller must move to its place or remove, and the result of `fill`. Raises `StagingError` and what `fill` raises, and
+    leaves nothing behind then."""
     with explained(plugins):
         staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=plugins))
         try:
@@ -113,7 +114,7 @@ def stage(plugins: Path, fill: Callable[[Path], T]) -> tuple[Path, T]:
 
 
 def unpack_archive(archive: BinaryIO, staged: Path) -> None:
-    """Put what is in the archive into the folder, which is empty. Raises `StagingError`, `OSError`."""
+    """Unpack the archive into the empty folder `staged`. Raises `StagingError` or OSError."""
     source = _Source(archive)
     links: dict[str, str] = {}
     try:
@@ -179,8 +180,8 @@ def _make(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None
 
 
 class _Source:
-    """What is read of an archive, which must end as an archive does: tarfile takes one for whole that was cut between
-    two files."""
+    """A file that tarfile reads an archive from. Remembers the last bytes, so that a truncated archive is detected:
+    tarfile does not notice if an archive was cut off between two files."""
 
     def __init__(self, archive: BinaryIO) -> None:
         self._archive = archive

@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file, folder or symbolic link. `path` is relative to the folder; `state` is the link's own, if it is one."""
+    """One file, folder or symbolic link. `path` is relative to the plugin's folder; `state` is that of `lstat`."""
 
     path: str
     kind: Kind
@@ -54,8 +54,8 @@ class Item:
 
     @property
     def mark(self) -> tuple[object, ...]:
-        """Becomes another with every change of the item. A folder's times do not count: they change with each file in
-        it that is no part of the plugin."""
+        """A value that changes with every change of the item. It does not include a folder's times, which also change
+        with files that are not part of the plugin."""
         if self.kind is Kind.DIRECTORY:
             return (self.path, self.kind)
         state = self.state
@@ -63,8 +63,8 @@ class Item:
 
 
 def may_be_folder(path: str | Path) -> bool:
-    """Whether there is a folder, or what cannot be judged (a link to where this user may not go, a mount that is dead):
-    whoever reads it will tell."""
+    """Whether the path is a folder, or cannot be examined (a link to where this user has no access, a dead mount): the
+    error is reported when it is read."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError as error:
@@ -72,8 +72,8 @@ def may_be_folder(path: str | Path) -> bool:
 
 
 def survey(folder: Path, *, ignored: bool = False) -> list[Item]:
-    """Every item below `folder`, sorted, folders before what is in them; with `ignored`, also what its ignore file
-    names. Raises `ReleaseError`, `FolderChanged`."""
+    """All items below `folder`, sorted, each folder before its content. With `ignored`, also those that its ignore file
+    excludes. Raises `ReleaseError` or `FolderChanged`."""
 
     def fail(error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -92,9 +92,9 @@ def survey(folder: Path, *, ignored: bool = False) -> list[Item]:
 
 
 def walk(folder: Path, on_error: Callable[[OSError], None], *, ignored: bool = False) -> Iterator[Item]:
-    """Every item below `folder`, which may be a link itself, in no order. What is neither file, folder nor link (a
-    socket, a device) is passed over, and so is what could not be read when `on_error` returns, and what the folder's
-    ignore file names, unless that is asked for too."""
+    """All items below `folder`, which may itself be a link, in no particular order. Skips what is neither file, folder
+    nor link (sockets, devices), what the folder's ignore file excludes unless `ignored`, and what cannot be read,
+    unless `on_error` raises."""
     ignoring = None if ignored else _ignoring_or_tell(folder, on_error)
     waiting = [""]
     while waiting:
@@ -160,8 +160,8 @@ def _item(parent: str, entry: "os.DirEntry[str]") -> Item | None:
 
 
 def opened(folder: Path, item: Item) -> BinaryIO:
-    """A file, to be read: the very one that was looked at, because a folder on the way to it may have become a link to
-    what nobody but the daemon may read. Raises `FolderChanged`, `ReleaseError`."""
+    """Open a file for reading. Checks that it is the same file that was surveyed: a folder on its path may have been
+    replaced by a link to files that only the daemon may read. Raises `FolderChanged` or `ReleaseError`."""
     try:
         file = os.fdopen(os.open(folder / item.path, _FLAGS), "rb")
     except OSError as error:
@@ -175,8 +175,8 @@ def opened(folder: Path, item: Item) -> BinaryIO:
 
 
 def pieces(folder: Path, item: Item) -> Iterator[bytes]:
-    """The content of a file, no more than it had when it was looked at: one that grows all the time has an end too.
-    Raises `FolderChanged`, `ReleaseError`."""
+    """The content of a file, but at most the size that it had when it was surveyed, because a file may grow all the
+    time. Raises `FolderChanged` or `ReleaseError`."""
     left = item.state.st_size
     with opened(folder, item) as file:
         while left > 0 and (piece := _read(file, min(left, _CHUNK), folder, item)):
