@@ -132,16 +132,6 @@ def test_what_changes_whenever_it_is_read_is_reported_at_last() -> None:
     assert MAX_PATIENCE <= now <= MAX_PATIENCE + 1
 
 
-def test_a_removed_folder_is_not_due() -> None:
-    settling = Settling()
-    settling.changed("a", 0.0)
-    settling.removed("a")
-
-    assert settling.next_due() is None
-    assert settling.due(100) == []
-    assert not settling.incomplete("a", 100)
-
-
 PAUSES = st.lists(st.floats(0, 3, allow_nan=False), max_size=60)
 
 

@@ -18,10 +18,6 @@ class Changes:
         """Whether memory and store may differ, because the store has raised an error: another process may have changed
         the data, or a connection may have broken before the store confirmed a change. `load` must reset it."""
 
-    @property
-    def are_under_way(self) -> bool:
-        return bool(self._doing)
-
     async def do(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work` alone and return its result. It is completed even if the caller is cancelled."""
 

@@ -80,8 +80,3 @@ class Settling:
             return False
         self._restless[folder] = replace(before, since=now, wait=PATIENCE)
         return True
-
-    def removed(self, folder: str) -> None:
-        """Forget the folder."""
-        self._restless.pop(folder, None)
-        self._looked_at.pop(folder, None)

@@ -194,7 +194,7 @@ def test_a_change_goes_on_to_its_end_when_nobody_waits_for_it(world: World) -> N
     async def story(tokens: Tokens) -> None:
         making = asyncio.create_task(tokens.create("ci"))
         await asyncio.sleep(0)
-        assert tokens._changes.are_under_way
+        assert tokens._changes._doing
         making.cancel()
         await tokens.stop()
         assert [view.name for view in tokens.list()] == ["ci"]

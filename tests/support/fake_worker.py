@@ -1,6 +1,7 @@
 """A worker without a process, whose fate a test decides; and a supervisor of such workers, in virtual time."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from endpointd.exchange import Exchange
 from endpointd.supervisor import foreman as module
-from endpointd.supervisor.provision import HostInterpreter, Provider
+from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.recycling import Bounds
 from endpointd.supervisor.rules import Rules
 from endpointd.supervisor.starts import Starts
@@ -109,6 +110,16 @@ class FakeWorker:
 class _NeverOver:
     is_over = False
     request = interface = ""
+
+
+class HostInterpreter:
+    """The host's own, for everybody: nothing has to be built."""
+
+    async def find(self, _order: WorkerOrder) -> Path | None:
+        return Path(sys.executable)
+
+    async def build(self, _order: WorkerOrder, _tell: Callable[[str], None]) -> Path:
+        raise NotImplementedError
 
 
 def order(release: str) -> WorkerOrder:

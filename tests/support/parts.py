@@ -20,9 +20,8 @@ from endpointd.releases import Releases
 from endpointd.rollbacks import Rollbacks
 from endpointd.settings import Settings
 from endpointd.supervisor import foreman as module
-from endpointd.supervisor.provision import HostInterpreter
 from endpointd.supervisor.state import State
-from support.fake_worker import FakeWorker, settle
+from support.fake_worker import FakeWorker, HostInterpreter, settle
 from support.plugins import write_plugin
 
 DUCK = "test/duck"

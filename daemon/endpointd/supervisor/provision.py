@@ -1,6 +1,5 @@
 """Where a worker's interpreter comes from."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +16,3 @@ class Provider(Protocol):
     async def build(self, order: WorkerOrder, tell: Callable[[str], None]) -> Path:
         """Build the environment; `tell` gets a line whenever there is news. Raises `StartFailed`. Who is cancelled no
         longer wants it."""
-
-
-class HostInterpreter:
-    """The host's own, with the host's packages, for everybody."""
-
-    async def find(self, order: WorkerOrder) -> Path | None:  # noqa: ARG002 - the protocol fixes the signature
-        return Path(sys.executable)
-
-    async def build(self, order: WorkerOrder, tell: Callable[[str], None]) -> Path:
-        raise NotImplementedError
