@@ -73,4 +73,5 @@ def test_other_rules_replace_no_worker() -> None:
     plugin.hold_to(same)
     assert supervisor.heard == ["regulate 3"]
     assert plugin.wanted is plugin.serving
-    assert (plugin.serving.order, plugin.serving.rules) == (one.order, same.rules)
+    assert plugin.serving.order is one.order
+    assert plugin.serving.rules is same.rules
