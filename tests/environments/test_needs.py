@@ -205,6 +205,7 @@ def test_a_project_may_as_well(rest: str) -> None:
         ({"pyproject.toml": project(rest="dependencies = ['six is good']")}, "'six is good' is no requirement"),
         ({"pyproject.toml": project(rest="requires-python = 3")}, "project.requires-python is not a text"),
         ({"pyproject.toml": project(rest="requires-python = 'new'")}, "'new', which is no range of versions"),
+        ({"pyproject.toml": project() + "[tool.uv]\nsources = []"}, "tool.uv.sources is not a table"),
         ({"pyproject.toml": project(), "uv.lock": "["}, "uv.lock: it is not TOML"),
         ({"pyproject.toml": project(), "uv.lock": "package = 1"}, "uv.lock: 'package' is not a list of tables"),
         ({"pyproject.toml": b"\xff"}, "pyproject.toml: it is not UTF-8"),

@@ -43,7 +43,10 @@ def read_project(text: str) -> Project:
     is_dynamic = "dependencies" in _strings(project, "dynamic")
     tool = document.get("tool", {})
     uv = tool.get("uv", {}) if isinstance(tool, dict) else {}
-    is_local = is_dynamic or _has_local_source(uv) or any(_is_local(demand) for demand in dependencies)
+    sources = uv.get("sources", {}) if isinstance(uv, dict) else {}
+    if not isinstance(sources, dict):
+        raise _invalid("tool.uv.sources is not a table")
+    is_local = is_dynamic or _has_local_source(sources) or any(_is_local(demand) for demand in dependencies)
     normal = _normal({"dependencies": dependencies, "requires": requires, "uv": uv})
     return Project(bool(dependencies) or is_dynamic, requires, is_local, normal)
 
@@ -93,9 +96,8 @@ def _is_local(demand: str) -> bool:
     return url is not None and url.startswith("file:")
 
 
-def _has_local_source(uv: object) -> bool:
+def _has_local_source(sources: Mapping[str, object]) -> bool:
     """Whether `tool.uv.sources` names a path or another member of a workspace."""
-    sources = uv.get("sources", {}) if isinstance(uv, dict) else {}
     values = [one for value in sources.values() for one in (value if isinstance(value, list) else [value])]
     return any(isinstance(value, dict) and {"path", "workspace"} & set(value) for value in values)
 
