@@ -61,6 +61,10 @@ def needs_of(content: str | None = "c", **files: str) -> Needs:
         ({"pyproject.toml": project(rest="dependencies = []")}, None),
         ({"pyproject.toml": project(rest='requires-python = ">=3.11"')}, None),
         ({"pyproject.toml": project(rest='requires-python = ">=3.13"')}, Source.PROJECT),
+        (
+            {"requirements.txt": "# nothing", "pyproject.toml": project(rest='requires-python = ">=3.13"')},
+            Source.PROJECT,
+        ),
         ({"pyproject.toml": project(rest='dynamic = ["dependencies"]')}, Source.PROJECT),
         ({"uv.lock": lock()}, None),
         ({"requirements.txt": "-i https://example.org/simple\n-c more.txt", "more.txt": "six<2"}, None),
@@ -88,6 +92,10 @@ def test_what_says_which_interpreter_fits_goes_along() -> None:
     needs = needs_of(pyproject__toml=project(rest='dependencies = ["six"]\nrequires-python = "<3.13"'))
     assert (needs.runner_version, needs.requires_python) == ("3.12", "<3.13")
     assert needs_of(requirements__txt="six").requires_python is None
+    rule = project(rest='requires-python = ">=3.13"')
+    beside = needs_of(requirements__txt="six", pyproject__toml=rule)
+    assert (beside.source, beside.requires_python) == (Source.REQUIREMENTS, ">=3.13")
+    assert beside.digest == needs_of(requirements__txt="six").digest
 
 
 # What is equal

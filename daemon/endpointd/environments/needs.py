@@ -58,19 +58,17 @@ def read_needs(
 
 
 def _read(files: PluginFiles, runner: str | None, content: str | None, host_version: str) -> Needs | None:
-    has_requirements = files.kind(REQUIREMENTS) is Kind.FILE
-    if files.kind(PROJECT) is Kind.FILE:
-        project = read_project(_text(files, PROJECT))
-        fits_host = _allows(project.requires_python, host_version)
-        if project.asks or not has_requirements:
-            return None if fits_host and not project.asks else _of_project(files, project, runner, content)
-    if not has_requirements:
-        return None
-    found = read_requirements(files, REQUIREMENTS)
-    if not found.asks:
-        return None
-    digest = _digest(Source.REQUIREMENTS, *found.lines, *_content(found.is_local, content))
-    return Needs(Source.REQUIREMENTS, digest, () if found.is_local else tuple(found.files), runner)
+    project = read_project(_text(files, PROJECT)) if files.kind(PROJECT) is Kind.FILE else None
+    requires_python = None if project is None else project.requires_python
+    fits_host = _allows(requires_python, host_version)
+    if project is not None and project.asks:
+        return _of_project(files, project, runner, content)
+    found = read_requirements(files, REQUIREMENTS) if files.kind(REQUIREMENTS) is Kind.FILE else None
+    if found is not None and found.asks:
+        digest = _digest(Source.REQUIREMENTS, *found.lines, *_content(found.is_local, content))
+        inputs = () if found.is_local else tuple(found.files)
+        return Needs(Source.REQUIREMENTS, digest, inputs, runner, requires_python)
+    return None if project is None or fits_host else _of_project(files, project, runner, content)
 
 
 def _of_project(files: PluginFiles, project: Project, runner: str | None, content: str | None) -> Needs:
