@@ -120,6 +120,9 @@ def test_what_is_included_counts_and_where_it_stands_does_not() -> None:
     constrained, _ = read({"requirements.txt": "six\n-c c.txt", "c.txt": "idna"})
     assert constrained is not None
     assert constrained.digest != whole.digest
+    both, _ = read({"requirements.txt": "-c c.txt\n-r c.txt", "c.txt": "idna"})
+    assert both is not None
+    assert both.files == ("requirements.txt", "c.txt")
 
 
 def test_the_projects_own_name_and_version_do_not_count() -> None:

@@ -48,6 +48,8 @@ class Requirements:
     is_local: bool = False
     asks: bool = False
     """Whether they ask for anything: constraints and options do not."""
+    read: set[tuple[str, str]] = field(default_factory=set)
+    """Files with what stands before their lines: one that constrains may be included for what it asks as well."""
 
 
 def read_requirements(files: PluginFiles, path: str) -> Requirements:
@@ -58,15 +60,17 @@ def read_requirements(files: PluginFiles, path: str) -> Requirements:
 
 
 def _read(files: PluginFiles, path: str, prefix: str, found: Requirements) -> None:
-    found.files.append(path)
+    found.read.add((path, prefix))
+    if path not in found.files:
+        found.files.append(path)
     if len(found.files) > MAX_FILES:
         raise RequirementsProblem("requirements_invalid", f"more than {MAX_FILES} files", "join some of them", path)
     for number, line in _logical_lines(_text(files, path)):
         include = _INCLUDE.fullmatch(line)
         if include is not None:
             inner = _included(path, number, include[2].strip("\"'"))
-            if inner not in found.files:
-                constrains = "-c " if prefix or include[1] in ("-c", "--constraint") else ""
+            constrains = "-c " if prefix or include[1] in ("-c", "--constraint") else ""
+            if (inner, constrains) not in found.read:
                 _read_included(files, path, number, inner, constrains, found)
             continue
         _check(line, path, number, found)
