@@ -123,6 +123,8 @@ def test_what_is_included_counts_and_where_it_stands_does_not() -> None:
     both, _ = read({"requirements.txt": "-c c.txt\n-r c.txt", "c.txt": "idna"})
     assert both is not None
     assert both.files == ("requirements.txt", "c.txt")
+    below, findings = read({"requirements.txt": "-r a/b.txt", "a/b.txt": "../lib"})
+    assert below is not None, findings
 
 
 def test_the_projects_own_name_and_version_do_not_count() -> None:
@@ -143,7 +145,10 @@ def test_every_other_word_of_a_lock_counts() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["./lib", "lib/duck-1.0-py3-none-any.whl", "duck @ file:./lib", "duck.tar.gz", "-f wheels", "--find-links=wheels"],
+    [
+        *("./lib", "lib/duck-1.0-py3-none-any.whl", "lib/../lib/[extra]", "duck.tar.gz"),
+        *("duck @ file:./lib", "duck @ file://${PROJECT_ROOT}/lib", "-f wheels", "--find-links=wheels"),
+    ],
 )
 def test_what_is_installed_from_the_folder_changes_with_it(line: str) -> None:
     one, other = needs_of("a", requirements__txt=f"six\n{line}"), needs_of("b", requirements__txt=f"six\n{line}")
@@ -204,6 +209,11 @@ def test_a_project_may_as_well(rest: str) -> None:
         ({"requirements.txt": "-r https://example.org/r.txt"}, "whose content may change"),
         ({"requirements.txt": "-r ../secret"}, "which is outside the plugin's folder"),
         ({"requirements.txt": "-r /etc/passwd"}, "which is outside the plugin's folder"),
+        ({"requirements.txt": "/srv/duck-1.0-py3-none-any.whl"}, "which is outside the plugin's folder"),
+        ({"requirements.txt": "six\n./lib/../../duck ; python_version > '3'"}, "requirements.txt:2: it asks for"),
+        ({"requirements.txt": "duck @ file:///srv/duck"}, "which is outside the plugin's folder"),
+        ({"requirements.txt": "file:///srv/duck.whl"}, "which is outside the plugin's folder"),
+        ({"requirements.txt": "${HOME}/duck.whl"}, "which is outside the plugin's folder"),
         ({"requirements.txt": "\n-r a.txt"}, "requirements.txt:2: there is no file 'a.txt'"),
         ({"requirements.txt": b"six\xff"}, "requirements.txt: it is not UTF-8"),
         ({"pyproject.toml": "[project"}, "pyproject.toml: it is not TOML"),
@@ -217,6 +227,12 @@ def test_a_project_may_as_well(rest: str) -> None:
         ({"pyproject.toml": project(rest="requires-python = 3")}, "project.requires-python is not a text"),
         ({"pyproject.toml": project(rest="requires-python = 'new'")}, "'new', which is no range of versions"),
         ({"pyproject.toml": project() + "[tool.uv]\nsources = []"}, "tool.uv.sources is not a table"),
+        ({"pyproject.toml": project(rest="dependencies = ['six @ file:///srv/six']")}, "outside the plugin's folder"),
+        ({"pyproject.toml": project() + "[tool.uv.sources]\nsix = {path = '../six'}"}, "outside the plugin's folder"),
+        (
+            {"pyproject.toml": project(), "uv.lock": lock(source='{ directory = "../six" }')},
+            "uv.lock: it asks for '../six', which is outside the plugin's folder",
+        ),
         ({"pyproject.toml": project(), "uv.lock": "["}, "uv.lock: it is not TOML"),
         ({"pyproject.toml": project(), "uv.lock": "package = 1"}, "uv.lock: 'package' is not a list of tables"),
         ({"pyproject.toml": b"\xff"}, "pyproject.toml: it is not UTF-8"),

@@ -5,14 +5,14 @@ with the same dependencies, or another plugin with the same, gets the environmen
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from endpointd import toml
-from endpointd.environments.requirements import RequirementsProblem
+from endpointd.environments.requirements import RequirementsProblem, leads_outside
 from endpointd.manifest.findings import shown
 
 PROJECT = "pyproject.toml"
@@ -65,7 +65,9 @@ def read_lock(text: str) -> tuple[str, bool]:
         if "." in (source.get("virtual"), source.get("editable")):
             package = {key: value for key, value in package.items() if key not in ("name", "version")}
         else:
-            is_local |= bool({"virtual", "editable", "directory", "path"} & set(source))
+            paths = [source[key] for key in ("virtual", "editable", "directory", "path") if key in source]
+            is_local |= bool(paths)
+            _expect_inside(paths, LOCK)
         kept.append(package)
     return _normal({**document, "package": sorted(kept, key=_normal)}), is_local
 
@@ -93,13 +95,25 @@ def _is_local(demand: str) -> bool:
         url = Requirement(demand).url
     except InvalidRequirement as error:
         raise _invalid(f"{shown(demand)} is no requirement: {str(error).splitlines()[0]}") from error
-    return url is not None and url.startswith("file:")
+    is_local = url is not None and url.startswith("file:")
+    _expect_inside([url] if is_local else [], PROJECT)
+    return is_local
 
 
 def _has_local_source(sources: Mapping[str, object]) -> bool:
     """Whether `tool.uv.sources` names a path or another member of a workspace."""
     values = [one for value in sources.values() for one in (value if isinstance(value, list) else [value])]
-    return any(isinstance(value, dict) and {"path", "workspace"} & set(value) for value in values)
+    tables = [value for value in values if isinstance(value, dict)]
+    _expect_inside([table["path"] for table in tables if "path" in table], PROJECT)
+    return any({"path", "workspace"} & set(table) for table in tables)
+
+
+def _expect_inside(paths: Iterable[object], file: str) -> None:
+    """Raises `RequirementsProblem` for the first that leads out of the plugin's folder."""
+    for path in map(str, paths):
+        if leads_outside(path):
+            message = f"it asks for {shown(path)}, which is outside the plugin's folder"
+            raise RequirementsProblem("project_invalid", message, "put a copy into the folder", file)
 
 
 def _normal(value: object) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -24,6 +25,9 @@ _OPTIONS = re.compile(r"\s--?[a-z].*$")
 _REMOTE = re.compile(r"(?:[a-z]+\+)?(https?|ssh|git)://", re.IGNORECASE)
 _PATH = re.compile(r"^[./~]|/")
 _ARCHIVE = re.compile(r"[^:@]*\.(whl|zip|tar\.gz)")
+_FILE = re.compile(r"file:(//[^/]*)?", re.IGNORECASE)
+_ROOT = "${PROJECT_ROOT}/"
+"""What uv puts the folder for that it works in."""
 
 
 class RequirementsProblem(Exception):
@@ -110,12 +114,19 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield begun, " ".join(whole.split())
 
 
+def leads_outside(path: str) -> bool:
+    """Whether a path or a `file:` URL, seen from the plugin's folder, is of something that is not in it."""
+    inner = path.partition(_ROOT)[2] if _ROOT in path else _FILE.sub("", path, count=1)
+    parts = normpath(unquote(inner)).split("/")
+    return parts[0] in ("", "..") or parts[0].startswith(("~", "$"))
+
+
 def _included(path: str, number: int, target: str) -> str:
     if "://" in target:
         message = f"it includes {shown(target)}, whose content may change"
         raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)
     inner = normpath(join(dirname(path), target))
-    if inner.startswith(("/", "../")) or inner == "..":
+    if leads_outside(inner):
         message = f"it includes {shown(target)}, which is outside the plugin's folder"
         raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)
     return inner
@@ -133,17 +144,25 @@ def _check(line: str, path: str, number: int, found: Requirements) -> None:
     demand = _OPTIONS.sub("", line)
     if _ARCHIVE.fullmatch(demand):
         # The name of a package could be written so, too.
+        _expect_inside(demand, path, number)
         found.is_local = True
         return
     try:
-        url = Requirement(demand).url
+        target = Requirement(demand).url
     except InvalidRequirement as error:
-        if not _REMOTE.match(demand):
-            if not _PATH.search(demand.partition(";")[0].strip()):
-                raise _not_understood(demand, error, path, number) from error
-            found.is_local = True
-    else:
-        found.is_local |= url is not None and not _REMOTE.match(url)
+        target = demand.partition(";")[0].strip()
+        if not _REMOTE.match(target) and not _PATH.search(target):
+            raise _not_understood(demand, error, path, number) from error
+    if target is not None and not _REMOTE.match(target):
+        _expect_inside(target, path, number)
+        found.is_local = True
+
+
+def _expect_inside(target: str, path: str, number: int) -> None:
+    # From the folder of the file that names it, or from the plugin's: either is taken.
+    if leads_outside(target) and leads_outside(join(dirname(path), _FILE.sub("", target, count=1))):
+        message = f"it asks for {shown(target)}, which is outside the plugin's folder"
+        raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)
 
 
 def _not_understood(demand: str, error: Exception, path: str, number: int) -> RequirementsProblem:
