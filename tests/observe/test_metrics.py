@@ -1,15 +1,21 @@
 """What a real daemon tells to those who watch over it: /metrics, /healthz and /readyz."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from endpointd.observe.metrics import Sources, families
+from endpointd.observe.observation import Observation
+from endpointd.settings import Settings
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.catalogue import kill_worker, write_catalogue, write_misbehaving
 from support.eventually import eventually
@@ -132,6 +138,34 @@ def test_nobody_can_invent_a_label(watched: Watched) -> None:
         ask(watched.daemon.url, f"/e/none{number}/")
         ask(watched.daemon.url, f"/e/sizes/?status={210 + number}")
     assert len(watched.samples()) == before
+
+
+def test_others_have_a_turn_before_each_metric_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of hundreds of plugins they take tens of milliseconds, and requests are not to wait for all of them."""
+    nothing: Any = SimpleNamespace(served={}, entries={})
+    observation = Observation(nothing, {}, Settings, dict)
+    turns = 0
+    seen = []
+
+    def made(sources: Sources) -> Iterator[Metric]:
+        for metric in families(sources):
+            seen.append(turns)
+            yield metric
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        others = asyncio.create_task(take_turns())
+        await observation.metrics()
+        others.cancel()
+
+    monkeypatch.setattr("endpointd.observe.metrics.families", made)
+    asyncio.run(scenario())
+    assert len(set(seen)) == len(seen) > 20
 
 
 def test_health_is_told_to_all_and_names_nobody(watched: Watched) -> None:

@@ -29,6 +29,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 POWERS = range(-11, 9)
 """The histograms' bounds are these powers of two: half a millisecond to some minutes."""
 
+_BOUNDS = [str(float(2.0**power)) for power in POWERS]
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -49,9 +51,11 @@ class Sources:
     starts: Mapping[str, int]
 
 
-def families(sources: Sources) -> list[Metric]:
-    """All metrics, for the thread that the counters belong to."""
-    return [*_daemon(sources), *_requests(sources), *_plugins(sources), *_workers(sources), *_calls(sources)]
+def families(sources: Sources) -> Iterator[Metric]:
+    """All metrics, one after the other, for the thread that the counters belong to: with hundreds of plugins that takes
+    tens of milliseconds, and others may want a turn in between."""
+    for part in (_daemon, _requests, _times, _plugins, _workers, _calls):
+        yield from part(sources)
 
 
 def text_of(metrics: list[Metric]) -> bytes:
@@ -118,22 +122,25 @@ def _requests(sources: Sources) -> Iterator[Metric]:
         received.add_metric([name], one.received)
         sent.add_metric([name], one.sent)
     yield from (requests, refusals, received, sent)
-    yield from _times(sources)
 
 
 def _times(sources: Sources) -> Iterator[Metric]:
     queue = _histogram("endpointd_queue_seconds", "How long requests waited for a place in their worker", ["plugin"])
-    first = _histogram(
-        "endpointd_first_byte_seconds", "From handing a request to the worker to the head of its answer", ["plugin"]
-    )
-    total = _histogram("endpointd_request_seconds", "From the head of a request to the end of its answer", ["plugin"])
     for name, one in sources.supervisors.items():
         traffic = one.traffic
         _observe(queue, [name], traffic.waits, at_once=max(0, traffic.times.total - traffic.waits.total))
+    yield queue
+    first = _histogram(
+        "endpointd_first_byte_seconds", "From handing a request to the worker to the head of its answer", ["plugin"]
+    )
+    for name, one in sources.supervisors.items():
         _observe(first, [name], one.latencies)
-        _observe(total, [name], traffic.times)
+    yield first
+    total = _histogram("endpointd_request_seconds", "From the head of a request to the end of its answer", ["plugin"])
+    for name, one in sources.supervisors.items():
+        _observe(total, [name], one.traffic.times)
     _observe(total, [""], sources.strangers.times)
-    yield from (queue, first, total)
+    yield total
 
 
 def _plugins(sources: Sources) -> Iterator[Metric]:
@@ -210,6 +217,7 @@ def _histogram(name: str, what: str, labels: list[str]) -> HistogramMetricFamily
 
 def _observe(family: HistogramMetricFamily, labels: Iterable[str], times: Latencies, at_once: int = 0) -> None:
     """`at_once` are those that took no time and were not counted."""
-    counts = times.counts.copy()
-    buckets = [(str(float(2.0**power)), float(below(counts, power) + at_once)) for power in POWERS]
-    family.add_metric(list(labels), [*buckets, ("+Inf", float(sum(counts) + at_once))], sum_value=times.seconds)
+    buckets = [
+        (bound, float(number + at_once)) for bound, number in zip(_BOUNDS, below(times.counts, POWERS), strict=True)
+    ]
+    family.add_metric(list(labels), [*buckets, ("+Inf", float(times.total + at_once))], sum_value=times.seconds)

@@ -59,22 +59,25 @@ class Observation:
         """The text and its type."""
         # Prometheus's library takes its time to be imported, which is paid by who asks for it, in a thread.
         metrics = await asyncio.to_thread(import_module, "endpointd.observe.metrics")
-        found = metrics.families(
-            metrics.Sources(
-                {name: one.supervisor for name, one in self._plugins.served.items()},
-                {name for name, one in self._plugins.served.items() if self._plugins.is_behind(one)},
-                self._refused(),
-                self.trips.strangers,
-                self._calls,
-                self.store.latencies,
-                self.lag,
-                __version__,
-                self._since,
-                self.readiness().ready,
-                self._spans(),
-                {"forked": forks.forked, "executed": forks.executed},
-            )
+        sources = metrics.Sources(
+            {name: one.supervisor for name, one in self._plugins.served.items()},
+            {name for name, one in self._plugins.served.items() if self._plugins.is_behind(one)},
+            self._refused(),
+            self.trips.strangers,
+            self._calls,
+            self.store.latencies,
+            self.lag,
+            __version__,
+            self._since,
+            self.readiness().ready,
+            self._spans(),
+            {"forked": forks.forked, "executed": forks.executed},
         )
+        found = []
+        for metric in metrics.families(sources):
+            found.append(metric)
+            # Requests come first.
+            await asyncio.sleep(0)
         return await asyncio.to_thread(metrics.text_of, found), metrics.CONTENT_TYPE
 
     def _refused(self) -> int:

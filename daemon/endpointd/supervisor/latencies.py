@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 PLACES = 128
 _SPLIT = 4
@@ -42,9 +43,11 @@ def place_of(seconds: float) -> int:
     return bisect_right(_STARTS, seconds)
 
 
-def below(counts: Sequence[int], power: int) -> int:
-    """How many were below 2^`power` seconds."""
-    return sum(counts[: max(0, (power - _LOWEST) * _SPLIT)])
+def below(counts: Sequence[int], powers: range) -> list[int]:
+    """How many were below 2^power seconds, for each of `powers`, which rise one by one from above the lowest class."""
+    sums = list(accumulate(counts))
+    first = (powers.start - _LOWEST) * _SPLIT - 1
+    return sums[first : first + _SPLIT * len(powers) : _SPLIT]
 
 
 def middle_of(place: int) -> float:
