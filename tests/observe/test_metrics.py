@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from endpointd.observe.metrics import Sources, families
 from endpointd.observe.observation import Observation
+from endpointd.sessions.tally import Tallies
 from endpointd.settings import Settings
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.catalogue import kill_worker, write_catalogue, write_misbehaving
@@ -143,7 +144,7 @@ def test_nobody_can_invent_a_label(watched: Watched) -> None:
 def test_others_have_a_turn_before_each_metric_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of hundreds of plugins they take tens of milliseconds, and requests are not to wait for all of them."""
     nothing: Any = SimpleNamespace(served={}, entries={})
-    observation = Observation(nothing, {}, Settings, dict)
+    observation = Observation(nothing, Tallies(), Settings, dict)
     turns = 0
     seen = []
 
@@ -166,6 +167,21 @@ def test_others_have_a_turn_before_each_metric_is_made(monkeypatch: pytest.Monke
     monkeypatch.setattr("endpointd.observe.metrics.families", made)
     asyncio.run(scenario())
     assert len(set(seen)) == len(seen) > 20
+
+
+def test_the_calls_of_a_plugin_that_is_gone_are_forgotten() -> None:
+    """As all that is counted of it: they begin again when it comes back."""
+    running: Any = SimpleNamespace(supervisor=SimpleNamespace(is_waking=False, life=SimpleNamespace(state="RUNNING")))
+    plugins: Any = SimpleNamespace(served={"acme/stays": running, "acme/goes": running}, entries={})
+    calls = Tallies()
+    observation = Observation(plugins, calls, Settings, dict)
+    for plugin in plugins.served:
+        calls.of(plugin, "storage").begin()
+    observation.look(0.0)
+    assert len(calls) == 2
+    del plugins.served["acme/goes"]
+    observation.look(0.0)
+    assert [*calls] == [("acme/stays", "storage")]
 
 
 def test_health_is_told_to_all_and_names_nobody(watched: Watched) -> None:

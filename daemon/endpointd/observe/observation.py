@@ -10,7 +10,7 @@ from endpointd.gateway.gateway import Page
 from endpointd.gateway.trips import Trips
 from endpointd.observe.readiness import Judge, Readiness
 from endpointd.plugins import Plugins
-from endpointd.sessions.tally import Tally
+from endpointd.sessions.tally import Tallies
 from endpointd.settings import Settings
 from endpointd.store.times import StoreTimes
 from endpointd.supervisor.forks import forks
@@ -23,7 +23,7 @@ class Observation:
     def __init__(
         self,
         plugins: Plugins,
-        calls: Mapping[tuple[str, str], Tally],
+        calls: Tallies,
         settings: Callable[[], Settings],
         spans: Callable[[], Mapping[str, int]],
     ) -> None:
@@ -53,12 +53,14 @@ class Observation:
     def look(self, lag: float) -> None:
         """Called each second, which was `lag` seconds late."""
         self.lag.add(max(0.0, lag))
+        self._calls.keep(self._plugins.served)
         self.readiness()
 
     async def metrics(self) -> tuple[bytes, str]:
         """The text and its type."""
         # Prometheus's library takes its time to be imported, which is paid by who asks for it, in a thread.
         metrics = await asyncio.to_thread(import_module, "endpointd.observe.metrics")
+        self._calls.keep(self._plugins.served)
         sources = metrics.Sources(
             {name: one.supervisor for name, one in self._plugins.served.items()},
             {name for name, one in self._plugins.served.items() if self._plugins.is_behind(one)},

@@ -1,7 +1,7 @@
 """How many calls plugins have made, how they ended, and how long they took. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from endpointd.supervisor.latencies import Latencies
 
@@ -41,6 +41,10 @@ class Tallies(Mapping[tuple[str, str], Tally]):
     def of(self, plugin: str, kind: str) -> Tally:
         """The tally for this plugin and kind; created if there is none."""
         return self._tallies.setdefault((plugin, kind), Tally())
+
+    def keep(self, plugins: Container[str]) -> None:
+        """Forget those of all other plugins: they are gone."""
+        self._tallies = {key: tally for key, tally in self._tallies.items() if key[0] in plugins}
 
     def __getitem__(self, key: tuple[str, str]) -> Tally:
         return self._tallies[key]
