@@ -47,6 +47,11 @@ def test_the_first_configuration_can_be_used() -> None:
     assert (settings.listen, settings.state) == (("127.0.0.1:8080",), Path("/var/lib/endpointd"))
 
 
+def test_an_address_that_is_not_there_yet_can_be_listened_on() -> None:
+    socket = next(file.text for file in service_files(VALUES) if file.path.endswith(".socket"))
+    assert "\nFreeBind=yes\n" in socket
+
+
 def test_what_it_suggests_can_be_used_too() -> None:
     text = re.sub(r"^# (?=[a-z_]+ = |\[plugin)", "", first_config(VALUES), flags=re.MULTILINE)
     assert Settings(**tomllib.loads(text)).public_url == "https://hooks.example.com"

@@ -235,6 +235,27 @@ def test_a_plugin_with_requirements_is_built_and_runs(service: Installed, tmp_pa
     config.write_text(before)
 
 
+def test_an_address_that_is_not_there_yet_keeps_nothing_from_starting(service: Installed) -> None:
+    config = service.machine.root / CONFIG[1:]
+    before = config.read_text()
+    config.write_text(re.sub("(?m)^listen = .*", 'listen = ["127.0.0.1:8080", "192.0.2.1:8080"]', before))
+    service.endpointd("service", "install")
+    assert get(service, "/e/greet/") == "200 hello"
+    assert "192.0.2.1:8080" in service.show("Listen", "endpointd.socket")
+    config.write_text(before)
+    service.endpointd("service", "install")
+
+
+def test_the_journal_knows_how_grave_a_line_is(service: Installed) -> None:
+    command = ("journalctl", "--no-pager", "--output=cat", "--unit=endpointd.service", "--priority=warning")
+    service.run("sh", "-c", f"mkdir {PLUGINS}/nothing")
+    eventually(lambda: '"folder.refused"' in service.run(*command).stdout, BACK_SECONDS)
+    service.run("rmdir", f"{PLUGINS}/nothing")
+    lines = service.run(*command).stdout.splitlines()
+    assert all(line.startswith("{") for line in lines if '"level"' in line)
+    assert '"level": "info"' not in "".join(lines)
+
+
 def test_the_key_is_a_credential(service: Installed) -> None:
     assert "secret_key_fixed" in service.endpointd("secrets", "rotate", check=False)
     assert not (service.machine.root / STATE[1:] / "secret.key").exists()

@@ -137,6 +137,8 @@ $streams
 # For a proxy on this machine, instead or besides:
 # ListenStream=$runtime/http.sock
 FileDescriptorName=http
+# The machine opens its sockets before it has its addresses.
+FreeBind=yes
 # How many may wait while the daemon is started anew, as far as net.core.somaxconn lets them.
 Backlog=4096
 
