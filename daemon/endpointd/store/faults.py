@@ -135,5 +135,5 @@ def newer(database: str, version: str) -> OperatorError:
     return OperatorError(
         "database_newer",
         f"{database} was used by a later endpointd: it has version {version}",
-        "run that one, or put back the copy that it has made; it was left as it is",
+        "run that one, or put back a backup from before it; it was left as it is",
     )
