@@ -203,6 +203,12 @@ def test_the_commands_find_the_service_by_themselves(service: Installed) -> None
     eventually(lambda: service.show("StatusText") == "1 plugin runs")
 
 
+def test_as_many_may_wait_as_the_unit_says(service: Installed) -> None:
+    most = int(service.run("cat", "/proc/sys/net/core/somaxconn").stdout)
+    [(_, backlog)] = re.findall(r"^LISTEN\s+(\d+)\s+(\d+)", service.run("ss", "-Hltn").stdout, re.MULTILINE)
+    assert int(backlog) == min(4096, most)
+
+
 def test_a_plugin_is_restarted(service: Installed) -> None:
     with load(service):
         assert "test/greet 0.1.0 is RUNNING" in service.endpointd("restart", "greet")

@@ -16,7 +16,9 @@ from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.http import ClientProtocol
 from endpointd.gateway.limits import HttpLimits
 
-BACKLOG = 2048
+BACKLOG = 4096
+"""How many may wait to be taken in, as far as the system lets them: as many as the service's unit says, whose queue it
+becomes."""
 
 
 class HttpServer(uvicorn.Server):
