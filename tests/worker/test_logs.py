@@ -1,6 +1,7 @@
 """What a plugin logs, as its host gets it."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_a_record_comes_with_its_request(load: LoadPlugin, level: int) -> None:
 
 def test_what_is_only_for_debugging_is_left_out(load: LoadPlugin) -> None:
     assert logged(load, "logger.debug('quack')") == ([], "")
+
+
+def test_the_level_is_the_plugins_to_choose(load: LoadPlugin) -> None:
+    records, stderr = logged(load, "logging.basicConfig(level='DEBUG', format='%(asctime)s'); logger.debug('quack')")
+    assert records == [Log(logging.DEBUG, "duck", "quack", "r-5")]
+    assert stderr == ""
+
+
+@pytest.mark.parametrize("more", ["", ", force=True"])
+def test_a_file_of_the_plugins_own_gets_the_records_too(load: LoadPlugin, tmp_path: Path, more: str) -> None:
+    handlers = f"[logging.FileHandler('{tmp_path}/log'), logging.StreamHandler()]"
+    records, stderr = logged(load, f"logging.basicConfig(handlers={handlers}{more}); logger.info('quack')")
+    assert records == [Log(logging.INFO, "duck", "quack", "r-5")]
+    assert (tmp_path / "log").read_text() == "INFO:duck:quack\n"
+    assert stderr == ""
 
 
 def test_an_exception_comes_with_its_traceback(load: LoadPlugin) -> None:

@@ -4,7 +4,10 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
+from typing import Any
 
 from endpointd_wire.messages import Log
 from endpointd_worker.link import Link
@@ -54,7 +57,25 @@ def install(link: Link) -> None:
     handler = HostHandler(link)
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+    logging.basicConfig = partial(_configure, logging.basicConfig, handler)
     os.register_at_fork(after_in_child=handler.detach)
+
+
+def _configure(configure: Callable[..., None], own: logging.Handler, **options: Any) -> None:  # noqa: ANN401 - any
+    """Stands in for `logging.basicConfig`, which does nothing if the root logger has a handler already: `own`.
+
+    The plugin gets the level and the file that it asks for. Handlers that write to the output are removed, because they
+    would log everything a second time.
+    """
+    root = logging.getLogger()
+    root.removeHandler(own)
+    try:
+        configure(**options)
+        for handler in [*root.handlers]:
+            if isinstance(handler, logging.StreamHandler) and handler.stream in (sys.stdout, sys.stderr):
+                root.removeHandler(handler)
+    finally:
+        root.addHandler(own)
 
 
 def _write(record: Log) -> None:
