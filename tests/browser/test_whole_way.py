@@ -31,6 +31,28 @@ def test_the_whole_way(console: Console, visit: Visit) -> None:
     assert "endpoint_unknown" in says(console, url)
 
 
+def test_a_second_click_makes_no_second_endpoint(visit: Visit) -> None:
+    page = visit()
+    page.goto("/console/endpoints/new?plugin=test/chat-bridge")
+    page.get_by_label("Name").fill("Only one")
+    page.get_by_label("Bot token").fill(SECRET)
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.method) if request.method == "POST" else None)
+    page.evaluate(
+        """async () => {
+            const create = document.querySelector("main .buttons button");
+            create.click();
+            // The first one is under way now.
+            await new Promise((go) => setTimeout(go));
+            create.click();
+        }"""
+    )
+    expect(page.get_by_role("heading", name="Only one")).to_be_visible()
+    page.goto("/console/endpoints")
+    expect(page.get_by_role("link", name="Only one")).to_have_count(1)
+    assert posted == ["POST"]
+
+
 def _signs_in(page: Page, console: Console) -> None:
     page.goto("/")
     expect(page).to_have_title("Sign in · endpointd")

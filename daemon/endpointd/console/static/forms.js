@@ -1,10 +1,28 @@
 import { tell } from "./tell.js";
 
-/** Help with secrets: show what is entered, and keep line breaks of what is pasted. */
+/** Seconds after which what was sent may be sent again: whoever has stopped the browser gets no other page. */
+const PATIENCE = 15;
+
+/** Help with secrets: show what is entered, and keep line breaks of what is pasted. And send nothing twice. */
 export function watchForms() {
+  document.addEventListener("submit", sendOnce);
   for (const field of document.querySelectorAll('[data-field="secret"]')) addShow(field);
   document.addEventListener("paste", keepLines);
   for (const form of document.querySelectorAll("form[data-upload]")) form.addEventListener("submit", showSending);
+}
+
+/**
+ * A second click would make a second endpoint. What scripts send by themselves they look after.
+ * @param {SubmitEvent} event
+ */
+function sendOnce(event) {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || "try" in form.dataset) return;
+  if ("sent" in form.dataset) return event.preventDefault();
+  form.dataset.sent = "";
+  const again = () => delete form.dataset.sent;
+  setTimeout(again, PATIENCE * 1000);
+  addEventListener("pageshow", again, { once: true });
 }
 
 /**
