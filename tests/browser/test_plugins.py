@@ -68,6 +68,21 @@ def test_the_log_follows(visit: Visit) -> None:
     expect(page.get_by_label("Follow")).to_be_checked()
 
 
+def test_pages_that_nobody_sees_leave_others_their_connections(visit: Visit) -> None:
+    """A browser has six of them to a host, for all its tabs; each log that is followed takes one."""
+    page = visit()
+    hidden = "Object.defineProperty(document, 'visibilityState', {get: () => window.seen ?? 'hidden'})"
+    page.context.add_init_script(hidden)
+    tabs = [page.context.new_page() for _ in range(6)]
+    for tab in tabs:
+        tab.goto("/console/plugins/test/slow")
+        expect(tab.locator("[data-log-state]")).to_contain_text("the newest")
+    page.goto("/console/endpoints")
+    expect(page.get_by_role("heading", name="Endpoints", exact=True)).to_be_visible()
+    tabs[0].evaluate("window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(tabs[0].locator("[data-log-state]")).to_have_text("as it is written")
+
+
 def test_an_answer_that_streams_is_shown_as_it_comes_and_cancelled(visit: Visit) -> None:
     page = visit()
     page.goto("/console/plugins/test/slow")

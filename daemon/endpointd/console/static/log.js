@@ -9,29 +9,48 @@ export function followLog() {
   const follow = document.querySelector("#follow");
   const state = document.querySelector("[data-log-state]");
   const toEnd = () => follow.checked && (log.scrollTop = log.scrollHeight);
-  const source = new EventSource(log.dataset.log);
+  let source = null;
+  let isOver = false;
   let waiting = [];
   toEnd();
-  // Whoever comes again gets the newest lines again.
-  source.addEventListener("begin", () => {
-    waiting = [];
-    log.replaceChildren();
-    state.textContent = "as it is written";
-  });
-  source.addEventListener("over", () => {
-    source.close();
-    state.textContent = "it has ended";
-  });
-  source.addEventListener("error", () => (state.textContent = "the connection broke; trying again"));
-  source.addEventListener("message", (event) => {
-    if (!waiting.length) requestAnimationFrame(draw);
-    waiting.push(JSON.parse(event.data));
-  });
+  seenOrNot();
+  document.addEventListener("visibilitychange", seenOrNot);
   // Who scrolls back wants to read.
   log.addEventListener("scroll", () => {
     follow.checked = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   });
   follow.addEventListener("change", toEnd);
+
+  /** A browser has six connections to a host for all its tabs: those that nobody sees keep none. Who has scrolled back
+   * finds the place again, for which the lines have to stay. */
+  function seenOrNot() {
+    const isWanted = !isOver && (document.visibilityState === "visible" || !follow.checked);
+    if (isWanted && !source) source = open();
+    if (isWanted || !source) return;
+    source.close();
+    source = null;
+  }
+
+  function open() {
+    const source = new EventSource(log.dataset.log);
+    // Whoever comes again gets the newest lines again.
+    source.addEventListener("begin", () => {
+      waiting = [];
+      log.replaceChildren();
+      state.textContent = "as it is written";
+    });
+    source.addEventListener("over", () => {
+      isOver = true;
+      seenOrNot();
+      state.textContent = "it has ended";
+    });
+    source.addEventListener("error", () => (state.textContent = "the connection broke; trying again"));
+    source.addEventListener("message", (event) => {
+      if (!waiting.length) requestAnimationFrame(draw);
+      waiting.push(JSON.parse(event.data));
+    });
+    return source;
+  }
 
   function draw() {
     log.append(...waiting.slice(-MOST).flatMap(lines));
