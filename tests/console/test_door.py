@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.requests import Request
 
+from endpointd.console.requests import is_by_hand
+from endpointd.console.sessions import IDLE, Session, Sessions
 from support.console import Console, Operator
 
 PAGES = [
@@ -34,7 +38,7 @@ DEEDS = [
 def test_who_is_not_signed_in_is_sent_to_sign_in(stranger: httpx.Client, path: str) -> None:
     answer = stranger.get(path)
     assert answer.status_code == 303
-    assert answer.headers["location"] == f"/console/sign-in?next={path.partition('?')[0]}"
+    assert answer.headers["location"] == f"/console/sign-in?next={quote(path)}"
 
 
 @pytest.mark.parametrize("path", DEEDS)
@@ -72,6 +76,7 @@ def test_signing_in_from_another_site_is_refused(console: Console, stranger: htt
     ("wanted", "to"),
     [
         ("/console/endpoints", "/console/endpoints"),
+        ("/console/endpoints/new?plugin=a/b", "/console/endpoints/new?plugin=a/b"),
         ("//evil.example/console/", "/console/plugins"),
         ("https://evil.example/", "/console/plugins"),
         ("/console/\\evil", "/console/plugins"),
@@ -150,6 +155,21 @@ def test_scripts_are_told_that_the_session_is_over(stranger: httpx.Client) -> No
     assert answer.status_code == 401
     answer = stranger.post("/console/plugins/test/slow/stop", headers={"Accept": "application/json"})
     assert answer.status_code == 401
+
+
+def test_a_log_that_is_asked_for_again_and_again_keeps_no_session() -> None:
+    now = [0.0]
+    sessions = Sessions(lambda: now[0])
+    session = sessions.open("1" * 32, "console")
+
+    def find(**headers: str) -> Session | None:
+        scope = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+        return sessions.find(session.id, by_hand=is_by_hand(Request(scope)))
+
+    now[0] = IDLE - 1
+    assert find(accept="text/event-stream") is session
+    now[0] = IDLE + 1
+    assert find(accept="text/html") is None
 
 
 def every_kind_of_answer(operator: Operator) -> Iterator[httpx.Response]:

@@ -120,5 +120,7 @@ def _sign_in_first(request: Request) -> Response:
     if wants_json(request) or not is_by_hand(request):
         return JSONResponse({"error": "the session is over; sign in again"}, 401)
     wanted = request.url.path if request.method in ("GET", "HEAD") else PREFIX
+    if request.url.query and wanted != PREFIX:
+        wanted = f"{wanted}?{request.url.query}"
     query = f"?next={quote(wanted)}" if wanted not in (PREFIX, f"{PREFIX}/") else ""
     return RedirectResponse(f"{PREFIX}/sign-in{query}", 303)

@@ -46,7 +46,8 @@ async def _read_body(request: Request) -> bytes:
 
 
 def is_by_hand(request: Request) -> bool:
-    return LIVE not in request.headers
+    """A log that is followed is asked for again whenever its connection breaks, and has no header of ours."""
+    return LIVE not in request.headers and "text/event-stream" not in request.headers.get("accept", "")
 
 
 def wants_json(request: Request) -> bool:
