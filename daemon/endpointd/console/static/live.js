@@ -61,9 +61,9 @@ function replace(page) {
   }
 }
 
-/** Whether somebody is at a form, has chosen a file, or waits for one to be sent: a new page would take that away. */
+/** Whether somebody is at a form, has chosen a file, or waits for what was sent: a new page would take that away. */
 function isFilledIn() {
-  if (document.activeElement?.closest("main form")) return true;
+  if (document.activeElement?.closest("main form") || document.querySelector("main [aria-busy=true]")) return true;
   return [...document.querySelectorAll("input[type=file]")].some((input) => input.files.length);
 }
 
