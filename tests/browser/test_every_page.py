@@ -47,6 +47,15 @@ def examine(page: Page) -> None:
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
 
 
+@pytest.mark.parametrize("width", [1280, 320])
+def test_words_without_end_stay_on_the_screen(visit: Visit, width: int) -> None:
+    page = visit(viewport={"width": width, "height": 800})
+    page.goto("/console/endpoints/new?plugin=test/chat-bridge")
+    labels = page.locator("main label span, legend span")
+    labels.evaluate_all("(found) => found.forEach((label) => (label.textContent = 'long'.repeat(200)))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize(
     ("viewport", "theme"), [(DESK, "light"), (PHONE, "dark")], ids=["at a desk, light", "on a phone, dark"]
 )
