@@ -100,7 +100,7 @@ def test_what_an_interface_cannot_be_without_is_an_error(
         (
             "path: /\nmethod: GET\nextra:\n  python:\n",
             "endpoints/duck.yaml:4: extra.python: 'python' is empty; "
-            "write extra: python: source: and the path of a .py file [key_missing]",
+            "write extra:, below that python:, and below that source: with the path of a .py file [key_missing]",
         ),
         (
             "path: /\nmethod: [GET, POST]\nextra:\n  python:\n    source: endpoints/duck.py\n",
@@ -259,7 +259,7 @@ def test_a_path_that_is_not_a_rule_is_an_error_of_the_interface(draft: Draft, pa
     assert reading.errors[0].line == 1
 
 
-@pytest.mark.parametrize("path", ["/a?b=1", "/a#b", "/a%20b", "/a\\b"])
+@pytest.mark.parametrize("path", ["/a?b=1", "/a#b", "/a%20b", "/a\\b", "/a/{name}", "/a/:name", "/{name}/<b>"])
 def test_a_path_that_no_request_is_likely_to_have_is_a_warning(draft: Draft, path: str) -> None:
     draft.interface["path"] = path
 

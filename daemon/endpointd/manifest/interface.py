@@ -1,5 +1,6 @@
 """Reads one interface: its path, its method, and the Python source that answers."""
 
+import re
 from collections.abc import Iterable
 
 from endpointd.manifest.fields import Fields
@@ -12,7 +13,8 @@ from endpointd.manifest.suggestions import one_of
 
 _KEYS = ("path", "method", "hidden", "extra")
 _UNUSUAL = "?#%\\"
-_EXAMPLE = "extra: python: source: and the path of a .py file"
+_EXAMPLE = "extra:, below that python:, and below that source: with the path of a .py file"
+_TEMPLATE = re.compile(r"\{\w+\}|/:\w+")
 
 
 def read_interface(fields: Fields, files: PluginFiles) -> Interface | None:
@@ -58,6 +60,9 @@ def _path(fields: Fields) -> str | None:
         if character in literal:
             message = f"{shown(path)} contains '{character}', and is compared with a path that is already decoded"
             fields.warning("path", "path_unusual", message, "write the path as it is after decoding, without a query")
+    if found := _TEMPLATE.search(literal):
+        message = f"{shown(path)} has '{found[0].lstrip('/')}', which is no variable and matches only these characters"
+        fields.warning("path", "path_unusual", message, "write a variable as '<name>'")
     return path
 
 

@@ -63,7 +63,8 @@ def _groups(manifest: Fields, files: PluginFiles) -> tuple[Group, ...]:
     plugins = manifest.fields("plugins", Severity.ERROR)
     if plugins is None:
         if manifest.node("plugins") is None:
-            manifest.missing(Severity.ERROR, "plugins", "plugins: endpoints: and the paths of the group files")
+            example = "plugins:, below that endpoints:, and below that '- ' with the path of a group file"
+            manifest.missing(Severity.ERROR, "plugins", example)
         return ()
     plugins.warn_of_misspellings(_KINDS)
     _warn_of_other_kinds(plugins)
