@@ -176,7 +176,7 @@ def _remedy_for_missing(folder: Path, error: ModuleNotFoundError) -> str:
         return f"there is no {path}.py, nor a folder {path}: write it, or correct the import"
     if error.name is not None and error.name.startswith("dify_plugin."):
         return "import what the built-in dify_plugin offers, or name dify_plugin in requirements.txt to have Dify's own"
-    return f"name what has {error.name!r} in requirements.txt or pyproject.toml, or correct the import"
+    return f"add the package that has {error.name!r} to requirements.txt or pyproject.toml, or correct the import"
 
 
 def _innermost(folder: Path, error: BaseException) -> tuple[str, int | None] | None:

@@ -34,16 +34,16 @@ def judge(seal: Seal | None, statement: Statement, digests: Sequence[tuple[str, 
     """`digests` are of all files, in the order of the archive; the last one of them makes the `statement`."""
     if seal is None:
         return Trust(
-            is_signed=False, fault=_untrusted("it is not signed", "get a signed one, or see what is in it and sign it")
+            is_signed=False, fault=_untrusted("it is not signed", "get a signed one, or look at its files and sign it")
         )
     known = signer(signed_text(digests, seal.time), seal.signature)
     if known is None:
-        why = "none of the trusted keys has made its signature: it was changed, or somebody else has signed it"
-        fault = _untrusted(why, "get it anew; or trust the public key of who has signed it (package_keys)")
+        why = "none of the trusted keys has signed it as it is: it was changed, or signed with another key"
+        fault = _untrusted(why, "get it again from its author, or add the author's public key to package_keys")
         return Trust(is_signed=True, signed_at=seal.time, fault=fault)
     names = has_names_as_signed(statement, digests)
     if names is False:
-        fault = _untrusted("its files have other names than when it was signed", "do not use it; get it anew")
+        fault = _untrusted("its files have other names than when it was signed", "do not use it; get it again")
         return Trust(is_signed=True, signed_at=seal.time, fault=fault)
     return Trust(True, known, seal.time, statement.category, bool(names))
 
@@ -58,4 +58,4 @@ def enforce(policy: Policy, trust: Trust) -> list[str]:
 
 
 def _untrusted(why: str, remedy: str) -> PackageError:
-    return PackageError("package_untrusted", f"the package is not to be trusted: {why}", remedy)
+    return PackageError("package_untrusted", f"the package cannot be trusted: {why}", remedy)
