@@ -40,7 +40,7 @@ def test_what_is_more_plainly_said_wins(here: Path, monkeypatch: pytest.MonkeyPa
     assert find_state(None, None) == SERVICE
     (here / "state").mkdir()
     assert find_state(None, None) == SERVICE
-    (here / "state" / "endpointd.sock").touch()
+    (here / "state" / "lock").touch()
     assert find_state(None, None) == Path("state")
     monkeypatch.setenv("ENDPOINTD_CONFIG", str(configuration(here, 'state = "named"')))
     assert find_state(None, None) == here / "named"

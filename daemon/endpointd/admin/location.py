@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from endpointd.admin.sockets import SOCKET
+from endpointd.admin.sockets import LOCK
 from endpointd.errors import UsageError
 from endpointd.sealing.keyfile import CREDENTIAL
 from endpointd.service.units import CONFIG, STATE, UNIT_DIRECTORY
@@ -32,7 +32,8 @@ def find_state(state: Path | None, config: Path | None) -> Path:
     values = read_settings_file(Path(file), frozenset({"state"})) if file else {}
     if "state" in values:
         return Path(str(values["state"]))
-    return SERVE_DEFAULT if (SERVE_DEFAULT / SOCKET).exists() else state_of_service()
+    # The lock stays when a daemon has ended, for commands that work without one; the socket does not.
+    return SERVE_DEFAULT if (SERVE_DEFAULT / LOCK).exists() else state_of_service()
 
 
 def has_credential(state: Path) -> bool:
