@@ -62,6 +62,23 @@ def what_is_in(places: Places) -> dict[str, bytes]:
     return found
 
 
+def test_a_state_among_the_plugins_is_none_of_them(tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    state = plugins / "state"
+    places = Places(state, plugins, state / "endpointd.db", KeyFile(state / "secret.key"))
+    state.mkdir(parents=True)
+    open_store(Settings(state=state, plugins=plugins)).close()
+    write_plugin(plugins, "duck", {"a.py": "old"}, [("GET", "/", "a.py")])
+    saved = save(places, tmp_path / "backup", with_key=False)
+    assert list(saved.contents.plugins.values()) == ["duck"]
+
+    (plugins / "duck" / "a.py").write_text("new")
+    restore(tmp_path / "backup", places, replace=True)
+
+    assert (plugins / "duck" / "a.py").read_text() == "old"
+    assert places.key.path.exists()
+
+
 def test_what_was_saved_is_there_again(saved: Path, tmp_path: Path) -> None:
     places = places_in(tmp_path / "new")
     places.state.mkdir(parents=True)

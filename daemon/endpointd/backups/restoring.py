@@ -32,7 +32,6 @@ from endpointd.backups.contents import (
 from endpointd.backups.saving import Places, Told
 from endpointd.disk import write_out
 from endpointd.errors import OperatorError
-from endpointd.leftout import is_plugin_folder
 from endpointd.premises import RESTORING
 from endpointd.staging import PREFIX, stage, unpack_archive
 from endpointd.store.inspection import inspect_file
@@ -72,7 +71,7 @@ def _expect_nothing_there(places: Places) -> None:
     there = [places.state / "pins.json", *([places.database] if places.database else [])]
     found = [path for path in there if path.exists()]
     if places.plugins.is_dir():
-        found += [path for path in places.plugins.iterdir() if is_plugin_folder(path.name)]
+        found += places.plugin_folders()
     if found:
         raise OperatorError(
             "restore_over_something",
@@ -215,9 +214,9 @@ def _move_away(contents: Contents, staged: dict[str, Path], places: Places, asid
     aside.move(places.state / "pins.json")
     if contents.has_key:
         aside.move(places.key.path)
-    for item in list(places.plugins.iterdir()):
-        if is_plugin_folder(item.name) or (item.name.startswith(PREFIX) and item not in staged.values()):
-            aside.move(item)
+    left = [path for path in places.plugins.iterdir() if path.name.startswith(PREFIX) and path not in staged.values()]
+    for item in [*places.plugin_folders(), *left]:
+        aside.move(item)
 
 
 def _bring_files(contents: Contents, folder: Path, places: Places) -> None:

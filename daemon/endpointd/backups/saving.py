@@ -44,6 +44,18 @@ class Places:
     database: Path | None
     key: KeyFile
 
+    def plugin_folders(self) -> list[Path]:
+        """What may be plugins, by name; not the state directory, which may lie among them. Raises `OSError`."""
+        return sorted(
+            path for path in self.plugins.iterdir() if is_plugin_folder(path.name) and not self._is_state(path)
+        )
+
+    def _is_state(self, path: Path) -> bool:
+        try:
+            return path.samefile(self.state)
+        except OSError:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -95,10 +107,10 @@ def _gather(places: Places, folder: Path, folders: "_Folders", *, with_key: bool
             folders.pack(source, f"{RELEASES}{name}/{pin.release}.tar")
     plugins: dict[str, str] = {}
     with _reading(places.plugins):
-        items = sorted(places.plugins.iterdir())
+        items = places.plugin_folders()
     for item in items:
         archive = f"{PLUGINS}{len(plugins) + 1:04}.tar"
-        if is_plugin_folder(item.name) and may_be_folder(item) and folders.pack(item, archive):
+        if may_be_folder(item) and folders.pack(item, archive):
             plugins[archive] = item.name
     return plugins
 
