@@ -70,18 +70,22 @@ def place(staged: Path, target: Path) -> Placement:
 def recover(plugins: Path) -> Iterator[str]:
     """Undo what a daemon that was killed was about to do; the names of the folders that it was about. Before anything
     else is done in the directory. What another user has put there is no order, and is left alone. Raises `OSError`."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for home in sorted(plugins.iterdir()):
-            if home.name.startswith(PREFIX):
-                with _held(home) as held:
-                    if held is None:
-                        continue
-                    found = _read_record(held)
-                    if found is not None:
-                        name, mark = found
-                        _take_back(held, plugins / name, mark)
-                        yield name
-                _remove(home)
+    try:
+        homes = sorted(plugins.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Whoever looks for plugins there says so.
+        return
+    for home in homes:
+        if home.name.startswith(PREFIX):
+            with _held(home) as held:
+                if held is None:
+                    continue
+                found = _read_record(held)
+                if found is not None:
+                    name, mark = found
+                    _take_back(held, plugins / name, mark)
+                    yield name
+            _remove(home)
 
 
 @contextmanager

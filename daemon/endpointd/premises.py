@@ -32,6 +32,11 @@ def make_state(state: Path) -> None:
         raise _state_error(state, error.strerror or str(error)) from error
     if not writable:
         raise _state_error(state, "it may not be written to")
+    for folder in (state / "releases", state / "environments"):
+        # Whoever has run the daemon as root, say, has left what is root's alone.
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            reason = f"the folder {folder.name} in it may not be read; let it belong to the daemon's user"
+            raise _state_error(state, reason)
     if (state / RESTORING).exists():
         raise OperatorError(
             "restore_unfinished",

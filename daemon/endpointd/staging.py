@@ -207,7 +207,8 @@ def _remove(path: Path) -> None:
 
 def clean(plugins: Path) -> None:
     """Remove what a daemon that was killed has left. Before anything else is called."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    # Whoever looks for plugins there says what is wrong with the directory.
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for item in plugins.iterdir():
             if item.name.startswith(PREFIX):
                 _remove(item)
