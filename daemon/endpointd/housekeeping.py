@@ -41,6 +41,11 @@ class Housekeeping:
             key = await self._environments.key_of(order)
             if key is not None:
                 users.setdefault(key, {})[plugin_id] = None
+        # Which one an order gets is another when an interpreter has come that fits better: what runs, runs on.
+        for supervisor in self._plugins.supervisors():
+            for key in map(self._environments.key_at, supervisor.interpreters):
+                if key is not None:
+                    users.setdefault(key, {})[supervisor.plugin] = None
         return {key: tuple(ids) for key, ids in users.items()}
 
     async def _orders(self) -> AsyncIterator[tuple[str, WorkerOrder]]:

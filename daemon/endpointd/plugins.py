@@ -101,7 +101,7 @@ class Plugins:
     @property
     def in_flight(self) -> int:
         """Requests under way, in all plugins."""
-        return sum(supervisor.crew.in_flight for supervisor in self._supervisors())
+        return sum(supervisor.crew.in_flight for supervisor in self.supervisors())
 
     def find(self, plugin_id: str) -> ServedPlugin:
         """Raises `PluginUnknown`."""
@@ -319,7 +319,7 @@ class Plugins:
 
     def kill(self) -> None:
         """End every worker at once."""
-        for supervisor in self._supervisors():
+        for supervisor in self.supervisors():
             supervisor.kill()
 
     def look(self, now: float) -> None:
@@ -328,7 +328,7 @@ class Plugins:
             with self._guarded(served.entry):
                 served.supervisor.look(now)
 
-    def _supervisors(self) -> list[Supervisor]:
+    def supervisors(self) -> list[Supervisor]:
         """Of all plugins, and of those that are gone and not done yet."""
         return [*(served.supervisor for served in self._served.values()), *self._leaving]
 

@@ -105,6 +105,11 @@ class Environments:
         except StartFailed:
             return None
 
+    def key_at(self, python: Path) -> str | None:
+        """What the environment is called that this is the interpreter of; None when it is another's."""
+        folder = python.parents[1]
+        return folder.name if folder.parent == self._shelf.root else None
+
     async def _identify(self, order: WorkerOrder) -> tuple[str, Interpreter]:
         assert order.needs is not None
         async with self._finding:

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from time import time
 
 import structlog
@@ -102,6 +103,12 @@ class Supervisor:
     def causes(self) -> Counter[str]:
         """Why workers were replaced or failed: the codes of failures, and what recycling names."""
         return self.crew.causes
+
+    @property
+    def interpreters(self) -> set[Path]:
+        """Those that its workers run on: the starting, the present, and those that finish."""
+        starting = [member.worker for team in self.crew.teams for member in team.members]
+        return {worker.python for worker in (*self.crew.alive, *starting) if worker.python is not None}
 
     @property
     def failure(self) -> Failure | None:

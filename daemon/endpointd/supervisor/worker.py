@@ -92,6 +92,8 @@ class Worker:
         answer: AnswerCall = refuse,
     ) -> None:
         self.order = order
+        self.python: Path | None = None
+        """The interpreter that it runs on, once it is started."""
         self.classes: tuple[str, ...] = ()
         self._places = order.concurrency
         self._output = output
@@ -155,6 +157,7 @@ class Worker:
     async def start(self, python: Path) -> None:
         """Run on the interpreter `python` until the plugin is loaded. Raises `StartFailed`; the process is gone
         then."""
+        self.python = python
         leaf, limits = cgroups.leaf(self.order.limits)
         try:
             self._process = await forks.spawn(

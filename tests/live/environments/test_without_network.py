@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
 
 from endpointd.admin.client import Client as Admin
-from live.environments.conftest import PROJECT, Pond, becomes, index_of, kept, run, status
+from live.environments.conftest import HERE, PROJECT, Pond, becomes, index_of, kept, run, status
 from support.eventually import eventually
 
 
@@ -89,6 +90,29 @@ def test_wheels_that_are_carried_over_will_do(pond: Pond, tmp_path: Path, monkey
 
 
 # Keeping
+
+
+ANOTHER = """#!/bin/sh
+exec {python} -c 'import json; print(json.dumps(
+    dict(implementation="CPython", version=[{version}, 0], abi="another", platform="another")
+))'
+"""
+
+
+def test_what_a_worker_runs_on_is_needed_though_the_next_one_gets_another(pond: Pond, tmp_path: Path) -> None:
+    """An interpreter has come that goes before the one of now; the worker may have modules still to import."""
+    coming = tmp_path / "python"
+    pond.duck("1.0")
+    pond.put("duck", "duck")
+    served = pond.serve(python_interpreters=coming)
+    becomes(served, "RUNNING")
+    [made] = kept(served)
+    coming.write_text(ANOTHER.format(python=sys.executable, version=HERE.replace(".", ", ")))
+    coming.chmod(0o755)
+    [listed] = json.loads(run("env", "list", "--json", "--state", served.state).stdout)
+    assert (listed["key"], listed["plugins"]) == (made, ["test/duck"])
+    assert json.loads(run("env", "prune", "--json", "--state", served.state).stdout) == []
+    assert kept(served) == [made]
 
 
 def test_what_nobody_needs_is_shown_and_removed(pond: Pond) -> None:
