@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from endpointd.console.chart import HEIGHT, WIDTH, chart
-from endpointd.console.samples import KEPT, MEMORY_EVERY, Samples, Summary
+from endpointd.console.samples import KEPT, MEMORY_EVERY, Samples, Summary, summary
 from endpointd.supervisor.latencies import Latencies
 
 
@@ -21,7 +21,7 @@ class Plugin:
 
 
 def test_a_plugin_that_nobody_has_looked_at_has_no_figures() -> None:
-    assert Samples().summary("a/b") == Summary()
+    assert summary(Samples().of("a/b")) == Summary()
     assert Samples().of("a/b") == ()
 
 
@@ -37,7 +37,7 @@ def test_answers_are_counted_between_the_looks() -> None:
     assert [(one.seconds, one.answers) for one in samples.of("a/b")] == [(1, 3), (2, 0), (1, 1)]
     assert samples.of("a/b")[1].median is None
     assert samples.of("a/b")[0].median == pytest.approx(0.1, rel=0.125)
-    assert samples.summary("a/b").rate == pytest.approx(1)
+    assert summary(samples.of("a/b")).rate == pytest.approx(1)
 
 
 def test_the_summary_is_of_the_last_minute() -> None:
@@ -45,9 +45,9 @@ def test_the_summary_is_of_the_last_minute() -> None:
     for second in range(120):
         samples.look(float(second), {"a/b": plugin})
         plugin.answer(1 if second < 59 else 2, 10 if second < 59 else 0.01)
-    summary = samples.summary("a/b")
-    assert summary.rate == pytest.approx(2)
-    assert summary.p95 == pytest.approx(0.01, rel=0.125)
+    found = summary(samples.of("a/b"))
+    assert found.rate == pytest.approx(2)
+    assert found.p95 == pytest.approx(0.01, rel=0.125)
 
 
 def test_what_is_kept_has_a_bound_and_goes_with_the_plugin() -> None:
@@ -73,13 +73,13 @@ def test_memory_is_read_now_and_then_and_when_the_worker_is_another_one() -> Non
     samples, plugin = Samples(), Plugin()
     for second in range(MEMORY_EVERY):
         samples.look(float(second), {"a/b": plugin})
-    assert samples.summary("a/b").memory is None
+    assert summary(samples.of("a/b")).memory is None
     plugin.pids = (os.getpid(),)
     samples.look(10.0, {"a/b": plugin})
-    assert (samples.summary("a/b").memory or 0) > 2**20
+    assert (summary(samples.of("a/b")).memory or 0) > 2**20
     plugin.pids = ()
     samples.look(11.0, {"a/b": plugin})
-    assert samples.summary("a/b").memory is None
+    assert summary(samples.of("a/b")).memory is None
 
 
 def test_a_chart_ends_at_its_right_edge_and_has_gaps() -> None:

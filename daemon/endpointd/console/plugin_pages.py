@@ -1,5 +1,6 @@
 """The pages about plugins, and what their buttons do."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from endpointd.console.log_stream import TAIL, log_stream
 from endpointd.console.pages import PREFIX, plugin_path
 from endpointd.console.parts import Parts
 from endpointd.console.requests import is_by_hand
-from endpointd.console.samples import KEPT, Sample, Summary
+from endpointd.console.samples import KEPT, Sample, Summary, summary
 from endpointd.console.sessions import Session
 from endpointd.console.shell import Shell
 from endpointd.console.targets import targets_of
@@ -86,16 +87,15 @@ class PluginPages:
 
     async def show_all(self, request: Request, session: Session, _: Form) -> Response:
         statuses = sorted(self._control.statuses(), key=lambda status: status.id or status.folder)
-        rows = [self._row(status) for status in statuses]
+        known = [(status, self._samples(status)) for status in statuses]
+        # Of a thousand plugins it takes long, and requests to them are not to wait for who looks on.
+        rows = await asyncio.to_thread(lambda: [_row(status, samples) for status, samples in known])
         refused = session.take_refused() if is_by_hand(request) else None
         limit = self._parts.limit_package()
         return await self._shell.page(request, session, "plugins.html", rows=rows, refused=refused, limit=limit)
 
-    def _row(self, status: PluginStatus) -> Row:
-        samples = self._parts.samples
-        if status.id is None:
-            return Row(status, Summary(), _rates(()), None)
-        return Row(status, samples.summary(status.id), _rates(samples.of(status.id)), plugin_path(status.id))
+    def _samples(self, status: PluginStatus) -> Sequence[Sample]:
+        return () if status.id is None else self._parts.samples.of(status.id)
 
     async def show(self, request: Request, session: Session, _: Form) -> Response:
         plugin_id = _id_in(request)
@@ -104,7 +104,7 @@ class PluginPages:
             request,
             session,
             "plugin.html",
-            row=self._row(status),
+            row=_row(status, self._samples(status)),
             charts=self._charts(plugin_id),
             lines=self._control.journal(plugin_id).tail(TAIL),
             endpoints=self._parts.endpoints.list(plugin_id),
@@ -157,6 +157,10 @@ class PluginPages:
                 await self._control.restart(plugin_id)
             case _:
                 await self._control.rollback(plugin_id, form.get("release") or None)
+
+
+def _row(status: PluginStatus, samples: Sequence[Sample]) -> Row:
+    return Row(status, summary(samples), _rates(samples), None if status.id is None else plugin_path(status.id))
 
 
 def _rates(samples: Sequence[Sample]) -> Chart:

@@ -80,22 +80,23 @@ class Samples:
         track = self._tracks.get(plugin_id)
         return () if track is None else tuple(track.samples)
 
-    def summary(self, plugin_id: str, seconds: int = 60) -> Summary:
-        """Over the last `seconds`, or as many as there are."""
-        recent = self.of(plugin_id)[-seconds:]
-        length = sum(sample.seconds for sample in recent)
-        if not length:
-            return Summary()
-        counts: dict[int, int] = {}
-        for sample in recent:
-            for place, count in sample.counts:
-                counts[place] = counts.get(place, 0) + count
-        return Summary(
-            sum(sample.answers for sample in recent) / length,
-            quantile(counts, 0.5),
-            quantile(counts, 0.95),
-            recent[-1].memory,
-        )
+
+def summary(samples: Sequence[Sample], seconds: int = 60) -> Summary:
+    """Over the last `seconds`, or as many as there are. Pure."""
+    recent = samples[-seconds:]
+    length = sum(sample.seconds for sample in recent)
+    if not length:
+        return Summary()
+    counts: dict[int, int] = {}
+    for sample in recent:
+        for place, count in sample.counts:
+            counts[place] = counts.get(place, 0) + count
+    return Summary(
+        sum(sample.answers for sample in recent) / length,
+        quantile(counts, 0.5),
+        quantile(counts, 0.95),
+        recent[-1].memory,
+    )
 
 
 class _Track:

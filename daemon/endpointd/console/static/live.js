@@ -2,6 +2,8 @@ import { tell } from "./tell.js";
 import { localTimes } from "./times.js";
 
 const EVERY = 2000;
+/** Of the time, what looking may take: a page of a thousand plugins is much work for the daemon and for the browser. */
+const SHARE = 0.1;
 /** As the server wrote them: what is shown may have been changed by scripts.
  * @type {Map<string, string>} */
 const written = new Map();
@@ -11,7 +13,16 @@ export function keepLive() {
   const parts = liveParts(document);
   if (!parts.size) return;
   for (const [name, element] of parts) written.set(name, element.innerHTML);
-  setInterval(() => document.visibilityState === "visible" && refresh(), EVERY);
+  void lookOn();
+}
+
+async function lookOn() {
+  for (let wait = EVERY; ; ) {
+    await new Promise((go) => setTimeout(go, wait));
+    const began = performance.now();
+    if (document.visibilityState === "visible") await refresh();
+    wait = Math.max(EVERY, (performance.now() - began) / SHARE);
+  }
 }
 
 let running = false;
