@@ -10,14 +10,14 @@ from typing import TypeAlias
 from endpointd.tree import MAX_FILES, FolderChanged, Item, Kind, link_text, pieces, survey, walk
 
 DIGITS = 16
-"""Of the digest, in hexadecimal: enough to tell apart all contents that one plugin will ever have."""
+"""The length of a digest in hexadecimal digits: enough to distinguish all contents that one plugin will ever have."""
 
 Signature: TypeAlias = str
 
 
 def content_digest(folder: Path) -> str:
-    """The same for the same names, kinds, executable bits, links and contents, wherever the folder is and whenever it
-    was written. Raises `FolderChanged`, `ReleaseError`."""
+    """The digest of a folder. It depends on names, kinds, executable bits, links and contents, but not on where the
+    folder is or when it was written. Raises `FolderChanged` or `ReleaseError`."""
     items = survey(folder)
     digest = digest_of(folder, items)
     expect_unchanged(folder, items)
@@ -25,7 +25,7 @@ def content_digest(folder: Path) -> str:
 
 
 def digest_of(folder: Path, items: Sequence[Item]) -> str:
-    """The digest of what was found by `survey`, whose result may be out of date by now."""
+    """The digest of the items that `survey` has found. The folder may have changed since; see `expect_unchanged`."""
     whole = hashlib.sha256(b"endpointd release 1")
     for item in items:
         path = os.fsencode(item.path)
@@ -42,14 +42,14 @@ def digest_of(folder: Path, items: Sequence[Item]) -> str:
 
 
 def expect_unchanged(folder: Path, items: Sequence[Item]) -> None:
-    """Raises `FolderChanged` unless everything is as it was when `items` were found."""
+    """Raise `FolderChanged` if the folder has changed since `items` were found."""
     if [item.mark for item in survey(folder)] != [item.mark for item in items]:
         raise FolderChanged(str(folder))
 
 
 def signature(folder: Path) -> Signature:
-    """Becomes another when something in the folder changes; no file is opened. Never fails: what is missing or cannot
-    be read is a state as any other."""
+    """A value that changes when anything in the folder changes. Opens no file. Never raises: errors, such as a missing
+    folder, are a part of the value."""
     faults: list[str] = []
     found = islice(walk(folder, lambda error: faults.append(f"{error.errno} {error.filename!r}")), MAX_FILES + 1)
     marks = sorted(repr(item.mark) for item in found)

@@ -1,4 +1,4 @@
-"""A plugin's files as far as they are part of it: what its ignore file names is there, and is not."""
+"""The files of a plugin's folder without those that its ignore file excludes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from endpointd.tree import ignoring_of
 
 
 class Included:
-    """The files of the plugin in `folder`, without those whose paths `is_out`."""
+    """The files of the plugin in `folder`, except those for whose paths `is_out` returns True."""
 
     def __init__(self, folder: Path, is_out: Callable[[str], bool]) -> None:
         self._files = PluginFolder(folder)
@@ -21,7 +21,7 @@ class Included:
         return self._files.read(path)
 
     def check(self, path: str) -> None:
-        """FileProblem for what is not there too."""
+        """As `PluginFiles.check`; also raises `FileProblem` if the file is excluded."""
         self._files.check(path)
         if self._is_out(normal_path(path)):
             message = f"{path!r} is not part of the plugin, because the ignore file ({IGNORE_FILE}) leaves it out"
@@ -33,10 +33,10 @@ class Included:
 
 
 def included_in(folder: Path) -> PluginFiles:
-    """The files that a release of the plugin in `folder` has."""
+    """The files in `folder` that a release of the plugin would contain."""
     try:
         ignoring = ignoring_of(folder)
     except OSError:
-        # Whoever copies the folder will tell.
+        # The error is reported when the folder is copied.
         ignoring = None
     return PluginFolder(folder) if ignoring is None else Included(folder, ignoring.leaves_out_file)

@@ -1,4 +1,4 @@
-"""A folder of the plugins directory taken in: read, copied into a release, and read again there.
+"""Takes in a folder of the plugins directory: reads it, copies it into a release, and reads the copy.
 
 What is served is what was copied, so that a plugin is never half old and half new. In development mode the folder
 itself is run.
@@ -22,8 +22,8 @@ from endpointd.tree import may_be_folder
 
 
 class Intake:
-    """Blocking; for a thread. `releases` is None in development mode; `state` is the daemon's own directory, which may
-    lie among the plugins."""
+    """Blocking, to be used in a thread. `releases` is None in development mode. `state` is the daemon's state
+    directory, which may be in the plugins directory and is then ignored."""
 
     def __init__(self, directory: Path, releases: Releases | None, state: Path | None = None) -> None:
         self._directory = directory
@@ -31,7 +31,7 @@ class Intake:
         self._state = state
 
     def names(self) -> list[str]:
-        """The folders that may hold plugins. Raises `UsageError` when the directory cannot be listed."""
+        """The names of the folders that may contain plugins. Raises `UsageError` if the directory cannot be listed."""
         try:
             return sorted(name for name in os.listdir(self._directory) if self.exists(name))
         except OSError as error:
@@ -52,7 +52,7 @@ class Intake:
             return False
 
     def take(self, name: str) -> Entry:
-        """The folder's entry. Raises `FolderChanged` when it changes meanwhile."""
+        """The entry of a folder. Raises `FolderChanged` if the folder changes meanwhile."""
         folder = self._directory / name
         reading = read_plugin(included_in(folder))
         if reading.plugin is None:

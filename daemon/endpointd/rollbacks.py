@@ -64,11 +64,12 @@ class Rollbacks:
         return self._pins.get(plugin_id) is not None
 
     def pinned(self, plugin_id: str) -> Pin | None:
-        """What holds, for `restore`."""
+        """The plugin's pin, to be passed to `restore`."""
         return self._pins.get(plugin_id)
 
     def pin(self, entry: Entry, release: Release) -> Pin | None:
-        """Let `release` serve in the place of the entry's content; returns what held before (`restore`). Blocking."""
+        """Pin `release`, so that it serves instead of the entry's content. Returns the previous pin, for `restore`.
+        Blocking."""
         assert entry.digest is not None
         before = self._pins.get(release.plugin_id)
         own = release.digest == entry.digest
@@ -79,7 +80,8 @@ class Rollbacks:
         self._pins.set(plugin_id, pin)
 
     def previous(self, plugin_id: str, serving: str | None) -> list[Release]:
-        """What can be gone back to, the latest first: what has never served may be broken."""
+        """The releases to which one can roll back, the latest first. Those that never served may be broken and are not
+        among them."""
         if self._releases is None:
             return []
         return [release for release in self._releases.proved(plugin_id) if release.digest != serving]
@@ -94,7 +96,8 @@ class Rollbacks:
         raise UsageError("release_unknown", f"there is {what}", f"'endpointd status {plugin_id}' lists what there is")
 
     async def in_service(self, plugin_id: str, digests: list[str]) -> None:
-        """The first of the plugin's releases serves, the others may serve again; older ones are pruned."""
+        """Record that the first of these releases serves, and remove old ones. The others in `digests` are kept,
+        because they may serve again."""
         try:
             await asyncio.to_thread(self._note, plugin_id, digests)
         except OperatorError as error:
@@ -107,14 +110,14 @@ class Rollbacks:
             self._releases.prune(plugin_id, self._kept(), digests)
 
     def forget(self, plugin_id: str) -> None:
-        """The plugin is uninstalled. Blocking."""
+        """Remove everything of a plugin that was uninstalled. Blocking."""
         self._pins.set(plugin_id, None)
         self._read = {key: older for key, older in self._read.items() if key[1] != plugin_id}
         if self._releases is not None:
             self._releases.remove_all(plugin_id)
 
     def entries(self, plugin_id: str, folder: str) -> list[Entry]:
-        """All releases of the plugin in `folder` as what may serve. Blocking."""
+        """An entry for each release of the plugin in `folder`. Blocking."""
         found = []
         for release in self._all(plugin_id):
             with suppress(FolderChanged):

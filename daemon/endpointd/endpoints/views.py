@@ -14,10 +14,10 @@ from endpointd.store.records import EndpointRecord
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
-    """One endpoint. `plugin` is "author/name"; `settings` has `********` for each secret, and null for what has no
-    value; `urls` is where its interfaces answer when it is enabled and has no `faults`; `origin` is "operator" or
-    "file". `allow_from`, `rate` and `cors` are its rules for who may call; where one is null, the daemon's settings
-    hold. Times are in seconds since the epoch. A key that is there once stays."""
+    """One endpoint. `plugin` is "author/name". `settings` has `********` for each secret, and null for each setting
+    without a value. `urls` are the URLs of its interfaces, which answer if it is enabled and has no `faults`. `origin`
+    is "operator" or "file". `allow_from`, `rate` and `cors` are its rules for who may call; if one is null, the
+    daemon's settings hold. Times are in seconds since the epoch. Later versions may add keys, but do not remove any."""
 
     id: str
     hook_id: str
@@ -40,7 +40,7 @@ class EndpointView:
 
 @dataclass(frozen=True, slots=True)
 class OptionView:
-    """One choice; `label` by language, in which "en_US" is always there."""
+    """One choice of a setting. `label` is by language and always has "en_US"."""
 
     value: str
     label: dict[str, str]
@@ -48,8 +48,8 @@ class OptionView:
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
-    """One setting that a plugin declares, with all that a form needs. Texts are by language, empty where the plugin has
-    none; a default that is secret is masked."""
+    """One setting that a plugin declares, with all that a form needs. Texts are by language, and empty if the plugin
+    declares none. The default of a secret is masked."""
 
     name: str
     type: str
@@ -69,8 +69,8 @@ class SettingView:
 
 @dataclass(frozen=True, slots=True)
 class PlannedView:
-    """One endpoint of a plan; `id` is null when it is still to be made, `hook_id` too when it will get one by chance.
-    `changes` names what changes ("settings.token"), and never says to what."""
+    """One endpoint of a plan. `id` is null if it does not exist yet, and `hook_id` too if it will get a random one.
+    `changes` are the names of what changes ("settings.token"), without values."""
 
     id: str | None
     hook_id: str | None
