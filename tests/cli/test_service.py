@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_what_the_service_could_not_run_is_refused(monkeypatch: pytest.MonkeyPat
     (closed / "python").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(closed / "python"))
     with pytest.raises(OperatorError, match="service_out_of_reach"):
+        require_reach()
+
+
+def test_the_interpreter_that_a_link_leads_to_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "python").touch()
+    (tmp_path / "python").symlink_to(home / "python")
+    monkeypatch.setattr("endpointd.service.machine._HIDDEN", (home,))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(OperatorError, match=re.escape(f"cannot reach {home}/python")):
         require_reach()
 
 

@@ -65,8 +65,9 @@ def require_reach() -> None:
     if blocked is not None:
         raise OperatorError(
             "service_out_of_reach",
-            f"the service could not run this endpointd: its user cannot reach {blocked}",
-            "install it where everybody may read, such as in a virtual environment in /opt",
+            # A link's own place may be open: of a virtual environment in /opt that has the Python of a home.
+            f"the service could not run this endpointd: its user cannot reach {blocked.resolve()}",
+            "install it in a virtual environment in /opt, made with a Python that is not in a home directory",
         )
 
 
