@@ -73,7 +73,7 @@ def watched(start_daemon: DaemonStarter, tmp_path: Path) -> Iterator[Watched]:
     (plugins / "half").mkdir()
     (plugins / "half" / "manifest.yaml").write_text("{}")
     state = tmp_path / "state"
-    watched = Watched(start_daemon(plugins, state=state, public_health=True), state)
+    watched = Watched(start_daemon(plugins, state=state, public_health=True, limit_body=1000), state)
     with watched.http:
         yield watched
 
@@ -85,17 +85,19 @@ def test_what_was_asked_and_answered_is_counted(watched: Watched) -> None:
     ask(url, "/e/sizes/?status=418")
     ask(url, "/e/sizes/none")
     ask(url, "/e/sizes/?store=1")
+    ask(url, "/e/sizes/", method="POST", body=bytes(1001))
     samples = watched.samples()
     plugin = "plugin=test/sizes"
     assert samples[f"endpointd_requests_total{{{plugin},status=2xx}}"] == 3
-    assert samples[f"endpointd_requests_total{{{plugin},status=4xx}}"] == 1
+    assert samples[f"endpointd_requests_total{{{plugin},status=4xx}}"] == 2
+    assert samples[f"endpointd_refusals_total{{code=limit_body,{plugin}}}"] == 1
     assert samples["endpointd_requests_total{plugin=,status=4xx}"] == 1
     assert samples["endpointd_refusals_total{code=interface_unknown,plugin=}"] == 1
     assert samples[f"endpointd_request_bytes_total{{{plugin}}}"] == 5
     assert samples[f"endpointd_response_bytes_total{{{plugin}}}"] == 400_300
-    for name in ("queue", "first_byte", "request"):
-        assert samples[f"endpointd_{name}_seconds_count{{{plugin}}}"] == 4, name
-        assert samples[f"endpointd_{name}_seconds_bucket{{le=+Inf,{plugin}}}"] == 4, name
+    for name, number in (("queue", 5), ("first_byte", 4), ("request", 5)):
+        assert samples[f"endpointd_{name}_seconds_count{{{plugin}}}"] == number, name
+        assert samples[f"endpointd_{name}_seconds_bucket{{le=+Inf,{plugin}}}"] == number, name
     assert samples[f"endpointd_first_byte_seconds_sum{{{plugin}}}"] > 0
     assert (
         samples[f"endpointd_first_byte_seconds_sum{{{plugin}}}"] < samples[f"endpointd_request_seconds_sum{{{plugin}}}"]

@@ -113,8 +113,6 @@ class Gateway:
         route = self._route(scope, mount, path)
         if isinstance(route, Redirect):
             return route
-        if head.length is not None and head.length > mount.limits.body:
-            raise body_too_large(mount.limits.body, mount.supervisor.plugin)
         return MountedRequest(scope, client, request_id, head, mount, path, route)
 
     @staticmethod
@@ -164,6 +162,9 @@ class Gateway:
 
     async def _relay(self, trip: Trip, request: MountedRequest) -> None:
         request.tell(trip)
+        limit, length = request.mount.limits.body, request.head.length
+        if length is not None and length > limit:
+            raise body_too_large(limit, request.mount.supervisor.plugin)
         body, more = await self._first_piece(request) if request.head.has_body else (b"", False)
         admission = request.mount.supervisor.admission
         worker = admission.enter_at_once()
