@@ -29,7 +29,10 @@ def test_lines_come_without_their_ends(lines: list[tuple[str, str]], rest: str) 
 
 
 OUTPUT = st.lists(
-    st.binary(max_size=20) | st.sampled_from([b"\n", b"\r\n", b"x" * (MAX_LINE - 1), b"y" * MAX_LINE, b"z" * 100_000])
+    st.binary(max_size=20)
+    | st.sampled_from(
+        [b"\n", b"\r\n", b"x" * (MAX_LINE - 1), b"y" * MAX_LINE, b"z" * 100_000, "語".encode() * 9000, b"\x80" * 40_000]
+    )
 ).map(b"".join)
 
 
@@ -55,6 +58,15 @@ def test_a_long_line_is_cut_into_few(size: int, pieces: int, end: bytes) -> None
     lines = cut(b"x" * size + end)
     assert [len(line) for line in lines] == [MAX_LINE] * (size // MAX_LINE) + [size % MAX_LINE] * (size % MAX_LINE > 0)
     assert len(lines) == pieces
+
+
+@pytest.mark.parametrize("character", ["é", "語", "🦆"])
+@pytest.mark.parametrize("before", range(4))
+def test_a_long_line_is_cut_between_characters(character: str, before: int) -> None:
+    text = "x" * before + character * MAX_LINE
+    lines = cut(text.encode())
+    assert "".join(lines) == text
+    assert all(MAX_LINE - 4 < len(line.encode()) <= MAX_LINE for line in lines[:-1])
 
 
 def test_a_line_without_an_end_is_told_before_its_end() -> None:

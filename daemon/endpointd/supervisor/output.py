@@ -47,7 +47,18 @@ class LineCutter:
 
 
 def _cut(line: bytes) -> list[bytes]:
-    return [line[start : start + MAX_LINE] for start in range(0, len(line), MAX_LINE)] or [line]
+    pieces = []
+    while len(line) > MAX_LINE:
+        end = _end_of_character(line, MAX_LINE)
+        pieces.append(line[:end])
+        line = line[end:]
+    return [*pieces, line]
+
+
+def _end_of_character(line: bytes, most: int) -> int:
+    """`most`, or a little less where that is within a character of UTF-8."""
+    ends = (end for end in range(most, most - 4, -1) if line[end] & 0xC0 != 0x80)
+    return next(ends, most)
 
 
 def _text(line: bytes) -> str:
