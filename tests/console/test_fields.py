@@ -147,6 +147,20 @@ def test_a_model_has_its_parts_and_what_is_written_as_json() -> None:
     assert field.parts["more"] == '{\n  "voice": "x"\n}'
 
 
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [(None, "llm"), ("all", "llm"), ("tts", "tts"), ("llm&vision", "llm"), ("tool-call & rerank", "rerank")],
+)
+def test_the_kind_of_a_model_is_what_the_plugin_wants_one_for(scope: str | None, kind: str) -> None:
+    wanted = setting("model", "model-selector", scope=scope)
+    for field in (drawn(wanted), drawn(wanted, submitted={})):
+        assert field.parts is not None
+        assert field.parts["model_type"] == kind
+    stored = drawn(wanted, {"provider": "a", "model": "m", "model_type": "moderation"})
+    assert stored.parts is not None
+    assert stored.parts["model_type"] == "moderation"
+
+
 def test_other_types_are_json() -> None:
     assert given(TOOLS, {"tools": '[{"a": 1}]'}) == [{"a": 1}]
     assert given(TOOLS, {"tools": " "}) is None

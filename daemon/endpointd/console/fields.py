@@ -88,6 +88,8 @@ def _field(
     current = values.get(setting.name) if values is not None else None
     shown = setting.default if current is None else current
     value, parts = _entered(kind, name, submitted) if submitted is not None else _shown(kind, shown)
+    if parts is not None:
+        parts["model_type"] = parts["model_type"] or _model_type(setting.scope)
     if kind == "text" and "\n" in _as_browsers_send(value):
         kind = "lines"
     return Field(
@@ -108,6 +110,12 @@ def _field(
         stored=kind == "secret" and current == MASK,
         faults=tuple(fault for fault in faults if fault.key == name),
     )
+
+
+def _model_type(scope: str | None) -> str:
+    """What the plugin wants the model for, as far as it says so."""
+    wanted = [one.strip() for one in (scope or "").split("&")]
+    return next((one for one in wanted if one in MODEL_TYPES), MODEL_TYPES[0])
 
 
 def _safe(url: str | None) -> str | None:
