@@ -77,7 +77,7 @@ HOST_LAYERS = [
     "backends.lines",
     "backends.switchboard",
     "exchange logconsole logfiles logstream memory transports",
-    "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* tree"
+    "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* threads tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
     "included resting packages.archive packages.keys packages.writing",
     "packages.making packages.receiving packages.signing",

@@ -54,6 +54,7 @@ from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.forks import forks
 from endpointd.supervisor.reaper import reaper
+from endpointd.threads import start_threads
 from endpointd.tls import certificate_of
 from endpointd.tracing.opening import Tracing
 
@@ -170,6 +171,7 @@ class Daemon:
     async def run(self) -> int:
         settings = self._settings
         raise_limit()
+        await start_threads()
         self._limits.become(_limits_of(settings))
         # Before there are children, who must not think that these are for them.
         handed = take_over()
