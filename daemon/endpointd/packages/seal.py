@@ -18,7 +18,6 @@ from endpointd.packages.checksum import checksum_of
 VERIFICATION = ".verification.dify.json"
 """The file that a signature adds, as the last one."""
 
-CATEGORIES = ("langgenius", "partner", "community")
 MAX_STATEMENT = 4096
 """Bytes. It has one line."""
 
