@@ -51,6 +51,10 @@ def test_a_second_click_makes_no_second_endpoint(visit: Visit) -> None:
     page.goto("/console/endpoints")
     expect(page.get_by_role("link", name="Only one")).to_have_count(1)
     assert posted == ["POST"]
+    page.get_by_role("link", name="Only one").click()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="There are no endpoints yet")).to_be_visible()
 
 
 def _signs_in(page: Page, console: Console) -> None:

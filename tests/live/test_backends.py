@@ -202,13 +202,17 @@ def test_a_client_that_leaves_ends_the_call_at_the_backend(
 
 def test_one_that_leaves_before_the_answer_does_not(daemon: RunningDaemon, plugin: str, dify: DifyInnerStandIn) -> None:
     """A bot's answer goes another way than through the client, who hears nothing for too long."""
-    dify.streams["invoke/app"] = [Step.WAIT, {"answer": "the first"}]
+
+    def first_waits(asked: Asked) -> Answer:
+        return Answer(steps=[*([] if asked.json["inputs"] else [Step.WAIT]), enveloped({"answer": "the first"})])
+
+    dify.answer = first_waits
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as client:
         client.sendall(f"GET /e/{plugin}/?do=relay HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         dify.wait_for(1)
     # The daemon has seen that the client has gone when it has answered somebody who came later.
     assert ask(daemon, plugin, "llm") == b"Hello"
-    dify.go(2)
+    dify.go()
     dify.wait_for(2)
     assert dify.asked[-1].json["inputs"] == {"answer": "the first"}
 

@@ -156,9 +156,11 @@ def test_a_client_that_leaves_takes_the_call_along(daemon: RunningDaemon, dify: 
     await_running(daemon, FOR_311)
     dify.streams["invoke/app"] = [{"answer": "Hel"}, Step.STAY]
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
-    connection.request("GET", f"/e/{name_of(FOR_311)}/chat")
-    dify.wait_for(1)
-    connection.close()
+    connection.request("GET", f"/e/{name_of(FOR_311)}/streamed")
+    with connection.getresponse() as answer:
+        assert answer.read(3) == b"Hel"
+        # Of a connection whose answer is read, this closes nothing yet.
+        connection.close()
     assert dify.left() == "/inner/api/invoke/app"
 
 

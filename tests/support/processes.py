@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -66,12 +67,19 @@ def children(pid: int) -> list[int]:
 
 def workers(daemon: int) -> list[int]:
     """Its children but for its keeper and its template."""
-    return [pid for pid in children(daemon) if not _is_beside(Path(f"/proc/{pid}/cmdline").read_bytes())]
+    return [pid for pid, command in _commands(daemon) if not _is_beside(command)]
 
 
 def templates(daemon: int) -> list[int]:
     """Those of its children that workers are forked from: one, or none."""
-    return [pid for pid in children(daemon) if _is_template(Path(f"/proc/{pid}/cmdline").read_bytes())]
+    return [pid for pid, command in _commands(daemon) if _is_template(command)]
+
+
+def _commands(daemon: int) -> Iterator[tuple[int, bytes]]:
+    for pid in children(daemon):
+        # It may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _is_beside(command: bytes) -> bool:

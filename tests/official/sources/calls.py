@@ -115,6 +115,8 @@ class Calls(Endpoint):
         self.own = session
 
     def _invoke(self, r, values, settings):
+        if r.path == "/streamed":
+            return Response(one["answer"] for one in self.own.app.chat.invoke("a", "q", {}))
         try:
             found = CALLS[r.path.strip("/")](self.own)
         except Exception as error:
