@@ -1,7 +1,10 @@
 """The host's end of the wire to one worker, as an asyncio protocol.
 
-Turns bytes into messages and hands each to whom it concerns: to its exchange, or to the owner. Frames made in one turn
-of the event loop leave in few system calls: waking the worker is the dearest thing that the host does for a request.
+Decodes bytes into messages and hands each to its exchange, or to the channel's owner. Frames that are sent within one
+turn of the event loop are written together in few system calls, because waking the worker is the most expensive thing
+that the host does for a request.
+
+A batch, here and in `exchange`, is all messages that were read from the wire at once.
 """
 
 import asyncio
@@ -32,17 +35,16 @@ from endpointd_wire.messages import (
 )
 
 MAX_GATHERED = 3
-"""How many wait for another request at most, with which they leave. If more did, the worker would come to the end of
-what it has meanwhile; if fewer did, it would be woken more often."""
+"""The highest number of frames that are held back to be written together with the next request. If it were higher, the
+worker could run out of work meanwhile; if it were lower, the worker would be woken more often."""
 
 log = structlog.get_logger()
 
 
 class Channel(asyncio.BufferedProtocol):
-    """`control` gets every message that belongs to no exchange; `lost` is called once, when the wire is closed.
-
-    `freed` is called when places at the worker are free again: once for all whose news have come together. `cancelled`
-    is called for each exchange that the worker was told to give up.
+    """`control` is called with every message that belongs to no exchange. `freed` is called when places at the worker
+    have become free, once for a batch. `cancelled` is called with each exchange that the worker was told to cancel.
+    `lost` is called once, when the wire is closed, with the error if the worker broke the protocol.
     """
 
     def __init__(
@@ -61,16 +63,17 @@ class Channel(asyncio.BufferedProtocol):
         self._lost = lost
         self._fault: RemoteWireError | None = None
         self._has_freed = False
-        """Whether places became free that nobody was told of."""
+        """Whether places became free since `freed` was last called."""
         self._unsent: list[bytes] = []
         self._memory: RingReader | None = None
         self._fed: dict[Settler, None] = {}
-        """Who was given some of what has come together, and may be given more of it. In their order."""
+        """An ordered set of those whose `settle` is to be called at the end of the batch."""
         self._is_handing_out = False
         self._transport: asyncio.Transport | None = None
 
     def share_memory(self, wire: socket.socket) -> None:
-        """Share memory with the worker, over the wire that this is about to be given. Raises `OSError`."""
+        """Share memory with the worker. `wire` is the socket that this channel is about to be connected to. Raises
+        `OSError`."""
         self._memory = share(wire, self.connection.send(Memory()))
 
     @property
@@ -78,9 +81,9 @@ class Channel(asyncio.BufferedProtocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def open(self, make: Callable[[int], Request]) -> Exchange:
-        """Send the request that `make` builds for a new stream id. Raises `LocalWireError` when it is too large."""
+        """Send the request that `make` builds for a new stream id. Raises `LocalWireError` if it is too large."""
         stream = self.connection.next_stream()
-        # The less a worker has to do, the sooner it is given more: when it has nothing, at once.
+        # The fewer requests the worker has, the sooner it is given more; if it has none, at once.
         gathered = len(self._unsent)
         at_worker = len(self.exchanges) - gathered
         self.send(make(stream), at_once=gathered >= min(MAX_GATHERED, at_worker))
@@ -88,7 +91,7 @@ class Channel(asyncio.BufferedProtocol):
         return exchange
 
     def trace_of(self, stream: int) -> object:
-        """What the calls of a request are a part of; None when nothing is known."""
+        """The trace to which the session calls of the request on `stream` belong; None if there is none."""
         return getattr(self.exchanges.get(stream), "trace", None)
 
     def cancel(self, exchange: Exchange, reason: str) -> None:
@@ -96,8 +99,8 @@ class Channel(asyncio.BufferedProtocol):
         self._cancelled(exchange)
 
     def send(self, message: Message, *, at_once: bool = False) -> None:
-        """Send `message` at the end of this turn of the event loop, or `at_once`, with all that was to leave then.
-        Nothing happens when the wire is closed already."""
+        """Send `message` at the end of this turn of the event loop, or now if `at_once`, together with all frames that
+        are still unsent. Does nothing if the wire is closed."""
         if not self.is_open:
             return
         if not (self._unsent or at_once):
@@ -125,7 +128,7 @@ class Channel(asyncio.BufferedProtocol):
     # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are of no class of asyncio's.
+        # uvloop's transports do not inherit from asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
@@ -143,8 +146,8 @@ class Channel(asyncio.BufferedProtocol):
             self._conclude()
 
     def _conclude(self) -> None:
-        """All is handed out that has come together. First the worker is given more to do, then clients are written to:
-        one after the other, so that whoever reads them need not be woken for each."""
+        """Called at the end of a batch. First gives the worker more to do, then writes to the clients, one directly
+        after the other, so that a process that reads several of these connections need not be woken for each."""
         try:
             if self._has_freed:
                 self._has_freed = False
@@ -160,7 +163,7 @@ class Channel(asyncio.BufferedProtocol):
         for settler in fed:
             try:
                 settler.settle()
-            # A defect here is to be the end of this one alone.
+            # A bug must affect this one client only.
             except Exception:
                 log.critical("channel.defect", exc_info=True)
 
@@ -177,7 +180,7 @@ class Channel(asyncio.BufferedProtocol):
                 self._control(message)
 
     def _fetch(self, message: Stored) -> None:
-        """Take a piece out of the memory, now: what comes later may stand in the same place."""
+        """Take a piece of a body out of the shared memory. It cannot be left there, because its place is reused."""
         if self._memory is None:
             raise RemoteWireError("a piece was stored, and there is no memory")
         body = self._memory.view(message.position, message.size)
@@ -196,10 +199,10 @@ class Channel(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.connection.close()
-        # What holds a descriptor is not left to the garbage collector.
+        # It holds a file descriptor, so it is not left to the garbage collector.
         self._memory = None
-        # The reason follows when the process's exit status is known; requests do not wait for it.
-        # Clients may see it, so the bytes that broke the protocol are for the log alone.
+        # The exact cause is known when the process's exit status is; requests do not wait for that.
+        # Clients may see the reason, so the bytes that broke the protocol are only logged.
         reason = self._fault.reason if self._fault is not None else "the worker process is gone"
         exchanges, self.exchanges = self.exchanges, {}
         for exchange in exchanges.values():

@@ -1,7 +1,7 @@
-"""One request at one worker, from the host's side: what comes of its answer, and who is told of it.
+"""One request at one worker, from the host's side: queues the worker's messages and passes them on.
 
-What has come waits here until it is asked for (`next`). When somebody is ready for a piece in the moment in which it
-comes (`Taker`) it need not wait: to wake a task for every piece takes longer than all else that is done with most.
+A message waits here until `next` is called. If a `Taker` is ready when a piece of the answer arrives, it gets the piece
+directly: waking a task takes longer than everything else that is done with most pieces.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from endpointd_wire.messages import Closed, Credit, Data, End, Failed, Message, 
 Answer: TypeAlias = Response | Data | Closed | Failed
 
 CROWD = 64
-"""Messages that wait for a client, from which on small pieces are joined. The window bounds their bytes, and not how
-many they are: a worker may send a million of one byte, or none."""
+"""The number of waiting messages from which on small pieces are joined. The flow-control window limits the bytes that
+wait, but not the number of messages: a worker may send a million pieces of one byte, or of none."""
 
 SMALL = 4096
-"""Bytes of a joined piece."""
+"""The largest joined piece, in bytes. A larger piece of a request's body is sent at once."""
 
 
 class ExchangeError(Exception):
@@ -36,7 +36,7 @@ class ClientGone(ExchangeError):
 
 
 class ClockRanOut(ExchangeError):
-    """A clock ran out; the text is its name."""
+    """One of the request's timeouts ran out; `clock` is the name of its setting."""
 
     def __init__(self, clock: str) -> None:
         super().__init__(clock)
@@ -44,7 +44,7 @@ class ClockRanOut(ExchangeError):
 
 
 class Wire(Protocol):
-    """What an exchange needs of the channel."""
+    """The part of `Channel` that an exchange uses."""
 
     loop: asyncio.AbstractEventLoop
     connection: Connection
@@ -54,22 +54,22 @@ class Wire(Protocol):
     def send(self, message: Message, *, at_once: bool = False) -> None: ...
     def cancel(self, exchange: "Exchange", reason: str) -> None: ...
     def feed(self, settler: "Settler") -> None:
-        """Call `settle` when all is handed out that has come together."""
+        """Call `settle` at the end of the batch that is being handed out; now if there is none."""
 
 
 class Settler(Protocol):
-    """Who has something to do when all is handed out that has come together."""
+    """Something that is to be called at the end of a batch of messages."""
 
     def settle(self) -> None:
-        """Nothing more has come together with what this was told of."""
+        """The batch is over: nothing more of it will follow."""
 
 
 class Taker(Settler, Protocol):
-    """Who is ready for the next piece of an answer."""
+    """Something that is ready for the next piece of an answer."""
 
     def take(self, body: bytes | memoryview) -> bool:
-        """Do with a piece, after which more may follow, all that there is to be done with it. False, and nothing has
-        happened, when it has to wait. What a view shows is there no longer than this takes."""
+        """Process a piece, which is not the last one. Returns False, without having done anything, if the piece has to
+        wait. The contents of a memoryview are valid during the call only."""
 
 
 class Exchange:
@@ -94,17 +94,18 @@ class Exchange:
     )
 
     trace: object
-    """What its session calls are a part of; there only when there is tracing."""
+    """The trace to which its session calls belong. Only set if tracing is on."""
 
     def __init__(self, channel: Wire, stream: int) -> None:
         self.stream = stream
         self.request = self.interface = ""
-        """Which it is, for the log: its id, and the interface that it is for, as it stands in the log of requests."""
+        """The request's id, and the name of its interface in the log of requests."""
         self.is_over = False
-        """Whether the worker's thread is free again."""
+        """Whether the worker has finished the request, and its thread is free again."""
         self.is_cancelled = False
         self.grace: asyncio.TimerHandle | None = None
-        """What looks whether a cancelled one is over by then; it goes with the exchange, which it keeps in memory."""
+        """The timer that checks whether a cancelled exchange is over. It keeps the exchange in memory, so `end` cancels
+        it."""
         self.loop = channel.loop
         self._channel = channel
         self._events: deque[Answer | ExchangeError] = deque()
@@ -117,29 +118,29 @@ class Exchange:
     # For the gateway
 
     def listen(self, heard: Callable[[], None]) -> None:
-        """Have `heard` called when the first message is there, which `first` shows and `next` returns."""
+        """Call `heard` when the first message has arrived; now if it has already. `first` and `next` return it."""
         if self._events:
             heard()
         else:
             self._heard = heard
 
     def first(self) -> Answer | ExchangeError:
-        """The message that comes next, which is there already."""
+        """The next message, without removing it. It must have arrived already."""
         return self._events[0]
 
     def settle_later(self, settler: Settler) -> None:
-        """Have `settle` called when all is handed out that has come together with what is being handed out."""
+        """Call `settle` at the end of the batch that is being handed out; now if there is none."""
         self._channel.feed(settler)
 
     @property
     def has_next(self) -> bool:
-        """Whether `next` returns, or raises, at once."""
+        """Whether `next` returns or raises without waiting."""
         return bool(self._events)
 
     async def next(self, taker: Taker | None = None) -> Answer:
-        """The worker's next message. Raises `ExchangeError` when there will be none.
+        """Wait for the worker's next message. Raises `ExchangeError` if there will be none.
 
-        While it is waited for, pieces go to `taker`, so that what returns is one which that has not taken, or no piece.
+        While this waits, pieces are offered to `taker`; a piece that it takes is not returned.
         """
         self._taker = taker
         while not self._events:
@@ -151,15 +152,17 @@ class Exchange:
             try:
                 raise event
             finally:
-                # Its traceback leads here: what is left of the answer would stay until the garbage is collected.
+                # Its traceback refers to this frame: that cycle would keep the rest of the answer in memory until the
+                # next garbage collection.
                 del event
         return event
 
     def consumed(self, size: int) -> None:
-        """`size` bytes of the answer have reached the client's connection, so the worker may send as many more."""
+        """Note that `size` bytes of the answer were passed to the client's connection: the worker may send as many
+        more."""
         self._consumed += size
         if self._consumed >= CREDIT_STEP and not self.is_over:
-            # What else has come is relayed in this same turn, and meanwhile the worker can make more.
+            # At once, so that the worker produces more while the rest of the batch is relayed.
             self._channel.send(Credit(self.stream, self._consumed), at_once=True)
             self._consumed = 0
 
@@ -170,17 +173,18 @@ class Exchange:
             self._credit = self.loop.create_future()
             await self._credit
         if not self.is_over and self._channel.is_open:
-            # One that is worth a system call of its own gives the worker something to do while the next one is read.
+            # A large piece is worth a system call of its own: the worker processes it while the next one is read.
             self._channel.send(Data(self.stream, end, body), at_once=len(body) > SMALL)
 
     def cancel(self, reason: str) -> None:
-        """The answer is not wanted any more: nothing of it is kept. The exchange is over when the worker says so."""
+        """Tell the worker that the answer is not wanted any more, and discard what has arrived of it. The exchange is
+        over when the worker says so."""
         if not self.is_over and not self.is_cancelled and self._channel.is_open:
             self.is_cancelled = True
             self._events.clear()
             self._channel.cancel(self, reason)
 
-    # For the channel, and for those who watch clocks and clients
+    # For the channel, and for the code that watches timeouts and clients
 
     def deliver(self, event: Answer | ExchangeError) -> None:
         if self.is_cancelled and isinstance(event, Response | Data):
@@ -199,16 +203,16 @@ class Exchange:
             self._waiter.set_result(None)
 
     def offer(self, body: bytes | memoryview) -> bool:
-        """Whether somebody has taken a piece that has come, after which more may follow."""
+        """Offer a piece, which is not the last one, to the taker. Returns whether it was taken."""
         taker = self._taker
-        # Nothing overtakes what waits.
+        # A piece must not overtake messages that wait.
         if taker is None or self._events or self.is_cancelled or not taker.take(body):
             return False
         self._channel.feed(taker)
         return True
 
     def _join(self, event: Answer | ExchangeError) -> bool:
-        """Whether what came is now a part of what came before it."""
+        """Append a piece to the last message that waits, if both are small pieces. Returns whether that was done."""
         last = self._events[-1]
         if type(event) is not Data or type(last) is not Data or len(last.body) + len(event.body) > SMALL:
             return False

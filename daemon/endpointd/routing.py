@@ -1,6 +1,6 @@
-"""Which interface answers a request: one plugin's routes, matched by werkzeug's rules.
+"""Finds the interface that answers a request: the routes of one plugin, matched by werkzeug's rules.
 
-Pure, and called for every request; no path, method or query makes it raise.
+Pure, and called for every request. Never raises, whatever the path, method and query are.
 """
 
 import sys
@@ -17,16 +17,16 @@ from endpointd.manifest.compiling import compiled
 from endpointd.manifest.model import Interface
 from endpointd.manifest.rules import RulePath, read_rule
 
-# Paths with variables whose match is kept, because werkzeug's costs more than anything else that the host does for a
-# request; all are forgotten when there are more. A longer path is matched each time.
+# The number of paths with variables whose match is cached, and their greatest length in characters: werkzeug's matching
+# costs more than anything else that the host does for a request. When the cache is full, it is emptied.
 REMEMBERED = 1024
 REMEMBERED_LENGTH = 200
 
-# Ways to share a text among variables that one match may try: about a tenth of a second.
+# The highest number of ways to divide a text among variables that one match may try. They take about 0.1 s.
 MAX_WAYS = 10_000_000
 
 _UNLIMITED = sys.maxsize
-# werkzeug builds absolute URLs; only what follows this one's host leaves this file.
+# werkzeug builds absolute URLs. This is the placeholder for their origin, which is removed again.
 _HOST = "host"
 _ORIGIN = f"http://{_HOST}"
 # Every visible ASCII character but '#', which would begin a fragment.
@@ -34,7 +34,7 @@ _QUERY_SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "#")
 
 
 class Matched(NamedTuple):
-    """The interface, by its place in the table, and the values of the rule's variables."""
+    """The interface, as an index into the table's interfaces, and the values of the rule's variables."""
 
     interface: int
     values: dict[str, Any]
@@ -42,7 +42,7 @@ class Matched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """The same request belongs at another path (308). `location` is an absolute path, never with a host."""
+    """The client is to repeat the request at another path (308). `location` is an absolute path without a host."""
 
     location: str
 
@@ -54,7 +54,7 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class MethodNotAllowed:
-    """The path is there and the method is not (405); `allow` has those that are, sorted."""
+    """The path exists, but not with this method (405). `allow` are the methods that it has, sorted."""
 
     allow: tuple[str, ...]
 
@@ -63,13 +63,13 @@ Route: TypeAlias = Matched | Redirect | NotFound | MethodNotAllowed
 
 
 class RouteTable:
-    """The routes of one plugin. RuleProblem from the constructor if an interface's path is not a rule."""
+    """The routes of one plugin. The constructor raises `RuleProblem` if an interface's path is not a valid rule."""
 
     def __init__(self, interfaces: Sequence[Interface]) -> None:
         rules = [read_rule(interface.path) for interface in interfaces]
         order = _order(rules, interfaces)
         self.patterns = tuple(f"{interface.method} {interface.path}" for interface in interfaces)
-        """What the interfaces are called in the log."""
+        """The names of the interfaces in the log: their method and path."""
         self._adapter = compiled(lambda: _map(interfaces, order)).bind(_HOST, default_method="")
         self._literal = _literal_routes(rules, interfaces, order)
         self._known: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
@@ -98,7 +98,7 @@ class RouteTable:
         except exceptions.MethodNotAllowed as refusal:
             return MethodNotAllowed(tuple(sorted(refusal.valid_methods or ())))
         except (exceptions.NotFound, ValueError):
-            # A ValueError is a converter's, or that of a redirect to a path with bytes that are not UTF-8.
+            # ValueError comes from a converter, or from a redirect to a path that is not UTF-8.
             return NotFound()
         if len(path) <= REMEMBERED_LENGTH:
             self._remember(path, method, at, dict(values))
@@ -110,14 +110,15 @@ class RouteTable:
         self._known[path, method] = at, values
 
     def _is_too_long(self, path: str) -> bool:
-        """Whether matching could take time out of proportion: the host has one loop for all plugins."""
+        """Whether matching could take too long. It would block the event loop, which all plugins share."""
         if len(path) <= min(self._longest_segment, self._longest_path):
             return False
         return len(path) > self._longest_path or max(map(len, path.split("/"))) > self._longest_segment
 
 
 def _order(rules: Sequence[RulePath], interfaces: Sequence[Interface]) -> list[int]:
-    """The order to add rules in: as listed, but a HEAD before the GET of its path, which answers HEAD too."""
+    """The order in which rules are added: as listed, but with those of one shape together, and among them HEAD before
+    GET, which would answer HEAD too."""
     first: dict[tuple[str, ...], int] = {}
     for at, rule in enumerate(rules):
         first.setdefault(rule.shape, at)
@@ -132,7 +133,7 @@ def _map(interfaces: Sequence[Interface], order: Sequence[int]) -> Map:
 def _literal_routes(
     rules: Sequence[RulePath], interfaces: Sequence[Interface], order: Iterable[int]
 ) -> dict[tuple[str, str], int]:
-    """The routes without variables: werkzeug would prefer each of them to any other, only more slowly."""
+    """The routes without variables. werkzeug prefers them to all others too; a dictionary is faster."""
     routes: dict[tuple[str, str], int] = {}
     for at in order:
         literal, method = rules[at].literal, interfaces[at].method
@@ -144,7 +145,8 @@ def _literal_routes(
 
 
 def _longest(counts: Iterable[int]) -> int:
-    """The longest text that the most crowded rule can be matched against within MAX_WAYS."""
+    """The length of the longest text that can be matched within MAX_WAYS. `counts` are the numbers of variables that
+    share a text, one for each rule."""
     most = max(counts, default=0)
     if most < 2:
         return _UNLIMITED
