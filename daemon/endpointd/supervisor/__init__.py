@@ -1,1 +1,2 @@
-"""Workers' lives. `state` and `backoff` decide, `process` and `worker` act, `supervisor` owns one plugin's worker."""
+"""Starts, watches, replaces and ends workers. `state` and `backoff` decide, `process` and `worker` act, and
+`supervisor` owns the workers of one plugin."""

@@ -1,4 +1,4 @@
-"""Who may have a place at a plugin's workers: bounded concurrency, a bounded queue, and a clock for the wait."""
+"""Gives requests places at a plugin's workers: limited concurrency, a limited queue, and a timeout for the wait."""
 
 import asyncio
 from bisect import insort
@@ -10,7 +10,7 @@ from endpointd.supervisor.choice import Choice, WorkerT
 
 
 class NoPlace(Exception):
-    """There is no place for this request. `retry_after` is in seconds; None when only an operator can help."""
+    """There is no place for this request. `retry_after` is in seconds; None if only an operator can help."""
 
     def __init__(self, code: str, message: str, retry_after: int | None) -> None:
         super().__init__(message)
@@ -19,7 +19,8 @@ class NoPlace(Exception):
         self.retry_after = retry_after
 
     def again(self) -> "NoPlace":
-        """The same for another request. One that was raised twice would hold on to the frames of both."""
+        """A copy to raise for another request. If one exception were raised twice, its traceback would keep the frames
+        of both in memory."""
         return NoPlace(self.code, self.message, self.retry_after)
 
 
@@ -27,51 +28,51 @@ WorkerT_contra = TypeVar("WorkerT_contra", contravariant=True)
 
 
 class Guest(Protocol[WorkerT_contra]):
-    """A request that waits without a task. One of these is called, once."""
+    """A request that waits without a task. Exactly one of the methods is called, once."""
 
     def enter(self, worker: WorkerT_contra) -> None:
-        """Its turn has come: it is to be handed to `worker` before this returns. Never raises."""
+        """It is the request's turn: must hand it to `worker` before returning. Never raises."""
         ...
 
     def refuse(self, refusal: NoPlace) -> None:
-        """There will be no place for it. Never raises."""
+        """There will be no place for the request. Never raises."""
         ...
 
 
 Turn: TypeAlias = tuple[int, "asyncio.Future[None]"]
-"""The number of a request with a task, which none has had before, and the future that is done when it may go on."""
+"""A waiting request that has a task: its unique number, and the future that is done when the task may go on."""
 
 
 class Admission(Generic[WorkerT]):
-    """Places at the workers of the moment, first come first served."""
+    """Places at the present workers, first come first served. `queue_size` is the number of requests that may wait."""
 
     def __init__(self, queue_size: int, clock_queue: float) -> None:
         self._queue_size = queue_size
         self.clock_queue = clock_queue
-        """Seconds that a request may wait; 0 for as long as it takes."""
+        """Seconds that a request may wait; 0: without limit."""
         self._only: WorkerT | None = None
-        """The worker, where there is one alone: then nobody has to choose."""
+        """The worker, if there is only one."""
         self._several: Choice[WorkerT] | None = None
         self._need: Callable[[], None] | None = None
         self._late: Callable[[], NoPlace] | None = None
         self._refusal: NoPlace | None = None
         self._waiting: list[Turn | tuple[int, Guest[WorkerT]]] = []
-        """In the order of their numbers."""
+        """The queue, in the order of the numbers."""
         self._numbers = count(1)
         self._promised = 0
-        """Places given to requests that have not run since; nobody else may take them."""
+        """How many places are reserved for requests whose tasks have been woken and have not run yet."""
 
     @property
     def queued(self) -> int:
         return len(self._waiting)
 
     def enter_at_once(self) -> WorkerT | None:
-        """A worker with a free place, to which the request is to be handed without awaiting anything; None if there is
-        none or others wait already."""
+        """A worker with a free place; the caller must hand the request to it without awaiting anything before. None if
+        no place is free, or other requests wait already."""
         return None if self._waiting else self._free_worker(self._promised)
 
     async def enter(self) -> WorkerT:
-        """The same, after waiting for it. Raises `NoPlace`."""
+        """As `enter_at_once`, but waits for a place. Raises `NoPlace`."""
         worker = self.enter_at_once()
         if worker is not None:
             return worker
@@ -79,7 +80,7 @@ class Admission(Generic[WorkerT]):
             raise self._refusal.again()
         if len(self._waiting) >= self._queue_size:
             if self._need is not None:
-                # This one must not wait, but the next one may find a worker.
+                # This request may not wait, but it starts a worker that the next one may find.
                 self._need()
             raise NoPlace("queue_full", f"{len(self._waiting)} requests wait for this plugin already", retry_after=1)
         try:
@@ -89,7 +90,7 @@ class Admission(Generic[WorkerT]):
             raise self.too_late() from None
 
     def too_late(self) -> NoPlace:
-        """What to tell a request that has waited as long as it may."""
+        """The refusal for a request that has waited as long as it may."""
         if self._late is not None:
             return self._late()
         return NoPlace("clock_queue", f"no place became free in {self.clock_queue:g} s", retry_after=1)
@@ -111,27 +112,27 @@ class Admission(Generic[WorkerT]):
                 return worker
             if self._refusal is not None:
                 raise self._refusal.again()
-            # The worker went in the meantime; the place in the queue is kept.
+            # The worker has gone meanwhile. The request keeps its number, and so its place in the queue.
 
     def line_up(self, guest: Guest[WorkerT]) -> bool:
-        """Let a request wait that has no task; `step_out` takes it back. False, and nothing has happened, when the
-        queue is full, or when there is no worker whose places could become free."""
+        """Put a request that has no task into the queue; `step_out` removes it. Returns False, without having done
+        anything, if the queue is full, or if there is no worker whose places could become free."""
         if len(self._waiting) >= self._queue_size or (self._only is None and self._several is None):
             return False
         self._waiting.append((next(self._numbers), guest))
         return True
 
     def step_out(self, guest: Guest[WorkerT]) -> None:
-        """It waits no more."""
+        """Remove a request that was put into the queue with `line_up`."""
         self._waiting = [turn for turn in self._waiting if turn[1] is not guest]
 
     def _worker_for(self, turn: Turn) -> WorkerT | None:
         is_first = not self._waiting or self._waiting[0][0] > turn[0]
-        # Whoever else was promised a place came later.
+        # All other requests with a reserved place have come later, so their reservations do not count here.
         return self._free_worker() if is_first else None
 
     def _free_worker(self, promised: int = 0) -> WorkerT | None:
-        """One with a free place; None when no more than `promised` are free."""
+        """A worker with a free place; None if no more than `promised` places are free altogether."""
         only = self._only
         if only is not None:
             return only if only.free_places() > promised else None
@@ -143,18 +144,18 @@ class Admission(Generic[WorkerT]):
         return 0 if self._only is None else self._only.free_places()
 
     def _leave(self, turn: Turn) -> None:
-        """Its request waits no more."""
+        """Clean up after a task that waited: it was woken, refused or cancelled."""
         _, future = turn
         if future.done() and not future.cancelled() and future.exception() is None:
             self._promised -= 1
-            # If it does not take its place (its client has gone), the next one may.
+            # If it does not take its place (because its client has gone), the next request may have it.
             asyncio.get_running_loop().call_soon(self.advance)
         elif turn in self._waiting:
             self._waiting.remove(turn)
 
     def advance(self) -> None:
-        """Places may be free: give them to those who have waited longest. A request without a task is handed over here
-        and now; to one with a task its place is promised."""
+        """Called when places may have become free: give them to the requests that have waited longest. A request
+        without a task is handed to its worker now; for one with a task a place is reserved, and the task is woken."""
         while self._waiting:
             _, waiter = self._waiting[0]
             if isinstance(waiter, asyncio.Future):
@@ -172,7 +173,7 @@ class Admission(Generic[WorkerT]):
                 waiter.enter(worker)
 
     def limit(self, queue_size: int, clock_queue: float) -> None:
-        """Other bounds, for requests that come from now on."""
+        """Set other limits, for requests that come from now on."""
         self._queue_size, self.clock_queue = queue_size, clock_queue
 
     def serve_by(
@@ -182,8 +183,8 @@ class Admission(Generic[WorkerT]):
         need: Callable[[], None] | None = None,
         late: Callable[[], NoPlace] | None = None,
     ) -> None:
-        """From now on requests go to `worker`, and to the others; with None they wait for the next one. Then `need` is
-        called whenever one begins to, and `late` gives what one is told for which that one has come too late."""
+        """From now on requests go to `worker` and the others. Without a worker they wait for the next one: then `need`
+        is called whenever a request begins to wait, and `late` returns the refusal for one that has waited too long."""
         self._only, self._several = worker, None
         if worker is not None and others:
             self._only, self._several = None, Choice((worker, *others))
@@ -194,7 +195,7 @@ class Admission(Generic[WorkerT]):
         self.advance()
 
     def refuse(self, refusal: NoPlace) -> None:
-        """Nobody is going to answer: tell those who wait and those who come, until there is a worker again."""
+        """Refuse all requests that wait and that come, until `serve_by` is called again."""
         self._only = self._several = self._need = None
         self._refusal = refusal
         while self._waiting:

@@ -1,4 +1,4 @@
-"""What is decided about control groups (cgroup v2): which one the daemon may divide, what is written where. Pure."""
+"""Decisions about control groups (cgroup v2): which one the daemon may divide, and what is written to it. Pure."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from endpointd.supervisor.limits import ProcessLimits
 
 CONTROLLERS = ("memory", "pids", "cpu")
-"""Those that are used, where the system gives them."""
+"""The controllers that are used if they are available."""
 HOST = "host"
-"""The group that the daemon moves into: one that gives controllers to groups below it may hold no process itself."""
+"""The name of the group that the daemon moves into: a group that enables controllers for its children may contain no
+processes itself."""
 
 _OF_SYSTEMD = (".service", ".scope", ".slice")
 _LEAF = re.compile(r"worker-(\d+)-\d+")
@@ -17,7 +18,7 @@ _LEAF = re.compile(r"worker-(\d+)-\d+")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A group as it was found. `is_marked`: systemd says that it has left the group to whoever runs in it."""
+    """A control group as it was found. `is_marked`: systemd has marked the group as delegated."""
 
     path: str
     is_writable: bool = False
@@ -27,7 +28,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks for a group of its own. `has_systemd`: the groups of this system are systemd's, unless it gives them."""
+    """The daemon, which asks for a group of its own. `has_systemd`: systemd owns all groups of this system, except
+    those that it delegates."""
 
     pid: int
     is_root: bool
@@ -36,8 +38,8 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`value` is for the file `name` of a worker's group, and holds a limit together with the others of `controller`.
-    `is_extra`: the limit holds without it, though not as well."""
+    """`value` is to be written to the file `name` of a worker's group; with the other writes for `controller` it sets a
+    limit. `is_extra`: the limit also works without it, but less well."""
 
     controller: str
     name: str
@@ -49,12 +51,12 @@ class Write:
 
 
 def own_path(cgroup: str) -> str | None:
-    """The group of a process, of its /proc/PID/cgroup; None where the system has version 1 alone."""
+    """The path of a process's group, from the text of /proc/PID/cgroup. None if the system only has cgroup v1."""
     return next((line[3:] for line in cgroup.splitlines() if line.startswith("0::")), None)
 
 
 def folder_of(path: str, mountinfo: str) -> str | None:
-    """The directory of the group `path`, of /proc/self/mountinfo; None when no mount shows it."""
+    """The directory of the group `path`, from the text of /proc/self/mountinfo. None if no mount shows it."""
     for line in mountinfo.splitlines():
         fields = line.split(" ")
         root, point, kind = fields[3], fields[4], fields[fields.index("-") + 1]
@@ -65,7 +67,8 @@ def folder_of(path: str, mountinfo: str) -> str | None:
 
 
 def _inside(path: str, root: str) -> str | None:
-    """What follows `root` in `path`, from the slash on. A process may be in a group outside of what it can see."""
+    """The part of `path` after `root`, beginning with a slash or empty. None if it is not below `root`: a process may
+    be in a group that it cannot see."""
     if path.startswith("/.."):
         return None
     if root == "/":
@@ -81,15 +84,16 @@ def _unescape(text: str) -> str:
 
 
 def divisible(own: Seen, above: Seen | None, asker: Asker) -> Seen | str:
-    """The group that the daemon may divide: the one that it is in, or the one above; or why there is none.
+    """The group that the daemon may divide: its own, or the one above. A text that says why, if it may divide none.
 
-    That root may write everywhere proves nothing. What counts as leave is systemd's mark; or a group in which a user
-    may write, though not above it; or, where nobody manages groups, one in which nobody else is.
+    Being able to write to it is no proof, because root can write everywhere. A group may be divided if systemd has
+    marked it as delegated; if a user other than root can write to it, but not to the one above; or, without systemd, if
+    no other process is in it.
     """
     if own.is_marked and own.is_writable:
         return own
     if above is not None and above.is_marked and above.is_writable and not own.path.endswith(_OF_SYSTEMD):
-        # DelegateSubgroup= has put the daemon into a group below its own.
+        # systemd (DelegateSubgroup=) has put the daemon into a group below the delegated one.
         return above
     if not own.is_writable:
         return f"the daemon may not write to its control group {own.path}"
@@ -102,13 +106,14 @@ def divisible(own: Seen, above: Seen | None, asker: Asker) -> Seen | str:
 
 
 def enabling(available: str, enabled: str) -> list[str]:
-    """What is still to be written to cgroup.subtree_control, one by one; of cgroup.controllers and of itself."""
+    """The words that are still to be written to cgroup.subtree_control, one by one. `available` is the text of
+    cgroup.controllers, and `enabled` that of cgroup.subtree_control."""
     missing = set(available.split()) - set(enabled.split())
     return [f"+{name}" for name in CONTROLLERS if name in missing]
 
 
 def enabled_of(enabled: str) -> tuple[str, ...]:
-    """The controllers that hold for the groups of workers, of cgroup.subtree_control."""
+    """The controllers that are enabled for the workers' groups, from the text of cgroup.subtree_control."""
     return tuple(name for name in CONTROLLERS if name in enabled.split())
 
 
@@ -116,38 +121,39 @@ def enabled_of(enabled: str) -> tuple[str, ...]:
 
 
 def leaf_name(daemon: int, number: int) -> str:
-    """The group of one worker. No two of one daemon have the same `number`."""
+    """The name of a worker's group. `daemon` is the daemon's pid, and `number` is unique within the daemon."""
     return f"worker-{daemon}-{number}"
 
 
 def leftovers(names: Iterable[str], daemons: Collection[int], own: int) -> list[str]:
-    """The groups whose daemon is dead, or had the number of this one, which has none yet. `daemons`: the processes
-    that are where daemons are."""
+    """The workers' groups whose daemon is dead. `daemons` are the pids in the daemon's group. `own` is this daemon's
+    pid: it has no groups yet, so groups with that number are from an earlier process."""
     found = ((name, match) for name in sorted(names) if (match := _LEAF.fullmatch(name)))
     return [name for name, match in found if int(match[1]) == own or int(match[1]) not in daemons]
 
 
 def writes(limits: ProcessLimits, controllers: Collection[str]) -> Iterator[Write]:
-    """What makes a worker's group hold `limits`, as far as the controllers allow."""
+    """The writes that set `limits` for a worker's group, as far as these controllers allow."""
     if limits.memory and "memory" in controllers:
-        # The whole worker ends, rather than a part of it, and what is in swap counts too.
+        # The whole worker is killed rather than one process of it, and it cannot evade the limit by swapping.
         yield Write("memory", "memory.oom.group", "1", is_extra=True)
         yield Write("memory", "memory.swap.max", "0", is_extra=True)
         yield Write("memory", "memory.max", str(limits.memory))
     if limits.processes and "pids" in controllers:
         yield Write("pids", "pids.max", str(limits.processes))
     if limits.nice and "cpu" in controllers:
-        # The kernel makes the weight of it.
+        # The kernel converts the nice value into a weight.
         yield Write("cpu", "cpu.weight.nice", str(limits.nice))
 
 
 def left_to_the_process(limits: ProcessLimits, held: Collection[str]) -> ProcessLimits:
-    """What the worker's process still has to be held to by itself when the controllers `held` do their part."""
+    """The limits that the worker's process still has to set for itself if its group has limits by the controllers
+    `held`."""
     memory = 0 if "memory" in held else limits.memory
     processes = 0 if "pids" in held else limits.processes
     return replace(limits, memory=memory, processes=processes)
 
 
 def killed_for_memory(events: str) -> bool:
-    """Whether the system has killed a process of the group for want of memory, of its memory.events."""
+    """Whether a process of the group was killed because it was out of memory, from the text of memory.events."""
     return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in events.splitlines())

@@ -1,8 +1,9 @@
-"""A control group (cgroup v2) for each worker, where the daemon's own group is left to it; elsewhere nothing is done.
+"""A control group (cgroup v2) for each worker, if the daemon's own group is delegated to it; otherwise nothing is done.
 
-The daemon moves into a group below its own, `host`, and makes groups beside that: one for each worker. A worker is put
-into its group by the daemon, because it may be another user's, and as soon as its process is there: it loads the plugin
-when it is told to, which is later. What it starts is in its group then, and cannot get out unless it may write there.
+The daemon moves into a group below its own, `host`, and makes one group for each worker beside it. The daemon moves the
+worker into its group, because the worker may run as another user. It does so as soon as the process exists, before the
+plugin is loaded. So all processes that the plugin starts are in the group too, and cannot leave it unless they have
+write access to the groups.
 """
 
 import asyncio
@@ -19,9 +20,9 @@ from endpointd.supervisor.leaf import Leaf
 from endpointd.supervisor.limits import ProcessLimits
 
 PAUSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each attempt to remove a group: killed processes are in it until they have ended."""
+"""Seconds before each attempt to remove a group: it cannot be removed before all killed processes in it have ended."""
 LAST_LEAVES = 2.0
-"""Seconds that groups have to be gone when the daemon ends."""
+"""Seconds to wait for the removal of groups when the daemon ends."""
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class Cgroups:
 
     def __init__(self) -> None:
         self._base: Path | None = None
-        """The group whose children are the workers' groups; None where there is none."""
+        """The parent of the workers' groups; None if no groups are used."""
         self._controllers: tuple[str, ...] = ()
         self._numbers = itertools.count(1)
         self._leaving: dict[Leaf, asyncio.TimerHandle | None] = {}
@@ -43,8 +44,9 @@ class Cgroups:
     # The daemon's life
 
     def start(self, division: Division | str) -> None:
-        """Divide the daemon's group, unless `division` says why not (`delegation.find`), and end what a daemon that was
-        killed has left in it. To be called before any other process is started."""
+        """Divide the daemon's group, and kill what earlier daemons that were killed have left in it. `division` is the
+        result of `delegation.find`; if it is a text, no groups are used. To be called before any other process is
+        started."""
         if isinstance(division, str):
             log.info("cgroups.not_used", because=division)
             return
@@ -61,7 +63,7 @@ class Cgroups:
             self.discard(Leaf(folder))
 
     async def stop(self) -> None:
-        """Wait until the groups of workers that have ended are gone, for a moment."""
+        """Wait until the groups of workers that have ended are removed, at most `LAST_LEAVES` seconds."""
         self._none_left = asyncio.Event()
         if self._leaving:
             with contextlib.suppress(TimeoutError):
@@ -74,7 +76,8 @@ class Cgroups:
     # Workers
 
     def leaf(self, limits: ProcessLimits) -> tuple[Leaf | None, ProcessLimits]:
-        """A group for one more worker, and the limits that it does not hold; no group where there are none."""
+        """Make a group for one more worker. Returns it and the limits that it does not enforce; None and all limits if
+        groups are not used, or it cannot be made."""
         if self._base is None:
             return None, limits
         leaf = Leaf(self._base / rules.leaf_name(os.getpid(), next(self._numbers)))
@@ -86,7 +89,7 @@ class Cgroups:
         return leaf, rules.left_to_the_process(limits, held)
 
     def discard(self, leaf: Leaf) -> None:
-        """End all that is in a worker's group, and remove it as soon as it is empty."""
+        """Kill all processes in a worker's group, and remove the group as soon as it is empty."""
         self._leaving[leaf] = None
         self._try_to_remove(leaf, 0)
 
@@ -101,7 +104,7 @@ class Cgroups:
             self._leaving[leaf] = loop.call_later(PAUSES[attempt + 1], self._try_to_remove, leaf, attempt + 1)
 
     def _give_up(self, leaf: Leaf) -> None:
-        """The next daemon finds it."""
+        """Stop trying to remove a group. The next daemon removes it (`Division.leftovers`)."""
         log.warning("cgroup.not_removed", folder=str(leaf.folder))
         self._forget(leaf)
 
@@ -114,4 +117,4 @@ class Cgroups:
 
 
 cgroups = Cgroups()
-"""This process's own: it is in one group."""
+"""The only instance: a process is in one group."""

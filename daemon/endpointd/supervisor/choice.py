@@ -1,4 +1,4 @@
-"""Which of several workers is given the next request. Pure."""
+"""Chooses which of several workers is given the next request. Pure."""
 
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
@@ -6,26 +6,26 @@ from typing import Generic, Protocol, TypeVar
 
 class Accepting(Protocol):
     def free_places(self) -> int:
-        """How many more requests may be handed over now."""
+        """How many more requests the worker can be given now."""
 
 
 WorkerT = TypeVar("WorkerT", bound=Accepting)
 
 
 class Choice(Generic[WorkerT]):
-    """The one with the most free places: all have as many, so that it has the fewest requests in flight. Of those that
-    are equal, the one that was chosen longest ago."""
+    """Chooses the worker with the most free places, which has the fewest requests in flight, because all have the same
+    number of places. Of several such workers, chooses the least recently chosen one."""
 
     def __init__(self, workers: Iterable[WorkerT]) -> None:
         self._turns = [*workers]
-        """The one that was chosen longest ago first."""
+        """The workers, the least recently chosen one first."""
 
     def free_places(self) -> int:
-        """Those of all."""
+        """The number of free places at all workers."""
         return sum(worker.free_places() for worker in self._turns)
 
     def choose(self, promised: int = 0) -> WorkerT | None:
-        """None when no more than `promised` places are free."""
+        """The worker for the next request; None if no more than `promised` places are free altogether."""
         chosen, most, free = 0, 0, 0
         for turn, worker in enumerate(self._turns):
             places = worker.free_places()

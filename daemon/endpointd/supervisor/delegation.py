@@ -1,4 +1,4 @@
-"""Finds the control group that is left to the daemon, and divides it."""
+"""Finds the control group that is delegated to the daemon, and divides it."""
 
 import contextlib
 import errno
@@ -10,13 +10,13 @@ from endpointd.supervisor.cgroup_rules import HOST, Asker, Seen
 from endpointd.supervisor.leaf import processes, write
 
 ROUNDS = 20
-"""How often processes are moved out of the way: they may start others meanwhile."""
+"""How many attempts are made to move all processes out of a group: they may start others meanwhile."""
 _MARKS = ("user.delegate", "trusted.delegate")
 _SYSTEMD = Path("/run/systemd/system")
 
 
 class Division:
-    """`base` is divided: into `host`, where the daemon is, and the groups of workers."""
+    """The group `base` is to be divided into `host`, the daemon's group, and one group for each worker."""
 
     def __init__(self, base: Path, host: Path) -> None:
         self.base = base
@@ -26,8 +26,8 @@ class Division:
         return f"<Division of {self.base} with {self.host}>"
 
     def settle(self) -> None:
-        """Move the daemon, and whoever else is in `base`, into `host`. Raises `OSError`; then all is as it was, but for
-        who has been moved."""
+        """Move the daemon, and all other processes in `base`, into `host`. Raises `OSError`; processes that were moved
+        already stay there, else nothing has changed."""
         self.host.mkdir(exist_ok=True)
         try:
             self._move_all()
@@ -47,7 +47,7 @@ class Division:
         raise OSError(errno.EBUSY, "it does not become empty")
 
     def enable(self) -> tuple[str, ...]:
-        """Have controllers hold for the groups in `base`; returns which do. One that cannot is left out."""
+        """Enable the controllers for the groups in `base`. Returns those that are enabled; errors are ignored."""
         enabled = self.base / "cgroup.subtree_control"
         for word in rules.enabling((self.base / "cgroup.controllers").read_text(), enabled.read_text()):
             with contextlib.suppress(OSError):
@@ -55,13 +55,13 @@ class Division:
         return rules.enabled_of(enabled.read_text())
 
     def leftovers(self) -> list[Path]:
-        """The groups of workers whose daemon is dead."""
+        """The workers' groups that dead daemons have left behind."""
         names = [entry.name for entry in os.scandir(self.base) if entry.is_dir()]
         return [self.base / name for name in rules.leftovers(names, processes(self.host), os.getpid())]
 
 
 def find(proc: Path = Path("/proc/self"), asker: Asker | None = None) -> Division | str:
-    """The daemon's group, ready to be divided; or why it may not be."""
+    """The daemon's group, ready to be divided, or a text that says why it may not be. The parameters are for tests."""
     path = rules.own_path((proc / "cgroup").read_text())
     mounts = (proc / "mountinfo").read_text()
     folder = None if path is None else rules.folder_of(path, mounts)

@@ -1,4 +1,4 @@
-"""Why a worker ended or did not start. Pure."""
+"""The failure of a worker: why it ended or did not start. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`at` is in seconds since the epoch, `problems` are those of `LoadFailed`, `lines` the last output, `release` what
-    the worker ran. `kept` tells whether another worker went on answering, `over_at` since when all is well again, if it
-    is."""
+    """`at` is when it happened. `problems` are those of `LoadFailed`, `lines` is the last output, and `release` is the
+    digest of the release that the worker ran. `kept` says whether another worker went on serving. `over_at` is when the
+    failure was over, or None. Times are in seconds since the epoch."""
 
     code: str
     message: str
@@ -30,5 +30,6 @@ _PERMANENT = frozenset(
 
 
 def are_permanent(problems: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether one of a plugin's problems is the same at every start. An import may fail today and succeed tomorrow."""
+    """Whether one of a plugin's problems will be the same at every start. A failed import is not: it may succeed
+    later."""
     return any(problem.get("code") in _PERMANENT for problem in problems)

@@ -1,18 +1,19 @@
-"""How many lines of a plugin go to the log: so many in a second in the long run, and a burst besides. Pure.
+"""Limits how many lines of a plugin's output are logged: a rate per second in the long run, with bursts. Pure.
 
-The plugin's own journal, which is a ring in memory, has all of them.
+The plugin's journal, a ring buffer in memory, gets all lines.
 """
 
 BURST = 10
-"""Seconds' worth of lines that may come at once."""
+"""How many seconds' worth of lines may come at once."""
 
 
 class FloodGate:
-    """`rate` is lines in a second; 0 lets everything through. Times are in seconds of a monotonic clock."""
+    """A token bucket. `rate` is in lines per second; 0 lets everything through. Times are in seconds of a monotonic
+    clock."""
 
     def __init__(self, rate: int) -> None:
         self.left_out = 0
-        """All lines that did not get through."""
+        """How many lines did not get through altogether."""
         self._untold = 0
         self._rate = rate
         self._room = float(rate * BURST)
@@ -22,7 +23,7 @@ class FloodGate:
         self._rate, self._room = rate, float(rate * BURST)
 
     def admits(self, now: float) -> bool:
-        """Whether a line that comes now is logged; it is counted when it is not."""
+        """Whether a line that comes now is to be logged. Counts it if not."""
         if not self._rate:
             return True
         passed = 0.0 if self._at is None else now - self._at
@@ -36,6 +37,6 @@ class FloodGate:
         return False
 
     def take_untold(self) -> int:
-        """How many lines were left out since this was asked last."""
+        """How many lines were left out since the last call."""
         untold, self._untold = self._untold, 0
         return untold

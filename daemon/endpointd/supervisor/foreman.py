@@ -1,8 +1,9 @@
-"""What is done with a plugin's workers, team by team: performs what the table in `state` decides about them, and makes
-of what happens to single workers the events that the table knows.
+"""Manages a plugin's workers, team by team: performs the actions that the table in `state` decides on, and turns what
+happens to single workers into events for the table.
 
-The table hears of a team's first worker, which proves the version, and of its last one, whose end is the plugin's
-failure. What lies between stays here: workers that follow the first, that fail while others answer, that are relieved.
+The table is told about the first worker of a team that becomes ready, which shows that the version works, and about the
+last one that fails, which is the plugin's failure. Everything between is handled here: workers that follow the first
+one, workers that fail while others serve, and workers that are replaced one by one.
 """
 
 import asyncio
@@ -27,11 +28,12 @@ from endpointd.supervisor.strength import Strength
 from endpointd.supervisor.worker import StartFailed, Worker
 
 TRIAL = 1.0
-"""Seconds for which the old worker is kept behind one that has taken its place. What dies at once, dies within them."""
+"""Seconds for which the old worker is kept after it was replaced. A new worker that dies at once does so within this
+time."""
 
 
 class Foreman:
-    """`orders` has what the next worker is to run, and `admission` the requests that wait for one."""
+    """`orders` says what the next worker is to run, and `admission` has the requests that wait for a worker."""
 
     def __init__(
         self,
@@ -54,13 +56,13 @@ class Foreman:
         self._lives = Lives(starts, provider, log, self)
         self._strength = Strength(self._lives, lambda: overseer.rules, self._begin, self._is_kept)
         self._misses = Misses()
-        """Of replacements, while the worker that they were to replace went on."""
+        """Replacements that have failed, while the workers that they were to replace went on."""
         self._rounds = Rounds(overseer, self.crew, self._strength, admission, self._misses, log)
 
-    # What the table decides
+    # Actions of the state table
 
     def perform(self, action: Action) -> None:  # noqa: C901 - one case an action, and nothing else
-        """All but `Action.WAIT`, which concerns no worker."""
+        """Perform any action except `Action.WAIT`, which concerns no worker."""
         crew, strength = self.crew, self._strength
         match action:
             case Action.SPAWN:
@@ -109,7 +111,7 @@ class Foreman:
             self._orders.prove(self.crew.present.order)
 
     def _recruit(self) -> Team:
-        """A team of one worker; the others follow when it has shown that the plugin can be loaded."""
+        """Start a team with one worker. The others follow when it has shown that the plugin can be loaded."""
         team = Team(self._orders.current)
         self._begin(team)
         return team
@@ -125,38 +127,38 @@ class Foreman:
         return member
 
     def _is_kept(self, team: Team) -> bool:
-        """Whether it is to have its number of workers: as soon as the first one is ready."""
+        """Whether the team is to be kept at its full number of workers, which begins when its first one is ready."""
         is_present = team is self.crew.present and self._overseer.life.state is State.RUNNING
         return bool(team.ready) and (is_present or team is self.crew.next)
 
     def _later(self, seconds: float, event: Event, team: Team) -> None:
         asyncio.get_running_loop().call_later(seconds, self._overseer.happen, event, team)
 
-    # What the overseer asks for besides
+    # Further requests of the overseer
 
     def keep_strength(self) -> None:
-        """Bring the present team to its number of workers."""
+        """Start or end workers so that the present team has the number it is to have."""
         if self.crew.present is not None:
             self._strength.keep(self.crew.present)
 
     def hurry(self) -> None:
-        """A request waits for a worker that is starting."""
+        """Called when a request waits for a worker that is starting."""
         for member in self.crew.present.coming if self.crew.present is not None else ():
             self._lives.hurry(member)
 
     def look(self, now: float) -> None:
-        """Called about once a second."""
+        """Called about once a second; see `Rounds.look`."""
         self._rounds.look(now)
 
     def kill(self) -> None:
-        """End every worker at once, whatever it is doing."""
+        """Kill every worker at once, whatever it is doing."""
         self._lives.kill(self.crew.alive)
 
     async def over(self) -> None:
-        """Wait until all that there is now is over, and no process of it is left."""
+        """Wait until all workers that exist now, starting ones included, have ended and left no process."""
         await self._lives.over()
 
-    # What the lives of the workers bring (`lives.Owner`)
+    # Callbacks from the workers' lives (`lives.Owner`)
 
     def is_awaited(self, member: Member) -> bool:
         return member.team is self.crew.present and not member.team.ready and self._admission.queued > 0
@@ -174,7 +176,7 @@ class Foreman:
         self._tell_of_build(member, Event.BUILT)
 
     def _tell_of_build(self, member: Member, event: Event) -> None:
-        # Those who come to others that are ready keep nobody waiting.
+        # Other workers of the team are ready already, so nobody waits for this one.
         if member.team.ready:
             return
         self._overseer.happen(event, None if member.team is self.crew.next else member.team)
@@ -195,13 +197,14 @@ class Foreman:
             self._overseer.happen(Event.READY, team)
 
     def _muster(self, team: Team) -> None:
-        """The next team takes over as a whole: requests are not to find fewer workers than there were."""
+        """Bring the next team to its full number, and let it take over when all its workers are ready, so that requests
+        never find fewer workers than before."""
         self._strength.keep(team)
         if not team.coming:
             self._overseer.happen(Event.NEXT_READY)
 
     def died(self, member: Member, how: str) -> None:
-        """A worker that was ready has ended, expected or not."""
+        """A worker that was ready has ended, whether it was told to or not."""
         self.crew.ended(member)
         if member.team is self.crew.old and member in member.team.members:
             self._lose_old(member)
@@ -215,7 +218,7 @@ class Foreman:
             self._overseer.happen(Event.OLD_LOST)
 
     def ended(self, member: Member) -> None:
-        """A worker that was to end has ended."""
+        """A worker has ended as it was told to."""
         member.building = None
         self.crew.ended(member)
         team = member.team
@@ -232,7 +235,7 @@ class Foreman:
         self.crew.causes[error.code] += 1
         self._overseer.note_failure(member, error, kept=loss.is_kept)
         if self._overseer.life.state is State.DRAINING:
-            # Its end comes as `ended`.
+            # `ended` is called for it as well.
             return
         member.team.members.remove(member)
         match loss:
@@ -242,7 +245,7 @@ class Foreman:
                 self._miss()
                 self._overseer.happen(Event.NEXT_FAILED)
             case Loss.OVERTAKEN:
-                # What is ready need not wait for the rest of its team, and there is no old one to go back to.
+                # The next team takes over without waiting for its other workers. There is no old team to go back to.
                 self._overseer.happen(Event.NEXT_READY)
                 self.crew.old = None
                 self._overseer.happen(Event.OLD_LOST)
@@ -253,7 +256,7 @@ class Foreman:
                 self._give_up(member, error)
 
     def _bear(self, member: Member) -> None:
-        """Others go on, and another worker comes in its place."""
+        """Handle the loss of a worker while others of its team go on; another one is started in its place."""
         if member.relieves in member.team.members:
             self._miss()
         else:
@@ -264,16 +267,16 @@ class Foreman:
             self._muster(member.team)
 
     def _give_up(self, member: Member, error: StartFailed) -> None:
-        """The present team has failed with this one."""
+        """Handle the loss of a worker with which the present team has failed."""
         self._strength.give_up_coming(member.team)
         permanent = error.lasting or are_permanent(error.problems)
         if member.ready_at is None and self._orders.has_better(member.order):
-            # It came in the place of one that had died, and there is something better to start than the same again.
+            # It was started in the place of one that had died, and there is a proved version to start instead of it.
             self._orders.go_back()
             permanent = False
         self._overseer.happen(Event.REFUSED if permanent else Event.FAILED, member.team)
 
     def _miss(self) -> None:
-        """What has failed is not tried again at once, as long as somebody answers."""
+        """Delay the next replacement after one has failed: there is no hurry while other workers serve."""
         now = asyncio.get_running_loop().time()
         self._misses.add(now, self._overseer.rules.restart_longest, random.random())

@@ -1,8 +1,8 @@
-"""Workers that are forked from a template, which has imported what they all need (`endpointd_worker.template`).
+"""Forks workers from a template: a process that has imported what all of them need (`endpointd_worker.template`).
 
-There is one template, for the host's own interpreter. It is started anew when it has ended; a worker that it cannot
-make, for whatever reason, is executed as if there were none. Workers that it has made are children of the host like
-any others, and do not notice its end.
+There is one template, for the host's own interpreter. It is restarted when it ends. A worker that it cannot fork, for
+whatever reason, is executed as a new program instead. Forked workers are children of the host like all others, and go
+on when the template ends.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import Account
 
 PATIENCE = 5.0
-"""Seconds that a birth may take: a thousand times what it takes."""
+"""Seconds that forking a worker may take. It normally takes a thousandth of this."""
 
 START = 15.0
-"""Seconds that the template may take to import everything. Workers wait for it meanwhile: they would have to import the
-same."""
+"""Seconds that the template may take to import everything. Workers wait for it meanwhile, because they would have to
+import the same."""
 
 STABLE = 30.0
-"""Seconds that a template has to live for its end to count as the first one."""
+"""Seconds that a template has to live for its end to count as the first failure, rather than one more in a row."""
 
 LONGEST_PAUSE = 60.0
-"""Seconds between two attempts to have one."""
+"""The longest delay in seconds before the template is restarted."""
 
 UNWILLING = 3
-"""Its exit status when there can be none on this interpreter."""
+"""The template's exit status if there can be none with this interpreter."""
 
 MAX_ORDER = 64 * 1024
-"""Bytes of an order, so that it fits into the socket at once."""
+"""The largest order in bytes, so that it fits into the socket's buffer at once."""
 
 LENGTH = struct.Struct("!I")
 
@@ -50,11 +50,12 @@ log = structlog.get_logger()
 
 
 class NotBorn(Exception):
-    """The template has not made the process; there is none."""
+    """The template has not forked the process; there is none."""
 
 
 class Forks:
-    """Executes every worker until `start`. To be used in the thread of the event loop."""
+    """Starts workers. Until `start`, and while there is no template, it executes them rather than forks them. To be
+    used in the thread of the event loop."""
 
     def __init__(self) -> None:
         self.forked = 0
@@ -62,9 +63,9 @@ class Forks:
         self.executed = 0
         """How many were executed."""
         self._template: WorkerProcess | None = None
-        """One that takes orders."""
+        """The template, if it is ready to take orders."""
         self._decided = asyncio.Event()
-        """Set when none is about to be ready."""
+        """Cleared while a template is starting: workers wait until it is set."""
         self._turn = asyncio.Lock()
         self._births: set[asyncio.Task[WorkerProcess | None]] = set()
         self._keeping: asyncio.Task[None] | None = None
@@ -74,20 +75,21 @@ class Forks:
 
     @property
     def template(self) -> int | None:
-        """The pid of the template that takes orders."""
+        """The pid of the template, if it is ready to take orders."""
         return self._template.pid if self._template is not None else None
 
     # The daemon's life
 
     def start(self) -> None:
-        """Have a template from now on. The reaper has been started: the host is whom orphans fall to."""
-        # It may be used in one event loop after another, which events and locks may not.
+        """Keep a template running from now on. The reaper must have been started, so that forked workers become
+        children of the host."""
+        # New ones, because this object may be used in several event loops in turn, and they may not.
         self._decided = asyncio.Event()
         self._turn = asyncio.Lock()
         self._keeping = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End the template; for when all workers have ended."""
+        """End the template. To be called when all workers have ended."""
         if self._keeping is None:
             return
         if self._births:
@@ -117,7 +119,7 @@ class Forks:
             await asyncio.sleep(pause)
 
     async def _run(self) -> int:
-        """The life of one template; returns its exit status. Raises `OSError`."""
+        """Start a template and wait for its end. Returns its exit status. Raises `OSError`."""
         process = WorkerProcess.spawn(launch.template_command(), Path("/"), launch.environment({}))
         reading: asyncio.ReadTransport | None = None
         try:
@@ -148,8 +150,8 @@ class Forks:
         account: Account | None = None,
         leaf: Leaf | None = None,
     ) -> WorkerProcess:
-        """As `WorkerProcess.spawn`, which does it when the template cannot. Whoever is cancelled gets no process, and
-        none is left."""
+        """Start a process: fork it if that is possible, else execute it. Parameters and errors are those of
+        `WorkerProcess.spawn`. If this is cancelled, no process is left."""
         if self._keeping is not None and launch.can_be_forked(command, environment):
             birth = asyncio.create_task(self._bear(command, folder, environment, account, leaf))
             self._births.add(birth)
@@ -173,7 +175,8 @@ class Forks:
         account: Account | None,
         leaf: Leaf | None,
     ) -> WorkerProcess | None:
-        """A new process; None when the template has not made it. Raises `OSError`: it cannot be made."""
+        """Fork a process. Returns None if the template did not fork it, so that it can be executed instead. Raises
+        `OSError` if it cannot be started in any way."""
         who = None if account is None else (account.uid, account.gid, account.groups)
         order = {"command": [*command], "folder": str(folder), "environment": dict(environment), "account": who}
         text = json.dumps(order).encode()
@@ -192,11 +195,12 @@ class Forks:
                 cgroups.discard(leaf)
             if isinstance(error, PermissionError):
                 raise explained(error, command, folder, account) from error
-            # It is the folder that the process could not enter.
+            # The process could not change into its folder.
             raise OSError(error.errno, error.strerror, str(folder)) from error
 
     async def _ask(self, text: bytes, ends: Ends) -> int:
-        """The pid of a new process with `ends`. Raises `OSError` when it could not be set up, and `NotBorn`."""
+        """Ask the template for a process with `ends`, and return its pid. Raises `OSError` if the process could not be
+        set up, and `NotBorn` if there is none."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START):
                 await self._decided.wait()
@@ -219,14 +223,14 @@ class Forks:
 
 
 def _send(wire: socket.socket, text: bytes, descriptors: list[int]) -> None:
-    """Raises `BlockingIOError` when it does not go at once."""
+    """Send an order with file descriptors. Raises `BlockingIOError` if it does not fit into the socket's buffer."""
     whole = LENGTH.pack(len(text)) + text
     if socket.send_fds(wire, [whole], descriptors) < len(whole):
         raise BlockingIOError
 
 
 def _pid(report: bytes) -> int:
-    """The pid that the template and its child have reported. Raises `OSError`, or `NotBorn`."""
+    """The pid in the report of the template and its child. Raises `OSError` or `NotBorn`, as `Forks._ask`."""
     lines = report.split(b"\n")
     for line in lines:
         if line.startswith(b"E"):
@@ -241,7 +245,7 @@ def _pid(report: bytes) -> int:
 
 
 async def _read_all(descriptor: int) -> bytes:
-    """What comes until all have closed the pipe's other end."""
+    """Read until the pipe's write end is closed everywhere."""
     loop = asyncio.get_running_loop()
     whole = b""
     while True:
@@ -267,7 +271,7 @@ def _wait(pid: int) -> int:
 
 
 def _abandon(leaf: Leaf | None, birth: "asyncio.Task[WorkerProcess | None]") -> None:
-    """Nobody wants the process any more."""
+    """Called when a process has been forked, or not, for a caller that was cancelled meanwhile: kill it."""
     process = None if birth.cancelled() or birth.exception() is not None else birth.result()
     if process is None:
         if leaf is not None:
@@ -279,4 +283,4 @@ def _abandon(leaf: Leaf | None, birth: "asyncio.Task[WorkerProcess | None]") -> 
 
 
 forks = Forks()
-"""This process's own: it has one set of children."""
+"""The only instance: a process has one set of children."""

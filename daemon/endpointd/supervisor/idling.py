@@ -1,11 +1,12 @@
-"""Since when workers have had nothing to do. Pure: times are arguments, in seconds.
+"""Finds out whether workers are idle. Pure: times are arguments, in seconds.
 
-They are looked at about once a second, so that no request pays for it; what came and went between two looks is seen by
-the number of requests.
+It is checked about once a second, so that requests have no cost. Requests that came and went between two checks are
+noticed by the number of requests.
 """
 
 UNASKED = 2.0
-"""Seconds after which workers are idle that were never given a request: they were started to see that they can be."""
+"""Seconds after which workers that were never given a request count as idle: they were only started to see whether they
+can be."""
 
 
 class Idling:
@@ -15,8 +16,8 @@ class Idling:
         self._since = 0.0
 
     def is_over(self, team: object, requests: int, limit: float, now: float, *, busy: bool) -> bool:
-        """Whether `team`, which was given so many `requests` so far, has had nothing to do for `limit` seconds; never
-        with 0."""
+        """Whether `team`, which was given `requests` requests so far, has been idle for `limit` seconds. Always False
+        if `limit` is 0. Must be called regularly."""
         if busy or team is not self._team or requests != self._requests:
             self._team, self._requests, self._since = team, requests, now
             return False

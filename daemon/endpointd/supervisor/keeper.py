@@ -1,13 +1,14 @@
-"""Ends what a dead host leaves behind. Run by path, as a process beside the host; imported for how marks are read.
+"""Ends the processes that a dead host leaves behind. Run by path as a process beside the host; the host imports it too,
+to read marks.
 
-A worker ends by itself when its wire does, and takes its group along. It cannot while it is stopped, or while native
-code holds the interpreter; and what has left its group it cannot reach. A signal at the parent's death would end the
-worker alone, before it could end its group. Therefore somebody outlives the host for a moment: the keeper waits for
-the end of a pipe whose other end the host alone has, and then kills every process that bears one of the host's marks.
+A worker whose wire is closed ends by itself, with its process group. It cannot do so while it is stopped, or while
+native code holds the interpreter, and it cannot reach processes that have left its group. A parent-death signal would
+end only the worker, before it could end its group. Therefore there is the keeper: it waits for the end of a pipe whose
+other end only the host has, and then kills every process that bears one of the host's marks.
 
-A mark is a hard limit for the time that a real-time process may run without a pause, of some hundred thousand years.
-Limits are inherited by every descendant, whatever it does to its session, its parent and its environment, and can be
-read of every process, also of one that has ended and was not waited for.
+A mark is a hard limit for the time that a real-time process may run without blocking (RLIMIT_RTTIME), of some hundred
+thousand years. All descendants inherit it, whatever they do to their session, parent and environment, and it can be
+read of every process, even of a zombie.
 """
 
 import contextlib
@@ -18,17 +19,18 @@ import time
 from collections.abc import Iterator
 
 MARK_ROOM = 1 << 23
-"""Marks of one host: its base and the pid of the worker, and pids are smaller than this (PID_MAX_LIMIT)."""
+"""The number of marks of one host. A mark is the host's base plus the worker's pid, which is smaller than this
+(PID_MAX_LIMIT)."""
 TEMPLATE = MARK_ROOM - 1
-"""What stands for the pid in the mark of the template and of what it has forked, until that has a mark of its own:
-being the highest, it can be lowered to any other by whoever may not raise a limit."""
+"""Replaces the pid in the mark of the template, and of each process that it forks, until that sets its own mark. It is
+the highest number because an unprivileged process can lower a hard limit but not raise it."""
 _LIMIT = "Max realtime timeout"
 _ROUNDS = 50
 _PAUSE = 0.02
 
 
 def worker_of(pid: int, base: int) -> int | None:
-    """The pid of the worker that `pid` descends from, or is; None when it has no mark of this host."""
+    """The pid of the worker that `pid` is or descends from; None if it has no mark of the host with this `base`."""
     try:
         with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
             # The line is "Max realtime timeout", the soft limit, the hard one, "us".
@@ -54,7 +56,7 @@ def _bearers(base: int) -> Iterator[int]:
 
 
 def _kill(pid: int, base: int) -> None:
-    """Kill `pid` if it still is who it was: its number may have come to mean another process."""
+    """Kill `pid`, unless the number has come to mean another process, without a mark."""
     with contextlib.suppress(OSError):
         process = os.pidfd_open(pid)
         try:
@@ -65,7 +67,7 @@ def _kill(pid: int, base: int) -> None:
 
 
 def end_all(base: int) -> None:
-    """Kill all that bear a mark of the host, and those that they have started meanwhile."""
+    """Kill all processes with a mark of the host, including those that they start meanwhile."""
     for _ in range(_ROUNDS):
         found = list(_bearers(base))
         if not found:
@@ -76,7 +78,7 @@ def end_all(base: int) -> None:
 
 
 def main() -> None:
-    # What asks the host to end, in its terminal or its control group, is not meant for the keeper.
+    # Signals to the host's terminal or control group are meant for the host, not for the keeper.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 1):

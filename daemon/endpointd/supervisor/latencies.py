@@ -1,4 +1,5 @@
-"""How long a plugin takes to begin its answers: counted in classes, at the price of a short search a request. Pure."""
+"""A histogram of latencies, such as how long a plugin takes to begin its answers. A request costs one short search in a
+list. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -6,13 +7,13 @@ from itertools import accumulate
 
 PLACES = 128
 _SPLIT = 4
-"""Classes from one power of two to the next; the lowest begins at 2^-18 s (4 µs), the highest at some hours."""
+"""The number of classes per power of two. The lowest class begins at 2^-18 s (4 µs), the highest at some hours."""
 
 _LOWEST = -18
 
 
 def _start_of(place: int) -> float:
-    """The lowest latency of a class, but for the first one, which has all that is lower as well."""
+    """The lowest latency of a class, in seconds. The first class also has all lower latencies."""
     return float(2.0 ** (place // _SPLIT + _LOWEST) * (1 + place % _SPLIT / _SPLIT))
 
 
@@ -20,7 +21,7 @@ _STARTS = [_start_of(place) for place in range(1, PLACES)]
 
 
 class Latencies:
-    """`seconds` is their sum, `counts` how many there were of each class."""
+    """`seconds` is the sum of all latencies, and `counts` their number in each class."""
 
     __slots__ = ("counts", "seconds")
 
@@ -30,7 +31,7 @@ class Latencies:
 
     @property
     def total(self) -> int:
-        """How many there were."""
+        """The number of latencies."""
         return sum(self.counts)
 
     def add(self, seconds: float) -> None:
@@ -39,24 +40,26 @@ class Latencies:
 
 
 def place_of(seconds: float) -> int:
-    """The class of a latency."""
+    """The class of a latency, an index into `Latencies.counts`."""
     return bisect_right(_STARTS, seconds)
 
 
 def below(counts: Sequence[int], powers: range) -> list[int]:
-    """How many were below 2^power seconds, for each of `powers`, which rise one by one from above the lowest class."""
+    """The number of latencies below 2^power seconds, for each of `powers`: consecutive numbers greater than that of the
+    lowest class (-18)."""
     sums = list(accumulate(counts))
     first = (powers.start - _LOWEST) * _SPLIT - 1
     return sums[first : first + _SPLIT * len(powers) : _SPLIT]
 
 
 def middle_of(place: int) -> float:
-    """What stands for all latencies of a class: at most an eighth beside any of them."""
+    """The middle of a class, in seconds. It differs by at most an eighth from any latency of the class."""
     return float(2.0 ** (place // _SPLIT + _LOWEST) * (1 + (place % _SPLIT + 0.5) / _SPLIT))
 
 
 def quantile(counts: Mapping[int, int], part: float) -> float | None:
-    """The latency below which `part` of them are; None when there are none."""
+    """The latency in seconds below which the fraction `part` of them are; None if there are none. `counts` are by
+    class."""
     total = sum(counts.values())
     if not total:
         return None

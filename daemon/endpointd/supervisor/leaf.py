@@ -1,4 +1,5 @@
-"""The control group of one worker: made, filled, killed and removed. Small reads and writes, none of which blocks."""
+"""The control group of one worker: makes it, fills it, kills its processes and removes it. All calls are short and do
+not block."""
 
 import contextlib
 import os
@@ -10,7 +11,7 @@ from endpointd.supervisor.cgroup_rules import Write, killed_for_memory
 
 
 class Leaf:
-    """One group, which need not exist yet. A plugin may have made groups below it, if it has the right."""
+    """One group, which need not exist yet. A plugin may have made groups below it, if it is permitted to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -19,7 +20,8 @@ class Leaf:
         return f"<Leaf {self.folder}>"
 
     def make(self, writes: Iterable[Write]) -> set[str]:
-        """Make it, and hold it to `writes`; returns the controllers that do so. Raises `OSError`: there is none."""
+        """Make the group, and perform `writes`. Returns the controllers for which all of them succeeded, except extra
+        ones. Raises `OSError` if the group cannot be made."""
         self.folder.mkdir()
         held, refused = set[str](), set[str]()
         for one in writes:
@@ -32,9 +34,9 @@ class Leaf:
         return held - refused
 
     def take(self, pid: int) -> None:
-        """Put a process into it, with all that it will start. Raises `OSError`."""
+        """Move a process into the group; those that it will start are in it too. Raises `OSError`."""
         try:
-            # One that has ended already can escape no more.
+            # A process that has ended already need not be moved.
             with contextlib.suppress(ProcessLookupError):
                 write(self.folder / "cgroup.procs", str(pid))
         except OSError as error:
@@ -42,38 +44,38 @@ class Leaf:
             raise OSError(error.errno, message) from error
 
     def kill(self) -> None:
-        """End all that is in it, and nothing escapes by starting others. Before Linux 5.14 those are ended that are
-        found."""
+        """Kill all processes in the group, including those that are being started. Before Linux 5.14, only those that
+        are found."""
         try:
             write(self.folder / "cgroup.kill", "1")
         except OSError:
             for folder in self._folders():
-                # 0 is a process that cannot be seen from here, and for `kill` it is this one's whole group.
+                # 0 stands for a process outside of this pid namespace; `kill` would take it for its own process group.
                 for pid in processes(folder) - {0}:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
 
     def starved(self) -> bool | None:
-        """Whether the system has killed for want of memory in it; None where that is not counted."""
+        """Whether the system has killed a process of the group because it was out of memory; None if unknown."""
         try:
             return killed_for_memory((self.folder / "memory.events").read_text())
         except OSError:
             return None
 
     def remove(self) -> bool:
-        """Whether it is gone. It is not while a process in it is about to end."""
+        """Try to remove the group. Returns whether it is gone; it is not as long as processes in it are ending."""
         with contextlib.suppress(OSError):
             for folder in self._folders():
                 folder.rmdir()
         return not self.folder.exists()
 
     def _folders(self) -> Iterable[Path]:
-        """It, after all that is below it."""
+        """The group's directory, after all those below it."""
         return [Path(folder) for folder, _, _ in os.walk(self.folder, topdown=False)]
 
 
 def write(file: Path, value: str) -> None:
-    """Raises `OSError`; the file is not made where there is none."""
+    """Write to an existing file. Raises `OSError`, also if it does not exist."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, value.encode())
@@ -82,7 +84,7 @@ def write(file: Path, value: str) -> None:
 
 
 def processes(folder: Path) -> frozenset[int]:
-    """The processes in a group itself; none when it is gone."""
+    """The pids in a group, without those in groups below it; empty if the group does not exist."""
     try:
         return frozenset(map(int, (folder / "cgroup.procs").read_text().split()))
     except OSError:

@@ -1,4 +1,5 @@
-"""What a worker's process may use, as it is told to the worker. Pure; `endpointd_worker.confine` applies it."""
+"""The resource limits of a worker's process, in the form in which the worker is given them. Pure;
+`endpointd_worker.confine` applies them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,7 +7,8 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """0 is no limit. `memory` is in bytes, `nice` is added to the daemon's own."""
+    """0 means no limit. `memory` is in bytes, and `nice` is added to the daemon's own nice value. `files` is the number
+    of open files."""
 
     files: int = 0
     memory: int = 0
@@ -14,5 +16,6 @@ class ProcessLimits:
     nice: int = 0
 
     def argument(self, mark: int) -> str:
-        """The word of the worker's command line that carries them; `mark` is where the host's marks begin."""
+        """The argument of the worker's command line with the limits and `mark`, the base of the host's marks
+        (`keeper`)."""
         return json.dumps({**asdict(self), "mark": mark}, separators=(",", ":"))

@@ -1,6 +1,7 @@
-"""The lives of one plugin's workers, each a task: waiting for an environment and a place, starting, serving, ending.
+"""The lives of one plugin's workers. Each is a task that gets the environment, waits for its turn to start, starts the
+worker, and waits for its end.
 
-What happens in them is told to whoever owns the workers; nothing is decided here.
+The tasks only report what happens to the owner of the workers; nothing is decided here.
 """
 
 import asyncio
@@ -19,13 +20,13 @@ class Owner(Protocol):
         """Whether a request waits for the worker."""
 
     def build_began(self, member: Member) -> None:
-        """The worker's environment is not there, and is built first."""
+        """The worker's environment does not exist yet; building it has begun."""
 
     def build_progressed(self, member: Member, line: str) -> None:
-        """News of that."""
+        """A line of progress of the build."""
 
     def build_ended(self, member: Member) -> None:
-        """The environment is there."""
+        """The environment has been built."""
 
     def became_ready(self, member: Member) -> None:
         """The worker has loaded the plugin."""
@@ -34,10 +35,10 @@ class Owner(Protocol):
         """The worker did not become ready."""
 
     def died(self, member: Member, how: str) -> None:
-        """A worker that was ready has ended; nobody has asked it to, or that comes as `ended` besides."""
+        """A worker that was ready has ended. If it was told to end, `ended` is called as well."""
 
     def ended(self, member: Member) -> None:
-        """A worker that was to end has ended."""
+        """A worker has ended as it was told to."""
 
 
 class Lives:
@@ -50,29 +51,29 @@ class Lives:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, member: Member, failures: int) -> None:
-        """Start the worker when its turn comes; it is behind those of plugins with fewer `failures`."""
+        """Start the worker when its turn comes, which is after those of plugins with fewer `failures`."""
         self._lives[member] = self._spawn(self._live(member, failures))
 
     def hurry(self, member: Member) -> None:
-        """A request waits for the worker that is to start."""
+        """Called when a request waits for this worker: let its turn to start come sooner."""
         self._starts.hurry(member)
 
     def drain(self, member: Member, seconds: float) -> None:
-        """Let the worker finish what is open for at most so long, then end it."""
+        """Let the worker finish its open requests for at most `seconds`, then end it."""
         self._spawn(self._drain(member, seconds))
 
     def put_down(self, member: Member) -> None:
-        """End a worker that is starting, or waits for its turn."""
+        """End a worker that is starting, or waits for its turn to start."""
         self._spawn(self._put_down(member))
 
     def kill(self, workers: Iterable[Worker]) -> None:
-        """End them at once, whatever they are doing."""
+        """Kill these workers at once, whatever they are doing."""
         for worker in workers:
             self._spawn(worker.kill())
 
     async def over(self) -> None:
-        """Wait until all that there is now is over, and no process of it is left."""
-        # Not of what begins meanwhile: who starts the plugin anew does not keep those waiting who have stopped it.
+        """Wait until all workers that exist now, starting ones included, have ended and left no process."""
+        # Workers that are started meanwhile are not waited for: a new start must not delay an earlier stop.
         if self._tasks:
             await asyncio.wait({*self._tasks})
 
@@ -97,7 +98,8 @@ class Lives:
         self._owner.died(member, how)
 
     async def _provide(self, member: Member) -> Path:
-        """The interpreter; where it has to be made first, that takes none of the places of workers that start."""
+        """The interpreter for the worker. If its environment has to be built first, that happens outside of the limited
+        number of workers that may be starting."""
         python = await self._provider.find(member.order)
         if python is None:
             self._owner.build_began(member)

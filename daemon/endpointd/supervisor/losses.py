@@ -1,4 +1,5 @@
-"""What it comes to when a worker fails that was wanted: by its team, and by whoever is left of it. Decides alone."""
+"""Decides what the failure of a worker means, depending on its team and the other workers. Has no effects of its
+own."""
 
 from enum import Enum
 
@@ -15,18 +16,18 @@ class Loss(Enum):
 
     @property
     def is_kept(self) -> bool:
-        """Whether others go on answering."""
+        """Whether other workers go on serving."""
         return self in (Loss.BORNE, Loss.NEXT, Loss.TRIAL)
 
 
 def loss_of(member: Member, crew: Crew, stage: Stage) -> Loss | None:
-    """None when the worker is not wanted any more. `member` is still one of its team."""
+    """The kind of loss; None if the worker was not wanted any more. `member` has not been removed from its team yet."""
     team = member.team
     is_next = team is crew.next
     if member not in team.members or not (is_next or team is crew.present):
         return None
     is_on_trial = stage is Stage.ON_TRIAL
-    # A version that is to show what it is worth fails with the first of its workers that was ready.
+    # A new version that has yet to show that it works fails if any worker of it fails that was ready.
     has_shown = (is_next or is_on_trial) and member.ready_at is not None
     if team.is_borne(member) and not has_shown:
         return Loss.BORNE

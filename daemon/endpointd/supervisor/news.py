@@ -1,4 +1,4 @@
-"""What is heard of a plugin's workers, passed on: to the log, to the journal, and into the report of a failure."""
+"""Passes on the output and the events of a plugin's workers: to the log, to the journal, and to reports of failures."""
 
 import logging
 from collections import deque
@@ -16,12 +16,12 @@ from endpointd_wire.messages import Log
 LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 
 LAST_LINES = 40
-"""Lines of output kept for the report of a failure: enough for the stack of an import within imports."""
+"""How many lines of output are kept for the report of a failure: enough for the traceback of nested imports."""
 
 
 class Voice:
-    """What is heard of one worker. `pid` tells which it is, where several speak at once; its `last_lines` are part of
-    the report when it fails."""
+    """The output of one worker. `pid` returns the worker's pid if the plugin has several workers, else None. The
+    `last_lines` become part of the report if the worker fails."""
 
     def __init__(self, news: "News", pid: Callable[[], int | None]) -> None:
         self._news = news
@@ -42,12 +42,14 @@ class Voice:
         self._news.record(record, self._pid())
 
     def progress(self, line: str) -> None:
-        """What is heard of the environment that is built for it."""
+        """A line of progress of the environment that is being built for it."""
         self._lines.append(line)
         self._news.progress(line)
 
 
 class News:
+    """`rate` is how many lines of output are logged per second; 0: all."""
+
     def __init__(self, log: Any, journal: Journal, rate: int = 0) -> None:  # noqa: ANN401 - structlog's loggers have no type
         self.gate = FloodGate(rate)
         self._log = log
@@ -60,13 +62,13 @@ class News:
         self._journal.append("output", line, pid=pid)
 
     def progress(self, line: str) -> None:
-        """What is heard of the environment that is built for a worker."""
+        """A line of progress of the environment that is being built for a worker."""
         self._log.info("environment.progress", line=line)
         self._journal.append("event", f"environment: {line}")
 
     def record(self, record: Log, pid: int | None) -> None:
         """A record of the plugin's `logging`."""
-        # `logging` lets a plugin invent levels, structlog knows the standard ones alone.
+        # `logging` lets a plugin define its own levels; structlog knows only the standard ones.
         level = next((level for level in LEVELS if record.level >= level), LEVELS[-1])
         if self.gate.admits(monotonic()):
             whose = _whose(pid)
@@ -77,13 +79,13 @@ class News:
         self._journal.append("log", record.text, level=name, request=record.request_id or None, pid=pid)
 
     def look(self) -> None:
-        """Called about once a second: tell how many lines were left out."""
+        """Called about once a second: log how many lines were left out."""
         lines = self.gate.take_untold()
         if lines:
             self._log.warning("plugin.output_left_out", lines=lines)
 
     def moved(self, before: Life, life: Life, event: Event) -> None:
-        """The plugin's life goes on."""
+        """Log a change of the plugin's stage."""
         if life.stage is before.stage:
             return
         if life.state is not before.state:
@@ -93,7 +95,7 @@ class News:
         self._journal.append("event", f"{before.stage} -> {life.stage} ({event.value})")
 
     def failed(self, failure: Failure, pid: int | None, frame: str | None) -> None:
-        """A worker has ended, or did not start."""
+        """Log that a worker has failed. `frame` is the beginning of the frame that broke the protocol, if one did."""
         self._log.error(
             "worker.failed",
             code=failure.code,

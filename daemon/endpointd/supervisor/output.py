@@ -9,24 +9,25 @@ from typing import cast
 from endpointd import logs
 
 MAX_LINE = 16 * 1024
-"""Bytes; a longer line is cut into several, so that a plugin that never ends its line costs no memory."""
+"""The longest line in bytes. A longer one is cut into several, so that a plugin that never ends its line does not use
+up memory."""
 
 TURN = 32
-"""Lines that are taken in one turn of the event loop, at some 20 µs each; then it is everybody else's turn."""
+"""How many lines are processed in one turn of the event loop, at some 20 µs each, before other callbacks run."""
 
 STEP = 4 * 1024
-"""Bytes that are cut into lines at once, for the same reason: all of them may be ends of lines."""
+"""How many bytes are cut into lines in one turn, for the same reason: each may be the end of a line."""
 
 LAST_WORDS = 0.5
-"""Seconds that what a dead process said may still take to arrive; a child that it left behind could hold its output
-open for ever."""
+"""Seconds to wait for the rest of a dead process's output. Without a limit, a child that it has left behind could keep
+the pipe open for ever."""
 
 PAUSE = 0.01
-"""Seconds until it is seen again whether the log has room."""
+"""Seconds until it is checked again whether the log has caught up."""
 
 
 class LineCutter:
-    """Bytes in, lines out; which lines does not depend on how the bytes are delivered. Pure."""
+    """Cuts a stream of bytes into lines. The result does not depend on how the bytes are divided among calls. Pure."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -41,7 +42,7 @@ class LineCutter:
         return [_text(piece) for piece in pieces]
 
     def end(self) -> list[str]:
-        """What is left when the stream ends in the middle of a line."""
+        """The last line, if the stream has ended in the middle of one."""
         rest, self._rest = self._rest, b""
         return [_text(rest)] if rest else []
 
@@ -56,7 +57,7 @@ def _cut(line: bytes) -> list[bytes]:
 
 
 def _end_of_character(line: bytes, most: int) -> int:
-    """`most`, or a little less where that is within a character of UTF-8."""
+    """`most`, or up to three less if that would be within a UTF-8 character."""
     ends = (end for end in range(most, most - 4, -1) if line[end] & 0xC0 != 0x80)
     return next(ends, most)
 
@@ -66,11 +67,10 @@ def _text(line: bytes) -> str:
 
 
 class OutputReader(asyncio.Protocol):
-    """Calls `take` for each line; `done` is set when every process that could write has closed its end, and all lines
-    were taken.
+    """Calls `take` for each line. `done` is set when all processes have closed the write end, and all lines were taken.
 
-    While lines wait for their turn, or for whoever reads the log, nothing more is read: who writes faster than that
-    waits, and nobody else does.
+    While lines wait for their turn, or for the reader of the log, the pipe is not read. So a plugin that writes too
+    fast has to wait, and it alone.
     """
 
     def __init__(self, take: Callable[[str], None]) -> None:
@@ -80,25 +80,25 @@ class OutputReader(asyncio.Protocol):
         self._uncut = b""
         self._lines: deque[str] = deque()
         self._transport: asyncio.ReadTransport | None = None
-        """None when nothing more will come."""
+        """None when the pipe is closed."""
         self._is_paused = False
         self._is_patient = True
-        """Whether whoever reads the log is waited for."""
+        """Whether to wait for the reader of the log when the log is behind."""
 
     @classmethod
     async def attach(cls, fd: int, take: Callable[[str], None]) -> tuple["OutputReader", asyncio.ReadTransport]:
-        """Read `fd`, which is closed with the transport."""
+        """Start to read `fd`. Closing the returned transport closes it."""
         loop = asyncio.get_running_loop()
         transport, reader = await loop.connect_read_pipe(lambda: cls(take), os.fdopen(fd, "rb", buffering=0))
         return reader, transport
 
     def hurry(self) -> None:
-        """The process has ended: its last words are little, and are wanted before its end is told. From now on they
-        wait for nobody who reads the log."""
+        """Called when the process has ended: no longer wait for the reader of the log. The rest of the output is
+        short, and is to be logged before the end of the process."""
         self._is_patient = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are of no class of asyncio's.
+        # uvloop's transports do not inherit from asyncio's classes.
         self._transport = cast("asyncio.ReadTransport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -115,7 +115,7 @@ class OutputReader(asyncio.Protocol):
 
     @property
     def _is_waiting(self) -> bool:
-        """Whether there is a turn to come."""
+        """Whether data waits, so that a turn is scheduled."""
         return bool(self._uncut or self._lines)
 
     def _take_turn(self) -> None:
@@ -139,7 +139,7 @@ class OutputReader(asyncio.Protocol):
             self._let_wait(is_paused=False)
 
     def _let_wait(self, *, is_paused: bool) -> None:
-        """Whether whoever writes is to wait, as soon as the pipe is full."""
+        """Pause or resume reading. While it is paused, writers have to wait as soon as the pipe is full."""
         if self._transport is None or self._transport.is_closing() or self._is_paused == is_paused:
             return
         self._is_paused = is_paused

@@ -1,4 +1,4 @@
-"""What those who deal with a plugin's workers need of whoever keeps the table of its states."""
+"""The part of the supervisor that the modules below it use."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from endpointd.supervisor.worker import StartFailed
 
 
 class Overseer(Protocol):
-    """The supervisor. What is asked of it may change with every call of `happen`."""
+    """The supervisor. Its properties may change with every call of `happen`."""
 
     @property
     def life(self) -> Life: ...
@@ -18,11 +18,12 @@ class Overseer(Protocol):
     def rules(self) -> Rules: ...
 
     def happen(self, event: Event, team: Team | None = None) -> None:
-        """Let the table decide, and have done what it decides. News of a `team` that is not, or is no longer, the
-        present one changes nothing; None is for what concerns the plugin, or another team."""
+        """Let the state table decide about an event, and perform its actions. An event of a `team` that is not, or is
+        no longer, the present one is ignored; `team` is None if the event concerns the plugin, or the next or old
+        team."""
 
     def changed(self) -> None:
-        """Workers have come or gone, and the table has nothing to decide about that."""
+        """Workers have come or gone without an event for the state table."""
 
     def note_failure(self, member: Member, error: StartFailed, *, kept: bool) -> None:
-        """A worker has failed that was wanted; `kept` tells whether others go on answering."""
+        """Record the failure of a worker that was wanted. `kept` says whether other workers go on serving."""

@@ -1,4 +1,4 @@
-"""The two things that Linux lets a process say of itself and Python has no word for."""
+"""Two calls of Linux's prctl(2), for which Python has no functions. They raise `OSError`."""
 
 import ctypes
 import os
@@ -15,11 +15,12 @@ def _prctl(option: int, value: int) -> None:
 
 
 def take_orphans(*, switch: bool) -> None:
-    """Whether descendants that lose their parent become children of this process, instead of the system's first."""
+    """Set whether descendants that lose their parent become children of this process rather than of pid 1 (child
+    subreaper)."""
     _prctl(_SET_CHILD_SUBREAPER, int(switch))
 
 
 def gain_no_privileges() -> None:
-    """From now on nothing that this thread starts can get more rights by executing a file (`sudo`, setuid, file
-    capabilities). It is inherited and cannot be taken back."""
+    """From now on no process that this thread starts can gain rights by executing a file (`sudo`, setuid, file
+    capabilities). This is inherited and cannot be undone."""
     _prctl(_SET_NO_NEW_PRIVS, 1)

@@ -1,6 +1,6 @@
 """A worker's process: started in a session of its own, watched through a pidfd, killed as a group, always reaped.
 
-Owns the three things a worker is reached by: the process, the host's end of the wire, and the read end of its log.
+Owns the process, the host's end of the wire, and the read end of the worker's log.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from endpointd.supervisor.users import Account, out_of_reach
 from endpointd_wire.flow import WINDOW
 
 LAST_STAND = 1.0
-"""Seconds that a worker has to say where it stands."""
+"""Seconds that a worker has to write its stack traces before it is killed."""
 
 
 class Ends:
-    """The wire and the log of a process that is to be started. Leaving the block closes what is that process's, and on
-    a failure the host's ends too. Raises `OSError`."""
+    """Both ends of the wire and the log of a process that is to be started; a context manager. Leaving the block closes
+    the process's ends, and after an exception the host's ends too. The constructor raises `OSError`."""
 
     def __init__(self) -> None:
         self.wire, self.their_wire = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -41,7 +41,7 @@ class Ends:
             raise
         self.wire.setblocking(False)
         for end in (self.wire, self.their_wire):
-            # As much as the system allows of what one stream may have under way.
+            # As much of one stream's window as the system allows.
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WINDOW)
 
     def __enter__(self) -> Self:
@@ -61,17 +61,18 @@ class Ends:
 
 
 class WorkerProcess:
-    """One child process. `spawn` makes it, or `adopt` takes it over; whoever has it calls `wait` or `kill` and `wait`,
-    or it is a zombie."""
+    """One child process, which `spawn` starts or `adopt` takes over. It is reaped as soon as it ends, as long as the
+    event loop runs; so its owner waits for it (`wait`), if need be after `kill`."""
 
     def __init__(self, pid: int, wait: Callable[[], int], pidfd: int, ends: Ends, leaf: Leaf | None) -> None:
         self.pid = pid
         self.wire = ends.wire
-        """The host's end of the wire; not blocking. The channel that takes it over closes it."""
+        """The host's end of the wire, non-blocking. The channel takes it over and closes it."""
         self.log = ends.log
-        """Read end of the pipe that is the worker's fd 2. Whoever reads it closes it."""
+        """The read end of the pipe that is the worker's stderr (fd 2). The reader closes it."""
         self.starved: bool | None = None
-        """Once it has ended: whether the system killed for want of memory meanwhile; None when that is not known."""
+        """Whether the system killed a process because it was out of memory: in the worker's control group, or else
+        anywhere during its life. None before it has ended, or if unknown."""
         self._wait = wait
         self._pidfd = pidfd
         self._leaf = leaf
@@ -94,11 +95,11 @@ class WorkerProcess:
         leaf: Leaf | None = None,
     ) -> Self:
         """Start `command` with `folder` as its working directory and exactly `environment`, as `account` and in the
-        control group `leaf` if they are given. It cannot gain privileges that it does not have; this thread cannot
-        either from now on.
+        control group `leaf` if they are given. The process cannot gain privileges (no_new_privs); from now on neither
+        can this thread.
 
-        Raises `OSError` when the system refuses (no such interpreter, too many processes or files). Nothing is left
-        over then.
+        Raises `OSError` if the system refuses (no such interpreter, too many processes or files). Nothing is left over
+        then.
         """
         with ExitStack() as on_failure:
             if leaf is not None:
@@ -111,15 +112,15 @@ class WorkerProcess:
 
     @classmethod
     def adopt(cls, pid: int, wait: Callable[[], int], ends: Ends, leaf: Leaf | None = None) -> Self:
-        """Take over a child of this process that has `ends` and for which nobody has waited; `wait` does so and returns
-        its exit status, as `wait` here. It is put into `leaf`. Raises `OSError`; it is gone then, and so is the
-        leaf."""
+        """Take over a child of this process that has `ends` and was not waited for. `wait` reaps it and returns its
+        exit status in the form of the method `wait`. The child is put into the control group `leaf`. Raises `OSError`;
+        the child and the leaf have been removed then."""
         with ExitStack() as on_failure:
             if leaf is not None:
                 on_failure.callback(cgroups.discard, leaf)
             on_failure.callback(_end, pid, wait)
             if leaf is not None:
-                # Here and now: until this thread reaps it, its number cannot be another's.
+                # In this thread: until it reaps the child, the pid cannot be another process's.
                 leaf.take(pid)
             pidfd = os.pidfd_open(pid)
             on_failure.pop_all()
@@ -130,34 +131,35 @@ class WorkerProcess:
         return not self._exited.done()
 
     async def wait(self) -> int:
-        """The exit status; the negative number of a signal if one ended it."""
+        """Wait for the end, and return the exit status; the negative number of a signal if one ended it."""
         return await asyncio.shield(self._exited)
 
     def usage(self) -> Usage | None:
-        """What the process itself uses, without its children; None when it has ended."""
-        # Until it is reaped its number is its own.
+        """The resources that the process itself uses, without its children; None if it has ended."""
+        # Until it is reaped, its pid cannot be another process's.
         return usage_of(self.pid) if self.is_alive else None
 
     def terminate(self) -> None:
-        """Ask the whole group to end."""
+        """Send SIGTERM to the whole process group."""
         self._signal(signal.SIGTERM)
 
     def abort(self) -> None:
-        """Have the worker write to its log where each thread stands, and end. If it cannot, it is killed soon."""
+        """Have the worker write the stack traces of its threads to its log and end (SIGABRT). It is killed after
+        `LAST_STAND` seconds if it has not ended."""
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGABRT)
             asyncio.get_running_loop().call_later(LAST_STAND, self.kill)
 
     def kill(self) -> None:
-        """End the whole process group, and the control group. What has left both goes when the worker has ended
-        (`reaper`)."""
+        """Kill the whole process group, and the control group. Processes that have left both are killed by the `reaper`
+        when the worker has ended."""
         self._signal(signal.SIGKILL)
         if self._leaf is not None and self.is_alive:
             self._leaf.kill()
 
     def _signal(self, number: signal.Signals) -> None:
-        # The leader is not reaped yet, so its number cannot be that of another group.
+        # The leader is not reaped yet, so its pid cannot be the id of another group.
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
@@ -178,7 +180,7 @@ class WorkerProcess:
     def _has_starved(self) -> bool | None:
         starved = None if self._leaf is None else self._leaf.starved()
         if starved is None and self._oom_kills is not None and (now := oom_kills()) is not None:
-            # Somebody has, on this system.
+            # Something on this system was killed.
             return now > self._oom_kills
         return starved
 
@@ -204,14 +206,14 @@ def _start(
 
 
 def explained(error: PermissionError, command: Sequence[str], folder: Path, account: Account | None) -> PermissionError:
-    """The error of a process that cannot be started, with its cause where that is known."""
+    """The error of a process that cannot be started, with a message that names the cause if that is known."""
     if account is None or (path := out_of_reach(account, [Path(command[0]), folder])) is None:
         return error
     return PermissionError(error.errno, f"the user {account.name} may not read or enter {path}")
 
 
 def _end(pid: int, wait: Callable[[], int]) -> None:
-    """End a process that nobody is going to watch."""
+    """Kill and reap a process for which there is no `WorkerProcess`."""
     os.kill(pid, signal.SIGKILL)
     wait()
 
@@ -220,9 +222,9 @@ NATIVE_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.
 
 
 def describe_exit(status: int, *, expected: bool, starved: bool | None = None) -> str:
-    """An exit status in words, with the likely cause where there is one.
+    """Describe an exit status in words, with the likely cause if there is one.
 
-    expected: the daemon ended it. starved: `WorkerProcess.starved`.
+    `expected`: the daemon itself has ended the process. `starved`: see `WorkerProcess.starved`.
     """
     if status >= 0:
         return f"exited with status {status}"

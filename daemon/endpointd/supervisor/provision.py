@@ -1,4 +1,4 @@
-"""Where a worker's interpreter comes from."""
+"""The interface of whatever provides the Python interpreters of workers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +9,10 @@ from endpointd.supervisor.worker import WorkerOrder
 
 class Provider(Protocol):
     async def find(self, order: WorkerOrder) -> Path | None:
-        """The interpreter that a worker of `order` is to run on; None when its environment has to be built first.
+        """The interpreter for a worker of `order`; None if its environment has to be built first.
 
-        Raises `StartFailed` when there can be none."""
+        Raises `StartFailed` if there can be none."""
 
     async def build(self, order: WorkerOrder, tell: Callable[[str], None]) -> Path:
-        """Build the environment; `tell` gets a line whenever there is news. Raises `StartFailed`. Who is cancelled no
-        longer wants it."""
+        """Build the environment, and return its interpreter. `tell` is called with lines of progress. Raises
+        `StartFailed`. Cancel it if the environment is no longer wanted."""

@@ -1,18 +1,18 @@
-"""What plugins leave behind: processes that have left their worker's group, and lost their parent.
+"""Handles orphans: processes of plugins that have left their worker's process group and lost their parent.
 
-The daemon is made the one to whom such orphans fall, and knows by its mark (`keeper`) which worker each descends from:
+The daemon is a child subreaper, so orphans become its children. It tells by a mark (see `keeper`) from which worker
+each one descends:
 
 - while that worker lives, the orphan is left alone: a plugin may start a helper that turns itself into a daemon;
 - when it has ended, the orphan is killed;
 - when the orphan has ended, it is reaped.
 
-What bears no mark is a child of the daemon's own (a program that it runs) and never touched, so that nobody's child is
-taken away from who waits for it. One kind of child without a mark cannot be the daemon's own: one in a session that is
-neither the daemon's nor led by itself. When such a one has ended it is reaped; as the first process of a container
-the daemon gets them from anywhere.
+A child without a mark is usually a program that the daemon itself runs. It is left alone, so that the code that started
+it can wait for it. But a child in a session that is neither the daemon's nor led by the child cannot be the daemon's
+own: it is reaped when it has ended. The daemon gets such children if it is the first process of a container.
 
-Nothing here listens to SIGCHLD: uvloop wants that for itself. Orphans are looked for when a worker has ended, when an
-orphan has, and every `INTERVAL` seconds.
+SIGCHLD is not used, because uvloop needs it for itself. Orphans are looked for when a worker has ended, when an orphan
+has ended, and every `INTERVAL` seconds.
 """
 
 import asyncio
@@ -31,24 +31,25 @@ from endpointd.supervisor import keeper
 from endpointd.supervisor.prctl import take_orphans
 
 INTERVAL = 5.0
-"""Seconds in which an orphan that ends by itself may stay a zombie, if it was not known before."""
+"""Seconds between two sweeps, and so how long an orphan that was not known before may be a zombie."""
 LAST_ORPHANS = 2.0
-"""Seconds that killed orphans have to be gone when the daemon ends."""
+"""Seconds to wait for the end of killed orphans when the daemon ends."""
 
 MARKS = (1 << 62) + keeper.MARK_ROOM * secrets.randbits(38)
-"""Where the marks of this process's workers begin."""
+"""The base of the marks of this process's workers; a worker's mark is this plus its pid."""
 
 log = structlog.get_logger()
 
 
 class Reaper:
-    """Does nothing until `start`. To be used in the thread of the event loop."""
+    """Knows the workers, and looks after orphans. Does nothing until `start`. To be used in the thread of the event
+    loop."""
 
     def __init__(self) -> None:
         self._workers: set[int] = set()
         self._births = 0
         self._orphans: dict[int, int] = {}
-        """Pids, with the pidfds that tell of their end."""
+        """The pids of known orphans, and the pidfds that become readable when they end."""
         self._none_left = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -65,15 +66,16 @@ class Reaper:
     # The daemon's life
 
     def start(self) -> None:
-        """From now on take in orphans; and if the daemon is killed, somebody ends what it leaves."""
+        """From now on adopt orphans, and keep a `Keeper`, which ends what is left if the daemon is killed."""
         self._loop = asyncio.get_running_loop()
-        # It may be used in one event loop after another, which an event may not.
+        # A new one, because this object may be used in several event loops in turn, and an event may not.
         self._none_left = asyncio.Event()
         take_orphans(switch=True)
         self._tick()
 
     async def stop(self) -> None:
-        """Kill every orphan, and wait until they are gone; for when all workers have ended."""
+        """Kill every orphan, and wait until they are gone, at most `LAST_ORPHANS` seconds. To be called when all
+        workers have ended."""
         if self._loop is None:
             return
         try:
@@ -101,13 +103,14 @@ class Reaper:
 
     def _tick(self) -> None:
         assert self._loop is not None
-        # First of all: whatever goes wrong with this look, it is not the last.
+        # First of all, so that an error in this sweep does not prevent the next one.
         self._timer = self._loop.call_later(INTERVAL, self._tick)
         self._keep_a_keeper()
         self.sweep()
 
     def _keep_a_keeper(self) -> None:
-        """The kernel itself ends a container whose first process has died."""
+        """Start a keeper unless one is running. None is needed if the daemon is the first process of a container,
+        because the kernel then ends the whole container with it."""
         if os.getpid() == 1 or (self._keeper is not None and self._keeper.is_alive()):
             return
         if self._keeper is not None:
@@ -122,8 +125,8 @@ class Reaper:
 
     @contextlib.contextmanager
     def birth(self) -> Iterator[None]:
-        """A process that the template forks may be a child of this one before it is known as a worker: within this
-        block, such children are left alone. What is still not known afterwards is ended."""
+        """A context manager for forking a worker. The process may become a child of this one before it is known as a
+        worker; within the block such children are left alone. Those that are still unknown afterwards are killed."""
         self._births += 1
         try:
             yield
@@ -136,7 +139,7 @@ class Reaper:
         self._workers.add(pid)
 
     def ended(self, pid: int) -> None:
-        """The worker has ended and was waited for: what descends from it is to go."""
+        """The worker has ended and was reaped: kill its descendants."""
         self._workers.discard(pid)
         if self._loop is not None:
             self.sweep()
@@ -144,8 +147,8 @@ class Reaper:
     # Orphans
 
     def sweep(self) -> None:
-        """Look at every child of this process. Each is still there while it is looked at, because nobody but this
-        thread waits for orphans; so its number cannot mean another process."""
+        """Look at every child of this process: reap orphans that have ended, and kill those whose worker has. Only this
+        thread reaps orphans, so a pid cannot come to mean another process meanwhile."""
         for pid in _children():
             if pid in self._workers:
                 continue
@@ -166,7 +169,7 @@ class Reaper:
     def _watch(self, pid: int) -> None:
         if pid in self._orphans or self._loop is None:
             return
-        # Without a descriptor to spare it is found by a later sweep.
+        # If there are no free descriptors, a later sweep finds it.
         with contextlib.suppress(OSError):
             self._orphans[pid] = os.pidfd_open(pid)
             self._loop.add_reader(self._orphans[pid], self._gone, pid)
@@ -177,12 +180,13 @@ class Reaper:
         self._loop.remove_reader(descriptor)
         os.close(descriptor)
         _reap(pid)
-        # Its children are orphans now.
+        # Its children have become orphans.
         self.sweep()
 
 
 class Keeper:
-    """The process that outlives this one for a moment. Raises `OSError` when it cannot be started."""
+    """The process that outlives this one for a moment (see the module `keeper`). The constructor raises `OSError` if it
+    cannot be started."""
 
     def __init__(self) -> None:
         read_end, self._pipe = os.pipe2(os.O_CLOEXEC)
@@ -206,7 +210,7 @@ class Keeper:
         return self._process.poll() is None
 
     def dismiss(self, *, needed: bool) -> None:
-        """It is to end: at once, or when it has killed what is left."""
+        """Let it end: after it has killed what is left, or at once if it is not `needed`. Waits for its end."""
         if not needed:
             self._process.kill()
         os.close(self._pipe)
@@ -214,7 +218,8 @@ class Keeper:
 
 
 def _children() -> Iterator[int]:
-    """Those that can be seen: without a descriptor to spare, the others are found by a later sweep."""
+    """The pids of this process's children. May be incomplete if there are no free descriptors; a later sweep finds the
+    others."""
     try:
         tasks = os.listdir("/proc/self/task")
     except OSError:
@@ -225,7 +230,7 @@ def _children() -> Iterator[int]:
 
 
 def _reap(pid: int) -> bool:
-    """Whether this child has ended; it is gone for good then."""
+    """Reap this child if it has ended. Returns whether it is gone."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
     except ChildProcessError:
@@ -233,7 +238,8 @@ def _reap(pid: int) -> bool:
 
 
 def _is_a_strangers(pid: int) -> bool:
-    """Whether this child cannot have been started by this process: that would be in its session or lead one."""
+    """Whether this child cannot have been started by this process: then it would be in this process's session or lead
+    its own."""
     try:
         return os.getsid(pid) not in (0, pid, os.getsid(0))
     except OSError:
@@ -241,4 +247,4 @@ def _is_a_strangers(pid: int) -> bool:
 
 
 reaper = Reaper()
-"""This process's own: it has one set of children, as it has one parent."""
+"""The only instance: a process has one set of children."""

@@ -1,4 +1,4 @@
-"""Where a plugin's requests go as its life goes on: to workers, into the queue, or back with a refusal."""
+"""Decides where a plugin's requests go in each state: to workers, into the queue, or back with a refusal."""
 
 import math
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from endpointd.supervisor.worker import Worker, WorkerOrder
 
 
 class Reception:
-    """`admission` is where requests ask for a place.
+    """`admission` gives requests their places.
 
-    `serve` is called with the order whose routes requests are to be matched with from now on: that of the workers that
-    they go to, or will go to as soon as there are any. `prove` is called, as often as workers come or go, with the
-    order of those that answer and have stood their trial. `need` starts a worker because a request has come, and
-    `hurry` makes haste with those that are starting; `now` is the time of `Life`.
+    `serve` is called with the order whose routes requests are to be matched with from now on: that of the present
+    workers, or of those that will come next. `prove` is called, whenever workers come or go, with the order of the
+    present workers if they have passed their trial. `need` starts a worker because a request has come, and `hurry`
+    speeds up the start of those that are starting. `now` returns the time in the terms of `Life`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Reception:
         self._served: WorkerOrder | None = None
 
     def follow(self, life: Life, present: Team | None, failure: Failure | None) -> None:
-        """Let requests go where `life` says. `present` is the present team, and `failure` the last one."""
+        """Direct requests according to `life`. `present` is the present team, and `failure` the last failure."""
         self._life = life
         state = life.state
         if state is State.RUNNING and present is not None:
@@ -56,16 +56,16 @@ class Reception:
             self.admission.serve_by(need=self._hurry, late=self._too_late)
         elif (no_place := refusal(state, failure)) is not None:
             self.admission.refuse(no_place)
-        # In BACKOFF all is as `pause` has left it.
+        # In BACKOFF everything stays as `pause` has set it.
 
     def announce(self, order: WorkerOrder) -> None:
-        """Requests go to workers of `order`, or will as soon as there are any."""
+        """Call `serve` with `order` unless requests are matched with its routes already."""
         if order is not self._served:
             self._served = order
             self._serve(order)
 
     def pause(self, seconds: float) -> None:
-        """No worker comes for so long: who would not wait to the end is told so at once."""
+        """Called when no worker will come for `seconds`. Requests that may not wait for so long are refused at once."""
         if 0 < self.admission.clock_queue < seconds:
             message = f"the plugin's worker has failed and is started again in {seconds:.0f} s"
             self.admission.refuse(NoPlace("plugin_backoff", message, retry_after=math.ceil(seconds)))

@@ -1,24 +1,24 @@
-"""When a worker has served its time: so many requests, seconds or bytes, each a little different for each worker.
+"""Decides when a worker is to be recycled: after a number of requests, a time, or when it uses too much memory. Pure.
 
-Pure. The difference keeps workers that began together from being replaced together.
+The bounds are a little different for each worker, so that workers that started together are not replaced together.
 """
 
 from dataclasses import dataclass, replace
 
 JITTER = 0.1
-"""The share by which a worker's own bounds may be lower than those that were set. Never higher: a bound is a bound."""
+"""The fraction by which a worker's own bounds may be lower than the configured ones. They are never higher."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """0 stands for none. `requests` is a number, `age` in seconds, `memory` in bytes."""
+    """Bounds for one worker; 0 means none. `requests` is a number, `age` is in seconds, `memory` in bytes."""
 
     requests: int = 0
     age: float = 0.0
     memory: int = 0
 
     def spread(self, chance: float) -> "Bounds":
-        """The bounds of one worker; `chance` is a random number from 0 to 1."""
+        """Slightly lower bounds for one worker. `chance` is a random number from 0 to 1."""
         share = 1 - JITTER * chance
         return replace(
             self,
@@ -28,7 +28,7 @@ class Bounds:
         )
 
     def exceeded(self, requests: int, age: float, memory: int | None) -> str | None:
-        """Which bound a worker has reached, in words; None when it may go on. `memory` is None when unknown."""
+        """The bound that a worker has reached, in words; None if it may go on. `memory` is None if unknown."""
         if self.requests and requests >= self.requests:
             return f"it has answered {requests} requests"
         if self.age and age >= self.age:

@@ -1,4 +1,4 @@
-"""Why a plugin's requests have no place, by its state. Pure."""
+"""The refusals for requests that get no place at a worker, by the plugin's state. Pure."""
 
 from endpointd.humane import plural
 from endpointd.supervisor.admission import NoPlace
@@ -6,12 +6,13 @@ from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.state import Life, State
 
 RETRY_BUILT = 5
-"""Seconds after which a client may ask again whose plugin's environment is being built; nobody knows how long it
-takes."""
+"""Seconds after which a client may retry while the plugin's environment is being built. How long that takes is
+unknown."""
 
 
 def too_late(plugin: str, life: Life, now: float) -> NoPlace:
-    """For a request that has waited as long as it may for a worker that was to come."""
+    """The refusal for a request that has waited as long as it may for a worker to start. `now` is in the terms of
+    `life`."""
     if life.state is State.BACKOFF:
         return NoPlace("plugin_backoff", "the plugin's worker has failed and is about to be started again", 1)
     again = f", after {plural(life.failures, 'failure')}" if life.failures else ""
@@ -20,7 +21,7 @@ def too_late(plugin: str, life: Life, now: float) -> NoPlace:
 
 
 def refusal(state: State, failure: Failure | None) -> NoPlace | None:
-    """None where requests go to a worker, or wait for one."""
+    """The refusal for all requests in this state; None if they go to a worker, or wait for one."""
     match state:
         case State.FATAL:
             message = failure.message if failure is not None else "it failed"

@@ -1,5 +1,5 @@
-"""The rounds that are made of a plugin's workers, about once a second: which of them do not answer, are stuck, or have
-served their time, and whether there is anything for them to do."""
+"""Regular checks of a plugin's workers, about once a second: whether they respond, have stuck requests, are to be
+recycled, or are idle."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from endpointd.supervisor.worker import Worker
 
 
 class Rounds:
-    """`misses` are the replacements that have failed: until the next one may be tried, nobody is replaced."""
+    """`misses` are the replacements that have failed: no worker is replaced before the next try is due."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class Rounds:
         self._idling = Idling()
 
     def look(self, now: float) -> None:
-        """Ask every worker whether it is there; let one be renewed that is worn, or all sleep that are idle."""
+        """Check that every worker responds. Then put an idle plugin to sleep, or replace one worker that is worn. `now`
+        is the event loop's time."""
         for worker in self._crew.alive:
             worker.look(now)
         team, stage = self._crew.present, self._overseer.life.stage
@@ -61,27 +62,26 @@ class Rounds:
         return self._idling.is_over(team, requests, rules.idle_stop, now, busy=busy)
 
     def _renew(self, worn: "Worn") -> None:
-        """Put another worker in the place of one that answers. Where it is the only one, that is a matter of the
-        plugin as a whole."""
+        """Replace a worker that still serves. If it is the only one of the plugin, the state table decides how."""
         member = worn.member
         if worn.because is not None:
             self._crew.causes["recycled"] += 1
             self._log.info("worker.recycled", pid=member.worker.pid, because=worn.because)
         if member.team.members == [member]:
-            # One that is stuck is tried to be replaced again: the first replacement has failed.
+            # A stuck worker is only found here if its first replacement has failed; it is tried again.
             self._overseer.happen(Event.HUNG if worn.because is None else Event.REPLACE, member.team)
         else:
             self._strength.relieve(member)
 
-    # Requests that were cancelled, each of which is looked after when its grace is over
+    # Cancelled requests, each of which is checked when its grace is over
 
     def cancelled(self, worker: Worker, exchange: Exchange) -> None:
-        """The worker was told to give the request up."""
+        """The worker was told to cancel a request: check later whether it has ended."""
         grace = self._overseer.rules.clock_cancel_grace
         exchange.grace = asyncio.get_running_loop().call_later(grace, self._check_left, worker, exchange)
 
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
-        """A cancelled request that is still in its thread holds a place for ever: the worker is replaced."""
+        """Replace the worker if a cancelled request is still running, because it may hold its place for ever."""
         member = self._crew.member_of(worker)
         if exchange.is_over or member is None or member.team is not self._crew.present:
             return
@@ -90,19 +90,20 @@ class Rounds:
         worker.doubt()
         if member.team.members == [member]:
             self._overseer.happen(Event.HUNG, member.team)
-        # Else it is relieved at the next look: one after the other.
+        # Otherwise `look` will replace it: only one worker at a time.
 
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """The worker is to be renewed; `because` it has served its time, or None: a request does not leave its thread."""
+    """A worker that is to be replaced. `because` is the bound that it has reached, or None if a cancelled request does
+    not end."""
 
     member: Member
     because: str | None
 
 
 def find_worn(team: Team, bounds: Bounds, now: float) -> Worn | None:
-    """The first one that is to be renewed: they are, one after the other."""
+    """The first worker that is to be replaced. Only one at a time is."""
     for member in team.ready:
         if member.stuck:
             return Worn(member, None)
@@ -112,7 +113,7 @@ def find_worn(team: Team, bounds: Bounds, now: float) -> Worn | None:
 
 
 def _wear(member: Member, bounds: Bounds, now: float) -> str | None:
-    """Why the worker has served its time; None when it may go on."""
+    """The bound that the worker has reached, in words; None if it may go on."""
     assert member.ready_at is not None
     worker = member.worker
     memory = usage.memory if bounds.memory and (usage := usage_of(worker.pid or 0)) else None

@@ -1,4 +1,4 @@
-"""What one plugin's workers are held to. Pure."""
+"""The rules for one plugin's workers: limits, timeouts and numbers. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from endpointd.supervisor.state import Policy
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Clocks are in seconds; 0 switches `clock_queue` off. `restart_longest` bounds the delay between two starts.
-    `workers` answer side by side."""
+    """Clocks (timeouts) are in seconds; 0 switches `clock_queue` off. `restart_longest` is the longest delay between
+    two starts, in seconds. `workers` is the number of workers that serve side by side."""
 
     queue_size: int
     clock_queue: float
@@ -20,8 +20,8 @@ class Rules:
     bounds: Bounds
     workers: int = 1
     output_rate: int = 0
-    """Lines of output that are logged in a second; 0: all."""
+    """How many lines of output are logged per second; 0: all."""
     on_demand: bool = False
-    """No worker is needed before a request comes."""
+    """Whether workers are only started when a request comes."""
     idle_stop: float = 0.0
     """Seconds without a request after which a worker that runs on demand is ended; 0: never."""

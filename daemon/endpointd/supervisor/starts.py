@@ -1,8 +1,8 @@
-"""How many workers may be starting at once, and who is next: plugins that never failed go before those that did, and
-of those that have failed as often, the ones that a request waits for.
+"""Limits how many workers may be starting at once, and decides which is next: plugins with fewer failures go first, and
+among equals those for which a request waits.
 
-Importing is work for a processor. Without a bound, two hundred broken plugins that fall and rise together would keep
-one good plugin from ever becoming ready within its clock.
+Importing needs a processor. Without a limit, two hundred broken plugins that fail and restart together would keep one
+good plugin from becoming ready in time.
 """
 
 import asyncio
@@ -13,24 +13,24 @@ from itertools import count
 from typing import TypeAlias
 
 HOLD = 5.0
-"""Seconds after which a worker that is still starting gives its place up: it waits for something rather than work, and
-must not keep others waiting with it."""
+"""Seconds after which a worker that is still starting gives up its place: it probably waits for something rather than
+uses a processor, and must not keep others waiting."""
 
 
 Turn: TypeAlias = "tuple[int, bool, int, asyncio.Future[None]]"
-"""Failures so far, whether nobody waits for the worker, the number of arrival, and the future that is done when the
-place is there."""
+"""The sort key and the future of one that waits for a place: failures so far, whether no request waits for the worker,
+a serial number, and the future that is done when it has the place."""
 
 
 class Starts:
-    """Places for `limit` workers that are starting."""
+    """Places for at most `limit` workers that are starting."""
 
     def __init__(self, limit: int) -> None:
         self._limit = self._free = limit
-        """Free are less than none as long as more are starting than may since the limit was lowered."""
+        """`_free` is negative while more workers are starting than a lowered limit allows."""
         self._waiting: list[Turn] = []
         self._turns: dict[object, Turn] = {}
-        """The same, by who waits; of those alone that told who they are."""
+        """The same by `who` waits, for `hurry`. Those that wait without a `who` share the key None."""
         self._numbers = count()
 
     @property
@@ -38,15 +38,15 @@ class Starts:
         return len(self._waiting)
 
     def limit(self, limit: int) -> None:
-        """Another number of places. Who is starting goes on."""
+        """Set the number of places. Workers that are starting go on."""
         self._free += limit - self._limit
         self._limit = limit
         self._advance()
 
     @asynccontextmanager
     async def place(self, failures: int, who: object = None, *, awaited: bool = False) -> AsyncIterator[None]:
-        """Wait for a place; it is given up at the end of the block, or after `HOLD` seconds. `awaited` tells that a
-        request waits for the worker, and `who` whom to `hurry` when one comes later."""
+        """A context manager that waits for a place, and gives it up at the end of the block or after `HOLD` seconds.
+        `awaited` says that a request waits for the worker; `who` is a key with which `hurry` can say so later."""
         await self._enter(failures, who, awaited=awaited)
         released = False
 
@@ -65,7 +65,8 @@ class Starts:
             release()
 
     def hurry(self, who: object) -> None:
-        """A request waits for the worker. Nothing happens when it waits for no place, or is awaited already."""
+        """Note that a request waits for the worker. Does nothing if the worker does not wait for a place, or a request
+        waits for it already."""
         turn = self._turns.get(who)
         if turn is not None and turn in self._waiting:
             failures, is_unawaited, number, future = turn

@@ -1,10 +1,12 @@
-"""The life of a plugin's worker as a table: `step(life, event, now)` says what comes next and what is to be done.
+"""The life of a plugin's worker as a state machine: `step(life, event, now, policy)` returns the next state and the
+actions to perform.
 
-Pure: no clock, no chance, no process. `supervisor.Supervisor` is the only one that asks the table, and has `foreman`
-perform the actions.
+Pure: no clock, no randomness, no processes. Only `supervisor.Supervisor` calls it, and has `foreman` perform the
+actions.
 
-Three workers can have a part: the *present* one, to which requests go; the *next* one, which is to take its place and
-is not ready; and the *old* one, whose place was taken, and which is kept until the present one has stood its trial.
+There are up to three workers: the *present* one, to which requests go; the *next* one, which is starting and is to
+replace it; and the *old* one, which was replaced, and is kept until the present one has passed its trial. (If a plugin
+has several workers, each of these is a team of them; see `crew`.)
 """
 
 from collections.abc import Mapping
@@ -13,28 +15,29 @@ from enum import Enum, StrEnum
 
 
 class State(StrEnum):
-    """The operators' words."""
+    """The states as operators see them."""
 
     STOPPED = "STOPPED"
     """No worker, and none is wanted."""
     SLEEPING = "SLEEPING"
     """No worker, until a request comes."""
     BUILDING = "BUILDING"
-    """The environment that the worker is to run with is built."""
+    """The environment that the worker needs is being built."""
     STARTING = "STARTING"
-    """A worker was started and has not said that it is ready."""
+    """A worker was started and is not ready yet."""
     RUNNING = "RUNNING"
     """A worker answers."""
     DRAINING = "DRAINING"
-    """The worker finishes its requests and is then to end."""
+    """The worker finishes its requests and then ends."""
     BACKOFF = "BACKOFF"
-    """The worker has failed; the next one is started when the delay is over."""
+    """The worker has failed; the next one is started after a delay."""
     FATAL = "FATAL"
-    """It failed too often, or in a way that trying again cannot mend. Only an operator, or a change, leads out."""
+    """It failed too often, or in a way that trying again cannot fix. It stays so until an operator acts or the plugin
+    changes."""
 
 
 class Stage(StrEnum):
-    """Where a life stands: the states, with RUNNING in four."""
+    """The internal states: those of `State`, with RUNNING divided into four."""
 
     STOPPED = "stopped"
     SLEEPING = "sleeping"
@@ -42,11 +45,11 @@ class Stage(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     REPLACING = "replacing"
-    """The present worker answers while the next one is starting."""
+    """The present worker serves while the next one is starting."""
     PREPARING = "preparing"
-    """The present worker answers while the environment of the next one is built."""
+    """The present worker serves while the environment of the next one is being built."""
     ON_TRIAL = "on trial"
-    """The present worker has just taken the place of the old one, which takes it back if it dies."""
+    """The present worker has just replaced the old one. If it dies, the old one serves again."""
     DRAINING = "draining"
     BACKOFF = "backoff"
     FATAL = "fatal"
@@ -59,7 +62,7 @@ class Stage(StrEnum):
 UNSETTLED = frozenset(
     {Stage.STARTING, Stage.BUILDING, Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL, Stage.DRAINING}
 )
-"""Stages that become another one by themselves."""
+"""Stages that will soon become another one by themselves. (BACKOFF does too, but it may take long.)"""
 
 
 class Event(StrEnum):
@@ -70,13 +73,14 @@ class Event(StrEnum):
     SLEEP = "sleep"
     """No worker is needed before a request comes."""
     NEEDED = "needed"
-    """A request has come that a worker is to answer."""
+    """A request has come for a sleeping plugin."""
     REPLACE = "replace"
-    """Another worker is wanted: the plugin has changed, an operator asks for it, or this one has served its time."""
+    """Another worker is wanted: the plugin has changed, an operator asks for it, or the present one is to be
+    recycled."""
     BUILD = "build"
-    """The environment of the worker that is to start is not there, and has to be built first."""
+    """The environment of the worker that is starting does not exist yet, and has to be built first."""
     BUILT = "built"
-    """That environment is there."""
+    """That environment has been built."""
     READY = "ready"
     """The present worker has loaded the plugin."""
     REFUSED = "refused"
@@ -84,19 +88,19 @@ class Event(StrEnum):
     FAILED = "failed"
     """The present worker died, did not become ready in time, or broke the protocol."""
     HUNG = "hung"
-    """A request does not leave its thread: the worker answers others, but has a place less."""
+    """A cancelled request does not end: the worker still serves others, but has one place less."""
     WAKE = "wake"
-    """The delay is over."""
+    """The delay after a failure is over."""
     STABLE = "stable"
     """The present worker has run for long enough to be trusted."""
     ENDED = "ended"
-    """The present worker, which was to end, has ended."""
+    """The present worker has ended as it was told to."""
     NEXT_READY = "next ready"
     """The next worker has loaded the plugin."""
     NEXT_FAILED = "next failed"
     """The next worker cannot load the plugin, or has died."""
     PROVED = "proved"
-    """The present worker has stood its trial."""
+    """The present worker has passed its trial."""
     OLD_LOST = "old lost"
     """The old worker has died."""
 
@@ -126,8 +130,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Where a plugin's worker stands. Times are in seconds of the monotonic clock: `since` for the operators' state,
-    `served_since` for the present worker. `failures` are those in a row."""
+    """The state of a plugin's worker. `since` is when `state` was entered, and `served_since` when the present worker
+    became ready, both in seconds of a monotonic clock. `failures` is the number of failures in a row."""
 
     stage: Stage = Stage.STOPPED
     since: float = 0.0
@@ -140,7 +144,7 @@ class Life:
 
 
 class IllegalTransition(Exception):
-    """An event came that cannot come in this state: a bug of ours."""
+    """An event came that is impossible in this state: a bug in endpointd."""
 
 
 _S, _E, _A = Stage, Event, Action
@@ -202,20 +206,20 @@ TABLE: Mapping[tuple[Stage, Event], tuple[Stage, tuple[Action, ...]]] = {
 _SERVING = frozenset({Stage.RUNNING, Stage.REPLACING, Stage.PREPARING, Stage.ON_TRIAL})
 
 WITHOUT_EFFECT: frozenset[tuple[Stage, Event]] = frozenset(
-    # What was wanted is so already.
+    # It is already as wanted.
     {(_S.STOPPED, _E.STOP), (_S.DRAINING, _E.STOP), (_S.STARTING, _E.START), (_S.BUILDING, _E.START)}
     | {(_S.REPLACING, _E.HUNG), (_S.PREPARING, _E.HUNG)}
     | {(stage, _E.START) for stage in _SERVING}
-    # A worker is on its way, or none is wanted; and who fails, or is being replaced, has no time to sleep.
+    # A worker is starting already, or none is wanted. A worker that fails or is being replaced is not put to sleep.
     | {(stage, _E.NEEDED) for stage in _S if stage is not _S.SLEEPING}
     | {(stage, _E.SLEEP) for stage in _S if stage not in (_S.STOPPED, _S.RUNNING)}
-    # Who has stopped a plugin does not want it because it has changed.
+    # A plugin that was stopped is not started because it has changed.
     | {(_S.STOPPED, _E.REPLACE), (_S.DRAINING, _E.REPLACE)}
     # Timers that ran out when they no longer mattered.
     | {(stage, _E.WAKE) for stage in _S if stage is not _S.BACKOFF}
     | {(stage, _E.STABLE) for stage in _S if stage not in _SERVING}
     | {(stage, _E.PROVED) for stage in _S if stage is not _S.ON_TRIAL}
-    # News of a worker that is on its way out already.
+    # News of a worker that is ending already.
     | {(stage, _E.HUNG) for stage in _S if stage not in _SERVING}
     | {(stage, _E.OLD_LOST) for stage in _S if stage is not _S.ON_TRIAL}
     | {(_S.DRAINING, _E.READY), (_S.DRAINING, _E.REFUSED), (_S.DRAINING, _E.FAILED)}
@@ -226,7 +230,8 @@ FAILURES = frozenset({Event.FAILED, Event.REFUSED})
 
 
 def step(life: Life, event: Event, now: float, policy: Policy) -> tuple[Life, tuple[Action, ...]]:
-    """What follows `event` at `now`. Raises `IllegalTransition` for a pair that is in neither table."""
+    """The life after `event`, which came at `now`, and the actions to perform in order. Raises `IllegalTransition` for
+    a pair that is in neither table."""
     pair = (life.stage, event)
     if pair in WITHOUT_EFFECT:
         return life, ()
@@ -243,13 +248,13 @@ def step(life: Life, event: Event, now: float, policy: Policy) -> tuple[Life, tu
 
 
 def _count(life: Life, event: Event, now: float, policy: Policy) -> int:
-    # An old worker is there to go on with, so what failed on trial counts for nothing.
+    # The old worker goes on, so a failure on trial does not count.
     if event is Event.STABLE or life.stage is Stage.ON_TRIAL:
         return 0
     if event is Event.REPLACE or (event is Event.START and life.stage in (Stage.STOPPED, Stage.FATAL)):
         return 0
     if life.stage is Stage.SLEEPING and now - life.served_since >= policy.stable_after:
-        # What has failed since would have woken it.
+        # It became ready long ago and has not failed since, or it would not be sleeping.
         return 0
     if event in FAILURES:
         earned = life.stage in _SERVING and now - life.served_since >= policy.stable_after

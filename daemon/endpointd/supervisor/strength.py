@@ -1,7 +1,6 @@
-"""Keeps a team at its number of workers: starts those that are missing, lets go those that are too many, and puts
-another in the place of a single one.
+"""Keeps a team at its number of workers: starts missing ones, ends surplus ones, and replaces single ones.
 
-What becomes of the team as a whole is not its concern, but that of the table of the states.
+The state table, not this module, decides about teams as a whole.
 """
 
 import asyncio
@@ -15,8 +14,8 @@ from endpointd.supervisor.rules import Rules
 
 
 class Strength:
-    """`rules` gives those of the moment; `begin` starts one more worker of a team, to relieve the given member unless
-    that is None; `is_kept` tells whether a team is to have its number now."""
+    """`rules` returns the current rules. `begin` starts one more worker of a team, which is to replace the given member
+    unless that is None. `is_kept` says whether a team is to have its full number now."""
 
     def __init__(
         self,
@@ -31,17 +30,18 @@ class Strength:
         self._is_kept = is_kept
 
     def keep(self, team: Team) -> None:
-        """Bring the team to its number."""
+        """Start or end workers so that the team has its number of them, if it is to have it now."""
         if not self._is_kept(team):
             return
         while team.pause is None and team.strength < self._rules().workers:
             self._begin(team, None)
         while team.strength > self._rules().workers:
-            # Who serves stays before who only starts, and the eldest before the younger ones.
+            # Workers that are starting go before those that serve, and younger ones before older ones.
             self.let_go((team.coming or team.ready)[-1])
 
     def lost(self, member: Member, now: float) -> None:
-        """A worker has failed whose requests others take: another one is started, after a delay that grows."""
+        """A worker has failed while others of its team go on: start another one, after a delay that grows with the
+        failures."""
         team, rules = member.team, self._rules()
         has_stood = member.ready_at is not None and now - member.ready_at >= rules.policy.stable_after
         team.failures = 1 if has_stood else team.failures + 1
@@ -55,27 +55,28 @@ class Strength:
         self.keep(team)
 
     def relieve(self, member: Member) -> None:
-        """Let another worker take the place of this one as soon as it is ready."""
+        """Start another worker that takes the place of this one as soon as it is ready."""
         self._begin(member.team, member)
 
     def came(self, member: Member) -> None:
-        """It is ready: whom it relieves may go."""
+        """A worker has become ready: end the one that it replaces, if any."""
         relieved, member.relieves = member.relieves, None
         if relieved is not None and relieved in member.team.members:
             self.let_go(relieved)
 
     def let_go(self, member: Member) -> None:
-        """It is no member of its team any more."""
+        """Remove a worker from its team, and end it."""
         member.team.members.remove(member)
         self._end(member)
 
     def give_up_coming(self, team: Team) -> None:
-        """Those that are starting are not wanted any more."""
+        """Remove and end the workers of a team that are starting."""
         for member in team.coming:
             self.let_go(member)
 
     def dissolve(self, team: Team) -> None:
-        """Those that serve finish what is open; those that are starting end. All are its members until they have."""
+        """End all workers of a team: those that serve finish their open requests first. They remain members until they
+        have ended."""
         for member in team.members:
             self._end(member)
 

@@ -1,7 +1,7 @@
-"""One plugin's workers, kept alive: has the table in `state` decide, and what it decides done.
+"""Keeps one plugin's workers alive: asks the state table (`state`) what to do next, and has it done.
 
-Requests find their worker through `admission`. What is known of single workers is `foreman`'s, and where requests go
-while there are none, `reception`'s.
+Requests get their worker from `admission`. `foreman` handles single workers, and `reception` decides where requests go
+while there is none.
 """
 
 import asyncio
@@ -33,12 +33,14 @@ from endpointd.supervisor.traffic import Traffic
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 
 LEAST_DRAIN = 1.0
-"""Seconds that a worker without requests has to end by itself, though others have used up the clock."""
+"""The least drain clock in seconds: a worker without requests can end by itself within it. It holds even if other parts
+of the daemon have used up the drain clock."""
 
 
 class Supervisor:
-    """`serve` and `prove` are told which order requests are for, and which has shown that it serves (`Reception`).
-    `provider` gives the workers their interpreters, and `answer` answers their session calls."""
+    """`serve` is called with the order whose routes requests are matched with, and `prove` with an order that has shown
+    that it works (see `Reception`). `provider` provides the workers' interpreters, and `answer` answers their session
+    calls."""
 
     def __init__(
         self,
@@ -56,11 +58,11 @@ class Supervisor:
         self.rules = rules
         self.journal = Journal(now=time)
         self.latencies = Latencies()
-        """From handing a request to a worker to the head of its answer, of all that were answered."""
+        """Of all requests that were answered: the time from handing a request to a worker to the head of its answer."""
         self.traffic = Traffic()
-        """Of all endpoints of the plugin."""
+        """The requests of all endpoints of the plugin."""
         self.changed_at = time()
-        """When the operators' state changed, in seconds since the epoch."""
+        """When `life.state` last changed, in seconds since the epoch."""
         log = structlog.get_logger().bind(plugin=plugin)
         self._news = News(log, self.journal, rules.output_rate)
         self._orders = Orders(order)
@@ -70,7 +72,7 @@ class Supervisor:
         self.crew = self._foreman.crew
         self._setbacks = Setbacks()
         self._changes: list[asyncio.Future[None]] = []
-        """Of those who wait until the plugin is settled."""
+        """A future for each call of `settled` that waits; they are done at the next change."""
         self._wake: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -86,33 +88,33 @@ class Supervisor:
 
     @property
     def is_behind(self) -> bool:
-        """Whether an older version is to answer, because the one that was asked for has failed."""
+        """Whether an older version serves because the one that was asked for has failed."""
         return self._orders.is_behind
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Of the present workers that answer."""
+        """The pids of the present workers that are ready."""
         return self.crew.pids
 
     @property
     def restarts(self) -> int:
-        """Workers that took the place of one that had failed."""
+        """How many workers have replaced one that had failed."""
         return self.crew.restarts
 
     @property
     def causes(self) -> Counter[str]:
-        """Why workers were replaced or failed: the codes of failures, and what recycling names."""
+        """How often workers failed, by the code of the failure, and how often they were "recycled"."""
         return self.crew.causes
 
     @property
     def interpreters(self) -> set[Path]:
-        """Those that its workers run on: the starting, the present, and those that finish."""
+        """The interpreters of all its workers, including those that are starting or finishing."""
         starting = [member.worker for team in self.crew.teams for member in team.members]
         return {worker.python for worker in (*self.crew.alive, *starting) if worker.python is not None}
 
     @property
     def failure(self) -> Failure | None:
-        """The last one."""
+        """The last failure, which may be over (`over_at`); None if there was none."""
         return self._setbacks.last
 
     @property
@@ -121,23 +123,24 @@ class Supervisor:
 
     @property
     def lines_left_out(self) -> int:
-        """Of the plugin's output, which were too many for the log."""
+        """How many lines of the plugin's output were not logged because there were too many."""
         return self._news.gate.left_out
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is on its way to become something else by itself."""
+        """Whether the stage will not soon change by itself, and no further workers are starting."""
         present = self.crew.present
         is_growing = self.life.state is State.RUNNING and present is not None and bool(present.coming)
         return self.life.stage not in UNSETTLED and not is_growing
 
     @property
     def is_waking(self) -> bool:
-        """Whether a worker starts that is only there when it is needed."""
+        """Whether a worker is starting in a plugin that runs on demand."""
         return self.life.state is State.STARTING and self.rules.on_demand
 
     def may_run(self, order: WorkerOrder) -> bool:
-        """Whether requests go to a worker of `order`, or may go to one without anybody's asking for it."""
+        """Whether workers run `order`, or may come to run it without an operator's asking for it: because it is the
+        current one, or the one to go back to."""
         orders = self._orders
         return order in (orders.current, orders.proved) or any(team.order == order for team in self.crew.teams)
 
@@ -148,30 +151,30 @@ class Supervisor:
             self.happen(Event.START)
 
     def sleep(self) -> None:
-        """A plugin that was not started yet: let the first request start its worker."""
-        # What is there to be run is what a change that does not run must not take away.
+        """For a plugin that was not started yet: let the first request start its worker."""
+        # A later version that fails must not replace this one: it is what is gone back to.
         self._orders.prove(self.order)
         self.happen(Event.SLEEP)
 
     def replace(self, order: WorkerOrder, rules: Rules) -> None:
-        """Let a worker that runs `order` take the place of the present one, as soon as it is ready; if it fails, the
-        present one stays. A plugin that was stopped stays so."""
+        """Start a worker that runs `order`, and let it take the place of the present one as soon as it is ready. If it
+        fails, the present one stays. A stopped plugin stays stopped."""
         if self._is_closed:
             return
         self._orders.ask_for(order)
         self._hold_to(rules)
         if self.life.state is not State.RUNNING:
-            # Nobody answers: who waits is answered by the new one.
+            # No worker serves, so the requests that wait will go to the new one.
             self._reception.announce(order)
         self.happen(Event.REPLACE)
 
     def want(self, order: WorkerOrder) -> None:
-        """What has failed is not asked for any more, but `order` again: nobody has to be started for it."""
+        """Note that `order` is asked for again, instead of a version that has failed. No worker has to be started."""
         self._orders.wanted = order
         self.changed()
 
     def regulate(self, rules: Rules) -> None:
-        """Hold the plugin to other rules from now on."""
+        """Apply other rules from now on."""
         self._hold_to(rules)
         if self.life.stage is Stage.SLEEPING and not rules.on_demand:
             self.start()
@@ -183,34 +186,35 @@ class Supervisor:
         self.changed()
 
     async def settled(self, *, built: bool = True) -> None:
-        """Wait until it is known whether the plugin can be served, and by which worker; without `built`, no longer than
-        until it is known that an environment has to be built first."""
+        """Wait until it is known whether the plugin can be served, and by which worker. If `built` is False, also
+        return when it is known that an environment has to be built first."""
         while not self.is_settled and (built or self.life.stage not in (Stage.BUILDING, Stage.PREPARING)):
             future = asyncio.get_running_loop().create_future()
             self._changes.append(future)
             await future
 
     async def stop(self) -> None:
-        """Let the workers finish (within the drain clock) and end them. Returns when no process is left."""
+        """Let the workers finish their requests within the drain clock, then end them. Returns when no process is
+        left."""
         self.happen(Event.STOP)
         await self._foreman.over()
 
     async def close(self, spent: float = 0.0) -> None:
-        """Stop for good: whoever wants a worker later is too late, and none is left that nobody knows of. Of the drain
-        clock, `spent` seconds have passed already."""
+        """Stop for good: later calls that want a worker do nothing, so that no worker is left behind. `spent` seconds
+        of the drain clock have passed already."""
         self._is_closed = True
         drain = self.rules.clock_drain
         self.rules = replace(self.rules, clock_drain=min(drain, max(LEAST_DRAIN, drain - spent)))
         await self.stop()
 
     def kill(self) -> None:
-        """End every worker at once, whatever it is doing; `stop` then returns soon."""
+        """Kill every worker at once, whatever it is doing. A call of `stop` then returns soon."""
         self.happen(Event.STOP)
         self._foreman.kill()
 
     def look(self, now: float) -> None:
-        """Called about once a second: find workers that do not answer, those that have served their time, and those
-        that have nothing to do."""
+        """Called about once a second. Finds workers that do not answer, that are to be recycled, or that are idle.
+        `now` is the event loop's time."""
         if self.life.stage is Stage.SLEEPING and not self.crew.alive:
             return
         self._news.look()
@@ -220,8 +224,8 @@ class Supervisor:
     # Deciding
 
     def happen(self, event: Event, team: Team | None = None) -> None:
-        """The only place where the state changes. News of a team that is not, or is no longer, the present one
-        changes nothing; `team` is None when the event is about the plugin, or about another team."""
+        """Process an event. This is the only place where `life` changes. An event of a `team` that is not, or is no
+        longer, the present one is ignored; `team` is None if the event concerns the plugin, or the next or old team."""
         if team is not None and team is not self.crew.present:
             return
         before = self.life
@@ -240,12 +244,12 @@ class Supervisor:
         seconds = delay(self.life.failures, self.rules.restart_longest, random.random())
         self._reception.pause(seconds)
         if self._wake is not None:
-            # That of an earlier delay, which somebody has cut short.
+            # The timer of an earlier delay that was cut short.
             self._wake.cancel()
         self._wake = asyncio.get_running_loop().call_later(seconds, self.happen, Event.WAKE)
 
     def changed(self) -> None:
-        """Workers have come or gone, or there are to be more of them or fewer."""
+        """Called when workers have come or gone, or when their number or the rules change."""
         self._foreman.keep_strength()
         self._reception.follow(self.life, self.crew.present, self.failure)
         self._look_back()
@@ -255,7 +259,7 @@ class Supervisor:
                 future.set_result(None)
 
     def _need(self) -> None:
-        """A request has come for a plugin that sleeps."""
+        """Called when a request has come for a sleeping plugin."""
         if not self._is_closed:
             self.happen(Event.NEEDED)
 
@@ -263,14 +267,14 @@ class Supervisor:
         self._foreman.hurry()
 
     def note_failure(self, member: Member, error: StartFailed, *, kept: bool) -> None:
-        """A worker has failed that was wanted; `kept` tells whether others go on answering."""
+        """Record the failure of a worker that was wanted. `kept` says whether other workers go on serving."""
         problems, lines = tuple(error.problems), member.voice.last_lines()
         failure = Failure(error.code, error.message, time(), problems, lines, member.order.release, kept)
         self._setbacks.note(failure, member.order, self._now())
         self._news.failed(failure, member.worker.pid, member.worker.bad_frame)
 
     def _look_back(self) -> None:
-        """A failure is over when what was asked for answers, and has stood its trial."""
+        """Note whether the last failure is over: it can only be if the wanted version serves and is not on trial."""
         team, stage = self.crew.present, self.life.stage
         if stage.state is not State.RUNNING or stage is Stage.ON_TRIAL or team is None or not team.ready:
             return

@@ -1,11 +1,11 @@
-"""What a plugin's requests came to: counted in plain numbers, at the price of a few additions a request. Pure."""
+"""Counts a plugin's requests and their results, at the cost of a few additions per request. Pure."""
 
 from collections import Counter
 
 from endpointd.supervisor.latencies import Latencies
 
 ABORTED = "aborted"
-"""Instead of a class of statuses: the answer was broken off after its head."""
+"""In place of a class of statuses: the answer was broken off after its head."""
 
 GONE = "gone"
 """The client left before an answer began."""
@@ -14,10 +14,10 @@ CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class Traffic:
-    """`ends` counts finished requests by the class of their status, `ABORTED` or `GONE`; `refusals` those that the host
-    answered in the plugin's place, by their codes. `received` and `sent` are bytes of bodies.
+    """`ends` counts finished requests by the class of their status, `ABORTED` or `GONE`. `refusals` counts those that
+    the host answered in the plugin's place, by error code. `received` and `sent` are bytes of bodies.
 
-    `waits` has the times in the queue of those alone that had to wait; the others waited for nothing.
+    `waits` are the times in the queue, only of requests that had to wait.
     """
 
     __slots__ = ("ends", "received", "refusals", "sent", "times", "waits")

@@ -1,4 +1,4 @@
-"""The user that a plugin's worker runs as, when that is another one than the daemon's own."""
+"""The user that a plugin's worker runs as, if it is not the daemon's own."""
 
 import grp
 import os
@@ -13,7 +13,7 @@ from endpointd.errors import OperatorError
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who a process is to be: its user, its group, its further groups, and its home."""
+    """The user that a process is to run as, with its group, its supplementary groups and its home directory."""
 
     name: str
     uid: int
@@ -27,9 +27,10 @@ class Account:
 
 
 def find_account(user: str | None, group: str | None = None) -> Account | None:
-    """The account that the settings `user` and `group` name; each is a name or a number.
+    """The account for the settings `user` and `group`, each of which is a name or a number.
 
-    None when nothing is to change. `OperatorError`: there is no such user or group, or the daemon may not become it.
+    None if it is the daemon's own. Raises `OperatorError` if there is no such user or group, or the daemon may not run
+    processes as it.
     """
     if user is None:
         if group is not None:
@@ -58,7 +59,7 @@ def _with_group(user: str, group: str | None) -> Account:
 
 
 def _user_entry(user: str) -> pwd.struct_passwd | None:
-    """What the system knows of a user; None for a number that it does not know."""
+    """The system's entry for a user; None for a number without one. Raises `OperatorError` for an unknown name."""
     try:
         return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:
@@ -77,9 +78,10 @@ def _group_number(group: str) -> int:
 
 
 def out_of_reach(account: Account, paths: Iterable[Path]) -> Path | None:
-    """The first of `paths`, or of the folders above one, that the account may not read or enter by its permissions.
+    """The first of `paths`, or of the folders above them, that the account may not read or enter, judged by permission
+    bits.
 
-    It may be wrong where access control lists grant more: good for an explanation, not for a decision.
+    It ignores access control lists, which may grant more: use it for explanations, not for decisions.
     """
     for path in paths:
         real = path.resolve()
@@ -96,7 +98,7 @@ def _is_open_to(account: Account, path: Path) -> bool:
         return False
     if account.uid == 0:
         return True
-    # A folder above only has to be entered; a file has to be read.
+    # A folder needs the right to enter it, a file the right to read it.
     needed = stat.S_IXOTH if stat.S_ISDIR(status.st_mode) else stat.S_IROTH
     if status.st_uid == account.uid:
         needed <<= 6

@@ -1,4 +1,4 @@
-"""One worker from its start to its end: the process, the channel to it, the handshake, and its output."""
+"""One worker from start to end: its process, the channel to it, the handshake, and its output."""
 
 import asyncio
 import contextlib
@@ -31,8 +31,8 @@ from endpointd_wire.states import CALL_MESSAGES, Phase
 
 @dataclass(frozen=True, slots=True)
 class WorkerOrder:
-    """What a worker is to run. `sources` are paths below `folder`, each with the place that names it; clocks are in
-    seconds."""
+    """What a worker is to run. `sources` are paths relative to `folder`, each with the manifest key that names it.
+    Clocks (timeouts) are in seconds."""
 
     folder: Path
     sources: tuple[tuple[str, str], ...]
@@ -45,20 +45,20 @@ class WorkerOrder:
     limits: ProcessLimits = NO_LIMITS
     account: Account | None = None
     caller: Caller = NOBODY
-    """For whom the worker may ask the daemon."""
+    """On whose behalf the worker makes session calls."""
     release: str | None = None
-    """The digest of what is in `folder`; None when that may change under the worker (development)."""
+    """The digest of the contents of `folder`; None if these may change while the worker runs (development mode)."""
     needs: Needs | None = None
-    """What its environment is to hold; None when it runs on the host's interpreter and packages."""
+    """What its Python environment has to contain; None if it runs on the host's interpreter and packages."""
     clock_build: float = 0.0
     value_error_is_404: bool = False
     concurrency_async: int = 0
-    """In the place of `concurrency`, where all requests of the plugin are tasks of a loop; 0 for the same."""
+    """Replaces `concurrency` if the plugin's requests all run as tasks of an event loop; 0 means the same number."""
 
 
 class StartFailed(Exception):
-    """The worker did not become ready. `problems` are those of `LoadFailed`, when it got so far; `lasting` tells that
-    the next one would not either."""
+    """The worker did not become ready. `problems` are those of `LoadFailed`, if the worker got that far. `lasting` says
+    that another try would fail too."""
 
     def __init__(
         self, code: str, message: str, problems: list[dict[str, Any]] | None = None, *, lasting: bool = False
@@ -71,16 +71,16 @@ class StartFailed(Exception):
 
 
 def _plain(problems: Sequence[object]) -> list[dict[str, Any]]:
-    """What can be shown and logged of a worker's `problems`. A plugin's code may have sent them, with anything in
-    them."""
+    """The part of a worker's `problems` that can be shown and logged. They may contain anything, because a plugin's
+    code may have sent them."""
     kept = (problem for problem in problems if isinstance(problem, dict))
     return [{k: v for k, v in problem.items() if type(k) is str and type(v) in (str, int)} for problem in kept]
 
 
 class Worker:
-    """`output` gets each line that the plugin writes, `record` each record of its `logging`, `freed` that places
-    are free again, `cancelled` an exchange that the worker was told to give up; `answer` answers the plugin's session
-    calls. After `start`, `ended` tells how it ended."""
+    """Callbacks: `output` gets each line that the plugin writes, and `record` each record of its `logging`. `freed` is
+    called when places are free again, and `cancelled` with an exchange that the worker was told to cancel. `answer`
+    answers the plugin's session calls."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Worker:
     ) -> None:
         self.order = order
         self.python: Path | None = None
-        """The interpreter that it runs on, once it is started."""
+        """The interpreter on which it runs; None before `start`."""
         self.classes: tuple[str, ...] = ()
         self._places = order.concurrency
         self._output = output
@@ -124,22 +124,23 @@ class Worker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it answers requests, or waits for answers to session calls, those of its own threads among them."""
+        """Whether it has open requests or open session calls. The plugin's own threads may make such calls too."""
         return bool(self._channel.exchanges) or len(self._calls) > 0
 
     @property
     def requests(self) -> int:
-        """How many it was given so far."""
+        """How many requests it was given so far."""
         return self._channel.connection.next_stream() - 1
 
     @property
     def verdict(self) -> str:
-        """The code for an end that nobody has asked for."""
+        """The error code for an unexpected end."""
         return "worker_unresponsive" if self._pings.is_over else "worker_died"
 
     @property
     def bad_frame(self) -> str | None:
-        """How the frame that broke the protocol begins. For the log alone: it may hold another request's data."""
+        """The beginning of the frame that broke the protocol. Only for the log: it may contain another request's
+        data."""
         return repr(self._fault.excerpt) if self._fault is not None and self._fault.excerpt else None
 
     @property
@@ -147,7 +148,7 @@ class Worker:
         return self._channel
 
     def free_places(self) -> int:
-        """How many more requests it takes now; 0 unless it is ready."""
+        """How many more requests it can take now; 0 if it is not ready, or may not be responsive."""
         if self._channel.connection.phase is not Phase.OPEN or not self._channel.is_open or self._pings.is_doubtful:
             return 0
         return self._places - len(self._channel.exchanges)
@@ -155,8 +156,8 @@ class Worker:
     # Start
 
     async def start(self, python: Path) -> None:
-        """Run on the interpreter `python` until the plugin is loaded. Raises `StartFailed`; the process is gone
-        then."""
+        """Start the process with the interpreter `python`, and wait until the plugin is loaded. Raises `StartFailed`;
+        the process has ended then."""
         self.python = python
         leaf, limits = cgroups.leaf(self.order.limits)
         try:
@@ -239,9 +240,10 @@ class Worker:
         self._cancelled(self, exchange)
 
     def look(self, now: float) -> None:
-        """Called about once a second: ask whether it is there, and kill it when it has not said so within its clock.
+        """Called about once a second: send a ping if one is due, and abort the worker if it has not answered the last
+        one in time.
 
-        Only a worker that is ready is asked, so that a slow import is not taken for a hang.
+        Only a worker that is ready gets pings, so that a slow import is not mistaken for a hang.
         """
         if not self._channel.is_open or self._channel.connection.phase is not Phase.OPEN:
             return
@@ -251,7 +253,7 @@ class Worker:
             self._process.abort()
 
     def doubt(self) -> None:
-        """Something suggests that it does not answer any more: it is given nothing until it says that it is there."""
+        """Called when the worker may hang: send a ping, and no requests until it is answered."""
         if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
             self._pings.doubt()
             self._ping(self._now())
@@ -269,12 +271,12 @@ class Worker:
         self._closed.set()
 
     async def _watch(self, process: WorkerProcess) -> str:
-        """See the process to its end; returns how it ended, in words."""
+        """Connect to the process and wait for its end. Returns how it ended, in words."""
         loop = asyncio.get_running_loop()
         try:
             reader, pipe = await OutputReader.attach(process.log, self._output)
             with contextlib.suppress(OSError):
-                # Without it, all goes over the wire.
+                # Without shared memory, everything goes over the wire.
                 self._channel.share_memory(process.wire)
             await loop.create_unix_connection(lambda: self._channel, sock=process.wire)
         except OSError as error:
@@ -286,7 +288,7 @@ class Worker:
         closed = asyncio.ensure_future(self._closed.wait())
         await asyncio.wait({exited, closed}, return_when=asyncio.FIRST_COMPLETED)
         if not exited.done():
-            # A worker without a wire is of no use to anybody.
+            # A worker without a wire is useless.
             await self._put_an_end(process)
         status = await exited
         reader.hurry()
@@ -300,7 +302,7 @@ class Worker:
         return self._describe(status)
 
     async def _put_an_end(self, process: WorkerProcess) -> None:
-        """The wire is closed: a worker that has drained exits by itself, any other is killed."""
+        """End a worker whose wire is closed. One that has drained gets time to exit by itself; any other is killed."""
         if self._drained.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.order.clock_kill):
@@ -316,19 +318,22 @@ class Worker:
         return describe_exit(status, expected=self._killed, starved=starved)
 
     async def ended(self) -> str:
-        """How it ended, in words: "was killed by SIGKILL (out of memory?)"."""
+        """Wait for its end, and return how it ended in words, such as "was killed by SIGKILL (out of memory?)". Only
+        after `start`."""
         assert self._end is not None
         return await asyncio.shield(self._end)
 
     # End
 
     async def drain(self, grace: float) -> str:
-        """Let it finish what is open for at most `grace` seconds, then end it; returns how it ended."""
+        """Let it finish its open requests for at most `grace` seconds, then end it. Returns how it ended, as
+        `ended`."""
         assert self._process is not None
         if self._channel.is_open and self._channel.connection.phase is Phase.OPEN:
             self._channel.send(Drain())
             is_drained = await self._within(grace, self._drained)
-            # All is answered; what keeps the process now (a thread that is no daemon) has no claim to the rest.
+            # Everything is answered. What still keeps the process (such as a non-daemon thread) gets `clock_kill` only,
+            # not the rest of `grace`.
             if is_drained and await self._within(self.order.clock_kill, self._closed):
                 return await self.ended()
         self._process.terminate()
@@ -338,7 +343,7 @@ class Worker:
         return await self.kill()
 
     async def _within(self, seconds: float, event: asyncio.Event) -> bool:
-        """Whether `event`, or the worker's end, came within `seconds`."""
+        """Whether `event` was set, or the worker ended, within `seconds`."""
         assert self._end is not None
         waiting = asyncio.ensure_future(event.wait())
         done, _ = await asyncio.wait({waiting, self._end}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
