@@ -1,4 +1,4 @@
-"""What the host answers by itself: refusals and redirects."""
+"""Sends answers of the host's own: refusals, redirects and pages."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 async def refuse(client: Client, problem: Problem, request_id: str, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """`more` are headers besides those of the problem."""
+    """Answer with a problem, and log it if it is a server error. `more` are further headers."""
     if problem.status >= 500:
         log.warning(
             "request.refused",
@@ -27,7 +27,7 @@ async def refuse(client: Client, problem: Problem, request_id: str, more: Iterab
 
 
 async def show(client: Client, status: int, text: str) -> None:
-    """A page of the host's own."""
+    """Answer with a page of plain text."""
     body = text.encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

@@ -1,5 +1,5 @@
-"""ASGI applications on our connections: there the clients keep the bodies, and not uvicorn, and answers are written as
-the gateway's own are."""
+"""Runs ASGI applications on the connections of `ClientProtocol`, where the `Client` rather than uvicorn keeps the
+request's body and writes the answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,8 +19,8 @@ log = structlog.get_logger()
 
 
 def on_clients(app: Application, client_idle: Callable[[], float]) -> Application:
-    """`app`, which is given what its client sends, and whose answers the client gets. `client_idle` gives the seconds
-    after which a client is given up that takes nothing of its answer; 0 is never."""
+    """Adapt `app` so that it reads from, and writes to, the `Client` of its request. `client_idle` returns the number
+    of seconds after which a client that receives nothing of its answer is given up; 0: never."""
 
     async def call(scope: Message, _: object, __: object) -> None:
         client: Client = scope["endpointd.client"]
@@ -51,12 +51,13 @@ def on_clients(app: Application, client_idle: Callable[[], float]) -> Applicatio
 
 
 def _is_close(header: tuple[bytes, bytes]) -> bool:
-    """Whether by it the application makes this answer the connection's last one."""
+    """Whether with this header the application makes the answer the connection's last one."""
     return header[0].lower() == b"connection" and header[1].lower() == b"close"
 
 
 async def _room(client: Client, idle: float) -> None:
-    """Wait until the client has taken enough of what it was sent, or takes no more of it."""
+    """Wait until the client has received enough of what was sent. If it receives nothing for `idle` seconds, reset the
+    connection."""
     while not client.has_room:
         before = client.unsent()
         try:

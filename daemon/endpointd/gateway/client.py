@@ -1,4 +1,4 @@
-"""The client of one request: its connection, as far as the gateway needs more of it than ASGI offers."""
+"""The client of one request: reads the body from its connection, and writes the answer to it, without ASGI."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from endpointd.gateway.heads import ResponseHead
 from endpointd.transports import reset, unsent, write, write_at_once
 
 UNREAD = 256 * 1024
-"""Bytes of a request's body that nobody has taken, from which on the client is not read from. More than uvloop reads at
-once: to stop after each reading, and to go on, are system calls as well."""
+"""The number of unread bytes of a request's body above which reading from the connection is paused. It is more than
+uvloop reads at once: otherwise reading would be paused and resumed, each with a system call, after every read."""
 
 
 def _nothing() -> None:
-    """What is left to do for an answer that is complete."""
+    """Replaces the `on_response` callback of an answer that is complete."""
 
 
 class Client:
-    """Where one answer goes; an application finds it as `scope["endpointd.client"]`.
+    """The client's side of one request. An application finds it as `scope["endpointd.client"]`.
 
-    An answer is written by `begin`, `put` and, for what is to leave now, `flush`. Until then it waits here, so that a
-    head and its body, and pieces that are there together, leave in one system call.
+    An answer is written with `begin` and `put`. It is buffered here until `flush` is called or the answer is complete,
+    so that a head and its body, and pieces that arrive together, are written in one system call.
     """
 
     __slots__ = ("_cycle", "_is_chunked", "_parts", "_pieces", "_transport", "_unread", "gone", "held", "on_gone")
@@ -31,7 +31,7 @@ class Client:
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.held = 0
-        """Bytes of body that wait for `flush`."""
+        """Bytes of the answer's body that are buffered until `flush`."""
         self._transport = transport
         self._cycle = cycle
         self._is_chunked = False
@@ -40,12 +40,12 @@ class Client:
         self._unread = 0
 
     def abort(self) -> None:
-        """Break the connection in a way that no client can take for the end of an answer."""
+        """Reset the connection, which no client can mistake for the end of an answer."""
         self._cycle.disconnected = True
         reset(self._transport)
 
     def unsent(self) -> int:
-        """Bytes that were given to this connection and have not reached the client's system."""
+        """Bytes that were written to this connection and have not reached the client's system."""
         return unsent(self._transport)
 
     @property
@@ -59,7 +59,7 @@ class Client:
         return self._cycle.message_event.is_set()
 
     def hear(self, piece: bytes) -> None:
-        """A piece has come. No more is read from the connection than one reading beyond `UNREAD`."""
+        """Called with a piece that was received. Pauses reading when more than `UNREAD` bytes are unread."""
         self._pieces.append(piece)
         self._unread += len(piece)
         if self._unread > UNREAD:
@@ -67,7 +67,8 @@ class Client:
         self._cycle.message_event.set()
 
     async def receive(self) -> tuple[bytes, bool] | None:
-        """What has come since the last call, and whether more may follow; None when nothing will. Waits for either."""
+        """Wait for more of the body. Returns all that has come since the last call, and whether more may follow; None
+        if the client has disconnected or the answer is complete."""
         cycle = self._cycle
         if cycle.waiting_for_100_continue and not self._transport.is_closing():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -81,8 +82,8 @@ class Client:
         return self._take(), cycle.more_body
 
     def whole_body(self) -> bytes | None:
-        """The request's body, when all of it is here and the client waits for nothing but the answer. It stays here
-        until `body_taken`."""
+        """The request's body, without removing it (see `body_taken`). None if it has not arrived completely, or the
+        client is gone or waits for "100 Continue"."""
         cycle = self._cycle
         if cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
             return None
@@ -91,7 +92,7 @@ class Client:
         return self._pieces[0] if self._pieces else b""
 
     def body_taken(self) -> None:
-        """Keep it no longer, and hear again when the client leaves."""
+        """Discard the body, and resume reading, so that a disconnection is noticed."""
         self._take()
         self._cycle.flow.resume_reading()
 
@@ -111,13 +112,13 @@ class Client:
 
     @property
     def takes_all(self) -> bool:
-        """Whether what is written now need not wait: the connection is neither congested nor at its end."""
+        """Whether an answer can be written now: the connection is neither congested nor closed or closing."""
         cycle = self._cycle
         return not (cycle.flow.write_paused or cycle.disconnected or self._transport.is_closing())
 
     @property
     def has_room(self) -> bool:
-        """Whether the connection is not congested; it is not when it is gone, either."""
+        """Whether the connection is not congested. True as well if it is gone."""
         return not self._cycle.flow.write_paused or self._cycle.disconnected
 
     async def room(self) -> None:
@@ -127,12 +128,12 @@ class Client:
             await self._cycle.flow.drain()
 
     def close_behind(self) -> None:
-        """The answer that is to begin is the connection's last one."""
+        """Close the connection after the answer that is about to begin."""
         self._cycle.keep_alive = False
 
     def begin(self, status: int, head: ResponseHead, *, by_closing: bool = False) -> None:
-        """Write the head. Of a body without a length, the end is that of the connection (HTTP/1.0) when
-        `by_closing`, and else that of its chunks (RFC 9112 §6.3)."""
+        """Write the head. A body without a length ends with the connection if `by_closing` (HTTP/1.0); otherwise it is
+        chunked (RFC 9112 §6.3)."""
         cycle = self._cycle
         self._parts += (STATUS_LINE[status], head.lines)
         if not head.has_date:
@@ -147,7 +148,7 @@ class Client:
         cycle.waiting_for_100_continue = False
 
     def put(self, body: bytes | memoryview, *, last: bool) -> None:
-        """Write a piece of the body; with the `last` one, all of the answer leaves, as with `settle`."""
+        """Add a piece of the body to the buffer. With the `last` one, the answer is completed as by `settle`."""
         if body:
             self.held += len(body)
             self._parts += (b"%x\r\n" % len(body), body, b"\r\n") if self._is_chunked else (body,)
@@ -155,14 +156,15 @@ class Client:
             self.settle()
 
     def settle(self) -> None:
-        """The body is complete: all of the answer leaves."""
+        """The body is complete: write everything out, and end the answer."""
         if self._is_chunked:
             self._parts.append(b"0\r\n\r\n")
         self.flush()
         self._complete()
 
     def put_at_once(self, body: memoryview) -> None:
-        """Write a piece of the body that is not to be kept, and all that waits before it."""
+        """Write a piece of the body out now, after everything that is buffered. `body` need not stay valid after the
+        call."""
         self.put(body, last=False)
         parts, self._parts, self.held = self._parts, [], 0
         if not (self._cycle.disconnected or self._transport.is_closing()):
@@ -180,15 +182,15 @@ class Client:
             return
         cycle.response_complete = True
         cycle.message_event.set()
-        # Where the client still sends, the connection sees to its end.
+        # If the client still sends its body, `ClientProtocol` closes the connection later.
         if not (cycle.keep_alive or cycle.more_body):
             self._transport.close()
-        # Let go of the connection, as uvicorn does when the application returns.
+        # Release the connection, as uvicorn does when the application returns.
         finished, cycle.on_response = cycle.on_response, _nothing
         finished()
 
     def leave(self) -> None:
-        """The client is gone, or is treated as if it were."""
+        """Called when the client has disconnected, or is treated as if it had."""
         self.gone = True
         self._cycle.disconnected = True
         self._cycle.message_event.set()

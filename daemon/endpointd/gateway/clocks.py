@@ -1,7 +1,7 @@
-"""The clocks of all requests under way, looked at together a few times a second.
+"""Checks the timeouts (clocks) of all requests under way, together and ten times a second.
 
-A timer for each request would cost every request something; this costs each a place in a queue. What a look may take is
-bounded, because all other requests wait for it.
+This is cheaper than a timer for each request: it only costs each request an entry in a queue. The duration of one round
+is limited, because it blocks the event loop.
 """
 
 import asyncio
@@ -10,21 +10,22 @@ from itertools import islice
 from typing import Protocol
 
 PERIOD = 0.1
-"""Seconds between two looks, and so how late a clock may run out, as long as there are no more than `MOST`."""
+"""Seconds between two rounds, and so how late a timeout may be noticed if there are no more than `MOST` entries."""
 
 MOST = 1000
-"""How many are looked at together, which takes less than a millisecond. Of ten thousand, each has one look a second."""
+"""How many entries are checked in one round, which takes less than a millisecond. With ten thousand entries, each is
+checked once a second."""
 
 
 class Timed(Protocol):
     def check(self, now: float) -> None:
-        """Act if a clock has run out at `now` (the event loop's time)."""
+        """Act if a timeout has run out at `now`, the event loop's time."""
 
 
 class Clocks:
     def __init__(self) -> None:
         self._timed: OrderedDict[Timed, None] = OrderedDict()
-        """The next ones first."""
+        """The entries, those that are checked next first."""
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, timed: Timed) -> None:
@@ -46,11 +47,11 @@ class Clocks:
         self._timer = loop.call_later(PERIOD, self._look) if self._timed else None
         for timed in [*islice(self._timed, MOST)]:
             if timed not in self._timed:
-                # One before it was the end of this one.
+                # It was discarded by the check of an earlier one.
                 continue
             self._timed.move_to_end(timed)
             try:
                 timed.check(loop.time())
-            # Raised from here, it would keep the clocks of all behind this one from running out.
+            # If it were raised, the entries behind this one would not be checked.
             except Exception as error:  # noqa: BLE001
                 loop.call_exception_handler({"message": f"the clocks of {timed!r} fail", "exception": error})

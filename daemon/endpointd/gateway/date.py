@@ -1,4 +1,4 @@
-"""The Date header (RFC 9110 §6.6.1), made once a second."""
+"""The Date header (RFC 9110 §6.6.1), formatted at most once a second."""
 
 from email.utils import formatdate
 from time import time
@@ -8,7 +8,7 @@ _date = b""
 
 
 def http_date() -> bytes:
-    """Now, as the Date header has it."""
+    """The value of a Date header for now."""
     global _made_at, _date
     now = int(time())
     if now != _made_at:

@@ -1,9 +1,10 @@
-"""The direct path: for a request all of which is here, a worker with a free place, and an answer in one piece.
+"""The direct path: for a request that has arrived completely, and is answered in one piece.
 
-Most are like that. Such a request goes to its worker in the turn of the event loop in which it came, and the answer to
-its client likewise, without a task, a future or a message of ASGI's: those take more time than all else that the host
-does for a request. What is read, refused and sent is decided by the gateway and the relay, as on the general path.
-Whatever turns out to be different goes on there: before the worker has heard of it, or once it has said something.
+Most requests are like that. Such a request is passed to its worker in the turn of the event loop in which it came, and
+so is the answer to the client, without a task, a future or ASGI messages, which would take longer than all the rest
+that the host does for a request. As on the general path, the gateway and the relay decide what is read, refused and
+sent. A request that turns out to be different continues on the general path: either before it was sent to the worker,
+or when the worker has sent its first message.
 """
 
 import asyncio
@@ -39,10 +40,11 @@ class DirectPath:
         self._gateway = gateway
 
     def begin(self, scope: dict[str, Any], client: Client, start: Start) -> bool:
-        """Hand a request to a worker, now or when it has a place. False, and nothing has happened, when it is not all
-        here or is to be refused.
+        """Hand a request to a worker, now or when one has a place. Returns False, without having done anything, if the
+        request is not complete yet, is to be refused, or cannot be queued.
 
-        `start` is given the application that goes on when the answer is not there in one piece, or is none.
+        `start` is called with the application that continues on the general path, if the answer does not come in one
+        piece or there is none.
         """
         body = client.whole_body()
         if body is None:
@@ -76,13 +78,13 @@ class DirectPath:
         return True
 
     def _waited(self, request: MountedRequest, start: Start, waiting: Waiting, outcome: Outcome) -> None:
-        """Its turn has come, or it has waited in vain."""
+        """Called when a request that waited gets a worker, is refused, or is abandoned by its client."""
         seconds = waiting.seconds
         if isinstance(outcome, Worker):
             body = request.client.whole_body()
             fits = body is not None and outcome.order is request.mount.order
             if not (fits and self._open(request, outcome, body or b"", start, seconds)):
-                # The plugin was replaced: from the beginning, then.
+                # The plugin was replaced meanwhile: start again on the general path.
                 start(partial(self._gateway.handle, request.client))
             return
         trip = request.trip(monotonic() - seconds)
@@ -96,18 +98,18 @@ class DirectPath:
     async def _give_up(request: MountedRequest, outcome: NoPlace | None) -> None:
         if outcome is not None:
             raise no_place(outcome, request.mount.supervisor.plugin)
-        # As a task would be, whose client has left.
+        # The client has left. On the general path its task would be cancelled.
         raise asyncio.CancelledError
 
     def _heard(self, request: MountedRequest, exchange: Exchange, relay: Relay, start: Start) -> None:
-        """The worker, the client or a clock has something to say."""
+        """Called when the exchange has its first message: the worker's answer, or an error."""
         try:
             if relay.answer_at_once():
                 self._gateway.end(request, exchange, relay)
                 self._tell(request, relay)
             else:
                 start(partial(self._go_on, request, exchange, relay))
-        # Whoever calls has other requests as well: a defect here is to be the end of this one alone.
+        # The caller handles other requests too: a bug must affect this one only.
         except Exception:
             log.critical("gateway.defect", exc_info=True, request=request.id)
             request.client.abort()

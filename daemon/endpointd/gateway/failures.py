@@ -1,4 +1,4 @@
-"""What can go wrong with an answer, and what the client is told of it."""
+"""The failures of an answer, and the problems with which the client is told of them."""
 
 from endpointd.exchange import Answer, ClockRanOut, ExchangeError, WorkerGone
 from endpointd.gateway.problems import Problem, retry_after
@@ -7,12 +7,12 @@ from endpointd_wire.messages import Failed
 
 
 class BodyTooLarge(ExchangeError):
-    """The request's body is larger than it may be."""
+    """The request's body is larger than `limit_body`."""
 
 
 class BrokenAnswer(Exception):
-    """The plugin gave no answer that can be sent. `detail` is for the client, and tells nothing of the plugin's
-    inside."""
+    """The plugin gave no answer that can be sent. `detail` is for the client, and reveals no internals of the
+    plugin."""
 
     def __init__(self, code: str, detail: str, extra: dict[str, str] | None = None) -> None:
         super().__init__(f"{code}: {detail}")
@@ -44,7 +44,8 @@ def no_place(error: NoPlace, plugin: str) -> Problem:
 
 
 def problem_of(error: Exception, plugin: str, body: int, client_idle: float) -> Problem:
-    """What the client is told as long as nothing of the answer was sent; `body` and `client_idle` are the limits."""
+    """The problem for a failure before anything of the answer was sent. `body` and `client_idle` are the limits in
+    bytes and seconds."""
     if isinstance(error, BrokenAnswer):
         return Problem(500, error.code, error.detail, plugin, extra=error.extra)
     if isinstance(error, WorkerGone):

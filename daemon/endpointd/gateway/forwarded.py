@@ -1,11 +1,11 @@
-"""Whom a request comes from, as a trusted proxy tells it (RFC 7239, or the older `X-Forwarded-*`). Pure.
+"""Finds a request's client in the headers of trusted proxies (RFC 7239, or the older `X-Forwarded-*`). Pure.
 
-A header is read from its end: each proxy appends whom it saw, so what stands before the entry of the first one that is
-not trusted was written by somebody who may write what they like, and keeps nothing behind it from being read. A proxy
-that names somebody is never taken for the client itself.
+A header is read from its end, because each proxy appends the address from which it was called. Everything before the
+first address that is not a trusted proxy's may have been forged, and must not prevent the entries behind it from being
+read. A proxy that names a client is never taken for the client itself.
 
-Only one family of headers is believed, the one that the proxies are known to write. A proxy that writes one of them
-passes the other one on as its client sent it.
+Only one family of headers is believed, the one that the proxies are known to write. They pass on headers of the other
+family as the client sent them.
 """
 
 import re
@@ -19,10 +19,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 Client = tuple[str, int]
 
 LONGEST = 8192
-"""Characters of such headers that are looked at: the last ones, which the nearest proxies wrote."""
+"""How many characters of such a header are read, counted from its end, which the nearest proxies wrote."""
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-"""What a proxy may call a scheme. An Upgrade request is answered as if it asked for none."""
+"""The schemes that a proxy may name, and what they mean here. WebSocket requests are answered as plain requests."""
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 _NODE = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::(?:([0-9]{1,5})|_[0-9A-Za-z._-]+))?")
@@ -33,7 +33,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Told(NamedTuple):
-    """What is known of the client of a request; None where nothing was said that can be believed."""
+    """What a proxy says about a request; None for each part about which it says nothing."""
 
     client: Client | None
     scheme: str | None
@@ -43,24 +43,26 @@ class Told(NamedTuple):
 NOTHING = Told(None, None, None)
 
 UNKNOWN: Client = ("unknown", 0)
-"""A client that its proxy does not name, or not in a way that can be understood: it has no address."""
+"""A client whose address its proxy does not name, or not in a valid form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """Who is believed. `unix`: whoever connects over a unix socket."""
+    """The trusted proxies. `unix`: whether everybody who connects over a unix socket is trusted. `family` is the family
+    of headers that they write."""
 
     networks: Sequence[IPv4Network | IPv6Network]
     unix: bool
     family: Family
 
     def trusts(self, peer: Client | None) -> bool:
-        """Whether the one who has connected is a proxy; None is the peer of a unix socket."""
+        """Whether the peer of a connection is a trusted proxy. `peer` is None for a unix socket."""
         return self.unix if peer is None else self._has(peer[0])
 
     def tell(self, headers: Headers) -> Told:
-        """What the headers of a request say that a trusted peer has sent: of the nearest that is no proxy; where all
-        are, of the farthest. Raises `ValueError`: what a proxy wrote cannot be told from what its client did."""
+        """What the headers of a request from a trusted peer say about the nearest client that is not a trusted proxy;
+        if all are, about the farthest. Raises `ValueError` if the header is so malformed that the part which the proxy
+        wrote cannot be told from what its client wrote."""
         told = NOTHING
         for told in _of_forwarded(headers) if self.family == "forwarded" else _of_x_forwarded(headers):
             if told.client is None or not self._has(told.client[0]):
@@ -76,14 +78,14 @@ class Proxies:
 
 
 def plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address that a socket for both families shows as one of IPv6 is still one of IPv4."""
+    """The address, converted to IPv4 if it is an IPv4-mapped IPv6 address, as sockets for both families have them."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
 def read_node(text: str) -> Client | None:
-    """Address and port (0: none was said) of `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; None for
-    all else, "unknown" and hidden names (`_x`) among it."""
+    """Read `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80` into address and port (0 if there is none).
+    Returns None for everything else, such as "unknown" and obfuscated names (`_x`)."""
     found = _NODE.fullmatch(text)
     address, port = (found[1] or found[2], int(found[3] or 0)) if found else (text, 0)
     if port > _PORT_MOST or "%" in address:
@@ -95,11 +97,11 @@ def read_node(text: str) -> Client | None:
 
 
 def elements_from_end(text: str) -> Iterator[dict[str, str]]:
-    """The elements of a `Forwarded` header, the last one first, names in lower case (RFC 7239 §4). Raises `ValueError`
-    when it comes to one that is malformed.
+    """The elements of a `Forwarded` header, the last one first, with names in lower case (RFC 7239 §4). Raises
+    `ValueError` on reaching a malformed one.
 
-    Commas may stand within quotes, so an element begins behind the nearest comma from which on it can be read to its
-    end. That is never one within its quotes: from there on, their number is odd.
+    Quoted strings may contain commas, so an element begins after the nearest comma from which it can be parsed to its
+    end. That is never a comma within quotes, because from there on the number of quotes is odd.
     """
     end = begin = len(text)
     while end >= 0:
@@ -117,7 +119,7 @@ def elements_from_end(text: str) -> Iterator[dict[str, str]]:
 
 
 def _element(text: str, place: int, end: int) -> dict[str, str] | None:
-    """What stands between these places as one element, which may be empty; None when it is none."""
+    """Parse `text[place:end]` as one element, which may be empty. Returns None if it is malformed."""
     element: dict[str, str] = {}
     while found := _PAIR.match(text, place, end):
         name, token, quoted, separator = found.groups()
@@ -133,7 +135,7 @@ def _element(text: str, place: int, end: int) -> dict[str, str] | None:
 
 
 def _of_forwarded(headers: Headers) -> Iterator[Told]:
-    """What each proxy says, the nearest one first."""
+    """What each proxy says in the `Forwarded` header, the nearest one first."""
     text = _end_of(headers, b"forwarded")
     if text is None:
         return
@@ -147,7 +149,8 @@ def _of_forwarded(headers: Headers) -> Iterator[Told]:
 
 
 def _of_x_forwarded(headers: Headers) -> Iterator[Told]:
-    """The same. A proxy that names nobody may still say the scheme and the host that it was asked with itself."""
+    """What each proxy says in `X-Forwarded-*` headers, the nearest one first. A proxy that names no client may still
+    say with which scheme and host it was called."""
     text = _end_of(headers, b"x-forwarded-for")
     nodes = _split(text or "") or [""]
     schemes = _split(_end_of(headers, b"x-forwarded-proto") or "")
@@ -158,8 +161,8 @@ def _of_x_forwarded(headers: Headers) -> Iterator[Told]:
 
 
 def _end_of(headers: Headers, wanted: bytes) -> str | None:
-    """The end of a header, from one of its commas on when it is longer; None when there is no such header. One that is
-    there several times is one, with commas between (RFC 9110 §5.3)."""
+    """A header's value; if it is longer than `LONGEST`, only its end, beginning after a comma. None if there is no such
+    header. Several headers are joined with commas (RFC 9110 §5.3)."""
     values = [value.decode("latin-1") for name, value in headers if name == wanted]
     if not values:
         return None
@@ -172,8 +175,8 @@ def _split(text: str) -> list[str]:
 
 
 def _beside(values: Sequence[str], nodes: Sequence[str], place: int) -> str:
-    """The value of the proxy that has named the client: of a list as long as that of the nodes the one beside it, else
-    of the nearest proxy."""
+    """The value that belongs to the node at `place`: that at the same place if both lists have the same length, else
+    the last one, which is the nearest proxy's."""
     if not values:
         return ""
     return values[place] if len(values) == len(nodes) else values[-1]

@@ -1,4 +1,5 @@
-"""What uvicorn calls for a request: which endpoint, which interface, which worker; then the relay."""
+"""The application that uvicorn calls for each request. It finds the endpoint, the interface and a worker, and then
+relays the request."""
 
 import asyncio
 import secrets
@@ -30,9 +31,9 @@ Page: TypeAlias = Callable[[], tuple[int, str]]
 
 
 class Gateway:
-    """`mounts` is read at every request; whoever owns it may change it at any time. `refusal` is asked what to say
-    about a hook id that is not among them, and returns None when it has never been. `pages` are the host's own, at
-    their paths: each gives a status and a text."""
+    """`mounts` are the endpoints by hook id. It is read at every request, and its owner may change it at any time.
+    `refusal` is called with a hook id that is not in `mounts`; it returns None if the id has never existed. `pages` are
+    the host's own pages by path: each is called for a status and a text."""
 
     def __init__(
         self,
@@ -53,10 +54,10 @@ class Gateway:
         self._numbers = count(1)
 
     async def __call__(self, scope: dict[str, Any], *_: object) -> None:
-        # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
+        # Removed from the scope, which the client refers to: a reference cycle is only freed by a garbage collection.
         await self.handle(scope.pop("endpointd.client"), scope)
 
-    # The body is read from the client and the answer written to it, without ASGI's messages: those copy every piece.
+    # Reads the body from, and writes the answer to, the client directly: ASGI's messages would copy every piece.
     async def handle(self, client: Client, scope: dict[str, Any], *_: object) -> None:
         trip = Trip(self.next_id(), scope, monotonic())
         await self.conclude(self._serve(scope, client, trip), client, trip)
@@ -65,7 +66,7 @@ class Gateway:
         return f"{self._run}-{next(self._numbers):x}"
 
     async def conclude(self, work: Awaitable[None], client: Client, trip: Trip) -> None:
-        """Do the work, and tell the client what has come in its way."""
+        """Do the work. If it raises `Problem`, answer the client with it; if it is cancelled, break the connection."""
         try:
             try:
                 await work
@@ -73,7 +74,7 @@ class Gateway:
                 trip.refused(problem)
                 await refuse(client, problem, trip.id, self._more_headers(trip))
         except asyncio.CancelledError:
-            # The client has gone, or the daemon ends and cannot wait any longer.
+            # The client has gone, or the daemon ends and does not wait any longer.
             client.abort()
         finally:
             self.trips.over(trip)
@@ -96,7 +97,7 @@ class Gateway:
             await self._relay(trip, found)
 
     def read(self, scope: dict[str, Any], client: Client, request_id: str) -> MountedRequest | Redirect | Preflight:
-        """All that can be told of a request by its head. Raises `Problem`."""
+        """Decide what to do with a request, by its head alone. Raises `Problem`."""
         head = read_request_head(scope["headers"])
         if head.hosts != 1 and (head.hosts or scope["http_version"] != "1.0"):
             raise Problem(400, "request_malformed", f"the request has {head.hosts} Host headers; it must have one")
@@ -117,8 +118,8 @@ class Gateway:
 
     @staticmethod
     def _more_headers(trip: Trip) -> tuple[tuple[bytes, bytes], ...]:
-        """What the host's own answer gets where the endpoint has rules for its callers; the trip is told whose it
-        is."""
+        """Further headers for an answer of the host's own, if the endpoint has rules for its callers. Also tells the
+        trip for which endpoint it is."""
         visit = visit_of(trip.scope)
         if visit is None:
             return ()
@@ -129,7 +130,7 @@ class Gateway:
         return () if visit.cors is None else visit.cors.plain()
 
     def _find(self, scope: dict[str, Any]) -> tuple[Mount, bytes | None]:
-        """What is mounted at the hook id of a request, and the path behind it; None for one without its slash."""
+        """The endpoint with the hook id of a request, and the path behind it; None if even the slash is missing."""
         raw: bytes = scope["raw_path"]
         if not raw.startswith(PREFIX):
             raise Problem(404, "path_unknown", "only paths below /e/ are served here")
@@ -209,7 +210,8 @@ class Gateway:
     def open(
         self, request: MountedRequest, worker: Worker, body: bytes, end: End, began: float | None = None
     ) -> tuple[Exchange, Relay]:
-        """Hand the request to `worker`. From now on the relay's clocks run, and it hears when the client goes."""
+        """Hand the request to `worker`. From now on the relay's timeouts run, and it is notified when the client
+        disconnects. Raises `Problem`."""
         begin = self.trips.begin
         if begin is None:
             exchange = request.send(worker, body, end, self._public_url)
@@ -236,7 +238,8 @@ class Gateway:
         return exchange, relay
 
     async def _first_piece(self, request: MountedRequest) -> tuple[bytes, bool]:
-        """The first piece of the body, and whether more may follow."""
+        """Wait for the first piece of the body. Returns it, and whether more may follow. Raises `Problem`, or
+        `CancelledError` if the client has gone."""
         limits, plugin = request.mount.limits, request.mount.supervisor.plugin
         try:
             async with asyncio.timeout(None if request.client.has_input() else limits.clock_client_idle or None):
@@ -251,8 +254,8 @@ class Gateway:
         return heard
 
     def _route_again(self, request: MountedRequest, worker: Worker) -> None:
-        """The plugin was replaced while the request waited, for its body or for a place: the routes hold of the version
-        that `worker` runs."""
+        """Match the request again, because the plugin was replaced while the request waited for its body or for a
+        place. The routes must be those of the version that `worker` runs. Raises `Problem`."""
         hook = request.mount.endpoint.hook_id
         mount = self._mounts.get(hook)
         if mount is None or mount.order is not worker.order:
@@ -269,7 +272,7 @@ class Gateway:
         request.mount, request.route = mount, again
 
     async def _enter(self, request: MountedRequest) -> Worker:
-        """Wait for a place."""
+        """Wait for a place at a worker. Raises `Problem`; is cancelled if the client disconnects."""
         task = asyncio.current_task()
         assert task is not None
         request.client.on_gone = task.cancel  # type: ignore[assignment]

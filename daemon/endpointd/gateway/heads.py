@@ -1,8 +1,8 @@
-"""The heads that pass through the host: what a request's says about its body, and whether a response's can be sent.
-Pure.
+"""The heads of requests and responses: what a request's head says about its body, and whether a response's head can be
+sent. Pure.
 
-A worker is not trusted: a header that could end the head early, or a length that does not fit, would let one plugin
-write answers in another's name.
+Workers are not trusted: with a header that ends the head early, or a wrong length, one plugin could forge answers of
+another.
 """
 
 import re
@@ -12,13 +12,13 @@ from typing import NamedTuple
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
-"""Headers about one connection (RFC 9110 §7.6.1). Those of the client's connection are the host's own."""
+"""Headers that concern one connection (RFC 9110 §7.6.1). For the client's connection, the host sets them."""
 
 OURS = frozenset({b"dify-hook-id", b"dify-hook-url"})
-"""Set by the host and by nobody else."""
+"""Headers of a request that only the host sets. Those that a client sends are removed."""
 
 _TELLING = OURS | {b"content-length", b"host", b"transfer-encoding"}
-"""Those of a request that are more to the host than something to be passed on."""
+"""Headers of a request that the host interprets itself."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -26,19 +26,20 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _WITHOUT_BODY = frozenset({204, 304})
 
 _known_names: dict[bytes, bytes | None] = {}
-"""Header names seen, in lower case; None for those that are hop-by-hop. Bounded."""
+"""A bounded cache of header names: as sent by plugins, and in lower case, or None for hop-by-hop headers."""
 _KNOWN_NAMES_LIMIT = 1024
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class BadHead(Exception):
-    """The worker's answer cannot be sent; the text says why."""
+    """The worker's response cannot be sent; the text says why."""
 
 
 class RequestHead(NamedTuple):
-    """`headers` without those that are ours; `length` is the announced size of the body, None when it is chunked;
-    `hosts` counts the Host headers; `coding` is the Transfer-Encoding in lower case, empty when there is none."""
+    """`headers` are all except those in `OURS`. `length` is the announced size of the body in bytes; None if it is
+    chunked. `hosts` is the number of Host headers. `coding` is the Transfer-Encoding in lower case; empty if there is
+    none."""
 
     headers: Headers
     host: bytes
@@ -49,13 +50,14 @@ class RequestHead(NamedTuple):
 
 
 def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
-    """Names are in lower case and framing is consistent: the HTTP parser has seen to both."""
+    """Read a request's headers. Their names must be in lower case and the framing consistent, which the HTTP parser
+    ensures."""
     kept: Headers = []
     host, hosts, length, coding = b"", 0, None, b""
     for header in headers:
         name, value = header
         if value[-1:].isspace():
-            # The parser takes the white space before a value away, but not that behind it (RFC 9112 §5.1).
+            # The parser removes white space before a value, but not after it (RFC 9112 §5.1).
             value = value.rstrip(b" \t")
             header = (name, value)
         if name in _TELLING:
@@ -72,8 +74,8 @@ def read_request_head(headers: Sequence[tuple[bytes, bytes]]) -> RequestHead:
 
 
 class ResponseHead(NamedTuple):
-    """`length` is the announced size of the body, None when there is none; `has_body` is False when none may be sent.
-    `lines` are the `headers` as they are written. Several answers may share one: nothing of it is ever changed."""
+    """`length` is the announced size of the body in bytes; None if none was announced. `has_body` is False if no body
+    may be sent. `lines` are the `headers` as they are written. Must not be modified, because responses may share it."""
 
     headers: Headers
     length: int | None
@@ -83,18 +85,18 @@ class ResponseHead(NamedTuple):
 
 
 _known_heads: dict[object, ResponseHead] = {}
-"""Heads that were checked: most answers of a plugin have one of a few. Bounded."""
+"""A bounded cache of heads that were checked: most responses of a plugin have one of a few heads."""
 _KNOWN_HEADS_LIMIT = 256
 _KNOWN_HEAD_SIZE = 1024
 
 
 def check_response_head(status: int, headers: tuple[object, ...], method: str) -> ResponseHead:
-    """What may be sent of a worker's head. Raises `BadHead`."""
+    """Check a worker's head, and return what may be sent of it. `method` is that of the request. Raises `BadHead`."""
     key = (status, method == "HEAD", headers)
     try:
         known = _known_heads.get(key)
     except TypeError:
-        # Something in it is no bytes, nor anything else that has a hash.
+        # It contains something that is not hashable, and so not bytes.
         return _check_response_head(status, headers, method)
     if known is None:
         known = _check_response_head(status, headers, method)
@@ -126,12 +128,12 @@ def _check_response_head(status: int, headers: tuple[object, ...], method: str) 
 
 
 def own_head(headers: Headers, method: str) -> ResponseHead:
-    """The head of an answer by the host itself, whose headers tell its length."""
+    """The head of a response of the host's own. `headers` must contain its Content-Length."""
     return ResponseHead(headers, 0, method != "HEAD", False, written(headers))
 
 
 def written(headers: Headers) -> bytes:
-    """As they are sent."""
+    """The header lines as they are sent."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

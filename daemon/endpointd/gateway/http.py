@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with what it leaves open: limits and a clock for the head, HTTP/1.0 without chunks, a client
-that leaves or stalls, and our own words for a request that cannot be understood.
+"""uvicorn's HTTP protocol, extended with what it lacks: limits and a timeout for the head, HTTP/1.0 without chunks,
+clients that disconnect or stall, and endpointd's own error documents for malformed requests.
 
-An application finds the connection as `scope["endpointd.client"]`.
+An application finds the `Client` of its request as `scope["endpointd.client"]`.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ from endpointd.gateway.upgrades import head_of_framing, parser_behind_head
 from endpointd.transports import reset, unsent
 
 MAX_PIPELINED = 32
-"""Requests that one client may send ahead of the answers."""
+"""How many requests a client may send before it has received the answers to earlier ones (pipelining)."""
 
 LINGER = 10.0
-"""Seconds that a client may go on sending a body after it was answered. Closing at once would make its system throw the
-answer away; reading for ever would let it hold the connection."""
+"""Seconds that a client may go on sending a body after it was answered. Closing at once could make its system discard
+the answer; reading for ever would let it hold the connection."""
 
 LAST_CALL = 1.0
-"""Seconds of quiet after which a connection is closed when the server ends. A client that has only just connected, or
-asks again and again, may be sending a request at this very moment, and would lose it."""
+"""Seconds of inactivity after which a connection is closed when the server ends. A client that has just connected, or
+sends one request after the other, may be sending one at this moment, which would be lost."""
 
 log = structlog.get_logger()
 
@@ -62,26 +62,27 @@ class ClientProtocol(HttpToolsProtocol):
         self._proxies = proxies
         self._is_reading = False
         self._unbegun: tuple[RequestResponseCycle, Any] | None = None
-        """The request whose head has come with what is being read, and its application."""
+        """A request whose head came with the data that is being parsed, and its application; it begins afterwards."""
         self._idle_since: float | None = None
         self._is_ending = False
-        """Whether the next request is the last one."""
+        """Whether the server is shutting down: the connection ends after the next answer."""
         self._limits = limits
         self._clocks = clocks
         self._clients: list[Client] = []
         self._refusal: Problem | None = None
         self._last_word: Problem | None = None
-        """The refusal of a request whose turn to be answered has not come."""
+        """The refusal of a request that is to be sent after the answers to earlier requests."""
         self._is_deaf = False
-        """Whether what the client still sends is of no interest."""
+        """Whether further data from the client is ignored."""
         self._framing = 0
-        """Bytes that came since the last whole head, piece of body or end of a message: what the parser has to keep."""
+        """Bytes received since the last complete head, piece of a body, or end of a message: an upper bound of what the
+        parser has to keep."""
         self._most = 0
-        """The most bytes that a head can have which ends in what is being read."""
+        """The most bytes that a head which ends in the data being parsed can have."""
         self._head_since: float | None = None
         self._answered_at: float | None = None
         self._untaken: float = inf
-        """Bytes of finished answers that the client had still to take at the last look."""
+        """Bytes of finished answers that the client had not received at the last check."""
         self._taken_at = 0.0
 
     # The connection
@@ -107,7 +108,8 @@ class ClientProtocol(HttpToolsProtocol):
             client.leave()
 
     def check(self, now: float) -> None:
-        """Close a connection whose client does not get on with its request, or with taking its answer."""
+        """Close the connection if the client makes no progress with sending its request or receiving its answer. Called
+        by the `Clocks`; `now` is the event loop's time."""
         limit = self._limits.clock_header
         if self._is_stalled(now):
             log.warning("response.aborted", because="clock_client_idle")
@@ -122,12 +124,12 @@ class ClientProtocol(HttpToolsProtocol):
         elif self._is_idle_too_long(now):
             self.transport.close()
         elif self._answered_at is not None and now - self._answered_at > LINGER:
-            # Not broken off: the end of the answer may still be on its way.
+            # Not reset, because the end of the answer may still be on its way.
             self.transport.close()
 
     def _is_stalled(self, now: float) -> bool:
-        """Whether the client has stopped taking the end of an answer, whose relay has finished and watches no more. The
-        host's own answer to the next request waits for that, and for it there is no relay."""
+        """Whether the client has stopped receiving the end of an answer whose relay has finished, and so no longer
+        watches. The host's own answer to the next request has no relay, and would wait for that."""
         is_watched = bool(self._clients) and (self._clients[0].started or self._clients[0].on_gone is not None)
         if is_watched or not self.transport.get_write_buffer_size():
             self._untaken = inf
@@ -143,20 +145,22 @@ class ClientProtocol(HttpToolsProtocol):
         return limit > 0 and self._idle_since is not None and now - self._idle_since > limit
 
     def shutdown(self) -> None:
-        """Answer what has come and what is on its way, and say with the last answer that the connection ends."""
+        """Called by uvicorn when the server ends. Requests that have come or are on their way are answered; the last
+        answer says that the connection ends."""
         self._is_ending = True
         if self.cycle is None or self._is_between_requests():
             self.check(self.loop.time())
         elif self.cycle.response_complete:
-            # What the client still sends was answered already.
+            # The client is still sending the body of a request that was answered already.
             self._hear_out()
         elif not self.cycle.response_started:
             self.cycle.keep_alive = False
 
     def _hear_out(self) -> None:
-        """Send no more, and close when the client has sent the rest of the body that was answered."""
+        """Close the write side now, and the connection when the client has sent the rest of the body of a request that
+        was answered."""
         self.cycle.keep_alive = False
-        # TLS has no such end.
+        # TLS connections cannot be half-closed.
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
 
@@ -165,7 +169,7 @@ class ClientProtocol(HttpToolsProtocol):
         return not self._clients and since is not None and now - since > LAST_CALL
 
     def give_up(self) -> None:
-        """Break off what is still under way."""
+        """Break off all requests that are still under way."""
         for client in self._clients:
             client.abort()
 
@@ -186,7 +190,7 @@ class ClientProtocol(HttpToolsProtocol):
         if self._framing > self._limits.uri + self._limits.header:
             self._refuse(header_too_large(self._framing, self._limits.header))
         elif self._head_since is None and self._is_between_requests():
-            # White space: it has stopped the clock for an idle connection, so another one has to run.
+            # It was white space. It has stopped the keep-alive timeout, so the timeout for a head has to run instead.
             self._head_since, self._framing = self.loop.time(), 0
 
     def _parse(self, data: bytes) -> None:
@@ -202,9 +206,9 @@ class ClientProtocol(HttpToolsProtocol):
             self._refuse(self._refusal or malformed())
 
     def _pass_over(self) -> None:
-        """Read on behind a head with `Upgrade` as if it had none. The end of the message is heard now or later."""
+        """Continue after a head with `Upgrade` as if it had none: another parser reads the body, if there is one."""
         if self.parser.get_method() == b"CONNECT":
-            # What follows could be meant for the other end of a tunnel.
+            # The data that follows could be meant for the other end of a tunnel.
             self.cycle.keep_alive = False
         self.parser = parser_behind_head(self)
         self.parser.feed_data(head_of_framing(self.scope["headers"]))
@@ -239,11 +243,11 @@ class ClientProtocol(HttpToolsProtocol):
         self.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
         self._clients.append(client)
         self._believe(told)
-        # What the parser still adds to a list are trailers, which must not pass for headers.
+        # The parser would append trailers to this list; they must not be taken for headers.
         self.headers = []
 
     def _told(self) -> Told:
-        """Whom a trusted proxy says that the request is from."""
+        """What a trusted proxy says about the request's client. Raises `ValueError` if it is malformed."""
         if self._proxies is None:
             return NOTHING
         try:
@@ -270,7 +274,7 @@ class ClientProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._framing = 0
         if not self.cycle.response_complete:
-            # The last one is that of the request which is being read, as long as it was not answered.
+            # The last client is that of the request which is being read, as long as that was not answered.
             self._clients[-1].hear(body)
 
     # The answer
@@ -283,7 +287,7 @@ class ClientProtocol(HttpToolsProtocol):
             if not self.cycle.keep_alive:
                 self._hear_out()
         if self._head_since is not None:
-            # The next request has been begun ahead of its time, which is now.
+            # The next request has begun already, before this answer was complete; its timeout runs from now.
             self._head_since = self.loop.time()
         self.server_state.total_requests += 1
         if self.transport.is_closing():
@@ -294,17 +298,17 @@ class ClientProtocol(HttpToolsProtocol):
         elif self._last_word is not None:
             self._say(self._last_word)
         else:
-            # Not with a timer, as uvicorn does: one for each answer would cost more than anything else here.
+            # No timer, unlike uvicorn: one for each answer would cost more than everything else here.
             self._idle_since = self.loop.time()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Begin a request when all that came with its head is read: on the direct path if that takes it, else as
+        """Begin a request once all data that came with its head is parsed: on the direct path if possible, else as
         uvicorn does."""
         if self._is_reading:
             self._unbegun = cycle, app
             return
         start = partial(super()._start_asgi_task, cycle)
-        # Taken out, because the client knows the scope as well and a cycle is only freed by a collection.
+        # Removed from the scope, which the client refers to: a reference cycle is only freed by a garbage collection.
         client: Client = cycle.scope.pop("endpointd.client")  # type: ignore[typeddict-item]
         if not self._begin(cycle.scope, client, start):
             cycle.scope["endpointd.client"] = client  # type: ignore[typeddict-unknown-key]
@@ -312,10 +316,10 @@ class ClientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
-            # So says a parser that skips the body, whatever there is (`_pass_over`).
+            # Reported by a parser that skips the body, whether there is one or not (see `_pass_over`).
             return
         self._framing = 0
-        # Also when the answer was there first, which uvicorn leaves open.
+        # Also if the answer was complete before the request, a case that uvicorn ignores.
         self.cycle.more_body = False
         self.cycle.message_event.set()
         if self._answered_at is not None:
@@ -327,10 +331,11 @@ class ClientProtocol(HttpToolsProtocol):
     # Refusals
 
     def _refuse(self, problem: Problem) -> None:
-        """Say no, and close.
+        """Refuse the request that is being read, and close the connection.
 
-        Requests before this one are answered first. If it has not even a head, the connection is then closed without a
-        word. Where an answer to this very request is under way, the connection is broken: nothing may be put into it.
+        Earlier requests are answered first. If the head of this one is incomplete, the connection is then closed
+        without an answer to it. If an answer to this request is under way already, the connection is reset, because
+        nothing can be inserted into that.
         """
         if self._is_deaf or self.transport.is_closing():
             return
@@ -344,7 +349,7 @@ class ClientProtocol(HttpToolsProtocol):
         elif self._clients and self._clients[0].started:
             self._clients[0].abort()
         elif self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
-            # It is the rest of a request that was answered long ago.
+            # It is the rest of a request that was answered before.
             self.transport.close()
         else:
             self._dismiss()

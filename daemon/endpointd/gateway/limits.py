@@ -1,4 +1,4 @@
-"""What the connections of clients, and the answers to them, are held to. Pure."""
+"""Limits and timeouts for the connections of clients, and for relayed requests. Pure."""
 
 from dataclasses import dataclass, fields
 
@@ -7,8 +7,9 @@ from endpointd.settings import Settings
 
 @dataclass(slots=True)
 class HttpLimits:
-    """Bytes, connections, and seconds, of which 0 switch a clock off, and give none to what is under way at the end
-    (`clock_drain`). All connections of a server share one, so that what it becomes holds for each of them at once."""
+    """`uri` and `header` are in bytes; clocks (timeouts) are in seconds, and 0 switches one off. `clock_drain` is the
+    time for requests that are under way when the server ends; 0 gives them none. All connections of a server share one
+    object, so that changes (`become`) apply to all of them at once."""
 
     uri: int
     header: int
@@ -37,7 +38,7 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class RelayLimits:
-    """Bytes and seconds; 0 seconds switch a clock off."""
+    """`body` is in bytes; clocks (timeouts) are in seconds, and 0 switches one off."""
 
     body: int
     clock_first_byte: float

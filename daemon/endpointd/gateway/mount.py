@@ -1,4 +1,4 @@
-"""What the gateway finds at a hook id."""
+"""The data that the gateway finds by a hook id."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from endpointd.supervisor.worker import WorkerOrder
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """An endpoint in its place: what is needed to answer a request for it.
+    """An endpoint with everything that is needed to answer requests for it.
 
-    `script` is its path, `/e/<hook id>`; `sources` has, for each interface of `routes`, the place of its source among
-    those that a worker of `order` loaded. `guard` is None where everybody may call.
+    `script` is its path, `/e/<hook id>`. `sources` has, for each interface of `routes`, the index of its source among
+    those that a worker of `order` has loaded. `guard` is None if everybody may call without limits.
     """
 
     endpoint: Endpoint

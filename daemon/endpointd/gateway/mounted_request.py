@@ -17,13 +17,13 @@ from endpointd_wire.messages import End, Request
 PREFIX = b"/e/"
 
 _SCHEMES = {"ws": "http", "wss": "https"}
-"""What a proxy calls the scheme of an Upgrade request, which is answered as if it asked for none."""
+"""The schemes of WebSocket requests, and those that plugins see: such requests are answered as plain requests."""
 
 
 @dataclass(slots=True)
 class MountedRequest:
-    """`path` is what follows the endpoint's own. `mount` and `route` become others when the plugin is replaced before
-    it is the request's turn."""
+    """`path` is the part of the path after the endpoint's own, still percent-encoded. `mount` and `route` are replaced
+    if the plugin is replaced before the request gets its place at a worker."""
 
     scope: dict[str, Any]
     client: Client
@@ -37,7 +37,7 @@ class MountedRequest:
         return self.tell(Trip(self.id, self.scope, began))
 
     def tell(self, trip: Trip) -> Trip:
-        """The trip, which knows for whom it is now."""
+        """Fill in the trip's plugin, endpoint and interface. Returns the trip."""
         mount = self.mount
         trip.plugin, trip.hook = mount.supervisor.plugin, mount.endpoint.hook_id
         trip.traffic = mount.supervisor.traffic
@@ -45,7 +45,7 @@ class MountedRequest:
         return trip
 
     def send(self, worker: Worker, body: bytes, end: End, public_url: str | None) -> Exchange:
-        """Send it to `worker`, with the first piece of its body. Raises `Problem` when it is too large."""
+        """Send the request to `worker`, with the first piece of its body. Raises `Problem` if it is too large."""
         scope, head, mount, route = self.scope, self.head, self.mount, self.route
         scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
         base = public_url.encode() if public_url else b"%s://%s" % (scheme.encode(), head.host)

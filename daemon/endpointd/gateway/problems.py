@@ -10,10 +10,10 @@ CONTENT_TYPE = b"application/problem+json"
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """An answer that the host gives in the plugin's place.
+    """An error that the host answers with instead of the plugin.
 
-    `code` is stable and for programs, `detail` for people; `plugin` names the plugin concerned. `headers` are added to
-    the answer, `extra` to the document.
+    `code` is stable and meant for programs, `detail` for people. `plugin` is the id of the plugin concerned. `headers`
+    are added to the answer, and `extra` to the JSON document.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""What a client is told about a request that cannot be read, or is not to be; it goes to no endpoint."""
+"""The errors for requests that cannot be read, or may not be, and so go to no endpoint."""
 
 from collections.abc import Sequence
 
@@ -35,12 +35,12 @@ def connections_exhausted() -> Problem:
 
 
 def header_size(headers: Sequence[tuple[bytes, bytes]]) -> int:
-    """Bytes, with what stands between names and values."""
+    """The size of the headers in bytes, including the separators between names and values, and the line ends."""
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def written(problem: Problem) -> bytes:
-    """The answer, which is the connection's last one."""
+    """The complete answer as bytes, with "connection: close"."""
     headers, body = problem.response(request_id="")
     lines = [b"%s: %s\r\n" % header for header in [*headers, (b"date", http_date()), (b"connection", b"close")]]
     return b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body])

@@ -1,7 +1,8 @@
-"""One request through one worker: the body in, the answer out, the clocks, and what happens when one side goes.
+"""Relays one request through one worker: passes on the body and the answer, watches timeouts (clocks), and handles the
+loss of either side.
 
-The head of the answer decides what a failure looks like: before it has left, a failure is a `Problem`; afterwards the
-client's connection is broken, because nothing else says that a body is not whole.
+A failure before the head of the answer was sent is a `Problem`. After that the client's connection is reset, because
+there is no other way to say that a body is incomplete.
 """
 
 from math import inf
@@ -21,13 +22,14 @@ from endpointd_wire.frames import MAX_PIECE
 from endpointd_wire.messages import Closed, End, Failed, Response
 
 MOST_HELD = MAX_PIECE
-"""Bytes of body that leave together when they have come together."""
+"""The number of buffered bytes of an answer's body at which they are written out, even if more came in the batch."""
 
 log = structlog.get_logger()
 
 
 class Relay:
-    """`run` relays one exchange; `check` is called by the clocks, `client_gone` by the connection."""
+    """Relays one exchange, with `run` or `answer_at_once`. `check` is called by the `Clocks`, and `client_gone` when
+    the client disconnects."""
 
     __slots__ = (
         "_answered",
@@ -60,9 +62,10 @@ class Relay:
     )
 
     _left: int | None
-    """Bytes of the announced length that are still to come. Not there before the body."""
+    """Bytes of the announced length that are still to come; None if no length was announced. Only set while the body is
+    sent."""
     _taken: int
-    """Bytes that `take` was given since the last `settle`. Not there before the body."""
+    """Bytes that `take` has accepted since the last `settle`. Only set while the body is sent."""
 
     def __init__(
         self,
@@ -85,29 +88,30 @@ class Relay:
         now = self._loop.time()
         self._began = now
         self.began = monotonic()
-        """The same by a finer clock: uvloop's has milliseconds, and does not move within a turn of the loop."""
+        """When the relay began, by the monotonic clock. uvloop's time only has milliseconds, and does not advance
+        within a turn of the event loop."""
         self._clock = "clock_first_byte"
-        """The clock that runs for the worker, or for the client that is to take what was sent."""
+        """The name of the timeout that is running: for the worker, or for the client that is to receive the answer."""
         self._limit = limits.clock_first_byte
         self._since = now
         self._body_since: float | None = None
         self._unsent = inf
-        """Bytes that the client had still to take at the last look."""
+        """Bytes that the client had not received at the last check."""
         self._heard = False
         """Whether the plugin has begun to answer."""
         self._head_sent = False
         self._answered = False
         self._filled = False
         self.cors: CorsHeaders | None = None
-        """What the answer gets for browsers, where the endpoint has a rule for other origins."""
+        """The CORS headers that the answer gets; None if the endpoint has no CORS rule."""
         self.latency: float | None = None
         """Seconds from the beginning to the head of the answer; None when no answer has begun."""
         self.status = 0
-        """Of the answer whose head was sent."""
+        """The status of the answer whose head was sent; 0 if none was."""
         self.received = self.sent = 0
-        """Bytes of the request's body and of the answer's."""
+        """Bytes of the request's body and of the answer's body."""
         self.waited = 0.0
-        """Seconds in the queue, before it began."""
+        """Seconds that the request waited in the queue before the relay began."""
 
     @property
     def answered(self) -> bool:
@@ -116,13 +120,13 @@ class Relay:
 
     @property
     def delivered(self) -> bool:
-        """Whether the client has all that its answer can have, whatever the plugin does after it."""
+        """Whether the client was sent the complete body of the answer, even if the plugin has not ended it yet."""
         return self._answered or self._filled
 
-    # Clocks and departures
+    # Timeouts and disconnections
 
     def check(self, now: float) -> None:
-        """Act on the first clock that has run out, if any."""
+        """Act on the first timeout that has run out, if any."""
         if self._answered:
             self._check_closing(now)
             return
@@ -136,22 +140,24 @@ class Relay:
             self._expire(self._clock)
 
     def _check_closing(self, now: float) -> None:
-        """The client has everything; what the plugin does behind it holds a place, and is not to do so for ever."""
+        """Check a request whose answer is complete. What the plugin still does for it occupies a place, so it is
+        cancelled after `clock_idle`."""
         if not self._exchange.is_over and not (self._limits.clock_idle and now - self._since > self._limits.clock_idle):
             return
         self._clocks.discard(self)
         self._exchange.cancel("clock_idle")
 
     def end(self) -> None:
-        """The client is not concerned any more; the clocks go on until the worker's thread is free."""
+        """The client's part is over. The timeouts go on until the worker has finished the request."""
         if self._answered and not self._exchange.is_over:
             self._since = self._loop.time()
         else:
             self._clocks.discard(self)
 
     def _waits_for_client(self, now: float) -> bool:
-        """Whether it is for a client that has taken something since the last look, or for more of its body, which has
-        a clock of its own: the plugin may wait for that as well."""
+        """Whether the running timeout does not count, because the relay waits for a client that has received something
+        since the last check, or that has a timeout of its own for the next piece of its body: the plugin may be waiting
+        for that piece."""
         if self._clock != "clock_client_idle":
             return self._body_since is not None and self._limits.clock_client_idle > 0
         before, self._unsent = self._unsent, self._client.unsent()
@@ -163,17 +169,17 @@ class Relay:
     def _expire(self, clock: str) -> None:
         self._exchange.deliver(ClockRanOut(clock))
         if self._head_sent or self._clock == "clock_client_idle":
-            # It may be the client that is waited for; this wakes the relay in either case.
+            # If the relay waits for the client, only this wakes it.
             self._client.abort()
 
     def client_gone(self) -> None:
-        """What a plugin does before it answers it does to its end. Who calls a webhook often waits for a few seconds
-        only, and counts on it all the same."""
+        """Called when the client disconnects. Gives the request up only if the plugin has begun to answer: callers of
+        webhooks often disconnect after a few seconds, and rely on the request's being processed anyway."""
         if self._heard:
             self.give_up()
 
     def give_up(self) -> None:
-        """Nothing of the answer is wanted, nor what is done for it."""
+        """Give the request up because the client has gone."""
         self._exchange.deliver(ClientGone("the client has closed the connection"))
 
     def _watch(self, clock: str, limit: float) -> None:
@@ -184,7 +190,8 @@ class Relay:
     # The request's body
 
     async def pump(self, rest: bytes, more: bool, size: int) -> None:
-        """Send what follows the first piece: `rest`, then all that the client sends. `size` bytes came before."""
+        """Send the body after its first piece: `rest`, then, if there is `more`, all that the client sends. `size`
+        bytes were received so far."""
         loop = self._loop
         body = rest
         while True:
@@ -199,7 +206,7 @@ class Relay:
             self._body_since = None
             if heard is None:
                 if not self._heard:
-                    # The plugin would wait for the rest.
+                    # Otherwise the plugin would wait for the rest.
                     self.give_up()
                 return
             body, more = heard
@@ -213,8 +220,9 @@ class Relay:
     # The answer
 
     def answer_at_once(self) -> bool:
-        """Send the answer when all of it is there and the client has room for it: it leaves when all is handed out that
-        came with it. Otherwise nothing is done: it is for `run`, as is every failure."""
+        """Send the answer at the end of the current batch, if it has arrived completely and the client's connection is
+        not congested. Otherwise, and after every failure, returns False without having done anything; then `run` has to
+        be called."""
         first = self._exchange.first()
         if not isinstance(first, Response) or first.end == End.MORE or self._version == "1.0":
             return False
@@ -234,7 +242,7 @@ class Relay:
         return True
 
     async def run(self) -> None:
-        """Relay the answer. Raises `Problem` as long as nothing of it was sent."""
+        """Relay the answer. Raises `Problem` after a failure, if nothing of the answer was sent yet."""
         try:
             first = await self._exchange.next()
             self._heard = True
@@ -253,7 +261,7 @@ class Relay:
             self._exchange.cancel(str(error))
             if not (self._head_sent or self._client.gone):
                 raise problem_of(error, self._plugin, self._limits.body, self._limits.clock_client_idle) from error
-            # A clock that ran out has broken the connection already, which may look as if the client had gone.
+            # After a timeout the connection has been reset already, which looks as if the client had gone.
             if isinstance(error, ClockRanOut) or not self._client.gone:
                 log.warning("response.aborted", **self._whose(), because=str(error))
             self._client.abort()
@@ -268,19 +276,19 @@ class Relay:
         if self.cors is not None:
             head = with_cors(self.cors, head)
         if head.has_body and first.end != End.MORE and head.length not in (None, len(first.body)):
-            # All of it is here, so a wrong length can still be told as an error.
+            # The whole answer is here, so a wrong length can still be reported as an error.
             raise BrokenAnswer(
                 "bad_answer", f"the response's Content-Length is {head.length}, its body has {len(first.body)} bytes"
             )
         return head
 
     async def _take_turn(self) -> None:
-        """Wait until the client has taken enough of the answers before this one. Raises `ExchangeError` when it does
-        not, or leaves."""
+        """Wait until the client has received enough of earlier answers. Raises `ExchangeError` if it does not, or
+        disconnects."""
         self._watch("clock_client_idle", self._limits.clock_client_idle)
         await self._client.room()
         while self._client.gone:
-            # The reason comes behind what there is of the answer.
+            # The error is queued behind messages of the answer.
             await self._exchange.next()
 
     def _send_head(self, status: int, head: ResponseHead) -> None:
@@ -322,7 +330,7 @@ class Relay:
     # The pieces that come while `_send_body` waits for one (`exchange.Taker`)
 
     def take(self, body: bytes | memoryview) -> bool:
-        """Relay a piece, unless it has to wait for the client or is one too many."""
+        """Relay a piece, unless it has to wait for the client or exceeds the announced length."""
         client, left = self._client, self._left
         if not client.has_room:
             return False
@@ -341,7 +349,8 @@ class Relay:
         return True
 
     def settle(self) -> None:
-        """Let what was taken leave, alone or with what has come and was not taken."""
+        """Account for the pieces that were taken, and write them out, unless more messages wait, with which they are
+        written."""
         taken, self._taken = self._taken, 0
         if not self._exchange.has_next:
             self._client.flush()
@@ -351,12 +360,12 @@ class Relay:
         self._since = self._loop.time()
 
     def _fit(self, head: ResponseHead, body: bytes, more: bool, left: int) -> tuple[bytes, bool]:
-        """As much of a piece as the Content-Length has `left` for, and whether more may follow. Raises `BrokenAnswer`
-        when it is the last one and does not fill it."""
+        """The part of a piece that fits into the `left` bytes of the Content-Length, and whether more may follow.
+        Raises `BrokenAnswer` if it is the last piece and the body is too short."""
         if len(body) > left:
             log.warning("response.too_long", **self._whose(), content_length=head.length)
             if more:
-                # It may go on for ever, and the client's next request waits behind it.
+                # The plugin may go on for ever, and the client's next request would have to wait.
                 self._exchange.cancel("the answer is longer than its Content-Length")
             return body[:left], False
         if not more and len(body) < left:
@@ -364,6 +373,6 @@ class Relay:
         return body, more
 
     def _whose(self) -> dict[str, str]:
-        """What the log is told with whatever went wrong with the answer."""
+        """The fields that identify the request in the log."""
         exchange = self._exchange
         return {"plugin": self._plugin, "request": exchange.request, "interface": exchange.interface}

@@ -1,4 +1,5 @@
-"""uvicorn, embedded: the listening socket and the connections are its own, signals and shutdown are the daemon's."""
+"""Embeds uvicorn: it handles the listening sockets and the connections, while the daemon handles signals and
+shutdown."""
 
 import asyncio
 import contextlib
@@ -17,12 +18,13 @@ from endpointd.gateway.http import ClientProtocol
 from endpointd.gateway.limits import HttpLimits
 
 BACKLOG = 4096
-"""How many may wait to be taken in, as far as the system lets them: as many as the service's unit says, whose queue it
-becomes."""
+"""How many connections may wait to be accepted, if the system allows as many. The same number as in the systemd unit:
+it replaces the backlog of a socket that was passed on."""
 
 
 class HttpServer(uvicorn.Server):
-    """Serves until `stop`, then answers what is under way. Over TCP it speaks TLS when there is a `tls`."""
+    """Serves until `stop`, then finishes the requests that are under way. With `tls`, TCP connections use TLS; unix
+    sockets never do."""
 
     def __init__(self, config: uvicorn.Config, limits: HttpLimits, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(config)
@@ -30,16 +32,16 @@ class HttpServer(uvicorn.Server):
         self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn does, which knows no difference between its sockets."""
+        """As uvicorn's, which does not treat its sockets differently."""
         self.servers = [await self._serve_at(listener) for listener in sockets or ()]
         self.started = True
 
     async def _serve_at(self, listener: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         tls = None if listener.family == socket.AF_UNIX else self._tls
-        # To agree on keys. The loop keeps to it as long as it listens, whatever the limits become.
+        # The timeout for the TLS handshake. It stays the same while the server listens, even if the limits change.
         clock = (self._limits.clock_header or None) if tls else None
-        # Not `create_unix_server`: from Python 3.13 on that removes the socket's file when it closes, also a manager's.
+        # Not `create_unix_server`: since Python 3.13 it removes the socket's file on closing, even a service manager's.
         return await loop.create_server(
             self._protocol, sock=listener, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=clock
         )
@@ -50,13 +52,13 @@ class HttpServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """The daemon's signals are not uvicorn's business."""
+        """Keep uvicorn from handling signals: the daemon does."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.timeout_graceful_shutdown = self._limits.clock_drain  # type: ignore[assignment]
         await super().shutdown(sockets)
-        # It has cancelled the tasks that were left, and knows nothing of requests without one.
+        # uvicorn has cancelled the remaining tasks, but does not know of requests without one.
         for connection in list(self.server_state.connections):
             if isinstance(connection, ClientProtocol):
                 connection.give_up()
@@ -86,11 +88,11 @@ def build_server(
         interface="asgi3",
         access_log=False,
         log_config=None,
-        # Its start and its end the daemon tells itself, and what clients send amiss is no event of ours.
+        # The daemon logs the start and the end itself, and malformed requests are not logged.
         log_level="error",
         server_header=False,
         date_header=False,
-        # The protocol sees to it, on the direct path too.
+        # `ClientProtocol` handles these headers, for the direct path too.
         proxy_headers=False,
         backlog=BACKLOG,
     )
@@ -98,7 +100,8 @@ def build_server(
 
 
 def bind(host: str, port: int, *, ipv6_alone: bool = False) -> socket.socket:
-    """A listening socket. `ipv6_alone`: not for IPv4 too, which is what the system does with `::`. Raises `OSError`."""
+    """A listening socket. `ipv6_alone`: do not accept IPv4 as well, which the system does for `::`. Raises
+    `OSError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listener = socket.socket(*found[0][:3])
@@ -107,7 +110,7 @@ def bind(host: str, port: int, *, ipv6_alone: bool = False) -> socket.socket:
         if ipv6_alone:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(found[0][4])
-        # Of two that begin at the same moment, both may bind the address; only here does the second one learn of it.
+        # Two processes that start at the same moment may both bind the address; then `listen` fails for the second.
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:

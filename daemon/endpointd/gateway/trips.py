@@ -1,4 +1,4 @@
-"""What is told of a request when it is over: to the counters of its plugin, and to whoever keeps a log of requests."""
+"""Records of requests: when one is over, it is counted for its plugin, and passed to the log of requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from endpointd.supervisor.traffic import ABORTED, CLASSES, GONE, Traffic
 
 Begin: TypeAlias = Callable[[dict[str, Any], Headers, float | None], object]
 """Called with the scope of a request that is to go to a worker, the headers that the plugin will see, and when it began
-(None: now); returns what its session calls are a part of."""
+(None: now). Returns the trace to which its session calls belong."""
 
 
 @dataclass(slots=True)
 class Trip:
-    """One request from its head to its end. Times are in seconds, of the monotonic clock; `plugin` is empty and
-    `traffic` None when it was for nobody."""
+    """One request from its head to its end. Times are in seconds; `began` is of the monotonic clock. `plugin` is empty
+    and `traffic` None if the request was for no endpoint."""
 
     id: str
     scope: dict[str, Any]
@@ -30,16 +30,16 @@ class Trip:
     waited: float = 0.0
     relay: Relay | None = None
     status: int = 0
-    """Of the answer, whoever gave it; 0 when there was none."""
+    """The status of the answer, by the plugin or by the host; 0 if there was none."""
     code: str = ""
-    """Of the host's refusal."""
+    """The error code, if the host has refused the request."""
     total: float = 0.0
     trace: str = ""
-    """The id of the trace that it is a part of, when there is tracing."""
+    """The id of its trace; empty without tracing."""
 
     @property
     def end(self) -> str:
-        """A class of statuses, or how it ended without a whole answer."""
+        """How it ended: the class of its status, or `ABORTED` or `GONE` if there was no complete answer."""
         if self.relay is not None and not self.code and not self.relay.delivered:
             return ABORTED if self.relay.status else GONE
         return CLASSES[self.status // 100] if self.status else GONE
@@ -49,17 +49,17 @@ class Trip:
 
 
 class Trips:
-    """Counts them. `tell` is given each of them as well, where there is a log of requests."""
+    """Counts requests. `tell` is called with each trip that is over; None if there is no log of requests."""
 
     def __init__(self, tell: Callable[[Trip], None] | None = None) -> None:
         self.strangers = Traffic()
-        """Requests for nobody: of unknown paths, and of endpoints that do not answer."""
+        """Requests for no endpoint: with unknown paths, or for endpoints that do not exist or do not serve."""
         self.tell = tell
         self.begin: Begin | None = None
-        """Set where there is tracing."""
+        """Set if tracing is on."""
 
     def over(self, trip: Trip) -> None:
-        """Everything that can be said about it has been."""
+        """Count a trip that is over, and pass it to `tell`."""
         relay = trip.relay
         trip.total = monotonic() - trip.began
         if relay is not None and not trip.code:
@@ -75,7 +75,7 @@ class Trips:
             self.tell(trip)
 
     def answered_at_once(self, traffic: Traffic, relay: Relay) -> None:
-        """The same for a request on the direct path, which ends where it has begun."""
+        """Count a request that was answered on the direct path, without a trip. Only if there is no `tell`."""
         assert relay.latency is not None
         traffic.add(CLASSES[relay.status // 100], relay.waited + relay.latency, relay.received, relay.sent)
         if relay.waited:

@@ -1,7 +1,8 @@
-"""A request that asks for another protocol, which nobody speaks here: it is one like any other (RFC 9110 §7.8).
+"""Handles requests that ask for another protocol (`Upgrade`). None is supported, so they are treated like all others
+(RFC 9110 §7.8).
 
-httptools has such a request end with its head, whatever it announces, and then says where in the data that is. From
-there on another parser reads, which is first given a head of the same framing.
+httptools ends such a request after its head, whatever body that announces, and then says where in the data the head
+ends. From there on another parser is used, which is first given a head that announces the same body.
 """
 
 from collections.abc import Iterable
@@ -13,10 +14,10 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 
 
 def parser_behind_head(protocol: HttpToolsProtocol) -> HttpRequestParser:
-    """A parser that is to be given a `head_of_framing`, of which `protocol` hears nothing, and then what follows the
-    true head."""
+    """A parser that calls `protocol`. It must first be given a `head_of_framing`, for which `protocol` is not called,
+    and then the data after the true head."""
     parser = HttpRequestParser(_BehindHead(protocol))
-    # As uvicorn has it.
+    # As in uvicorn.
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
 
@@ -28,7 +29,7 @@ def head_of_framing(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 class _BehindHead:
-    """Passes on what a parser finds behind the first head."""
+    """Passes a parser's callbacks on, except those for the first head."""
 
     def __init__(self, protocol: HttpToolsProtocol) -> None:
         self._protocol = protocol

@@ -1,7 +1,7 @@
-"""A request for an endpoint that has rules for its callers: whether it may come in, and what its answer gets.
+"""Applies an endpoint's rules for its callers to a request: whether it is let in, and which headers its answer gets.
 
-A request may be read twice, because the direct path gives it up to the general one; it is judged and counted once. So
-what was found is kept with the request, in its scope.
+A request may be read twice, if the direct path leaves it to the general one, but must be judged and counted only once.
+So the result is stored in the request's scope.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ _KEY = "endpointd.visit"
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The host answers for the plugin: a page may send what it has asked for."""
+    """A CORS preflight request that the host answers for the plugin: the page may send the request that it has asked
+    for. `headers` are those of the answer."""
 
     headers: Headers
 
 
 @dataclass(slots=True)
 class Visit:
-    """`mount` is the endpoint that it is for."""
+    """The result for one request. `mount` is its endpoint, `cors` are the headers for its answer, and `preflight` or
+    `problem` is set if the host answers it itself."""
 
     mount: Mount
     cors: CorsHeaders | None = None
@@ -36,7 +38,7 @@ class Visit:
 
 
 def let_in(guard: Guard, scope: dict[str, Any], headers: Headers, mount: Mount) -> Preflight | None:
-    """Let the request in, or answer a preflight. Raises `Problem`."""
+    """Judge a request. Returns None if it is let in, or the answer to a preflight request. Raises `Problem`."""
     visit: Visit | None = scope.get(_KEY)
     if visit is None:
         visit = scope[_KEY] = _judge(guard, scope, headers, mount)
@@ -50,7 +52,7 @@ def visit_of(scope: dict[str, Any]) -> Visit | None:
 
 
 def with_cors(cors: CorsHeaders, head: ResponseHead) -> ResponseHead:
-    """The head of a plugin's answer with what the rule for other origins wants."""
+    """The head of a plugin's answer with the CORS headers."""
     headers = cors.over(head.headers)
     return head._replace(headers=headers, lines=written(headers))
 
@@ -65,7 +67,7 @@ def _judge(guard: Guard, scope: dict[str, Any], headers: Headers, mount: Mount) 
         visit.problem = Problem(403, "address_not_allowed", detail)
         return visit
     if guard.cors is not None and is_preflight(scope["method"], headers):
-        # It costs the plugin nothing, and is not counted.
+        # A preflight request costs the plugin nothing, so it does not count against the rate limit.
         allowed = guard.cors.preflight(headers)
         if allowed is not None:
             visit.preflight = Preflight(allowed)

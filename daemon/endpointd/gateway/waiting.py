@@ -1,5 +1,5 @@
-"""A request of the direct path that waits for a place at a worker: in the queue as others are, and without a task, a
-future or a timer of its own."""
+"""A request on the direct path that waits for a place at a worker: in the same queue as others, but without a task,
+future or timer of its own."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from endpointd.supervisor.worker import Worker
 log = structlog.get_logger()
 
 Outcome: TypeAlias = Worker | NoPlace | None
-"""The worker, to which the request is to be handed at once; why there is none for it; None when the client has left."""
+"""The worker, to which the request must be handed at once; or the refusal; or None if the client has disconnected."""
 
 
 class Waiting:
-    """An `admission.Guest`. `over` is called once after it has lined up, with this object and the outcome."""
+    """An `admission.Guest`. After a successful `line_up`, `over` is called once, with this object and the outcome."""
 
     __slots__ = ("_admission", "_began", "_client", "_clocks", "_limit", "_over", "_since")
 
@@ -41,11 +41,11 @@ class Waiting:
 
     @property
     def seconds(self) -> float:
-        """How long it has waited."""
+        """How long it has waited so far, in seconds."""
         return monotonic() - self._began
 
     def line_up(self) -> bool:
-        """Whether it is in the queue now; else nothing has happened."""
+        """Enter the queue. Returns False, without having done anything, if that is not possible."""
         if not self._admission.line_up(self):
             return False
         self._client.on_gone = self._leave
@@ -75,7 +75,7 @@ class Waiting:
         self._clocks.discard(self)
         try:
             self._over(self, outcome)
-        # Whoever calls has other requests as well: a defect here is to be the end of this one alone.
+        # The caller handles other requests too: a bug must affect this one only.
         except Exception:
             log.critical("gateway.defect", exc_info=True)
             self._client.abort()
