@@ -80,7 +80,7 @@ class RouteTable:
         """Find the interface for a request.
 
         `path` is the decoded path behind `prefix`; it begins with `/`, or is empty. `query` is the raw query
-        without its `?`, as Latin-1 text. `prefix` is what the plugin is mounted at, `/e/<hook id>`. A
+        without its `?`, as Latin-1 text. `prefix` is the path at which the plugin is mounted, `/e/<hook id>`. A
         redirect keeps the query as it came. A path that is not UTF-8 is never redirected.
         """
         at = self._literal.get((path, method))

@@ -44,9 +44,8 @@ class Cgroups:
     # The daemon's life
 
     def start(self, division: Division | str) -> None:
-        """Divide the daemon's group, and kill what earlier daemons that were killed have left in it. `division` is the
-        result of `delegation.find`; if it is a text, no groups are used. To be called before any other process is
-        started."""
+        """Divide the daemon's group, and kill processes that earlier daemons have left in it. `division` is the result
+        of `delegation.find`; if it is a text, no groups are used. To be called before any other process is started."""
         if isinstance(division, str):
             log.info("cgroups.not_used", because=division)
             return

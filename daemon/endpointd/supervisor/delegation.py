@@ -61,7 +61,7 @@ class Division:
 
 
 def find(proc: Path = Path("/proc/self"), asker: Asker | None = None) -> Division | str:
-    """The daemon's group, ready to be divided, or a text that says why it may not be. The parameters are for tests."""
+    """The group that the daemon may divide, or a text that says why there is none. The parameters are for tests."""
     path = rules.own_path((proc / "cgroup").read_text())
     mounts = (proc / "mountinfo").read_text()
     folder = None if path is None else rules.folder_of(path, mounts)

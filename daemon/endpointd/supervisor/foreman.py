@@ -127,7 +127,7 @@ class Foreman:
         return member
 
     def _is_kept(self, team: Team) -> bool:
-        """Whether the team is to be kept at its full number of workers, which begins when its first one is ready."""
+        """Whether the team is to have its full number of workers now: not before its first worker is ready."""
         is_present = team is self.crew.present and self._overseer.life.state is State.RUNNING
         return bool(team.ready) and (is_present or team is self.crew.next)
 

@@ -56,7 +56,7 @@ def _bearers(base: int) -> Iterator[int]:
 
 
 def _kill(pid: int, base: int) -> None:
-    """Kill `pid`, unless the number has come to mean another process, without a mark."""
+    """Kill `pid`, unless the pid now belongs to another process, which has no mark."""
     with contextlib.suppress(OSError):
         process = os.pidfd_open(pid)
         try:

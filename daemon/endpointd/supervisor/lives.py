@@ -98,8 +98,8 @@ class Lives:
         self._owner.died(member, how)
 
     async def _provide(self, member: Member) -> Path:
-        """The interpreter for the worker. If its environment has to be built first, that happens outside of the limited
-        number of workers that may be starting."""
+        """The interpreter for the worker. If its environment has to be built first, the worker does not count as
+        starting meanwhile, so that it does not use up one of the places in `Starts`."""
         python = await self._provider.find(member.order)
         if python is None:
             self._owner.build_began(member)

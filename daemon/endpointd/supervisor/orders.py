@@ -5,9 +5,9 @@ from endpointd.supervisor.worker import WorkerOrder
 
 class Orders:
     """Three orders, which are mostly the same. `current` is what the next worker is to run. `wanted` is what was asked
-    for last; it differs from `current` if it has failed and the plugin has gone back to the one before. `proved` is
-    what to go back to: it was run by the last worker that served when it was to be replaced, or that passed its trial;
-    None before there was one."""
+    for last; it differs from `current` if it has failed and the plugin has gone back to the one before. `proved` is the
+    order to go back to, None before there is one: that of the last worker that served when it was to be replaced, or
+    that passed its trial; or the first order of a plugin that starts asleep."""
 
     def __init__(self, order: WorkerOrder) -> None:
         self.current = self.wanted = order

@@ -210,7 +210,7 @@ class Keeper:
         return self._process.poll() is None
 
     def dismiss(self, *, needed: bool) -> None:
-        """Let it end: after it has killed what is left, or at once if it is not `needed`. Waits for its end."""
+        """End it, and wait for its end. If it is `needed`, it kills the processes that are left first."""
         if not needed:
             self._process.kill()
         os.close(self._pipe)

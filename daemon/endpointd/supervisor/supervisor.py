@@ -152,7 +152,7 @@ class Supervisor:
 
     def sleep(self) -> None:
         """For a plugin that was not started yet: let the first request start its worker."""
-        # A later version that fails must not replace this one: it is what is gone back to.
+        # If a later version fails, the plugin goes back to this one.
         self._orders.prove(self.order)
         self.happen(Event.SLEEP)
 
