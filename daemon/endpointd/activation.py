@@ -1,4 +1,4 @@
-"""Which sockets a service manager has opened for this process: the protocol of sd_listen_fds. Pure."""
+"""Reads which listening sockets systemd hands over to this process (the protocol of sd_listen_fds(3)). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,28 +6,26 @@ from dataclasses import dataclass
 from endpointd.errors import UsageError
 
 FIRST = 3
-"""The first descriptor that is handed over; the others follow it."""
+"""The number of the first descriptor that is handed over; the others have the numbers after it."""
 
 MOST = 64
-"""More sockets than anybody listens on; a larger number is a mistake."""
+"""The largest accepted number of sockets; a larger one must be a mistake."""
 
 VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
-"""What the manager says in the environment. Children must not take it for theirs."""
+"""The protocol's environment variables. Child processes must not inherit them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One descriptor, and the name that its unit gives it (`FileDescriptorName=`); empty where it gives none."""
+    """A descriptor that was handed over, and its name (`FileDescriptorName=` of the unit); empty if it has none."""
 
     fd: int
     name: str
 
 
 def handed_over(environment: Mapping[str, str], pid: int) -> list[Handed]:
-    """What is meant for the process `pid`; nothing when no manager speaks, or speaks to another process.
-
-    UsageError: what it says makes no sense.
-    """
+    """The descriptors that are handed over to the process `pid`; empty if there are none, or if they are meant for
+    another process. Raises `UsageError` if the variables contradict each other or are malformed."""
     count = environment.get("LISTEN_FDS", "")
     if not count or environment.get("LISTEN_PID") != str(pid):
         return []

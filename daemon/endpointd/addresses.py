@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv6Address
 
 UNIX = "unix:"
-"""What an address begins with that is the path of a unix socket, and in a list of proxies whoever connects to one."""
+"""The prefix of an address that is the path of a unix socket."""
 
 _MAX_PORT = 65_535
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:/\s]+)):(?P<port>[0-9]{1,5})")
 
 
 def split_listen(text: str) -> tuple[str, int]:
-    """Split "host:port" or "[ipv6]:port" into host (without brackets) and port; ValueError says what is wrong."""
+    """Split "host:port" or "[ipv6]:port" into the host (without brackets) and the port. Raises ValueError."""
     found = _LISTEN.fullmatch(text)
     if found is None:
         raise ValueError("an address is a host, a colon and a port")
@@ -28,8 +28,9 @@ def split_listen(text: str) -> tuple[str, int]:
 
 
 def is_for_ipv6_alone(address: str, addresses: Iterable[str]) -> bool:
-    """Whether one of these addresses is IPv6 and another one IPv4 with its port. `[::]` would take connections of both
-    families, and the other one could not be listened on."""
+    """Whether a socket for `address` must be restricted to IPv6: `address` is an IPv6 address, and `addresses` has an
+    IPv4 address or host name with the same port. Without the restriction `[::]` would take IPv4 connections too, so
+    that listening on the other address would fail."""
     if not address.startswith("["):
         return False
     port = split_listen(address)[1]

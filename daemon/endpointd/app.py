@@ -1,4 +1,4 @@
-"""The daemon as a whole: builds every part, starts them, and stops them in order. The composition root."""
+"""The composition root: builds all parts of the daemon, starts them, and stops them in order."""
 
 import asyncio
 import gc
@@ -62,13 +62,15 @@ if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore
 
 GC_THRESHOLD = 10_000
-"""New objects after which cycles among them are looked for; Python's default of 700 is a handful of requests."""
+"""The number of new objects after which the garbage collector runs. Python's default is 700, which would mean a run
+every few requests."""
 
 LOOK = 1.0
-"""Seconds between two looks after the workers."""
+"""The seconds between two periodic checks of the workers and other parts (`_look`)."""
 
 MARGIN = 15.0
-"""Seconds that the end may take besides the clocks of requests and workers: commands, the database, the disk."""
+"""The seconds that shutdown may take in addition to the timeouts of requests and workers: for running commands, the
+database and the disk."""
 
 log = structlog.get_logger()
 
@@ -79,12 +81,12 @@ def run(
     reload: Callable[[], Settings] | None = None,
     given: Mapping[str, Any] | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status.
+    """Serve until SIGTERM or SIGINT, and return the exit status. Raises `OperatorError` if the daemon cannot start.
 
     `announce` is called once, with the base URL and a report for each folder, when it is known which plugins run.
-    `reload` reads the settings again, when SIGHUP or an operator asks for it; it raises `OperatorError`. `given` are
-    values for the settings of the endpoint that a plugin has at its own name, None where nobody could have given any.
-    Raises `OperatorError` when the daemon cannot start.
+    `reload` returns the settings, read again; it is called on SIGHUP or an operator's request, and may raise
+    `OperatorError`. `given` are values for the settings of plugins' automatic endpoints (see `Mounts`); None where no
+    values can be given.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(Daemon(settings, announce, reload or (lambda: settings), given).run())
@@ -152,18 +154,20 @@ class Daemon:
 
     @property
     def _settings(self) -> Settings:
-        """Those that hold at this moment."""
+        """The settings that are in effect now."""
         return self._configuration.settings
 
     def _reread(self, reload: Callable[[], Settings]) -> Settings:
-        """With the settings the certificate: who asks for it has mostly just mended or renewed something."""
+        """Read the settings again, and the certificate too, even if it was refused before: operators usually reload
+        because they have just corrected or renewed something."""
         settings = reload()
         if self._certificate is not None:
             self._certificate.renew(again=True)
         return settings
 
     def _hold_to(self, settings: Settings) -> None:
-        """Settings that were read again. Whatever else asks for one when it needs it has those of the moment."""
+        """Apply settings that were read again. Only for parts that keep a copy; the others read `_settings` when they
+        need one."""
         self._limits.become(_limits_of(settings))
         self._admin.hold_to(settings)
         self._plugins.apply(settings)
@@ -173,16 +177,15 @@ class Daemon:
         raise_limit()
         await start_threads()
         self._limits.become(_limits_of(settings))
-        # Before there are children, who must not think that these are for them.
+        # Before any child process is started, because children must not inherit the sockets.
         handed = take_over()
         make_state(settings.state)
         check_user(settings)
         await self._switchboard.change(settings)
         certificate = self._certificate = certificate_of(settings)
         self._admin = AdminServer(settings, certificate.context if certificate else None)
-        # What was begun last ends first.
         async with AsyncExitStack() as ends:
-            # From now to the very end: to look through a large database, and to bring it up to date, takes time.
+            # Report to the service manager from now on, because opening or migrating a large database takes time.
             telling = asyncio.create_task(self._manager.run(self._observation.states))
             ends.callback(telling.cancel)
             ends.push_async_callback(self._admin.stop)
@@ -195,7 +198,7 @@ class Daemon:
         return 0
 
     def _services(self, endpoints: Registry, store: "EndpointStore", tokens: Tokens) -> Services:
-        """What operators can ask for."""
+        """The services behind the admin API."""
         return Services(
             self._operations,
             lambda: self._base,
@@ -224,7 +227,8 @@ class Daemon:
 
     @asynccontextmanager
     async def _endpoints(self) -> AsyncIterator[tuple[Registry, "EndpointStore"]]:
-        """The operators' endpoints, read before any plugin is. Raises `OperatorError`."""
+        """Open the store and load the operators' endpoints, before any plugin is read; close everything at the end.
+        Raises `OperatorError`."""
         file = self._settings.endpoints_file and self._settings.endpoints_file.absolute()
         store = await asyncio.to_thread(open_store, self._settings, self._observation.store)
         registry = Registry(store, self._book, self._plugins, lambda: self._base, file=file)
@@ -262,7 +266,7 @@ class Daemon:
             await self._shut_down(serving)
 
     async def _until(self, ends: set["asyncio.Task[object]"], tasks: list["asyncio.Task[None]"]) -> None:
-        """Wait for one of `ends`, or for the failure of one of `tasks`, which is raised."""
+        """Wait until one of `ends` is done. If one of `tasks` fails before, its exception is raised."""
         pending: set[asyncio.Task[object]] = {*tasks}
         while True:
             done, _ = await asyncio.wait(ends | pending, return_when=asyncio.FIRST_COMPLETED)
@@ -273,7 +277,7 @@ class Daemon:
                 return
 
     def _clean(self) -> None:
-        """Remove what a daemon that was killed has left."""
+        """Remove what a killed daemon has left behind, and undo its unfinished installations."""
         if self._releases is not None:
             self._releases.clean()
         self._environments.clean()
@@ -309,18 +313,18 @@ class Daemon:
     # The run
 
     async def _serve(self) -> None:
-        """Accept clients once it is known which plugins there are: to say earlier that there is no such endpoint would
-        be wrong. Until then they wait in the listener's queue."""
+        """Accept connections once the plugins are known; an earlier answer "no such endpoint" could be wrong. Until
+        then clients wait in the queues of the listening sockets."""
         await self._begun.wait()
         await self._server.serve(sockets=self._listeners.sockets)
 
     async def _administer(self) -> None:
         await self._admin.begun()
-        # Its parts stay too, and come when somebody wants them.
+        # The admin server's modules also stay for good, and may be imported after the freeze in `_tell`.
         gc.freeze()
 
     async def _begin(self, url: str) -> None:
-        """Serve what is there, tell what runs, and follow the changes."""
+        """Serve the plugins that are there, report which of them run, and then follow changes of the directory."""
         await self._follower.begin()
         if self._declared is not None:
             await self._declared.begin()
@@ -335,9 +339,9 @@ class Daemon:
                 group.create_task(self._follower.run(poll=True if self._settings.watch == "poll" else None))
 
     def _tell(self, url: str) -> None:
-        """To the operator, to the log, to the service manager."""
-        # What was imported and built stays for good. Without this, each full collection looks at all of it again and
-        # stops every request for tens of milliseconds. There is next to no garbage in it to be found first.
+        """Report which plugins run: to the operator, the log and the service manager."""
+        # The objects that exist now stay for good. Without this, each full garbage collection would traverse them all
+        # and stop every request for tens of milliseconds. Not preceded by a collection: there is hardly any garbage.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         reports = self._reports()
@@ -369,7 +373,7 @@ class Daemon:
     # The end
 
     def _end(self) -> None:
-        """The first signal ends the daemon when all is answered, the second at once."""
+        """Handle SIGTERM or SIGINT: the first one stops the daemon after running requests, the second one at once."""
         self._signals += 1
         self._stop.set()
         self._server.stop(at_once=self._signals > 1)
@@ -377,12 +381,12 @@ class Daemon:
             self._plugins.kill()
 
     async def _shut_down(self, serving: "asyncio.Task[None]") -> None:
-        """No new connections; answer what is under way; end the workers."""
+        """Accept no more connections, finish running requests, and end the workers."""
         self._observation.judge.end()
         loop = asyncio.get_running_loop()
         began = loop.time()
         settings = [self._settings, *self._settings.plugin.values()]
-        # A worker that has drained has clock_kill to exit by itself, and once more when it is asked to.
+        # After draining, a worker has clock_kill seconds to exit by itself, and as long again after it is asked to.
         self._manager.stopping(max(one.clock_drain + 2 * one.clock_kill for one in settings) + MARGIN)
         log.info("stopping", in_flight=self._plugins.in_flight, at_most_seconds=self._settings.clock_drain)
         self._server.stop(at_once=self._signals > 1)
@@ -391,7 +395,7 @@ class Daemon:
             await serving
         finally:
             self._clocks.stop()
-            # One clock for both: what clients did not get within it, no worker has to go on with.
+            # The time that clients have already had counts for the workers' clock_drain too.
             await self._plugins.stop(spent=loop.time() - began)
             await self._environments.close()
             await forks.stop()

@@ -1,4 +1,4 @@
-"""What comes to be installed, an archive or a package: unpacked beside the plugins, read, and judged. Blocking."""
+"""Unpacks an archive or a package that is to be installed beside the plugins, and checks it. Blocking."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,8 @@ def from_archive(archive: BinaryIO, plugins: Path, settings: Settings) -> Arriva
 
 
 def from_package(file: BinaryIO, plugins: Path, settings: Settings) -> Arrival:
-    """Raises `OperatorError`, and then nothing is left."""
-    # No matter of a daemon that nobody gives a package: signatures are a large library's.
+    """Unpack a package. Raises `OperatorError`, and leaves nothing behind then."""
+    # Imported only here, because the library for signatures is large and many daemons never need it.
     from endpointd.packages.keys import trusted_keys
     from endpointd.packages.opening import unpack_package
     from endpointd.packages.trust import enforce

@@ -1,4 +1,4 @@
-"""What can be set about backends, which answer session calls, and about who is asked for what."""
+"""The settings of backends, which answer plugins' session calls, and of which backend answers which calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from endpointd.network_settings import check_web_url
 from endpointd.setting_types import Clock, Concurrency, Form, Name, OptionalFile, Size, refuse_boolean
 
 PATIENCE = 240
-"""Seconds that a backend may be silent at most: a plugin itself waits for 250, and is to be told what was too slow."""
+"""The longest time in seconds that a backend may send nothing. Plugins themselves give up after 250 seconds; with less
+here they are told what was too slow."""
 
 NOBODY = "none"
-"""In the place of a backend's name: nothing is to answer these calls."""
+"""The value instead of a backend's name that means: no backend answers these calls."""
 
 _PLACES = ("env", "file", "credential")
 _SECRET = '{ file = "PATH" }, { env = "VARIABLE" } or { credential = "NAME" } (one of systemd\'s)'
@@ -22,7 +23,7 @@ _SECRET = '{ file = "PATH" }, { env = "VARIABLE" } or { credential = "NAME" } (o
 
 @dataclass(frozen=True, slots=True)
 class SecretPlace:
-    """Where a secret is: in a variable of the environment ("env"), a file, or a credential of systemd."""
+    """Where a secret is. `kind` is "env" (an environment variable), "file" or "credential" (of systemd)."""
 
     kind: str
     name: str
@@ -32,7 +33,7 @@ class SecretPlace:
 
 
 def _check_secret(value: object) -> object:
-    """What is wrong is never quoted: it may be the secret."""
+    """Turn a table into a `SecretPlace`. Errors never quote a malformed value, because it may be the secret."""
     if value is None or isinstance(value, SecretPlace):
         return value
     if isinstance(value, str):
@@ -156,13 +157,13 @@ class Calls(_Table):
     file: Name = Field(default=None, description="files: `session.file`")
 
     def first(self, names: tuple[str, ...]) -> str | None:
-        """The first of these that is set."""
+        """The value of the first of these fields that is set; None if none is."""
         found: list[str | None] = [getattr(self, name) for name in names]
         return next((value for value in found if value is not None), None)
 
 
 def secrets_of(backend: Backend) -> dict[str, SecretPlace]:
-    """Where its secrets are, by the key in its table: "key", or "apps.ID.key"."""
+    """Where the backend's secrets are, by their keys in its table: `key`, or `apps."ID".key`."""
     if isinstance(backend, DifyApi):
         return {f'apps."{name}".key': app.key for name, app in backend.apps.items()}
     return {} if backend.key is None else {"key": backend.key}

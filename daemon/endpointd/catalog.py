@@ -11,10 +11,10 @@ from endpointd.manifest.model import Plugin
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One folder of the plugins directory. `plugin` is None when it cannot be served; `findings` say why.
+    """One folder of the plugins directory. `plugin` is None if it cannot be served; `findings` say why.
 
-    `root` is where the files are that a worker is to run, `digest` stands for their content, and `needs` is what its
-    environment is to hold.
+    `root` is the folder with the files that workers run (in general a release), `digest` identifies their content, and
+    `needs` is what the plugin's environment must contain.
     """
 
     folder: str
@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A plugin that is served: from which folder, and which of its contents was last asked for."""
+    """A plugin that is served: its folder, and the digest of the content that was last taken in from it."""
 
     folder: str
     digest: str | None
@@ -35,8 +35,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What leads from the plugins that are served to those that are found: entries to begin with, entries whose
-    content has changed, entries that are the same in another folder, and ids of plugins that are gone."""
+    """The steps from the plugins that are served to those that were found. `add`: new plugins; `change`: plugins with
+    another content; `move`: plugins with the same content in another folder; `remove`: ids of plugins that are gone."""
 
     add: tuple[Entry, ...] = ()
     change: tuple[Entry, ...] = ()
@@ -74,9 +74,10 @@ def _refuse_if_second(entry: Entry, chosen: Mapping[str, str]) -> Entry:
 
 
 def plan(standing: Mapping[str, Standing], entries: Iterable[Entry]) -> Plan:
-    """What is to be done so that `entries`, settled, are what is served. `standing` has the plugins by their ids.
+    """Plan the changes so that `entries` (as returned by `settle`) are served. `standing` are the plugins that are
+    served now, by id.
 
-    A folder that cannot be served any more keeps the plugin that it has: the last good content goes on answering.
+    If a folder cannot be served any more, its plugin is not removed: the last good content continues to answer.
     """
     entries = list(entries)
     wanted = {entry.plugin.id: entry for entry in entries if entry.plugin is not None}

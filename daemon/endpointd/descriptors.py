@@ -1,4 +1,4 @@
-"""How many files, and so connections, this process may have open, and whether there are any left."""
+"""The limit of open files, and so of connections, of this process; and a check whether it is reached."""
 
 import contextlib
 import errno
@@ -11,30 +11,32 @@ log = structlog.get_logger()
 
 
 def raise_limit() -> None:
-    """Take all that the system allows. What is given without being asked for (1,024 mostly) is for programs that use
-    `select`, and is too little for thousands of clients. Workers inherit it, unless `limit_files` says otherwise."""
+    """Raise the soft limit to the hard limit. The usual soft limit of 1,024 is meant for programs that use `select`,
+    and is too low for thousands of clients. Workers inherit the limit, unless `limit_files` says otherwise."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        # Some systems allow less than they say.
+        # Some systems allow less than the hard limit that they report.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def for_clients(wanted: int) -> int:
-    """How many of the `wanted` connections there may be: a quarter of all descriptors is for what the daemon needs
-    itself. Without one, workers cannot be started, files not be read, and who is turned away is not even told."""
+    """The number of client connections to allow: at most `wanted`, and at most three quarters of the descriptors. The
+    daemon needs the others itself: without a free one it cannot start workers, read files, or even accept a connection
+    to refuse it."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return wanted if most == resource.RLIM_INFINITY else min(wanted, most * 3 // 4)
 
 
 class Exhaustion:
-    """Tells when there are none left, once each time: the loop says nothing of clients that it turns away then."""
+    """Logs an error when no descriptor is left, once each time that happens. The event loop itself does not report
+    that it cannot accept connections then."""
 
     def __init__(self) -> None:
         self._is_told = False
 
     def look(self) -> None:
-        """Called about once a second."""
+        """Check now. To be called about once a second."""
         is_exhausted = _is_none_left()
         if is_exhausted and not self._is_told:
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

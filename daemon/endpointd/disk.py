@@ -1,4 +1,4 @@
-"""Two calls of Linux that Python has not: writing out a whole file system, and exchanging two names."""
+"""Two system calls of Linux that Python does not offer: syncfs, and renameat2 to exchange two names."""
 
 import ctypes
 import errno
@@ -12,8 +12,8 @@ _library = ctypes.CDLL(None, use_errno=True)
 
 
 def write_out(path: Path) -> None:
-    """Put what the file system at `path` holds in memory on the disk. One call for hundreds of files, where `fsync`
-    takes a journal commit for each. Raises `OSError`."""
+    """Write all unwritten data of the file system at `path` to the disk (syncfs). One call for hundreds of files, while
+    `fsync` would need a journal commit for each. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if _library.syncfs(fd) != 0:
@@ -23,7 +23,7 @@ def write_out(path: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let the two names change places at once; False where the system cannot. Raises `OSError`."""
+    """Exchange two names atomically. Returns False if the system does not support that. Raises OSError."""
     try:
         call = _library.renameat2
     except AttributeError:

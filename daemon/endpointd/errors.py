@@ -5,13 +5,14 @@ from difflib import get_close_matches
 
 
 class EndpointdError(Exception):
-    """Base of every error that endpointd raises on purpose. Anything else that escapes is a defect."""
+    """Base class of all errors that endpointd raises on purpose. Any other exception that escapes is a defect."""
 
 
 class OperatorError(EndpointdError):
-    """The daemon cannot do what it was asked, for a reason that the operator can remove.
+    """The daemon cannot do what it was asked to do, for a reason that the operator can remove.
 
-    code: stable identifier in snake_case. message: what happened and to whom. remedy: what to do, as an imperative.
+    `code` is a stable identifier in snake_case, `message` says what happened and to what, and `remedy` says what to do,
+    as an imperative.
     """
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
@@ -25,11 +26,11 @@ class OperatorError(EndpointdError):
 
 
 class UsageError(OperatorError):
-    """The request itself is wrong (an option, a setting, an argument), so that trying again cannot help."""
+    """The request itself is wrong (an option, a setting, an argument), so that repeating it cannot help."""
 
 
 class PluginUnknown(OperatorError):
-    """No plugin goes by this name; `known` are the ids of those that there are."""
+    """There is no plugin with this name. `known` are the ids of all plugins, for suggestions in the remedy."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         meant = _near(name, known)
@@ -41,7 +42,7 @@ class PluginUnknown(OperatorError):
 
 
 def _near(name: str, known: Iterable[str]) -> list[str]:
-    """The ids that are nearly `name`, or whose own name is, whoever the author; the nearest first."""
+    """At most three ids that resemble `name`, the most similar first. Ids are compared with and without the author."""
     by_word: dict[str, list[str]] = {}
     for plugin_id in known:
         for word in {plugin_id, plugin_id.rpartition("/")[2]}:

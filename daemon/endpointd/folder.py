@@ -1,4 +1,4 @@
-"""A plugin's files on a disk: opened only if they are regular, readable, not too large, and inside the folder."""
+"""Reads a plugin's files from its folder, if they are regular, readable, not too large, and inside the folder."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from endpointd.manifest.files import FileProblem, Kind, normal_path
 
-# The largest known manifest has 4 KiB.
+# Bytes. The largest known manifest has 4 KiB.
 MAX_FILE = 1024 * 1024
 
 # Opening a FIFO must not wait for a writer.
@@ -24,7 +24,7 @@ class PluginFolder:
         self._max_file = max_file
 
     def read(self, path: str) -> bytes:
-        """The whole file; FileProblem if it cannot be had or is too large."""
+        """The content of the file. Raises `FileProblem` if it cannot be read or is too large."""
         with os.fdopen(self._opened(path), "rb") as file, _explained(path):
             data = file.read(self._max_file + 1)
         if len(data) > self._max_file:
@@ -33,11 +33,12 @@ class PluginFolder:
         return data
 
     def check(self, path: str) -> None:
-        """FileProblem unless the path is a regular, readable file inside the folder."""
+        """Raise `FileProblem` unless the path is a regular, readable file inside the folder."""
         os.close(self._opened(path))
 
     def kind(self, path: str) -> Kind | None:
-        """What is there; None for nothing, for anything outside the folder and for anything else."""
+        """Whether the path is a file or a directory; None if it is neither, does not exist, or is outside the
+        folder."""
         try:
             with _explained(path):
                 mode = os.stat(self._real(path)).st_mode
@@ -50,7 +51,7 @@ class PluginFolder:
     def _opened(self, path: str) -> int:
         with _explained(path):
             real = self._real(path)
-            # Opening a device can have effects, so look before.
+            # Check before opening too, because opening a device can have side effects.
             _expect_regular(path, os.stat(real).st_mode)
             fd = os.open(real, _FLAGS)
             try:
@@ -61,7 +62,7 @@ class PluginFolder:
         return fd
 
     def _real(self, path: str) -> str:
-        """Where the path leads when all symbolic links are followed."""
+        """The path with all symbolic links resolved. Raises `FileProblem` if it is outside the folder, or OSError."""
         relative = normal_path(path)
         if not self.root.is_dir():
             message = f"there is no folder {str(self.root)!r}"
@@ -76,7 +77,7 @@ class PluginFolder:
 
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """Turn what the operating system says about a path into a FileProblem."""
+    """Turn errors of the operating system about `path` into `FileProblem`."""
     try:
         yield
     except OSError as error:

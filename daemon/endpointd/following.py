@@ -1,4 +1,4 @@
-"""Keeps what is served equal to what is in the plugins directory, from the first look to the end."""
+"""Follows the plugins directory: keeps the plugins that are served equal to the folders that are there."""
 
 import asyncio
 import os
@@ -20,17 +20,17 @@ from endpointd.settling import QUIET, Settling
 from endpointd.watch import RESCAN, News, watch
 
 PASSING = frozenset({"release_disk_full", "release_not_written"})
-"""Why a folder was refused that may be over without any change of the folder."""
+"""Codes of findings whose cause may disappear without a change of the folder."""
 
 RETRY = 5.0
-"""Seconds after which such a folder is looked at again."""
+"""Seconds after which a folder with such a finding is read again."""
 
 log = structlog.get_logger()
 
 
 class FolderFollower:
-    """`begin`, then `run`; `refresh` at any time. `prepare` is called, in a thread, with each entry that may be served
-    next."""
+    """Call `begin` first, then `run`; `refresh` at any time. `prepare` is called in a thread, with each entry before it
+    is served."""
 
     def __init__(
         self,
@@ -49,19 +49,20 @@ class FolderFollower:
         self._roused = asyncio.Event()
 
     async def begin(self) -> None:
-        """Serve what is there. Raises `UsageError` when the directory cannot be listed."""
+        """Serve the plugins that are there. Raises `UsageError` if the directory cannot be listed."""
         names = await asyncio.to_thread(self._intake.names)
         await self.refresh(names)
 
     async def refresh(self, names: Iterable[str]) -> None:
-        """Take these folders in as they are now. One that changes meanwhile is taken in when it is at rest."""
+        """Read these folders as they are now, and serve them. A folder that changes meanwhile is read later, by `run`,
+        when it is at rest."""
         async with self._plugins.taking:
             for name in names:
                 await self._take(name, patient=False)
             self._plugins.adopt(self._entries.values())
 
     async def run(self, poll: bool | None) -> None:
-        """Until it is cancelled. `poll` is None when the file system decides."""
+        """Follow changes until cancelled. `poll` is as for `watch`: None means that the file system decides."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(poll))
             group.create_task(self._follow())
@@ -84,12 +85,12 @@ class FolderFollower:
         self._roused.set()
 
     def _rested(self, names: set[str]) -> list[str]:
-        """Those that have come as they are, so that nobody has to wait whether there is more to come."""
+        """Of these new folders, those that were moved in complete, so that they need not be waited for."""
         return [name for name in names if had_rested(self._directory / name, QUIET)]
 
     async def _changed_since_read(self) -> set[str]:
-        """The folders that are not as they were when they were taken in. Nothing, when the directory itself is away:
-        what is served goes on, and is looked at again when the directory is back."""
+        """The folders that have changed since they were read. Empty if the directory itself is missing: the plugins
+        continue to be served, and are compared again when the directory is back."""
         try:
             return await asyncio.to_thread(self._compare)
         except OperatorError as error:
@@ -121,13 +122,13 @@ class FolderFollower:
         async with self._plugins.taking:
             for name in names:
                 await self._take(name, patient=True)
-            # One that was renamed is at rest under its new name before it is known that the old one is gone for good.
+            # If a folder was renamed, the new name may be due before the old one, and would be refused as a duplicate.
             for name in await asyncio.to_thread(self._left_for, names):
                 await self._take(name, patient=True)
             self._plugins.adopt(self._entries.values())
 
     def _left_for(self, names: Collection[str]) -> list[str]:
-        """The folders that are gone, and whose plugins one of `names` has."""
+        """The folders that no longer exist and whose plugin is now in one of the folders `names`."""
         ids = {name: entry.plugin.id for name, entry in self._entries.items() if entry.plugin is not None}
         found = {ids[name] for name in names if name in ids}
         return [name for name, plugin_id in ids.items() if plugin_id in found and not self._intake.exists(name)]
@@ -135,7 +136,8 @@ class FolderFollower:
     # Taking in
 
     async def _take(self, name: str, *, patient: bool) -> None:
-        """Read one folder. With `patient`, one that is not right may be half copied, and is given time."""
+        """Read one folder into `_entries`. With `patient`, an invalid folder may be an unfinished copy, and is read
+        again later before it is reported."""
         seen = ""
         try:
             if not await asyncio.to_thread(self._intake.exists, name):
@@ -150,7 +152,7 @@ class FolderFollower:
             self._roused.set()
             return
         except Exception as error:
-            # One folder that this daemon stumbles over stops neither the others nor the daemon.
+            # A defect that shows with one folder must not stop the others or the daemon.
             log.critical("plugins.defect", folder=name, exc_info=True)
             entry = Entry(name, None, (_defect(error),))
         if entry.plugin is None and patient and self._settling.incomplete(name, self._now()):
@@ -171,7 +173,7 @@ class FolderFollower:
 
 @contextmanager
 def _guarded() -> Iterator[None]:
-    """One turn that goes wrong is not the last one."""
+    """Log any exception within the block, so that the loop around it continues."""
     try:
         yield
     except Exception:

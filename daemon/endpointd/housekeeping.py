@@ -1,4 +1,4 @@
-"""The environments that are kept, who needs them, and the end of those that nobody does."""
+"""Lists the stored environments with the plugins that need them, and removes those that none needs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class Housekeeping:
         return [_status(one, users.get(one.key, ())) for one in await self._environments.stored()]
 
     async def prune_environments(self, *, dry_run: bool) -> list[EnvironmentStatus]:
-        # What is taken in meanwhile would else be in nobody's use yet.
+        # Without this lock, the environment of a plugin that is just being read would seem unused.
         async with self._plugins.taking:
             users = await self._users()
             if dry_run:
@@ -41,7 +41,8 @@ class Housekeeping:
             key = await self._environments.key_of(order)
             if key is not None:
                 users.setdefault(key, {})[plugin_id] = None
-        # Which one an order gets is another when an interpreter has come that fits better: what runs, runs on.
+        # Running workers keep their environment, even if their order would now get another one because a better
+        # matching interpreter was installed.
         for supervisor in self._plugins.supervisors():
             for key in map(self._environments.key_at, supervisor.interpreters):
                 if key is not None:
@@ -49,7 +50,7 @@ class Housekeeping:
         return {key: tuple(ids) for key, ids in users.items()}
 
     async def _orders(self) -> AsyncIterator[tuple[str, WorkerOrder]]:
-        """What serves, what is to serve, and what can be gone back to."""
+        """Yield the plugin id and the order of all versions that serve, are to serve, or can be rolled back to."""
         for plugin_id, served in [*self._plugins.served.items()]:
             for version in [*served.versions, served.wanted]:
                 yield plugin_id, version.order

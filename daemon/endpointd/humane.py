@@ -1,4 +1,4 @@
-"""Numbers as people read them. Pure."""
+"""Formats numbers for people. Pure."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -7,7 +7,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units: "3 d 4 h", "5 min 7 s", "12 s"; never less than "0 s"."""
+    """A duration in its two largest units, such as "3 d 4 h", "5 min 7 s" or "12 s"; never less than "0 s"."""
     left = max(0, int(seconds))
     for (size, unit), (smaller, name) in pairwise(_UNITS):
         if left >= size:
@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """In the largest unit of which there is at least one: "512 B", "34.2 MiB"."""
+    """A number of bytes in the largest unit of which there is at least one: "512 B", "34.2 MiB"."""
     value = float(count)
     for unit in ("B", "KiB", "MiB"):
         if value < 1024:
@@ -27,7 +27,7 @@ def size(count: int) -> str:
 
 
 def moment(at: float) -> str:
-    """A time since the epoch as the clock on the wall here has it, to the second."""
+    """A time since the epoch as local date and time, to the second."""
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 

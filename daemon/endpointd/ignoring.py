@@ -1,7 +1,7 @@
-"""`.difyignore`: which files of a folder its author does not count among the plugin's. Pure.
+"""`.difyignore`: the files of a folder that its author excludes from the plugin. Pure.
 
-The patterns are those of `.gitignore`, with `!` to take something in again. As there, the last pattern that fits
-decides, and what lies in a folder that is left out stays out.
+The patterns are those of `.gitignore`; those with `!` include something again. As there, the last pattern that matches
+decides, and everything in an excluded folder is excluded.
 """
 
 import re
@@ -12,31 +12,31 @@ from pathspec import GitIgnoreSpec
 from endpointd.leftout import MAX_IGNORE
 
 _END = "ps_d"
-"""In the library's expressions the group for the "/" behind a folder's name that fits."""
+"""In the library's regular expressions, the name of the group for the "/" after the name of a matching folder."""
 
 _STAR, _FOLDERS, _FIRST_FOLDERS = "[^/]*", "(?:/.+)?", "(?:.+/)?"
-"""In the library's expressions a "*", a "**" and the "**" at the beginning."""
+"""The library's regular expressions for "*", "**", and "**" at the beginning of a pattern."""
 
 
 class Ignoring:
-    """What `lines` say; one that is no pattern says nothing, as in git."""
+    """The patterns in `lines`. A line that is not a valid pattern is ignored, as in git."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         self._patterns = [pattern for line in lines for pattern in _patterns_of(line)]
 
     @classmethod
     def of(cls, text: bytes, before: Iterable[str] = ()) -> "Ignoring":
-        """`before` are patterns that come before the file's own."""
+        """Parse the content of an ignore file. `before` are patterns to put before those of the file."""
         return cls([*before, *text[:MAX_IGNORE].decode(errors="replace").splitlines()])
 
     def leaves_out(self, path: str, *, is_folder: bool) -> bool:
-        """`path` is relative to the plugin's folder, and no folder that it lies in is left out."""
+        """Whether `path`, relative to the plugin's folder, is excluded. The folders that contain it must not be."""
         name = f"{path}/" if is_folder else path
         decisive = (is_out for expression, is_out in reversed(self._patterns) if _fits(expression, name))
         return next(decisive, False)
 
     def leaves_out_file(self, path: str) -> bool:
-        """The same for a file, wherever it lies."""
+        """Whether a file is excluded, by itself or because a folder that contains it is."""
         folders = [path[:place] for place, character in enumerate(path) if character == "/"]
         return any(self.leaves_out(folder, is_folder=True) for folder in folders) or self.leaves_out(
             path, is_folder=False
@@ -67,14 +67,15 @@ def _once(expression: re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _stars_once(part: str) -> str:
-    """The same for the stars between two of "**"."""
+    """As `_once`, for the stars in a part of the expression without "**"."""
     before, *behind = part.split(_STAR)
     middle = "".join(f"(?>[^/]*?{one})" for one in behind[:-1])
     return before + middle + "".join(_STAR + one for one in behind[-1:])
 
 
 def _fits(expression: re.Pattern[str], name: str) -> bool:
-    """Whether the name itself fits, and not only a folder that it lies in, or for a folder what lies in it."""
+    """Whether the expression matches the name itself; not only a folder that contains it, or only the content of the
+    folder that it names."""
     if _END not in expression.groupindex:
         found = expression.search(name)
         return found is not None and not (name.endswith("/") and found.end() == len(name))

@@ -1,4 +1,4 @@
-"""Plugins that are put into the plugins directory, and taken out of it: each as one step, or not at all."""
+"""Installs plugins into the plugins directory and removes them from it, each completely or not at all."""
 
 import asyncio
 import shutil
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What was served before something was installed in its place."""
+    """The state of a plugin before another version was installed, to go back to if that fails."""
 
     served: ServedPlugin | None
     wanted: Version | None
@@ -44,7 +44,8 @@ class _Before:
 
 
 class Installations:
-    """`run` starts a plugin and returns when it runs, or raises `OperatorError`."""
+    """`run` is called with a plugin's id and a past participle for its error message ("installed"). It starts the
+    plugin and returns when it runs, or raises `OperatorError`."""
 
     def __init__(
         self, directory: Path, plugins: Plugins, follower: FolderFollower, rollbacks: Rollbacks, run: Run
@@ -56,17 +57,17 @@ class Installations:
         self._run = run
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._moving = asyncio.Lock()
-        """Held while a folder gets its place: two plugins may have one name."""
+        """Held while a folder is put in its place or removed, because two plugins may want the same folder name."""
 
     @asynccontextmanager
     async def _turn(self, plugin_id: str) -> AsyncIterator[None]:
-        """One at a time for each plugin: the next begins when it is known what has become of this one."""
+        """Runs the installations and removals of a plugin one at a time, each to its end."""
         async with self._turns.setdefault(plugin_id, asyncio.Lock()):
             yield
 
     async def install(self, unpack: Unpack, source: BinaryIO, *, replace: bool) -> InstalledStatus:
-        """Put the plugin in `source` in its place, and serve it. Raises `OperatorError` when it is refused or does not
-        run, and then everything is as it was. Who is cancelled leaves that to the next start of the daemon."""
+        """Install the plugin in `source`, and serve it. Raises `OperatorError` if it is refused or does not run, and
+        restores the previous state then. If the task is cancelled, the next start of the daemon restores it."""
         arrival = await asyncio.to_thread(unpack, source, self._directory, self._plugins.settings)
         try:
             async with self._turn(arrival.plugin.id):
@@ -112,7 +113,7 @@ class Installations:
             if before.state is State.STOPPED:
                 await served.supervisor.stop()
             elif served.supervisor.life.state is State.RUNNING:
-                # The worker of before goes on; nobody has to take its place.
+                # The previous worker still runs and need not be replaced.
                 served.wanted = before.wanted
                 served.supervisor.want(before.wanted.order)
         if before.pin is not None:
@@ -149,7 +150,7 @@ class Installations:
             raise OperatorError("plugin_refused", why, "mend it, and install it again")
 
     async def uninstall(self, plugin_id: str) -> None:
-        """Raises `OperatorError` when the folder cannot be removed."""
+        """Remove the plugin's folder, worker and releases. Raises `OperatorError` if the folder cannot be removed."""
         async with self._turn(plugin_id):
             await self._uninstall(plugin_id)
 
@@ -169,7 +170,7 @@ class Installations:
 
     async def _forget(self, plugin_id: str) -> None:
         async with self._plugins.taking:
-            # It may have come back meanwhile, and runs what is to be removed here.
+            # The plugin may have been installed again meanwhile, and may use these releases.
             if plugin_id not in self._plugins.served:
                 await asyncio.to_thread(self._rollbacks.forget, plugin_id)
 
@@ -180,7 +181,7 @@ def _placed(staged: Path, target: Path) -> Placement:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Out of sight in one step, so that nobody ever sees half of it."""
+    """Remove a plugin's folder. It is renamed to a hidden name first, so that nobody sees a partly removed folder."""
     if folder.is_symlink():
         folder.unlink()
         return

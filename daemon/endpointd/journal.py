@@ -1,7 +1,7 @@
-"""A ring of recent lines of one plugin: what it printed, what it logged, and what happened to it.
+"""A ring buffer of the recent lines of one plugin: what it printed, what it logged, and what happened to it.
 
-Everybody reads from the one ring, each reader from its own place in it. A reader that is too slow is overtaken: it
-loses the oldest lines and is told how many, and neither the plugin nor another reader ever waits for it.
+All readers share the buffer, each with its own position. A reader that is too slow loses the oldest lines and is told
+how many; neither the plugin nor another reader ever waits for it.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ MAX_LINES = 1000
 MAX_BYTES = 256 * 1024
 
 Stream: TypeAlias = Literal["output", "log", "event"]
-"""What was printed, a record of the plugin's `logging`, and what the daemon did with it or saw of it."""
+"""output: a line that the plugin printed. log: a record of its `logging`. event: what the daemon did with the plugin or
+noticed about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Entry:
 
 
 class Journal:
-    """Holds at most `max_lines` entries with at most `max_bytes` of text. `now` tells the time since the epoch.
+    """Holds at most `max_lines` entries with at most `max_bytes` of text. `now` returns the seconds since the epoch.
 
-    All of it belongs to the event loop's thread.
+    To be used in the event loop's thread only.
     """
 
     def __init__(self, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES, *, now: Callable[[], float]) -> None:
@@ -49,7 +50,7 @@ class Journal:
         self._entries: deque[tuple[Entry, int]] = deque()
         self._bytes = 0
         self._first = 0
-        """The number of the oldest entry that is left; the journal's first one had 0."""
+        """The number of the oldest entry that is still there; the very first one had 0."""
         self._closed = False
         self._followers: set[Follower] = set()
 
@@ -61,7 +62,7 @@ class Journal:
         request: str | None = None,
         pid: int | None = None,
     ) -> None:
-        """Add an entry. A text of more than a quarter of the ring is cut."""
+        """Add an entry. The text is cut to a quarter of `max_bytes`."""
         text, size = _cut(text, self._max_bytes // 4)
         self._entries.append((Entry(self._now(), stream, text, level, request, pid=pid), size))
         self._bytes += size
@@ -72,11 +73,11 @@ class Journal:
             follower.wake()
 
     def tail(self, n: int) -> list[Entry]:
-        """The newest `n` entries, the oldest of them first."""
+        """The latest `n` entries, the oldest first."""
         return [entry for entry, _ in islice(self._entries, max(0, len(self._entries) - n), None)]
 
     def follow(self, n: int = 0) -> "Follower":
-        """The newest `n` entries, and then whatever comes: `async for entry in journal.follow()`."""
+        """Iterate over the latest `n` entries, and then over new ones: `async for entry in journal.follow()`."""
         follower = Follower(self, self._end - min(n, len(self._entries)))
         if self._closed:
             follower.close()
@@ -85,7 +86,7 @@ class Journal:
         return follower
 
     def close(self) -> None:
-        """The plugin is gone: whoever follows reads what there is, and that was all."""
+        """End the journal of a plugin that is gone. Followers still read the entries that are there, and then end."""
         self._closed = True
         for follower in list(self._followers):
             follower.close()
@@ -98,10 +99,11 @@ class Journal:
     def _end(self) -> int:
         return self._first + len(self._entries)
 
-    # For the followers
+    # For followers
 
     def _read(self, place: int) -> tuple[Entry | None, int]:
-        """The entry at `place`, or the next one that is left, and the place behind it. None: there is none yet."""
+        """The entry at `place`, or the oldest one if that is lost, and the place after it. The entry is None if there
+        is none yet."""
         lost = max(0, self._first - place)
         place += lost
         if place == self._end:
@@ -114,7 +116,8 @@ class Journal:
 
 
 class Follower:
-    """One reader. It ends after `close`, when it has read what there was; leave it closed."""
+    """One reader of a journal, an asynchronous iterator. After `close` it yields the remaining entries and ends. A
+    reader that stops earlier must call `close` too."""
 
     def __init__(self, journal: Journal, place: int) -> None:
         self._journal = journal
@@ -145,7 +148,7 @@ class Follower:
 
 
 def _cut(text: str, most: int) -> tuple[str, int]:
-    """The text, cut to `most` bytes of UTF-8 when it is longer, and its size."""
+    """The text, cut to `most` bytes of UTF-8 if it is longer, and its size in bytes."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= most:
         return text, len(data)

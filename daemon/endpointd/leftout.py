@@ -1,23 +1,23 @@
-"""Which files of a plugin's folder are not part of the plugin. Pure.
+"""Tells which files of a plugin's folder are never part of the plugin. Pure.
 
-They are in no release and no archive, their changes are no changes, and they do not count in a digest: what Python and
-other tools write beside the sources, what an editor leaves while it saves, and what a file system keeps of files that
-were removed while they were open. Everything else belongs to the plugin, `node_modules` too, unless its author has
-named it in `IGNORE_FILE`, for which see `ignoring.py`.
+These are files that Python and other tools write beside the sources, temporary files of editors, and files that a file
+system keeps because they were removed while open. They are not in releases, archives and digests, and changes of them
+are ignored. Everything else is part of the plugin (`node_modules` too), unless its author excludes it in `IGNORE_FILE`;
+see `ignoring.py`.
 """
 
 import re
 
 ENVIRONMENT_MARK = "pyvenv.cfg"
-"""The file that makes a folder a virtual environment, which is no part of the plugin whatever its name."""
+"""A folder with this file is a virtual environment, which is never part of the plugin, whatever its name."""
 
 IGNORE_FILE = ".difyignore"
 MAX_IGNORE = 64 * 1024
-"""Bytes of the file that count. It has some lines."""
+"""The bytes of the ignore file that are read; usually it has only a few lines."""
 
 _NAMES = frozenset(
     {"__pycache__", ".git", ".hg", ".svn", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-    # Vim tries with a file of this name whether it may write into a folder.
+    # Vim creates "4913" to test whether it may write into the folder.
     | {".DS_Store", "4913"}
 )
 _PATTERN = re.compile(
@@ -29,10 +29,10 @@ _PATTERN = re.compile(
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file or folder of this name, anywhere inside a plugin's folder, is no part of the plugin."""
+    """Whether files and folders of this name, anywhere in a plugin's folder, are not part of the plugin."""
     return name in _NAMES or _PATTERN.fullmatch(name) is not None
 
 
 def is_plugin_folder(name: str) -> bool:
-    """Whether a folder of this name in the plugins directory may hold a plugin: the others are nobody's business."""
+    """Whether a folder of this name in the plugins directory may contain a plugin. Other folders are ignored."""
     return not name.startswith((".", "__"))
