@@ -1,4 +1,4 @@
-"""The sockets that clients connect to: those of the service manager, or else the daemon's own."""
+"""The listening sockets for clients: those that the service manager hands over, or else the daemon's own."""
 
 import os
 import socket
@@ -19,10 +19,11 @@ log = structlog.get_logger()
 
 
 def take_over() -> list[socket.socket]:
-    """The manager's sockets, which no child of this process gets. It has them once: a second call finds none.
+    """The sockets that the service manager hands over; child processes do not inherit them. They are handed over once:
+    a second call returns an empty list. Raises `UsageError`.
 
-    Closing them closes the daemon's own copies. The manager's stay open, and who connects meanwhile waits in their
-    queue for the next daemon. Raises `UsageError`.
+    Closing them closes only the daemon's copies. The manager keeps its own open, and clients that connect meanwhile
+    wait in their queues for the next daemon.
     """
     handed = handed_over(os.environ, os.getpid())
     for variable in VARIABLES:
@@ -34,7 +35,7 @@ def take_over() -> list[socket.socket]:
 
 
 def address_of(listener: socket.socket, *, encrypted: bool = False) -> str:
-    """As a base URL: `http://127.0.0.1:8080`, or `unix:` and a path. `encrypted`: TCP is spoken with TLS."""
+    """The address of a socket as a base URL: `http://127.0.0.1:8080` (https if `encrypted`), or `unix:` and a path."""
     if listener.family == socket.AF_UNIX:
         return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
@@ -43,12 +44,12 @@ def address_of(listener: socket.socket, *, encrypted: bool = False) -> str:
 
 
 def _plainly(listener: socket.socket) -> str:
-    """Without a scheme: what is spoken over it is not known yet."""
+    """The address without a scheme, for the time before it is known whether TLS is used."""
     return address_of(listener).removeprefix("http://")
 
 
 def proxies_of(settings: Settings) -> Proxies | None:
-    """Whom the settings trust; None for nobody."""
+    """The proxies that the settings trust; None if there are none."""
     trusted = settings.trusted_proxies
     networks = tuple(one for one in trusted if not isinstance(one, str))
     return Proxies(networks, "unix" in trusted, settings.forwarding_headers) if trusted else None
@@ -78,7 +79,7 @@ def _unusable(handed: Handed, reason: str) -> UsageError:
 
 @dataclass(slots=True)
 class Listeners:
-    """All of them. `made` are the files that are the daemon's own to take away."""
+    """All listening sockets. `made` are the files of unix sockets that the daemon has created and must remove."""
 
     sockets: list[socket.socket]
     made: list[unix_sockets.Made] = field(default_factory=list)
@@ -89,7 +90,8 @@ class Listeners:
 
 
 def listeners_of(settings: Settings, handed: list[socket.socket]) -> Listeners:
-    """What the manager has handed over takes the place of all of `listen`. Raises `OperatorError`."""
+    """The sockets to serve: those that were handed over, if any; else one for each address of the setting `listen`.
+    Raises `OperatorError`."""
     if handed:
         return Listeners(handed)
     opened = Listeners([])
@@ -109,7 +111,8 @@ def listeners_of(settings: Settings, handed: list[socket.socket]) -> Listeners:
 
 
 def first_url(listeners: Listeners, *, encrypted: bool) -> str:
-    """The base URL of the daemon: that of TCP, where there is one, because programs can follow it."""
+    """The base URL of the daemon: that of its first TCP socket, if it has one, because not all programs can connect to
+    a unix socket."""
     ordered = sorted(listeners.sockets, key=lambda listener: listener.family == socket.AF_UNIX)
     return address_of(ordered[0], encrypted=encrypted)
 

@@ -1,4 +1,4 @@
-"""A plugin as an order for a worker, and a worker that only loads it and ends."""
+"""Makes the order with which a plugin's worker is started, and loads a plugin once, in a worker that then ends."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,8 @@ def order_for(
     release: str | None = None,
     needs: Needs | None = None,
 ) -> WorkerOrder:
-    """Raises `OperatorError` when there is no such user as the plugin is to run as, or no worker can be told of it."""
+    """The order for workers of `plugin`, whose files are in `folder`. Raises `OperatorError` if the user that it is to
+    run as does not exist, or for a path that is not UTF-8."""
     expect_sayable(folder, plugin)
     return WorkerOrder(
         folder=folder.resolve(),
@@ -53,7 +54,7 @@ def order_for(
 
 
 def expect_sayable(folder: Path, plugin: Plugin) -> None:
-    """Raises `UsageError` for a name that no worker can be told, because it is no text."""
+    """Raise `UsageError` if a path is not UTF-8, because it could not be sent to a worker then."""
     for name in (str(folder.resolve()), *plugin.sources):
         try:
             name.encode()
@@ -64,7 +65,8 @@ def expect_sayable(folder: Path, plugin: Plugin) -> None:
 
 
 def refused_if_unrunnable(entry: Entry, settings: Settings) -> Entry:
-    """The entry, refused when the settings name a user for it that there is not, or no worker can be told of it."""
+    """The entry; without its plugin, and with a finding, if no worker can run it: the settings name a user that does
+    not exist, or a path is not UTF-8."""
     if entry.plugin is None:
         return entry
     limits = settings.for_plugin(entry.plugin.id)
@@ -81,10 +83,10 @@ def refused_if_unrunnable(entry: Entry, settings: Settings) -> Entry:
 def load_once(
     folder: Path, plugin: Plugin, needs: Needs | None, provide: Callable[[], Provider], output: Callable[[str], None]
 ) -> list[Finding]:
-    """Load the plugin in a worker of its own, with default limits, and end it.
+    """Load the plugin in a worker of its own, with default limits, and end the worker. Returns what is wrong with it.
 
-    `output` gets each line that uv, or the plugin, writes or logs meanwhile. What is wrong is returned. `provide` makes
-    what gives it its interpreter, in the event loop.
+    `output` is called with each line that uv or the plugin writes or logs meanwhile. `provide` is called in the event
+    loop and returns the provider of the worker's interpreter. Runs an event loop; blocking.
     """
     order = order_for(folder, plugin, PluginLimits(), development=True, needs=needs)
     return asyncio.run(_load_once(order, provide, output))
@@ -110,7 +112,7 @@ async def _load_once(
 
 
 def _ignore(*_news: object) -> None:
-    """A worker without requests has no other news."""
+    """For the callbacks about requests and about an unexpected end, which do not matter here."""
 
 
 def _failure(error: StartFailed) -> Finding:

@@ -1,6 +1,7 @@
-"""An event of the log for people's eyes: one line, and what is longer on lines of its own below it.
+"""Formats an event of the log for people: one line, followed by indented lines for long values.
 
-Plugins and clients bring in much of what is logged. None of it begins a line, or steers the operator's terminal.
+Much of the content comes from plugins and clients. It can neither forge a line of the log, because it never stands at
+the beginning of one, nor send control characters to the operator's terminal.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,15 @@ from structlog.typing import EventDict, WrappedLogger
 from endpointd.manifest.findings import one_line
 
 _BARE = ("event", "logger")
-"""What stands in the line without quotes, whatever is in it."""
+"""Keys whose values the renderer never quotes."""
 
 _LISTS = ("problems", "findings", "faults", "reasons")
-"""Sentences, each of which is to be read by itself."""
+"""Keys whose values are lists of sentences, each of which gets a line of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Quoted:
-    """A text that the renderer has to quote: others it writes as they are, unless they have blanks in them."""
+    """A text that the renderer must quote. It writes a str as it is, unless that contains blanks."""
 
     text: str
 
@@ -29,7 +30,7 @@ class _Quoted:
 
 
 class Console:
-    """A processor that makes the text; `colours` are for terminals."""
+    """The structlog processor that renders an event; with `colours` (ANSI escapes) for terminals."""
 
     def __init__(self, *, colours: bool) -> None:
         self._render = structlog.dev.ConsoleRenderer(
@@ -46,7 +47,7 @@ class Console:
 
 
 def _taken_below(event: EventDict) -> Iterator[str]:
-    """The lines of what is too long for the event's own, taken out of it."""
+    """The indented lines for values that are too long for the event's own line; removes these from the event."""
     for key in _LISTS:
         for sentence in event.pop(key, None) or ():
             yield from _indented(sentence)

@@ -1,4 +1,4 @@
-"""The log in files of a bounded size and number, for who has nothing that keeps stderr."""
+"""Writes the log to files of limited size and number, for systems where nothing stores stderr."""
 
 import logging
 import os
@@ -12,25 +12,26 @@ from time import monotonic
 from endpointd.errors import OperatorError
 
 RETRY = 60.0
-"""Seconds after which a full file that could not be renamed is tried again."""
+"""Seconds until the next attempt to rename a full file, after one that has failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """`kept` older files of at most `size` bytes each stay beside the one that is written: file.1 is the newest."""
+    """The log is written to `file`. `kept` older files, of at most `size` bytes each, are kept beside it; FILE.1 is the
+    newest of them."""
 
     file: Path
     size: int
     kept: int
 
     def can_turn(self) -> bool:
-        """Whether the file, which is there, can be renamed as far as its folder's permissions say. What is no file
-        (`/dev/stderr`, say) never has to be."""
+        """Whether the permissions of the folder allow to rename the file. Also True if it is not a regular file (such
+        as `/dev/stderr`), because that is never renamed."""
         return not self.file.is_file() or os.access(self.file.parent, os.W_OK | os.X_OK)
 
 
 def open_files(rotation: Rotation) -> "Files":
-    """Raises `OperatorError`."""
+    """Open the log's file. Raises `OperatorError`."""
     try:
         return Files(rotation)
     except OSError as error:
@@ -42,7 +43,8 @@ def open_files(rotation: Rotation) -> "Files":
 
 
 class Files:
-    """What passes for a stream. A disk that is full loses lines and nothing else."""
+    """The files as a text stream for structlog. Never raises after it was opened: if the disk is full, lines are
+    lost."""
 
     def __init__(self, rotation: Rotation) -> None:
         self._handler = _Handler(
@@ -54,12 +56,12 @@ class Files:
         )
 
     def write(self, text: str) -> int:
-        # The newline is the handler's own.
+        # The handler adds the newline itself.
         self._handler.handle(logging.makeLogRecord({"msg": text.removesuffix("\n")}))
         return len(text)
 
     def reopen(self) -> None:
-        """Write from now on to the file that has the name: the one before may have been moved away, or removed."""
+        """Open the file again, by its name: the present one may have been renamed or removed."""
         self._handler.reopen()
 
     def close(self) -> None:
@@ -67,7 +69,7 @@ class Files:
             self._handler.close()
 
     def flush(self) -> None:
-        """Each line is written at once."""
+        """Does nothing, because each line is written at once."""
 
 
 class _Handler(RotatingFileHandler):
@@ -81,12 +83,13 @@ class _Handler(RotatingFileHandler):
         return monotonic() >= self._tries_again_at and bool(super().shouldRollover(record))
 
     def doRollover(self) -> None:  # noqa: N802
-        """A file that cannot be renamed is written on, beyond its size: the log is worth more than its bound."""
+        """Rename the full file and begin a new one. If that fails, go on with the old one beyond its size: it is better
+        to exceed the limit than to lose the log."""
         try:
             super().doRollover()
         except OSError as error:
             self._tries_again_at = monotonic() + RETRY
-            # It was closed for being renamed.
+            # The base class has closed it.
             self.stream = self._open()
             if not self._is_stuck:
                 self._is_stuck = True
@@ -108,7 +111,7 @@ class _Handler(RotatingFileHandler):
                 old.close()
 
     def flush(self) -> None:
-        """A line has been written, unless this fails."""
+        """The base class calls this after each line. If it does not raise, the line was written."""
         super().flush()
         self._has_failed = False
 
@@ -118,6 +121,6 @@ class _Handler(RotatingFileHandler):
             self._tell(f"the log cannot be written to {self.baseFilename}: {sys.exc_info()[1]}")
 
     def _tell(self, what: str) -> None:
-        """Once, on stderr: who keeps that should know."""
+        """Write a message about the log itself to stderr."""
         with suppress(OSError):
             sys.stderr.write(f"endpointd: {what}\n")

@@ -1,4 +1,5 @@
-"""The log: one event a line on stderr, JSON or for people's eyes, for structlog and the standard library alike."""
+"""Configures the log: one event per line on stderr or in files, as JSON or for people, for structlog as well as for the
+standard library's logging."""
 
 import json
 import logging
@@ -18,21 +19,23 @@ from endpointd.setting_types import LogFormat
 
 _NUMBERS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()} | {"exception": 40}
 _TALKATIVE = ("alembic", "httpcore", "httpx", "urllib3")
-"""Libraries whose steps are no news to an operator, or whose steps tell too much: URLs may have a signature in them."""
+"""Libraries that log only warnings and errors: their other messages do not interest operators, or reveal too much (a
+URL may contain a signature)."""
 
 _stderr: PatientStream | None = None
-"""Where the log goes, unless it goes to files."""
+"""The stream to which the log is written; None if it is written to files."""
 
 _files: Files | None = None
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""As syslog counts them, and systemd's journal."""
+"""The priorities of syslog and systemd's journal, by level."""
 
 _encode = json.JSONEncoder(default=repr).encode
 
 
 class _Threshold:
-    """A processor that leaves out what is below the level of the moment: structlog's own filters are chosen once."""
+    """A structlog processor that drops events below the current level. structlog's own filter cannot be changed
+    later."""
 
     def __init__(self) -> None:
         self.level = logging.INFO
@@ -57,11 +60,11 @@ def level_of_now() -> LogLevel:
 
 
 def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None) -> None:
-    """Send every event of at least `level` to stderr, or to files. Call it once, before the first event.
-    `OperatorError`: the file cannot be written.
+    """Write every event of at least `level` to stderr, or to files if `rotation` is given. To be called once, before
+    the first event. Raises `OperatorError` if the file cannot be written.
 
-    "auto" is "console" when stderr is a terminal, else "json". Colours appear only on a terminal, and never when
-    NO_COLOR is set.
+    "auto" is "console" if stderr is a terminal, else "json". Colours are used only on a terminal, and not if NO_COLOR
+    is set.
     """
     terminal = rotation is None and sys.stderr.isatty()
     console = is_console(fmt) if rotation is None else fmt == "console"
@@ -90,23 +93,25 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
 
 
 def reopen() -> None:
-    """Open the file anew, if the log goes to one: who has moved it away wants to have a new one."""
+    """Open the log's file again, if there is one. Tools such as logrotate rename it and expect a new one."""
     if _files is not None:
         _files.reopen()
 
 
 def together() -> AbstractContextManager[None]:
-    """Write what is logged meanwhile in one piece, so that whoever reads the log is woken once."""
+    """A context manager: everything that is logged within it is written at its end, in one piece, so that the reader
+    of the log is woken only once."""
     return nullcontext() if _stderr is None else _stderr.together()
 
 
 def is_behind() -> bool:
-    """Whether whoever reads the log is slower than it is written: who waits now, if it can, loses nothing."""
+    """Whether the reader of the log is slower than the log is written. Callers that can wait should, so that nothing
+    is lost."""
     return _stderr is not None and _stderr.is_behind()
 
 
 def keep_silent() -> None:
-    """For commands that tell by themselves what they do: only defects of ours are logged, on stderr."""
+    """Log only critical events (defects), to stderr. For commands that print themselves what they do."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
@@ -114,7 +119,7 @@ def keep_silent() -> None:
 
 
 def is_console(fmt: LogFormat) -> bool:
-    """Whether the log is written for people's eyes."""
+    """Whether the log on stderr is formatted for people, not as JSON."""
     return fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
 
 
@@ -129,9 +134,9 @@ def _tell_of_growth(rotation: Rotation) -> None:
 
 
 def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    """The line, which begins with the same keys as all others, so that the log can be read down the left edge.
+    """Render an event as JSON. All lines begin with the same keys, so that they are easy to scan.
 
-    In one step, and not in three of structlog's, because there may be a line for each request.
+    Does in one step what takes three of structlog's processors, because there may be a line for each request.
     """
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(logger, method, event)
@@ -140,13 +145,15 @@ def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Whether it leads to systemd's journal, as systemd says to whom it starts."""
+    """Whether the stream is connected to systemd's journal, according to the variable JOURNAL_STREAM that systemd
+    sets."""
     found = os.fstat(stream.fileno())
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def _with_priority(render: Processor) -> Processor:
-    """Before the line its level, as the journal takes it (sd-daemon(3)), which keeps it apart from the line."""
+    """A renderer that puts the event's priority before each line, as `<N>`. The journal removes it and stores it
+    separately (sd-daemon(3))."""
 
     def rendered(logger: WrappedLogger, method: str, event: EventDict) -> str:
         priority = _PRIORITIES.get(event["level"], 6)
@@ -158,7 +165,7 @@ def _with_priority(render: Processor) -> Processor:
 
 
 def _adopt_standard_logging(describe: list[Processor], render: Processor, output: TextIO) -> None:
-    """Records of the standard library's loggers, and warnings, become events like all others."""
+    """Let the standard library's loggers, and Python's warnings, write to `output` in the same format."""
     handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,4 +1,4 @@
-"""stderr, as the log's way out: a reader that stands still, or that has gone, harms nobody who writes."""
+"""Writes the log to stderr without ever blocking the process, even if the reader is slow, has stopped or is gone."""
 
 import atexit
 import errno
@@ -11,42 +11,43 @@ from time import monotonic
 from typing import TextIO
 
 LIMIT = 1 << 20
-"""Bytes that are kept for a reader that stands still. What is logged beyond them is lost, and counted."""
+"""The most bytes that are buffered for a slow reader. Lines beyond that are lost, and counted."""
 
 PATIENCE = 1.0
-"""Seconds after which a reader that takes nothing stands still, and those that such a reader still has when the process
-ends."""
+"""Seconds without progress after which a reader is regarded as stopped; and how long the process waits for such a
+reader at its end."""
 
 
 class PatientStream:
-    """Writes no more than the reader has room for: a pipe, a socket or a terminal that is full would stop the whole
-    process. What has to wait is written by a thread.
+    """A text stream that writes only as much as there is room for: a write to a full pipe, socket or terminal would
+    block the whole process. A thread writes the rest.
 
-    `tell` is called with the number of lines that were lost, when the reader has taken all that came before them.
+    `tell` is called with the number of lost lines, when the reader has read everything that was logged before them.
     """
 
     def __init__(self, stream: TextIO, tell: Callable[[int], None]) -> None:
         self._fd = stream.fileno()
         self._encoding = stream.encoding
         self._tell = tell
-        # Reentrant: the garbage collector may run what logs wherever it is held.
+        # Reentrant, because the garbage collector may run code that logs while the lock is held.
         self._lock = RLock()
         self._held: list[str] | None = None
-        """What was written within `together`."""
+        """What was written within `together`; None outside."""
         self._kept = bytearray()
-        """What has not left."""
+        """The data that was not written to the descriptor yet."""
         self._is_leaving = False
-        """Whether somebody is about to write what is kept, and will write what is added to it."""
+        """Whether a call of `_add`, or the thread, is writing `_kept`; it will also write what is added meanwhile."""
         self._lost = 0
         self._taken_at = 0.0
-        """When the reader has last taken something, in `monotonic` seconds."""
+        """When something could last be written (`time.monotonic`)."""
         self._room = self._poll()
         self._is_behind = Event()
-        """Set while the reader is waited for."""
+        """Set while the thread has to wait for the reader and write."""
         self._has_caught_up = Event()
-        """Set unless something waits for the reader, or is still to be told to it."""
+        """Set unless something is still to be written, including the message about lost lines."""
         self._has_caught_up.set()
-        # Not only when it is needed: to start one means to wait for it, with locks that it may need.
+        # Started now and not when it is needed, because `Thread.start` waits for the new thread, which might need locks
+        # that are held then.
         Thread(target=self._follow, name="log", daemon=True).start()
         atexit.register(self.close)
 
@@ -57,7 +58,8 @@ class PatientStream:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write at once, in the end, what is written meanwhile, so that whoever reads is woken once."""
+        """Collect what is written within the block, and write it at the end in one piece, so that the reader is woken
+        only once."""
         with self._lock:
             self._held = []
         try:
@@ -69,7 +71,7 @@ class PatientStream:
                     self._add("".join(held))
 
     def write(self, text: str) -> int:
-        """Take whole lines."""
+        """Write `text`, which must consist of whole lines."""
         with self._lock:
             if self._held is not None:
                 self._held.append(text)
@@ -78,22 +80,22 @@ class PatientStream:
         return len(text)
 
     def flush(self) -> None:
-        """All leaves as soon as it can."""
+        """Does nothing, because everything is written as soon as possible."""
 
     def is_behind(self) -> bool:
-        """Whether the reader goes on, and has so much to take that whoever can wait should."""
+        """Whether the reader makes progress but has much left to read, so that callers that can wait should."""
         is_much = self._lost or len(self._kept) > LIMIT // 2
         return bool(is_much) and monotonic() - self._taken_at < PATIENCE
 
     def close(self) -> None:
-        """Give the reader a last chance."""
+        """Wait until everything is written, at most `PATIENCE` seconds. Called at the exit of the process."""
         self._has_caught_up.wait(PATIENCE)
 
-    # With the lock
+    # To be called with the lock held
 
     def _add(self, text: str) -> None:
         data = text.encode(self._encoding, "backslashreplace")
-        # Once a line is lost, so are all until the reader has caught up: there is one gap.
+        # Once a line is lost, all following ones are too, until the reader has caught up: so there is only one gap.
         if self._lost or (self._kept and len(self._kept) + len(data) > LIMIT):
             self._lost += text.count("\n")
             return
@@ -110,11 +112,11 @@ class PatientStream:
                 self._is_behind.set()
 
     def _advance(self) -> None:
-        """Write as long as there is room. A reader that has gone is none that has to be waited for."""
+        """Write as long as there is room. If the reader is gone, the data is discarded."""
         while self._kept and self._room.poll(0):
             piece = self._kept[: select.PIPE_BUF]
             if len(self._kept) > len(piece):
-                # Lines stay whole for those who write to the same place.
+                # Cut after a whole line, so that lines of other writers do not get into the middle of ours.
                 del piece[piece.rfind(b"\n") + 1 or len(piece) :]
             try:
                 written = os.write(self._fd, piece)
@@ -128,17 +130,17 @@ class PatientStream:
             self._taken_at = monotonic()
 
     def _send_nowhere(self) -> None:
-        """The other end will not come back. What Python still holds for it would fail the exit if it had no place to
-        go."""
+        """Redirect the descriptor to /dev/null, because the reader will not come back. Otherwise Python would fail at
+        exit, when it flushes what it has buffered for stderr."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._fd)
         if nowhere != self._fd:
             os.close(nowhere)
 
-    # In a thread of its own
+    # In the thread
 
     def _follow(self) -> None:
-        """Write what is kept whenever the reader goes on."""
+        """The body of the thread: write `_kept` whenever there is room."""
         room = self._poll()
         while self._is_behind.wait():
             room.poll()
@@ -149,7 +151,7 @@ class PatientStream:
                 self._is_leaving = False
                 self._is_behind.clear()
                 lost, self._lost = self._lost, 0
-            # Not with the lock: others have those of their loggers already when they wait for it.
+            # Without the lock, to avoid a deadlock: other threads hold their logger's lock when they wait for this one.
             if lost:
                 self._tell(lost)
             with self._lock:

@@ -1,4 +1,4 @@
-"""The service manager (systemd) as the daemon sees it: told what becomes of it, fed while it is healthy."""
+"""Reports the daemon's state to the service manager (systemd), and feeds its watchdog while the daemon is healthy."""
 
 import asyncio
 import os
@@ -13,14 +13,15 @@ from endpointd.notify import notify
 from endpointd.watchdog import Pulse, allowance
 
 STARTING = 60
-"""Seconds that the manager is asked to wait for a start that goes on, from each look anew. Workers' starts and builds
-have clocks of their own; the manager's is for a daemon that does nothing any more."""
+"""Seconds by which the manager's start timeout is extended, again at each check during the start. Workers' starts and
+builds have timeouts of their own; the manager's is only for a daemon that hangs."""
 
 log = structlog.get_logger()
 
 
 class Manager:
-    """`run` until the daemon ends; the others when what they say happens. Without a manager nothing is said."""
+    """Let `run` run until the daemon ends, and call the other methods when their event happens. Without a service
+    manager they do nothing."""
 
     def __init__(self) -> None:
         self._allowed = allowance(os.environ, os.getpid())
@@ -29,7 +30,7 @@ class Manager:
         self._status = ""
 
     async def run(self, states: Callable[[], Iterable[str]]) -> None:
-        """Look once a second; `states` gives those of the plugins."""
+        """Report the status and feed the watchdog, about once a second. `states` returns the states of the plugins."""
         if "NOTIFY_SOCKET" not in os.environ:
             return
         loop = asyncio.get_running_loop()
@@ -43,7 +44,7 @@ class Manager:
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """The configuration is read again within the block."""
+        """A context manager for the time while the configuration is read again."""
         if self._is_starting:
             yield
             return
@@ -54,12 +55,12 @@ class Manager:
             notify(READY=1)
 
     def stopping(self, seconds: float) -> None:
-        """The end has begun, and takes at most so long."""
+        """Shutdown has begun, and takes at most so many seconds."""
         self._is_starting = False
         notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int(seconds * 1_000_000))
 
     def _look(self, now: float, status: str) -> None:
-        # What is said every second must not be complained of every second.
+        # With `complain` False, because an error would be logged every second.
         if status != self._status:
             self._status = status
             notify(False, STATUS=status)
@@ -78,7 +79,7 @@ _WORDS = {"RUNNING": "run", "SLEEPING": "sleep", "FATAL": "failed", "REFUSED": "
 
 
 def summary(states: Iterable[str]) -> str:
-    """How the plugins fare, in a line: "12 plugins run, 1 failed"."""
+    """How many plugins are in which state, in a line such as "12 plugins run, 1 failed"."""
     counts = Counter(_WORDS.get(state, "not running yet") for state in states)
     running = counts.pop("run", 0)
     first = "1 plugin runs" if running == 1 else f"{running} plugins run"

@@ -1,4 +1,4 @@
-"""The memory that the host shares with a worker (`endpointd_wire.memory`): made, and given away over the wire."""
+"""Creates the memory that the host shares with a worker (see `endpointd_wire.memory`), and sends it to the worker."""
 
 import fcntl
 import mmap
@@ -10,9 +10,10 @@ from endpointd_wire.memory import SIZE, RingReader
 
 
 def share(wire: socket.socket, frame: Sequence[bytes]) -> RingReader:
-    """Send `frame`, which says so, together with new memory. Raises `OSError`.
+    """Create shared memory, and send its descriptor over `wire` together with `frame`, which announces it. Returns the
+    host's reader. Raises OSError.
 
-    The memory can neither shrink nor grow: a page that is not there any more would end whoever looks at it.
+    The memory is sealed against shrinking and growing: an access to a page that is gone would kill the process.
     """
     descriptor = os.memfd_create("endpointd", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:

@@ -1,4 +1,4 @@
-"""What is mounted at each hook id, and why nothing is: the table in which the gateway looks up requests."""
+"""The table in which the gateway looks up hook ids: what is mounted at each of them, and why nothing is."""
 
 import shlex
 from collections import OrderedDict

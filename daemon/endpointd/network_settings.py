@@ -1,4 +1,4 @@
-"""The kinds of value that are about the network: where the daemon listens, how it is reached, who may call."""
+"""The types of settings about the network: where the daemon listens, how it is reached, who may call."""
 
 import re
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _check_mode(value: object) -> object:
 
 
 def _version_as_text(value: object) -> object:
-    """In TOML it may stand without quotes."""
+    """Convert a version that was written in TOML without quotes, which is a float there."""
     return str(value) if isinstance(value, float) else value
 
 
@@ -64,7 +64,8 @@ def _split_networks(value: object) -> object:
 
 
 def check_web_url(text: str, secret: str) -> str:
-    """A URL that others are reached at. `secret` tells where user and password are given instead."""
+    """Check the URL of another server, and return it. `secret` is the remedy if it contains a user or password: how
+    to give them instead. Raises ValueError."""
     _check_url(text)
     if "@" in urlsplit(text).netloc:
         raise ValueError(f"user and password have no place in it; {secret}")

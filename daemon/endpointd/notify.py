@@ -1,4 +1,4 @@
-"""Telling the service manager how the daemon fares: the sd_notify protocol, one datagram a message."""
+"""Sends messages to the service manager: the sd_notify protocol, one datagram per message."""
 
 import os
 import socket
@@ -9,11 +9,11 @@ _log = structlog.get_logger()
 
 
 def notify(complain: bool = True, /, **fields: str | int) -> bool:
-    """Send `fields` (READY=1, STATUS="…") as one message to $NOTIFY_SOCKET; True when it was sent.
+    """Send `fields` (READY=1, STATUS="…") as one message to $NOTIFY_SOCKET. Returns whether it was sent.
 
-    Without that variable nobody is listening, and nothing happens. A manager that cannot be reached is logged, unless
-    `complain` is off, and otherwise ignored: the daemon serves without it. ValueError: a value has a line break, the
-    protocol's separator.
+    Does nothing if the variable is not set. If the message cannot be sent, that is logged unless `complain` is False,
+    and otherwise ignored, because the daemon works without a manager. Raises ValueError if a value contains a line
+    break, the protocol's separator.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:

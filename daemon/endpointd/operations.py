@@ -1,4 +1,4 @@
-"""What an operator can do to the plugins of a running daemon: the implementation of `admin.control.Control`."""
+"""The operations on the plugins of a running daemon: the implementation of `admin.control.Control`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,8 @@ log = structlog.get_logger()
 
 
 class Operations:
-    """`base` gives what URLs begin with; `reload` reads the configuration again."""
+    """`base` returns the base URL; `reload` reads the configuration again, and returns the names of changed settings
+    that need a restart."""
 
     def __init__(
         self,
@@ -46,10 +47,10 @@ class Operations:
         self._reload = reload
         self._installations = Installations(directory, plugins, follower, rollbacks, self._run)
 
-    # Telling
+    # Status
 
     def statuses(self) -> list[PluginStatus]:
-        """Of every folder, in the order of their names; then of plugins whose folder is not theirs any more."""
+        """The statuses of all plugins that are served and of all folders that are refused, sorted by folder."""
         by_folder = {served.entry.folder: self.status(name) for name, served in self._plugins.served.items()}
         refused = {
             folder: refused_status(entry)
@@ -59,7 +60,7 @@ class Operations:
         return [status for _, status in sorted({**by_folder, **refused}.items())]
 
     def status(self, plugin_id: str) -> PluginStatus:
-        """Raises `PluginUnknown`."""
+        """The status of one plugin. Raises `PluginUnknown`."""
         served = self._plugins.find(plugin_id)
         entry = self._plugins.entries.get(served.entry.folder, served.entry)
         return plugin_status(
@@ -74,14 +75,14 @@ class Operations:
         )
 
     def journal(self, plugin_id: str) -> Journal:
-        """Raises `PluginUnknown`."""
+        """The journal of a plugin. Raises `PluginUnknown`."""
         return self._plugins.find(plugin_id).supervisor.journal
 
     def log_level(self) -> LogLevel:
         return logs.level_of_now()
 
     def set_log_level(self, level: LogLevel | None) -> LogLevel:
-        """None is what the settings say."""
+        """Change the level; None means the level of the settings. Returns the new level."""
         logs.set_level(level or self._plugins.settings.log_level)
         log.info("log.level", log_level=logs.level_of_now())
         return logs.level_of_now()
@@ -89,23 +90,24 @@ class Operations:
     # The worker
 
     async def start(self, plugin_id: str) -> PluginStatus:
-        """Raises `OperatorError` when it does not run then."""
+        """Start the plugin. Raises `OperatorError` if it does not run then."""
         return await self._run(plugin_id, "started")
 
     async def _run(self, plugin_id: str, done: str) -> PluginStatus:
         supervisor = self._plugins.find(plugin_id).supervisor
-        # Who is just being stopped is started when that is done.
+        # If the plugin is just being stopped, wait until that is done.
         await supervisor.settled(built=False)
         supervisor.start()
         return await self._outcome(plugin_id, done)
 
     async def stop(self, plugin_id: str) -> PluginStatus:
-        """Returns when the last request was answered, or its time has run out, and no process is left."""
+        """Stop the plugin. Returns when its running requests have ended, or their time is over, and no process is
+        left."""
         await self._plugins.find(plugin_id).supervisor.stop()
         return self.status(plugin_id)
 
     async def restart(self, plugin_id: str) -> PluginStatus:
-        """A new worker, and only then the end of the old one. Raises `OperatorError` when the new one failed."""
+        """Start new workers, and end the old ones only when these are ready. Raises `OperatorError` if that fails."""
         supervisor = self._plugins.find(plugin_id).supervisor
         await supervisor.settled(built=False)
         if supervisor.life.state is State.STOPPED:
@@ -118,7 +120,7 @@ class Operations:
         served = self._plugins.find(plugin_id)
         supervisor = served.supervisor
         await supervisor.settled()
-        # A short idle_stop may have come before us.
+        # With a short idle_stop, the worker may already have been stopped again.
         runs = supervisor.life.state in (State.RUNNING, State.SLEEPING)
         if runs and supervisor.order is served.wanted.order:
             return self.status(plugin_id)
@@ -133,8 +135,8 @@ class Operations:
     # The version
 
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
-        """Run the named release, or the one before the present one; a plugin that is stopped runs it when it is
-        started. Raises `OperatorError`, and then nothing has changed."""
+        """Run the given release (a digest, or its beginning), or the one before the present one. If the plugin is
+        stopped, it will run it when it is started. Raises `OperatorError`, and nothing has changed then."""
         async with self._plugins.taking:
             served = self._plugins.find(plugin_id)
             wanted = served.wanted
@@ -147,14 +149,14 @@ class Operations:
             return await self._outcome(plugin_id, f"rolled back to {target.digest}")
         except OperatorError:
             if served.wanted is rolled_back:
-                # Nobody has wanted anything else meanwhile.
+                # Nothing else was requested meanwhile.
                 served.wanted = wanted
                 served.supervisor.want(wanted.order)
                 await asyncio.to_thread(self._rollbacks.restore, plugin_id, pin)
             raise
 
     def _pin(self, served: ServedPlugin, release: str | None) -> tuple[Pin | None, Release]:
-        """What held before, and what is to run now. Blocking. Raises `OperatorError`."""
+        """Pin the release. Returns the previous pin and the release. Blocking. Raises `OperatorError`."""
         target = self._rollbacks.target(served.supervisor.plugin, served.serving.digest, release)
         before = self._rollbacks.pin(served.entry, target)
         self._rollbacks.prepare(served.entry)
@@ -163,26 +165,27 @@ class Operations:
     # The folder
 
     async def install(self, archive: BinaryIO, *, replace: bool) -> InstalledStatus:
-        """Put the folder in `archive` (a tar stream) into the plugins directory and serve it. Raises `OperatorError`
-        when it is refused or does not run, and then everything is as it was."""
+        """Install the plugin folder in `archive` (a tar stream), and serve it. Raises `OperatorError` if it is refused
+        or does not run, and restores the previous state then."""
         return await self._installations.install(from_archive, archive, replace=replace)
 
     async def install_package(self, package: BinaryIO, *, replace: bool) -> InstalledStatus:
-        """The same, of a package."""
+        """As `install`, for a package."""
         return await self._installations.install(from_package, package, replace=replace)
 
     async def uninstall(self, plugin_id: str) -> None:
-        """Remove the plugin's folder and its releases. Returns when its worker has ended. Another folder that holds the
-        same plugin is served from then on. Raises `OperatorError` when the folder cannot be removed."""
+        """Remove the plugin's folder and its releases. Returns when its workers have ended. If another folder contains
+        the same plugin, that is served from then on. Raises `OperatorError` if the folder cannot be removed."""
         await self._installations.uninstall(plugin_id)
 
     async def reload_configuration(self) -> list[str]:
-        """Hold the plugins to what the configuration says now. Raises `OperatorError`, and then nothing has changed."""
+        """Read the configuration again, and apply it. Returns the names of changed settings that need a restart. Raises
+        `OperatorError`, and nothing has changed then."""
         return await self._reload()
 
 
 def _words(failure: Failure | None) -> str:
-    """What has failed, and what is wrong with the plugin, on one line; empty when nothing has, or it is over."""
+    """The failure and its problems in one line; empty if there was none, or if it is over."""
     if failure is None or failure.over_at is not None:
         return ""
     problems = "; ".join(str(finding_of(problem)) for problem in failure.problems)

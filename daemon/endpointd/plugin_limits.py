@@ -1,4 +1,4 @@
-"""What can be set for the plugins: for all of them at once, and for one alone. Pure."""
+"""The settings that can be set for all plugins at once, and for single plugins. Pure."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The plugins that this daemon serves: for each a supervisor, and the endpoint at which it answers."""
+"""The plugins that this daemon serves: each with a supervisor, and mounted at its endpoints."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
@@ -30,15 +30,15 @@ log = structlog.get_logger()
 
 
 class Plugins:
-    """Owns every supervisor, and `mounts`: what the gateway finds at each hook id. `book` has the operators' endpoints;
-    `remount` is to be called when those of a plugin have changed.
+    """Owns all supervisors, and `mounts`, in which the gateway looks up hook ids. `book` has the operators' endpoints;
+    `remount` must be called when those of a plugin have changed.
 
-    `provider` gives workers their interpreters. `given` are values for the settings of the endpoint that a plugin has
-    at its own name, where somebody can give any.
+    `provider` provides the workers' interpreters. `given` are values for the settings of automatic endpoints (see
+    `Mounts`). `answer` answers the plugins' session calls.
 
-    `choose` gives the entry whose content is to serve in the place of the one that was found: an older release, when an
-    operator wants that. `in_service` is called with a plugin's id and the digests of its versions, the one that has
-    shown that it serves first, whenever that is another one.
+    `choose` returns the entry to serve instead of one that was found: that of an older release, if an operator has
+    rolled back to it. `in_service` is called with a plugin's id and the digests of its versions whenever another
+    version has proved that it works; that one comes first.
     """
 
     def __init__(
@@ -62,23 +62,24 @@ class Plugins:
         self._served: dict[str, ServedPlugin] = {}
         self._entries: dict[str, Entry] = {}
         self._found: tuple[Entry, ...] = ()
-        """The same, as they were found."""
+        """The entries as they were found, before `settle` and other checks."""
         self._leaving: set[Supervisor] = set()
-        """Of plugins that are gone, and whose workers finish."""
+        """The supervisors of removed plugins whose workers have not ended yet."""
         self._doing: set[asyncio.Task[None]] = set()
         self._is_beginning = True
-        """What is there from the beginning is thought to work, and may sleep; what comes later is to show that."""
+        """True until the first `adopt`. On-demand plugins that are there at the start are not started; those that come
+        later are started once, to show that they work."""
         self._is_ending = False
         self.taking = asyncio.Lock()
-        """Held from the making of a release until it is wanted, and by whoever removes releases: what is not wanted yet
-        would be taken for what is wanted no more."""
+        """Held from the making of a release until it is wanted, and while releases or environments are removed: one
+        that is not wanted yet would be mistaken for one that is no longer needed."""
 
     @property
     def mounts(self) -> Mapping[str, Mount]:
         return self._mounts.by_hook
 
     def refusal(self, hook_id: str) -> Problem | None:
-        """What a request gets at a hook id where nothing is mounted; None where nobody has ever been."""
+        """The answer to a request at a hook id where nothing is mounted; None if the hook id is unknown."""
         record = self._book.at(hook_id)
         if record is None:
             return self._mounts.gone(hook_id)
@@ -86,12 +87,12 @@ class Plugins:
 
     @property
     def served(self) -> Mapping[str, ServedPlugin]:
-        """By the plugins' ids."""
+        """The plugins that are served, by id."""
         return self._served
 
     @property
     def entries(self) -> Mapping[str, Entry]:
-        """By the folders' names, settled."""
+        """The entries by folder name, as returned by `settle`."""
         return self._entries
 
     @property
@@ -100,27 +101,28 @@ class Plugins:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way, in all plugins."""
+        """The number of running requests of all plugins."""
         return sum(supervisor.crew.in_flight for supervisor in self.supervisors())
 
     def find(self, plugin_id: str) -> ServedPlugin:
-        """Raises `PluginUnknown`."""
+        """The plugin with this id. Raises `PluginUnknown`."""
         served = self._served.get(plugin_id)
         if served is None:
             raise PluginUnknown(plugin_id, self._served)
         return served
 
     def is_behind(self, served: ServedPlugin) -> bool:
-        """Whether an older version answers than the one in its folder, which cannot be served."""
+        """Whether an older version answers, because the content of the folder cannot be served or has failed."""
         found = self._entries.get(served.entry.folder)
         is_refused = found is not None and found.plugin is None and found.digest != served.serving.digest
         answers = served.supervisor.life.state in (State.RUNNING, State.SLEEPING)
         return answers and (is_refused or served.supervisor.is_behind)
 
-    # What the endpoints ask
+    # For the endpoints
 
     def plugin(self, plugin_id: str) -> Plugin | None:
-        """The version that answers, or is to answer as soon as one does."""
+        """The manifest of the version that answers, or that will when it has started; None if there is no such
+        plugin."""
         served = self._served.get(plugin_id)
         return None if served is None else served.serving.plugin
 
@@ -128,11 +130,11 @@ class Plugins:
         return self._served.keys()
 
     def automatic(self, hook_id: str) -> str | None:
-        """The plugin that answers at this hook id, its name, without an operator's doing."""
+        """The id of the plugin whose automatic endpoint is at this hook id; None if there is none."""
         return self._mounts.automatic(hook_id)
 
     def remount(self, plugin_id: str) -> None:
-        """Its endpoints have changed. That they may be at another hook id concerns the others."""
+        """Mount the plugin again, because its endpoints have changed. Others may get hook ids that have become free."""
         served = self._served.get(plugin_id)
         if served is not None:
             with self._guarded(served.entry):
@@ -142,7 +144,7 @@ class Plugins:
     # What is served
 
     def adopt(self, entries: Iterable[Entry]) -> None:
-        """Serve what `entries`, all folders that there are, hold; and nothing else."""
+        """Serve the plugins of `entries`, which are all folders of the plugins directory, and stop serving others."""
         if self._is_ending:
             return
         self._found = tuple(entries)
@@ -187,7 +189,7 @@ class Plugins:
             supervisor.start()
 
     def change(self, entry: Entry) -> None:
-        """The folder of a plugin that is served has this content now."""
+        """Serve the new content of the folder of a plugin that is served."""
         served = self._served[_plugin(entry).id]
         served.entry = entry
         self._want(served, Version.of(self._choose(entry), self._settings))
@@ -201,7 +203,7 @@ class Plugins:
         served.run(version)
 
     def reset(self, plugin_id: str) -> None:
-        """Another worker for what is wanted, also when that has failed before."""
+        """Replace the workers by new ones of the wanted version, even if that has failed before."""
         served = self.find(plugin_id)
         served.run(served.wanted)
 
@@ -214,12 +216,12 @@ class Plugins:
 
     async def _leave(self, supervisor: Supervisor) -> None:
         await supervisor.close()
-        # Whoever follows it has seen its end.
+        # Only now, so that followers see how the workers end.
         supervisor.journal.close()
         self._leaving.discard(supervisor)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something in the background that has to be done before the daemon ends."""
+        """Run a coroutine in the background; `stop` waits for it."""
         task = asyncio.create_task(work)
         self._doing.add(task)
         task.add_done_callback(self._has_done)
@@ -230,8 +232,8 @@ class Plugins:
             log.critical("plugins.defect", exc_info=task.exception())
 
     def apply(self, settings: Settings) -> None:
-        """Hold every plugin to other settings; a worker is replaced only where it has to be. What they make impossible
-        for a plugin is told as its finding, and it goes on as it was."""
+        """Apply other settings to all plugins. Workers are replaced only if necessary. A plugin that cannot run with
+        the new settings goes on as before, and gets a finding."""
         self._settings = settings
         self._starts.limit(settings.starts_at_once)
         for served in self._served.values():
@@ -239,21 +241,21 @@ class Plugins:
                 with self._guarded(served.entry):
                     self._want(served, Version.of(self._choose(served.entry), settings))
                     self._mount(served)
-        # What the settings of before had refused.
+        # Entries that the previous settings had refused may be served now.
         self.adopt(self._found)
 
     @contextmanager
     def _guarded(self, entry: Entry) -> Iterator[None]:
-        """Whatever goes wrong with one plugin stops neither the others nor the daemon."""
+        """Log any exception within the block: a defect with one plugin must not stop the others or the daemon."""
         try:
             yield
         except Exception:
             log.critical("plugins.defect", folder=entry.folder, exc_info=True)
 
-    # Where it is served
+    # Mounting
 
     def _serve(self, plugin_id: str, order: WorkerOrder) -> None:
-        """Requests go to a worker of `order` from now on, as soon as there is one."""
+        """Called by the supervisor: requests go to workers of `order` from now on, as soon as there is one."""
         served = self._served.get(plugin_id)
         if served is None:
             return
@@ -266,7 +268,7 @@ class Plugins:
         self._tell_incomplete(served.serving.plugin)
 
     def _prove(self, plugin_id: str, order: WorkerOrder) -> None:
-        """Workers of `order` answer, and have shown that they are fit for it."""
+        """Called by the supervisor: workers of `order` have proved that they work."""
         served = self._served.get(plugin_id)
         if served is not None and served.proved is not order:
             served.proved = order
@@ -288,7 +290,7 @@ class Plugins:
         self._mounts.put(served.serving, served.supervisor, self._settings)
 
     def _mount_the_waiting(self) -> None:
-        """A hook id that was another's may be free now."""
+        """Mount the plugins that wait for their hook id, which may have become free."""
         for supervisor in self._mounts.waiting:
             self._mount(self._served[supervisor.plugin])
 
@@ -296,20 +298,20 @@ class Plugins:
         return self._mounts.of(served.supervisor)
 
     def why_unmounted(self, served: ServedPlugin) -> str:
-        """Why a plugin that runs has no endpoint; empty when it has one."""
+        """Why a plugin that runs has no endpoint; empty if it has one."""
         return "" if self.mounts_of(served) else self._mounts.why_not(served.serving, self._settings)
 
-    # All at once
+    # All plugins
 
     async def settled(self) -> None:
-        """Wait until it is known of each plugin whether it runs, or that its environment has to be built first: that
-        may take long, and nobody else is to wait for it."""
+        """Wait until it is known for each plugin whether it runs, or that its environment must be built first. Builds
+        are not waited for, because they may take long."""
         for served in list(self._served.values()):
             await served.supervisor.settled(built=False)
 
     async def stop(self, spent: float = 0.0) -> None:
-        """Let every worker finish, and end it. Returns when no process is left; none is started any more. Of
-        their drain clocks, `spent` seconds have passed already."""
+        """Let all workers finish their requests, and end them. Returns when no process is left; no more are started.
+        `spent` seconds of the workers' drain clocks have already passed."""
         self._is_ending = True
         async with asyncio.TaskGroup() as group:
             for served in self._served.values():
@@ -323,13 +325,13 @@ class Plugins:
             supervisor.kill()
 
     def look(self, now: float) -> None:
-        """Look after every worker; about once a second."""
+        """Check all workers. To be called about once a second."""
         for served in self._served.values():
             with self._guarded(served.entry):
                 served.supervisor.look(now)
 
     def supervisors(self) -> list[Supervisor]:
-        """Of all plugins, and of those that are gone and not done yet."""
+        """The supervisors of all plugins, including removed ones whose workers have not ended yet."""
         return [*(served.supervisor for served in self._served.values()), *self._leaving]
 
 

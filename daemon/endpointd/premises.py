@@ -1,4 +1,4 @@
-"""What has to be so before the daemon starts: its state directory, and the user that plugins run as."""
+"""Checks the preconditions of the daemon's start: its state directory, and the user that plugins run as."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,23 @@ from endpointd.settings import Settings
 from endpointd.supervisor.users import find_account
 
 RESTORING = "restoring"
-"""In the state directory while a backup is put back, and no longer: with it nothing there is as it should be."""
+"""The name of a file in the state directory that exists while a backup is being restored. If it is there, the content
+of the directory is incomplete."""
 
 log = structlog.get_logger()
 
 
 def check_user(settings: Settings) -> None:
-    """Raises `OperatorError` when there is no such user as plugins are to run as."""
+    """Raise `OperatorError` if the user or group that plugins are to run as does not exist."""
     find_account(settings.user, settings.group)
     if os.geteuid() == 0 and settings.user is None:
         log.warning("plugins.run_as_root", remedy="name another user for them with the setting user")
 
 
 def make_state(state: Path) -> None:
-    """Raises `OperatorError` when the directory cannot be made, or used."""
+    """Create the state directory if it is missing. Raises `OperatorError` if it cannot be created or used."""
     try:
-        # Workers of another user run what is in it, and what is secret in it has a mode of its own.
+        # Traversable for all, because workers of another user run releases in it. Secret files have modes of their own.
         state.mkdir(mode=0o711, parents=True, exist_ok=True)
         writable = os.access(state, os.W_OK | os.X_OK)
     except OSError as error:
@@ -33,7 +34,7 @@ def make_state(state: Path) -> None:
     if not writable:
         raise _state_error(state, "it may not be written to")
     for folder in (state / "releases", state / "environments"):
-        # Whoever has run the daemon as root, say, has left what is root's alone.
+        # These folders are unreadable if, for example, the daemon was run as root before.
         if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
             reason = f"the folder {folder.name} in it may not be read; let it belong to the daemon's user"
             raise _state_error(state, reason)

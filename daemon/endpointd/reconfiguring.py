@@ -1,4 +1,4 @@
-"""Taking other settings while the daemon runs, when SIGHUP or an operator asks for it."""
+"""Reads the settings again while the daemon runs, on SIGHUP or at an operator's request."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,8 @@ log = structlog.get_logger()
 
 
 class Reconfiguring:
-    """`read` gives the settings anew; it blocks, and raises `OperatorError`. `apply` holds the plugins to others."""
+    """`read` reads the settings again; it blocks, and may raise `OperatorError`. `apply` is called with new settings,
+    and applies them to the plugins and other parts of the daemon."""
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class Reconfiguring:
         manager: Manager,
     ) -> None:
         self.settings = settings
-        """Those that hold."""
+        """The settings that are in effect."""
         self._read = read
         self._apply = apply
         self._switchboard = switchboard
@@ -36,17 +37,17 @@ class Reconfiguring:
         self._asked: set[asyncio.Task[None]] = set()
 
     def soon(self) -> None:
-        """For a signal: what comes of it is in the log."""
-        # The event loop itself does not keep a task from being collected as garbage.
+        """Reload in the background and log the result. A signal handler."""
+        # Keep a reference, because the event loop itself has only weak references to tasks.
         task = asyncio.ensure_future(self._reload_or_tell())
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
 
     async def reload(self) -> list[str]:
-        """Read the settings again and hold the plugins to them; the names of those that only a new start can change.
-        Raises `OperatorError`, and then nothing changes."""
+        """Read the settings again, and apply them. Returns the names of changed settings that need a restart. Raises
+        `OperatorError`, and nothing changes then."""
         async with self._one_at_a_time:
-            # Whatever comes of the rest: it is how they ask for it who have moved the file away.
+            # Even if the rest fails: tools that rotate the log's file request a reload to have it opened again.
             reopen()
             with self._manager.reloading():
                 settings, fixed = settled(self.settings, await asyncio.to_thread(self._read))

@@ -1,4 +1,4 @@
-"""Which settings hold when the configuration has been read again. Pure."""
+"""Decides which settings are in effect after the configuration was read again. Pure."""
 
 from endpointd.settings import Settings
 
@@ -34,10 +34,10 @@ FIXED = (
     "trusted_proxies",
     "watch",
 )
-"""Settings that only a new start can change."""
+"""Settings that can only be changed by a restart of the daemon."""
 
 
 def settled(present: Settings, read: Settings) -> tuple[Settings, list[str]]:
-    """The settings that hold from now on, and the names of those that were read and cannot."""
+    """The settings that are in effect from now on, and the names of settings whose new value needs a restart."""
     fixed = [name for name in FIXED if getattr(read, name) != getattr(present, name)]
     return read.model_copy(update={name: getattr(present, name) for name in fixed}), fixed

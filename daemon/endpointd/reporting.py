@@ -1,4 +1,4 @@
-"""What is told of the plugins: the report at the start, and the status at any time."""
+"""Makes the reports about plugins at the start of the daemon, and their statuses at any time."""
 
 from collections.abc import Iterable, Sequence
 
@@ -30,7 +30,8 @@ _REPLACING = {
 
 
 def log_reports(reports: Sequence[PluginReport], url: str, *, shown: bool) -> None:
-    """What runs, and what does not and why; what runs not where it is `shown` to somebody anyway."""
+    """Log which plugins run, and which do not and why. Those that run are left out if the reports are also `shown` to
+    the operator."""
     for one in reports:
         if one.reasons and one.runs:
             log.warning("plugin.without_endpoint", plugin=one.plugin, reasons=one.reasons)
@@ -45,7 +46,7 @@ def log_reports(reports: Sequence[PluginReport], url: str, *, shown: bool) -> No
 
 
 def refused_status(entry: Entry) -> PluginStatus:
-    """A folder that is nobody's."""
+    """The status of a folder that no plugin is served from."""
     return PluginStatus(entry.folder, None, None, REFUSED, None, findings=errors_of(entry))
 
 
@@ -54,7 +55,7 @@ def errors_of(entry: Entry) -> tuple[str, ...]:
 
 
 def worker_statuses(team: Team | None, now: float) -> tuple[WorkerStatus, ...]:
-    """Of those that answer; `now` is in seconds of the monotonic clock."""
+    """The statuses of the workers that answer. `now` is the event loop's time."""
     return tuple(_worker_status(member, now) for member in team.ready) if team is not None else ()
 
 
@@ -82,7 +83,7 @@ def failure_status(failure: Failure | None) -> FailureStatus | None:
 
 
 def interfaces_of(plugin: Plugin, mounts: Iterable[Mount], base: str) -> tuple[InterfaceStatus, ...]:
-    """The interfaces that are shown, at each endpoint that answers."""
+    """The plugin's interfaces, except hidden ones, at each of its mounted endpoints."""
     return tuple(
         InterfaceStatus(interface.method, endpoint_url(base, mount.endpoint.hook_id, interface.path))
         for mount in mounts
@@ -130,7 +131,7 @@ def plugin_status(
 
 
 def report(status: PluginStatus, why_unmounted: str) -> PluginReport:
-    """The same for the announcement at the start."""
+    """The report at the start for a plugin with this status."""
     urls = tuple((interface.method, interface.url) for interface in status.interfaces)
     if status.state == REFUSED:
         return PluginReport(status.folder, None, (), status.findings)

@@ -1,4 +1,4 @@
-"""What a daemon tells about each plugin once it is known whether it runs. Pure."""
+"""The report about each plugin that the daemon makes at its start, when it is known whether it runs. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class PluginReport:
-    """What became of one folder: the interfaces that answer as (method, URL), or the reasons why there are none."""
+    """The result for one folder: the interfaces that answer, as (method, URL), or the reasons why there are none."""
 
     folder: str
     plugin: str | None
     interfaces: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...]
     runs: bool = False
-    """With reasons: it does run, and only has no endpoint."""
+    """Whether the plugin runs. With reasons it means that the plugin runs, but has no endpoint."""
     is_building: bool = False
-    """With reasons: nothing is wrong, its environment is being built."""
+    """Whether the reason is only that the environment is still being built."""
 
 
 Announce: TypeAlias = Callable[[str, Sequence[PluginReport]], None]
