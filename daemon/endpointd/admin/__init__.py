@@ -1,1 +1,2 @@
-"""How operators reach a running daemon: an HTTP API on a unix socket, its server and its client."""
+"""The administration of a running daemon: an HTTP API on a unix socket, and on a network address if wanted; its server
+and its client."""

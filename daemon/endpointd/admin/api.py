@@ -1,6 +1,7 @@
-"""The administration's HTTP API, `/api/v1`: lists the plugins, tells of them, and acts on them.
+"""The administration's HTTP API, `/api/v1`: lists the plugins, reports their state, and controls them.
 
-It knows nothing but `Control`. FastAPI takes a third of a second to import, so only `server.py` imports this.
+It uses the daemon only through `Services`. FastAPI takes a third of a second to import, so only `server.py` imports
+this module.
 """
 
 import json
@@ -45,7 +46,7 @@ from endpointd.journal import MAX_LINES, Entry
 from endpointd.status import InstalledStatus, PluginStatus
 
 MOST_TOLD = 50
-"""Of the things that are wrong with the form of one request."""
+"""The most errors that are reported about the form of one request."""
 
 NDJSON = "application/x-ndjson"
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -87,7 +88,8 @@ def build_api(
     followers: Followers,
     version: str,
 ) -> ASGIApp:
-    """`describe` tells of the daemon itself; `followers` are those that are to end with it."""
+    """Build the API's ASGI application. `describe` returns the status of the daemon itself; `followers` will contain
+    the open streams of journals, so that the daemon can end them."""
     control = services.control
     api = FastAPI(
         title="endpointd",
@@ -122,7 +124,7 @@ def build_api(
 
 
 class _Versioned:
-    """Puts the daemon's version into the head of every answer."""
+    """Adds the daemon's version to the headers of every response."""
 
     def __init__(self, app: ASGIApp, version: str) -> None:
         self._app = app
@@ -244,7 +246,7 @@ def _add_folders(api: FastAPI, control: Control, uploads: Uploads) -> None:
 def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(OperatorError)
     async def refused(_: Request, error: OperatorError) -> Response:
-        # Who still sends what is refused should not go on to its end.
+        # The client may still be sending the body. Closing the connection spares it the rest.
         is_early = error.code.startswith("archive_") or error.code in ("request_too_large", "request_stalled")
         return _answer(error, headers={"Connection": "close"} if is_early else None)
 
@@ -260,18 +262,18 @@ def _add_errors(api: FastAPI) -> None:
 
     @api.exception_handler(RequestGone)
     async def broken(_: Request, __: RequestGone) -> Response:
-        # Nobody reads this.
+        # The client is gone, so nobody reads this response.
         return Response(status_code=400)
 
     @api.exception_handler(Exception)
     async def defect(_: Request, error: Exception) -> Response:
-        # Starlette raises it again afterwards, and uvicorn logs it with its traceback.
+        # Starlette raises the exception again afterwards, and uvicorn logs it with its traceback.
         what = f"the daemon has a fault of its own: {type(error).__name__}"
         return _answer(OperatorError("daemon_defect", what, "report it, with the traceback in the daemon's log"), 500)
 
 
 def _told(error: RequestValidationError) -> str:
-    """What was wrong and where, without anything that was given but the names of fields."""
+    """What is wrong with the request, and where. Contains names of fields, but no values, which may be secrets."""
     faults = error.errors()
     texts = [f"{'.'.join(map(str, fault['loc']))[:200]}: {fault['msg']}" for fault in faults[:MOST_TOLD]]
     return "; ".join([*texts, f"and {len(faults) - MOST_TOLD} more"] if len(faults) > MOST_TOLD else texts)

@@ -1,4 +1,4 @@
-"""Two applications on one listener: one at some paths, the other everywhere else."""
+"""Combines two ASGI applications: one at some paths, the other one everywhere else."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from endpointd.admin.gatekeeper import is_within
 
 class Beside:
     def __init__(self, app: ASGIApp, paths: Sequence[str], other: ASGIApp) -> None:
-        """`app` has what is at `paths` and below them; "/" is that one path alone."""
+        """`app` gets the requests at `paths` and below them, `other` all others. "/" is only that path itself."""
         self._app = app
         self._paths = tuple(paths)
         self._other = other

@@ -1,4 +1,4 @@
-"""JSON in the bodies of calls: held to a size and a clock, and refused when it is none, whatever it is instead."""
+"""Reads JSON request bodies with limits for size and time, and refuses everything that is not valid JSON."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -12,14 +12,14 @@ from endpointd.admin.receiving import BodyTooLarge, received
 from endpointd.errors import OperatorError, UsageError
 
 MOST = 4 * 1024 * 1024
-"""Bytes. It is read at once, so that all else waits meanwhile; the largest file of endpoints is much smaller."""
+"""The most bytes of a body. Parsing it blocks the event loop; even the largest file of endpoints is much smaller."""
 
 PATIENCE = 30.0
-"""Seconds that a body may take."""
+"""Seconds within which a body must arrive."""
 
 
 class BoundedRoute(APIRoute):
-    """Only where a body is JSON; what reads its body by itself is left alone."""
+    """A route whose JSON body is limited. Routes that read their body themselves are not affected."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -35,7 +35,7 @@ class BoundedRoute(APIRoute):
 
 
 class _Body(Request):
-    """What its super class keeps of the body is what these give."""
+    """A request whose body is limited. The base class's other ways to read the body use these methods."""
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
@@ -57,5 +57,5 @@ class _Body(Request):
         except json.JSONDecodeError:
             raise
         except (ValueError, RecursionError):
-            # No text in Unicode, a number of too many digits, lists within lists.
+            # Invalid Unicode, a number with too many digits, or lists nested too deeply.
             raise json.JSONDecodeError("it cannot be read", "", 0) from None

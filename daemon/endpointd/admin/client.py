@@ -1,6 +1,6 @@
-"""A client of a running daemon: synchronous, over the socket in its state directory.
+"""A synchronous client of a running daemon, over the unix socket in its state directory.
 
-Whatever goes wrong is an `OperatorError`: the daemon's own, or one that says why there is no answer.
+All errors are raised as `OperatorError`: those that the daemon answers with, and those about a missing answer.
 """
 
 import contextlib
@@ -37,13 +37,13 @@ from endpointd.journal import Entry
 from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 ANSWER = 10.0
-"""Seconds that the daemon has to tell of something."""
+"""Timeout in seconds for requests that only read."""
 
 ACTION = 3600.0
-"""Seconds that it has to do something. Its own clocks end that long before; this one is for a daemon that hangs."""
+"""Timeout in seconds for actions. The daemon's own timeouts are much shorter; this one is for a daemon that hangs."""
 
 CHANGE = 120.0
-"""Seconds to change an endpoint: the database has its own clocks, and other changes may come before."""
+"""Timeout in seconds for changes of endpoints and the like, which may wait for the database and for other changes."""
 
 _PLUGINS = "/api/v1/plugins"
 _ENVIRONMENTS = "/api/v1/environments"
@@ -55,11 +55,11 @@ _BASE = "http://endpointd"
 
 
 class Client:
-    """Of the daemon that runs with the directory `state`. Documents are the API's JSON, as it came, and such as
-    `documents.read` can read."""
+    """A client of the daemon with the state directory `state`. Methods return the API's JSON documents unchanged; they
+    have been checked with `documents.read`. All raise `OperatorError`."""
 
     def __init__(self, state: Path) -> None:
-        """Raises `OperatorError` when nobody listens there, or who does may not be asked."""
+        """Connect. Raises `OperatorError` if no daemon listens there, or if the user has no access to its socket."""
         self._state = state
         try:
             self._folder = OpenFolder(state)
@@ -74,7 +74,7 @@ class Client:
         self._http = httpx.Client(transport=transport, base_url=_BASE, timeout=ANSWER, trust_env=False)
 
     def _knock(self) -> None:
-        """Raises `OSError`, which is more than the libraries let through."""
+        """Test the connection. Raises the system's OSError, which httpx would hide."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.settimeout(ANSWER)
             door.connect(self._folder.path_of(SOCKET))
@@ -90,7 +90,7 @@ class Client:
         return self._ask("GET", "/api/v1/daemon", DaemonStatus)
 
     def version(self) -> str | None:
-        """That of the daemon, which may be another than this command's; None when it does not tell."""
+        """The daemon's version, which may differ from this command's; None if it does not report one."""
         with self._translated():
             version: str | None = self._http.get("/api/v1/daemon").headers.get(VERSION_HEADER)
         return version
@@ -108,7 +108,7 @@ class Client:
         return self._ask("GET", _PLUGINS, list[PluginStatus])
 
     def act(self, action: str, plugin_id: str, body: object = None) -> Any:  # noqa: ANN401
-        """`action`: start, stop, restart, rollback."""
+        """Perform an action on a plugin: "start", "stop", "restart" or "rollback"."""
         path = f"{_PLUGINS}/{path_of(plugin_id)}/{action}"
         return self._ask("POST", path, PluginStatus, json=body, timeout=_patient(ACTION))
 
@@ -116,8 +116,8 @@ class Client:
         self._ask("DELETE", f"{_PLUGINS}/{path_of(plugin_id)}", None, timeout=_patient(ACTION))
 
     def install(self, file: IO[bytes], size: int, kind: str = ARCHIVE, *, replace: bool) -> Any:  # noqa: ANN401
-        """The `size` bytes that follow in `file`, an `ARCHIVE` or a `PACKAGE`. Raises `UsageError` when there are
-        fewer."""
+        """Install the next `size` bytes of `file`, which are of the media type `kind`: `ARCHIVE` or `PACKAGE`. Raises
+        `UsageError` if there are fewer bytes."""
         return self._ask(
             "POST",
             _PLUGINS,
@@ -129,7 +129,8 @@ class Client:
         )
 
     def log(self, plugin_id: str, lines: int, *, follow: bool) -> Iterator[str]:
-        """Lines of NDJSON; with `follow`, until the daemon ends."""
+        """Yield the latest lines of the plugin's journal as JSON texts; with `follow`, also new ones, until the daemon
+        or the plugin ends."""
         path = f"{_PLUGINS}/{path_of(plugin_id)}/log"
         query = {"lines": str(lines), "follow": json.dumps(follow)}
         timeout = _patient(None if follow else ANSWER)
@@ -154,12 +155,12 @@ class Client:
     # Endpoints
 
     def endpoints(self, plugin_id: str | None = None) -> Any:  # noqa: ANN401
-        """All, or those of one plugin."""
+        """All endpoints, or those of one plugin."""
         query = {"plugin": plugin_id} if plugin_id is not None else None
         return self._ask("GET", _ENDPOINTS, list[EndpointView], params=query)
 
     def settings(self, plugin_id: str) -> Any:  # noqa: ANN401
-        """What endpoints of the plugin can be given."""
+        """The settings that endpoints of the plugin have."""
         return self._ask("GET", f"{_PLUGINS}/{path_of(plugin_id)}/settings", list[SettingView])
 
     def create_endpoint(self, wanted: object) -> Any:  # noqa: ANN401
@@ -196,7 +197,8 @@ class Client:
         self._ask("DELETE", f"{_TOKENS}/{token_id}", None, timeout=_patient(CHANGE))
 
     def _ask(self, method: str, path: str, kind: Any, **details: Any) -> Any:  # noqa: ANN401
-        """The answer's document, which is of this kind; with None there is none."""
+        """Send a request. Returns the response's document, which must be of the type `kind`; with None there is
+        none."""
         with self._translated():
             answer = self._http.request(method, path, **details)
         if not answer.is_success:
@@ -204,8 +206,8 @@ class Client:
         return None if kind is None else self._understood(answer, kind, answer.content)
 
     def _understood(self, answer: httpx.Response, kind: Any, text: str | bytes) -> Any:  # noqa: ANN401
-        """The document in `text`, which is the answer or a part of it. Raises `OperatorError` when it is of another
-        kind."""
+        """The document in `text`, which is the response's body or a line of it. Raises `OperatorError` if it is not of
+        the type `kind`."""
         try:
             document = json.loads(text)
             read(kind, document)
@@ -220,7 +222,7 @@ class Client:
         try:
             yield
         except UnicodeEncodeError:
-            # It has in it what was given, which may be a secret.
+            # Without the cause, because that contains the text, which may be a secret.
             raise UsageError(
                 "text_encoding", "something that was given is not UTF-8", "give it as UTF-8, or from a file"
             ) from None
@@ -234,7 +236,7 @@ class Client:
             ) from error
 
     def _refusal(self, answer: httpx.Response) -> OperatorError:
-        """What the daemon said, or that it is not one that can be understood."""
+        """The error that the daemon has answered with, or that it must be of another version."""
         try:
             error = error_of(answer.json())
         except ValueError:
@@ -265,7 +267,7 @@ def _exactly(size: int, file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _patient(read: float | None) -> httpx.Timeout:
-    """Connecting and sending are quick; an answer may take its time."""
+    """A timeout of `read` seconds for the response (None: no limit), and short ones for connecting and sending."""
     return httpx.Timeout(ANSWER, read=read, write=60.0)
 
 
@@ -294,7 +296,7 @@ def _unreachable(state: Path, error: OSError) -> OperatorError:
 
 
 def _who_may(state: Path) -> str:
-    """The user whose daemon it is, and the group that it admits."""
+    """The user who owns the daemon's socket, and the group that has access to it, for an error message."""
     for path in (state / SOCKET, state):
         with contextlib.suppress(OSError):
             found = os.stat(path)

@@ -1,4 +1,5 @@
-"""What the administration needs of the daemon. Its types alone; `operations.py` is the implementation."""
+"""The interfaces through which the administration uses the daemon. `operations.py`, `observe/observation.py` and
+`housekeeping.py` implement them."""
 
 from typing import BinaryIO, Protocol
 
@@ -9,14 +10,14 @@ from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 
 class Control(Protocol):
-    """Plugins go by their ids: "author/name", or "name" when they have no author.
+    """Operations on plugins. A plugin's id is "author/name", or "name" if it has no author.
 
-    What takes a `plugin_id` raises `PluginUnknown`. What acts returns when the outcome is known, and raises
-    `OperatorError` when it is not what was asked for; the message says why, and what serves now.
+    Methods with a `plugin_id` raise `PluginUnknown`. Actions return when their outcome is known, and raise
+    `OperatorError` if it is not the requested one; the message says why, and what serves now.
     """
 
     def statuses(self) -> list[PluginStatus]:
-        """Of every folder, also of those that cannot be served."""
+        """The statuses of all plugins, and of folders that cannot be served."""
 
     def status(self, plugin_id: str) -> PluginStatus: ...
 
@@ -29,40 +30,41 @@ class Control(Protocol):
     async def restart(self, plugin_id: str) -> PluginStatus: ...
 
     async def rollback(self, plugin_id: str, release: str | None) -> PluginStatus:
-        """None: the release before the present one."""
+        """Run the release with this digest (or beginning of a digest); None: the one before the present one."""
 
     async def install(self, archive: BinaryIO, *, replace: bool) -> InstalledStatus:
-        """Check the folder in a tar stream, put it in place and load it. If it does not run, everything is as it was
-        before."""
+        """Install the plugin folder in a tar stream: check it, put it in its place and start it. If it does not run,
+        the previous state is restored."""
 
     async def install_package(self, package: BinaryIO, *, replace: bool) -> InstalledStatus:
-        """The same, of a package."""
+        """As `install`, for a package."""
 
     async def uninstall(self, plugin_id: str) -> None: ...
 
     def log_level(self) -> LogLevel: ...
 
     def set_log_level(self, level: LogLevel | None) -> LogLevel:
-        """Until the next start or change of the setting; None is what the settings say. The level that holds then."""
+        """Change the log level until the next start or change of the setting; None means the level of the settings.
+        Returns the new level."""
 
     async def reload_configuration(self) -> list[str]:
-        """As SIGHUP does. The names of settings that are others now, and that only a new start can change."""
+        """Read the configuration again, as on SIGHUP. Returns the names of changed settings that need a restart."""
 
 
 class Observed(Protocol):
-    """What those ask who watch over the daemon."""
+    """The information for monitoring systems."""
 
     def readiness(self) -> Readiness: ...
 
     async def metrics(self) -> tuple[bytes, str]:
-        """In Prometheus's text format, and its type."""
+        """The metrics in Prometheus's text format, and their content type."""
 
 
 class EnvironmentControl(Protocol):
-    """The environments that the daemon keeps."""
+    """The environments that the daemon stores."""
 
     async def environments(self) -> list[EnvironmentStatus]:
-        """The oldest first."""
+        """All environments, the oldest first."""
 
     async def prune_environments(self, *, dry_run: bool) -> list[EnvironmentStatus]:
-        """Remove those that no plugin needs, or only tell which; raises `OperatorError`."""
+        """Remove the environments that no plugin needs, or with `dry_run` only return them. Raises `OperatorError`."""

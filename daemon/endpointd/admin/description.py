@@ -1,4 +1,4 @@
-"""What the framework's description of the API (OpenAPI) gets wrong or leaves out."""
+"""Corrects the API's description (OpenAPI) where FastAPI generates something wrong or incomplete."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ _JSON = "application/json"
 
 
 def mend_description(api: FastAPI) -> None:
-    """Of the routes that there are when it is first asked for."""
+    """Let `api` correct its OpenAPI document when that is first requested; all routes must have been added by then."""
     ordinary = api.openapi
 
     def mended() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def mend_description(api: FastAPI) -> None:
                 _retype(response.get("content", {}))
             components = document.setdefault("components", {})
             components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            # On the socket in the state directory nobody needs one.
+            # A token, or nothing: on the socket in the state directory none is needed.
             document["security"] = [{"token": []}, {}]
         return api.openapi_schema or {}
 
@@ -33,7 +33,7 @@ def _responses(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _retype(content: dict[str, Any]) -> None:
-    """The framework has the model under JSON's own type, also where another type is declared."""
+    """Move the model to the declared media type: FastAPI puts it under application/json even then."""
     others = [kind for kind in content if kind != _JSON]
     if others and _JSON in content:
         content[others[0]] = content.pop(_JSON)

@@ -1,4 +1,4 @@
-"""The API's documents: how they are made of what the daemon tells, and read again by a client."""
+"""The JSON documents of the API, as the daemon writes them and as its client reads them."""
 
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,10 +12,10 @@ from endpointd.setting_names import LogLevel
 T = TypeVar("T")
 
 ARCHIVE, PACKAGE = "application/x-tar", "application/zip"
-"""What can be installed: a tar of a folder, or a package (`.difypkg`)."""
+"""The media types of what can be installed: a tar of a folder, or a package (`.difypkg`)."""
 
 VERSION_HEADER = "Endpointd-Version"
-"""In every answer: the daemon's version, by which a client of another one knows what is amiss."""
+"""The header with the daemon's version in every response, by which a client recognizes that the versions differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,6 @@ def _reader(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any class of docum
 
 
 def read(kind: type[T], document: object) -> T:
-    """One of the API's documents, as it was before it was written. Keys that this version does not know are left out.
-    Raises `ValueError`."""
+    """Convert a parsed JSON document into an object of the type `kind`. Unknown keys are ignored. Raises ValueError."""
     found: T = _reader(cast("Any", kind)).validate_python(document)
     return found

@@ -1,6 +1,6 @@
-"""The part of the API that is about endpoints: it reads requests, asks `EndpointControl`, and writes documents.
+"""The API's routes for endpoints. They read requests, call `EndpointControl`, and write documents.
 
-A request's values are in no answer, not even in one that says what is wrong with them: they may be secrets.
+Responses never contain the values in a request, not even to say what is wrong with them: they may be secrets.
 """
 
 from collections.abc import Sequence

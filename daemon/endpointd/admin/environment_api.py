@@ -1,4 +1,4 @@
-"""The part of the API that is about environments."""
+"""The API's routes for environments."""
 
 from typing import Annotated
 

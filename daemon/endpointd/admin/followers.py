@@ -1,4 +1,4 @@
-"""Who follows a journal through the API, so that nobody's following can keep the daemon from ending."""
+"""Keeps track of the journals' followers in the API and the console, so that the daemon can end them when it stops."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ class Followers:
 
     @contextmanager
     def joined(self, follower: Follower) -> Iterator[Follower]:
-        """It ends with `close`, and is closed at the end of the block however that comes."""
+        """Register a follower within the block; it is closed at its end. `close` ends it earlier."""
         self._followers.add(follower)
         if self._closed:
             follower.close()
@@ -24,7 +24,7 @@ class Followers:
             follower.close()
 
     def close(self) -> None:
-        """All read what there is, and end; so does who comes later."""
+        """End all followers, after the entries that are there. Followers that are registered later end too."""
         self._closed = True
         for follower in list(self._followers):
             follower.close()

@@ -1,4 +1,4 @@
-"""Lets nobody through to an application who shows no token. For listeners that strangers can reach."""
+"""Authenticates requests with bearer tokens before they reach an application. For listeners on the network."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,9 +14,10 @@ API = "/api"
 
 
 class Gatekeeper:
-    """Every path needs a token, but those that are `open` and those below them; "/" is that one path alone.
+    """ASGI middleware: every request needs a token, except those at the paths `open` or below them; "/" is only that
+    path itself.
 
-    `open` is for what has a door of its own. ValueError: it would open the API.
+    `open` is for what is public or authenticates by itself. Raises ValueError if it would open the API.
     """
 
     def __init__(self, app: ASGIApp, tokens: TokenControl, open: Sequence[str] = ()) -> None:  # noqa: A002
@@ -37,7 +38,7 @@ class Gatekeeper:
             return
 
         async def send_while_good(message: Message) -> None:
-            """What goes on for long, such as a log that is followed, ends with its token."""
+            """End a long response, such as a log that is followed, when its token is no longer valid."""
             if message["type"] == "http.response.body" and not self._tokens.is_good(token.id):
                 await send({"type": "http.response.body", "body": b""})
                 raise _Over
@@ -48,16 +49,16 @@ class Gatekeeper:
 
 
 class _Over(Exception):
-    """The token was revoked, or has expired, in the middle of an answer."""
+    """The token was revoked or has expired during a response."""
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether it is `folder`, or below it; nothing but itself is below "/"."""
+    """Whether `path` is `folder` or below it. As an exception, nothing is below "/"."""
     return path == folder or (folder != "/" and path.startswith(folder.rstrip("/") + "/"))
 
 
 def _secret(scope: Scope) -> str:
-    """What stands behind `Authorization: Bearer`. Raises `AccessRefused`."""
+    """The token in the header `Authorization: Bearer`. Raises `AccessRefused` if there is none."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, secret = found[0].partition(b" ") if len(found) == 1 else (b"", b"", b"")
     if scheme.lower() != b"bearer" or not secret.strip():

@@ -1,4 +1,4 @@
-"""How the API writes JSON."""
+"""The API's JSON responses."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse
 
 
 class Json(JSONResponse):
-    """Pure ASCII: names of folders need not be text that UTF-8 can hold. The framework describes only what is a
-    `JSONResponse` by its model."""
+    """A JSON response in pure ASCII, because names of folders may contain surrogates, which UTF-8 cannot encode. It is
+    a `JSONResponse`, because FastAPI describes the models of no other responses."""
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
         return json.dumps(content).encode()

@@ -1,4 +1,4 @@
-"""Which state directory the daemon is looked for in."""
+"""Finds the state directory of the daemon that a command is meant for."""
 
 import os
 from contextlib import suppress
@@ -19,9 +19,9 @@ SERVICE_UNIT = Path(UNIT_DIRECTORY, UNIT)
 
 
 def find_state(state: Path | None, config: Path | None) -> Path:
-    """`state` if it is given; else what the environment says, else the configuration file that is given or that the
-    environment names; else `./state` where a daemon has been; else the service's, whose configuration may say.
-    UsageError: the file is unreadable.
+    """The first of: `state`; the environment variable; the setting in the configuration file (`config`, or the one that
+    the environment names); `./state` if a daemon has run there; the service's state directory. Raises `UsageError` if
+    the configuration file cannot be read.
     """
     if state is not None:
         return state
@@ -32,19 +32,20 @@ def find_state(state: Path | None, config: Path | None) -> Path:
     values = read_settings_file(Path(file), frozenset({"state"})) if file else {}
     if "state" in values:
         return Path(str(values["state"]))
-    # The lock stays when a daemon has ended, for commands that work without one; the socket does not.
+    # Look for the lock and not the socket, because it stays when the daemon has ended: some commands need no daemon.
     return SERVE_DEFAULT if (SERVE_DEFAULT / LOCK).exists() else state_of_service()
 
 
 def has_credential(state: Path) -> bool:
-    """Whether the daemon with this state is the service, and gets its key from systemd."""
+    """Whether the daemon with this state directory is the service and gets its key as a credential from systemd."""
     with suppress(OSError):
         return state.absolute() == state_of_service() and CREDENTIAL in SERVICE_UNIT.read_text(encoding="utf-8")
     return False
 
 
 def state_of_service() -> Path:
-    """Who may not read the service's file, or nobody may, finds it where it is put by itself."""
+    """The state directory of the service, according to its configuration file; the default one if that file cannot be
+    read."""
     with suppress(UsageError):
         return Path(str(read_settings_file(SERVICE_CONFIG, frozenset({"state"})).get("state", SERVICE)))
     return SERVICE

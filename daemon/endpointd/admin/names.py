@@ -1,4 +1,4 @@
-"""Which plugin an operator means by a name. Pure."""
+"""Finds the plugin that an operator means by a name. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,9 +7,9 @@ from endpointd.status import PluginStatus
 
 
 def resolve(name: str, statuses: Sequence[PluginStatus]) -> PluginStatus:
-    """The plugin whose id this is, else the one with this name whoever the author, else the one in this folder.
+    """The plugin with this id, else the one with this name and any author, else the one in the folder of this name.
 
-    Raises `OperatorError` when several have the name, `PluginUnknown` when none has.
+    Raises `OperatorError` if there are several, `PluginUnknown` if there is none.
     """
     found = _named(name, statuses)
     if not found:
@@ -21,7 +21,7 @@ def resolve(name: str, statuses: Sequence[PluginStatus]) -> PluginStatus:
 
 
 def resolve_served(name: str, statuses: Sequence[PluginStatus]) -> str:
-    """The id of the plugin that is meant. Raises also when the folder's content is no plugin that can be served."""
+    """The id of the plugin that is meant. Raises as `resolve`, and `OperatorError` if the folder cannot be served."""
     status = resolve(name, statuses)
     if status.id is None:
         raise OperatorError(
@@ -40,10 +40,10 @@ def _named(name: str, statuses: Iterable[PluginStatus]) -> list[PluginStatus]:
 
 
 def path_of(plugin_id: str) -> str:
-    """Where the API has the plugin: "acme/greeter" → "acme/greeter", "greeter" → "~/greeter"."""
+    """The plugin's path in URLs of the API: "acme/greeter" → "acme/greeter", "greeter" → "~/greeter"."""
     return plugin_id if "/" in plugin_id else f"~/{plugin_id}"
 
 
 def id_of(author: str, name: str) -> str:
-    """The other way."""
+    """The plugin's id for its path in the API; the inverse of `path_of`."""
     return name if author == "~" else f"{author}/{name}"

@@ -1,6 +1,6 @@
-"""Serves the administration on a TCP address too, to who shows a token; everything else is refused unread.
+"""Serves the administration on a TCP address, to clients with a token; other requests are refused unread.
 
-The connections are held to the clocks and limits that those of the plugins' clients have.
+The connections have the same timeouts and limits as those of the plugins' clients.
 """
 
 import socket
@@ -26,19 +26,20 @@ from endpointd.listeners import address_of, proxies_of
 from endpointd.settings import Settings
 
 CONNECTIONS = 128
-"""Open at once. Operators are few."""
+"""The most connections at once; there are few operators."""
 
 log = structlog.get_logger()
 
 
 class NetworkServer:
-    """Made before it is known what is to be served; who connects early waits."""
+    """Listens as soon as it is created; clients wait until `serve` is called with the application."""
 
     def __init__(self, address: str, settings: Settings, grace: int, tls: ssl.SSLContext | None) -> None:
-        """With `tls` it is HTTPS. `grace`: seconds that calls have at the end. Raises `OperatorError`."""
+        """Listen at `address`, with HTTPS if `tls` is given. `grace`: seconds that running requests have when the
+        daemon ends. Raises `OperatorError`."""
         self.listener = _listen(address)
         self._limits = _limits(settings, grace)
-        # Behind a proxy everybody would have its address, and one could shut out all.
+        # Needed for the limit of failures per address: behind a proxy, all clients would have the proxy's address.
         self._proxies = proxies_of(settings)
         self._grace = grace
         self._tls = tls
@@ -46,7 +47,7 @@ class NetworkServer:
         self._server: HttpServer | None = None
 
     def tell(self) -> None:
-        """That who connects now will be answered."""
+        """Log that the administration is available here."""
         url, host = address_of(self.listener, encrypted=self._tls is not None), self.listener.getsockname()[0]
         log.info("admin.listening", url=url)
         if self._tls is None and not ip_address(host.partition("%")[0]).is_loopback:
@@ -57,7 +58,7 @@ class NetworkServer:
             )
 
     async def serve(self, app: Any, tokens: TokenControl, open: Sequence[str] = ()) -> None:  # noqa: A002, ANN401
-        """Needs a token for all of `app` but the paths that are `open`, which have a door of their own."""
+        """Serve the ASGI application `app`. Requests need a token, except at the paths `open`; see `Gatekeeper`."""
         from endpointd.admin.gatekeeper import Gatekeeper
 
         config = self._configured(Gatekeeper(app, tokens, open))

@@ -1,6 +1,6 @@
-"""What those ask who watch over the daemon: whether it lives, whether it is ready, and its metrics.
+"""Routes for monitoring systems: whether the daemon is alive, whether it is ready, and its metrics.
 
-The first two are told to anybody, so they name nothing.
+The first two need no token, so they contain no names of plugins or endpoints.
 """
 
 from fastapi import APIRouter
@@ -13,7 +13,7 @@ READY = "/readyz"
 METRICS = "/metrics"
 
 OPEN = (HEALTH, READY)
-"""What needs no token."""
+"""The paths that need no token."""
 
 _FRESH = {"Cache-Control": "no-store"}
 
@@ -23,7 +23,7 @@ def observed_routes(observed: Observed) -> APIRouter:
 
     @api.api_route(HEALTH, methods=["GET", "HEAD"])
     async def healthz() -> Response:
-        # That it is answered says it all: the event loop turns.
+        # An answer is sufficient: it shows that the event loop runs.
         return PlainTextResponse("alive\n", headers=_FRESH)
 
     @api.api_route(READY, methods=["GET", "HEAD"])

@@ -1,4 +1,4 @@
-"""What several parts of the API are asked with."""
+"""Parameters that several routes of the API have in common."""
 
 from typing import Annotated, TypeAlias
 
@@ -8,9 +8,9 @@ from endpointd.admin.names import id_of
 
 
 def _plugin_id(author: str, name: str) -> str:
-    """`~` stands for no author."""
+    """The id of the plugin in the path; the author `~` means that it has none."""
     return id_of(author, name)
 
 
 PluginId: TypeAlias = Annotated[str, Depends(_plugin_id)]
-"""Of the path's `{author}` and `{name}`."""
+"""A plugin's id, taken from `{author}` and `{name}` in the path."""

@@ -1,4 +1,4 @@
-"""Errors as the API answers them, and as its client raises them again. Pure."""
+"""Converts errors into the API's problem documents, and in the client these into errors again. Pure."""
 
 from dataclasses import asdict
 from typing import Any
@@ -28,8 +28,8 @@ _WRONGLY_ASKED = 400
 
 
 def problem_of(error: OperatorError, status: int | None = None) -> Problem:
-    """`status` is the HTTP status, where the error does not tell it. What is wrong with several things has a list of
-    `faults` besides."""
+    """The problem to answer with for an error. `status` is the HTTP status; None: as the error's code says. The problem
+    of an `EndpointInvalid` also has a list of `faults`."""
     if status is None:
         status = _STATUS.get(error.code, _WRONGLY_ASKED if isinstance(error, UsageError) else _REFUSED)
     faults = {"faults": [asdict(fault) for fault in error.faults]} if isinstance(error, EndpointInvalid) else {}
@@ -37,7 +37,7 @@ def problem_of(error: OperatorError, status: int | None = None) -> Problem:
 
 
 def error_of(document: Any) -> OperatorError | None:  # noqa: ANN401 - whatever JSON holds
-    """The error that a problem document tells of, or None when it is none."""
+    """The error that a problem document describes; None if it is not a problem document."""
     if not isinstance(document, dict):
         return None
     code, detail, remedy = (document.get(key) for key in ("code", "detail", "remedy"))
@@ -51,7 +51,7 @@ def error_of(document: Any) -> OperatorError | None:  # noqa: ANN401 - whatever 
 
 
 def _faults(found: Any) -> list[Fault]:  # noqa: ANN401
-    """Those that can be understood."""
+    """The faults in a problem document; anything else is ignored."""
     keys = ("key", "code", "message", "remedy")
     written = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     return [Fault(*(str(one.get(key, "")) for key in keys)) for one in written]

@@ -1,4 +1,4 @@
-"""The bodies of requests, read whole: held to a size and a clock."""
+"""Reads complete request bodies, with limits for size and time."""
 
 import asyncio
 
@@ -6,15 +6,16 @@ from starlette.requests import ClientDisconnect, Request
 
 
 class BodyTooLarge(Exception):
-    """It is not read any further."""
+    """The body exceeds the limit; the rest was not read."""
 
 
 class RequestGone(Exception):
-    """Whoever has sent the request has gone before it was whole. Nobody reads an answer."""
+    """The client has disconnected before the request was complete, so that nobody will read a response."""
 
 
 async def received(request: Request, most: int, seconds: float) -> bytes:
-    """At most so many bytes, in at most so many seconds. Raises `BodyTooLarge`, `TimeoutError`, `RequestGone`."""
+    """The complete body of a request: at most `most` bytes, within `seconds`. Raises `BodyTooLarge`, TimeoutError or
+    `RequestGone`."""
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):

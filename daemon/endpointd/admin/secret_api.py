@@ -1,4 +1,4 @@
-"""The part of the API that is about the key of the secrets."""
+"""The API's route for the key that encrypts secrets."""
 
 from fastapi import APIRouter
 from starlette.responses import Response

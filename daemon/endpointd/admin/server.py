@@ -1,4 +1,4 @@
-"""Serves the administration's API in the daemon's own event loop."""
+"""Serves the administration's API, in the daemon's event loop."""
 
 import asyncio
 import os
@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-# Its import makes a syntax tree. In the thread that imports FastAPI it would come upon those of plugins' rules, which
-# are made in other threads at the same time: see `endpointd.manifest.compiling`.
+# Imported here, and not with FastAPI in a thread, because importing it compiles a syntax tree, which must not happen
+# while other threads compile those of plugins' rules: see `endpointd.manifest.compiling`.
 import anyio
 import anyio.abc
 import structlog
@@ -24,26 +24,26 @@ from endpointd.admin.services import Services
 from endpointd.settings import Settings
 
 LEISURE = 10.0
-"""Seconds after which the parts are imported though nobody has connected yet: whoever does later need not wait, and it
-is not left to a day on which the files of another version have come to the place of these."""
+"""Seconds after which FastAPI and the API are imported even if no client has connected yet. So later clients need not
+wait, and the modules are not loaded after an upgrade has replaced their files by those of another version."""
 
 AGAIN = 1.0
-"""Seconds until the parts are imported anew, when the system has refused to open one of their files."""
+"""Seconds until the import is tried again, if the system could not open one of the files."""
 
 GRACE = 5
-"""Seconds that a call which is under way has to be answered when the daemon ends."""
+"""Seconds that running requests have to finish when the daemon ends."""
 
 log = structlog.get_logger()
 
 
 class AdminServer:
-    """Made before all else, because whoever has it has the state directory; then `serve`. Its parts take as long to
-    import as all the rest: that is done in a thread, for the first who connects, or at leisure. The socket is there at
-    once, and who connects early waits."""
+    """The server of the administration. It is created before other parts of the daemon, because it holds the lock of
+    the state directory; `serve` is called later. Importing FastAPI takes as long as importing all the rest, so that is
+    done in a thread, when the first client connects or after `LEISURE`. The socket listens at once; clients wait."""
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
-        """Take the state directory, and listen there and wherever else it is asked for. Raises `OperatorError`: it is
-        another daemon's, the group cannot have it, or the address is taken."""
+        """Lock the state directory, listen at the socket in it and at `admin_listen`. Raises `OperatorError` if another
+        daemon has the state directory, the group cannot get access, or the address is in use."""
         self._state = settings.state.absolute()
         self._lock = sockets.StateLock(self._state)
         self._network: NetworkServer | None = None
@@ -62,25 +62,26 @@ class AdminServer:
         self._serving: asyncio.Task[uvicorn.Server | None] | None = None
 
     def serve(self, services: Services) -> None:
-        """Over the network only with `tokens`."""
+        """Begin to serve, in a task. The network address is only served if `services` has `tokens`."""
         if self._network is not None and services.tokens is not None:
             self._network.tell()
         describe = _Describer(services, self._state)
         self._serving = asyncio.create_task(self._serve(services, describe))
 
     async def begun(self) -> None:
-        """Return when it answers, or has ended before that. Raises what keeps it from that: nobody could control the
-        daemon."""
+        """Wait until requests are answered, or until the server was stopped before. Raises any error that prevents
+        that, because the daemon could not be controlled then."""
         if self._serving is not None:
             await asyncio.shield(self._serving)
 
     def hold_to(self, settings: Settings) -> None:
-        """Other limits for those who come over the network."""
+        """Apply changed settings: the limits of network connections."""
         if self._network is not None:
             self._network.hold_to(settings)
 
     async def stop(self) -> None:
-        """Who follows a log gets its end, what else is under way its answer; after `GRACE` seconds neither."""
+        """Stop the server: end the followers of journals, let other running requests finish within `GRACE` seconds, and
+        unlock the state directory."""
         self._followers.close()
         self._ending = True
         self._wanted.set()
@@ -116,7 +117,7 @@ class AdminServer:
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        # Not `serve`, whose loop wakes the daemon ten times a second to look after dates and signals.
+        # Not `Server.serve`, because its main loop wakes the process ten times a second.
         await server.startup(sockets=[self._listener])
         if self._network is not None and services.tokens is not None:
             network_app = await asyncio.to_thread(_with_console, app, services, self._followers)
@@ -124,13 +125,14 @@ class AdminServer:
         return server
 
     async def _built(self, services: Services, describe: "_Describer") -> "uvicorn._types.ASGIApplication | None":
-        """What answers; None when the end was quicker."""
+        """The API's application; None if the server was stopped before it could be built."""
         is_told = False
         while not self._ending:
             try:
                 return await asyncio.to_thread(_build, services, describe, self._state, self._followers)
             except OSError as error:
-                # No file can be opened at this moment, or read. That may pass, and is nothing to end all plugins for.
+                # A module's file cannot be opened or read at the moment. That may pass, and is no reason to stop the
+                # plugins.
                 if not is_told:
                     log.warning("admin.late", because=str(error))
                 is_told = True
@@ -157,13 +159,13 @@ def _build(
     from endpointd.admin.api import build_api
     from endpointd.admin.uploads import Uploads
 
-    # anyio imports its part for asyncio when it first waits: that would be in the event loop, with the first command.
+    # Let anyio import its asyncio backend now; otherwise it would do so in the event loop, at the first request.
     anyio.run(anyio.sleep, 0)
     return build_api(services, describe, Uploads(state, services.limit_package), followers, __version__)  # type: ignore[return-value]
 
 
 def _with_console(app: Any, services: Services, followers: Followers) -> Any:  # noqa: ANN401 - ASGI
-    """What is there for browsers besides."""
+    """The API together with the console, if there is one."""
     from endpointd.admin.beside import Beside
 
     console = services.console
@@ -171,7 +173,7 @@ def _with_console(app: Any, services: Services, followers: Followers) -> Any:  #
 
 
 def _open_paths(services: Services) -> tuple[str, ...]:
-    """Where no token is asked for."""
+    """The paths that need no token: those of the console, which has a login of its own, and the health checks."""
     console = services.console.paths if services.console is not None else ()
     return (*console, "/healthz", "/readyz") if services.observed is not None else console
 

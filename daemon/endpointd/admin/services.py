@@ -1,4 +1,4 @@
-"""What the administration is given of the daemon. Its types alone."""
+"""The parts of the daemon that the administration uses. Types only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from endpointd.packages.limits import DEFAULT_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Pages for browsers, at `paths`, with a door of their own. `build` imports them, which takes its time."""
+    """The console: pages for browsers at `paths`, with a login of their own. `build` returns its ASGI application;
+    blocking, because it imports many modules."""
 
     build: Callable[[Followers], Any]
     paths: tuple[str, ...]
@@ -23,8 +24,8 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`base_url` gives what the plugins' URLs begin with; `plugins` is the directory. What is None is no part of the
-    administration; the console is for the network alone."""
+    """`base_url` returns the base of the plugins' URLs; `plugins` is their directory. Parts that are None are left out
+    of the API. The console is only served on the network."""
 
     control: Control
     base_url: Callable[[], str]
@@ -36,4 +37,4 @@ class Services:
     console: Console | None = None
     observed: Observed | None = None
     limit_package: Callable[[], int] = lambda: DEFAULT_SIZE
-    """The bytes that a package may have."""
+    """Returns the largest size of a package, in bytes."""

@@ -1,4 +1,5 @@
-"""The administration's socket in the state directory: one daemon's alone, and only for those who may control it."""
+"""The lock of the state directory, which only one daemon may use, and the administration's unix socket in it, to which
+only those may connect who may control the daemon."""
 
 import errno
 import fcntl
@@ -20,10 +21,10 @@ _MAKING = ".socket-"
 
 
 class StateLock:
-    """Held by the one daemon that uses a state directory; the kernel lets go of it when that ends, however it does."""
+    """The lock of the daemon that uses a state directory. The kernel releases it when the process ends in any way."""
 
     def __init__(self, state: Path) -> None:
-        """Raises `OperatorError` when another daemon has it, or it cannot be had."""
+        """Take the lock. Raises `OperatorError` if another daemon has it, or if its file cannot be used."""
         with _explained(state):
             self._fd = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
@@ -39,22 +40,22 @@ class StateLock:
             except OSError:
                 os.close(self._fd)
                 raise
-        # For people only, and a disk that is full need not keep the daemon from starting.
+        # The number is only for people, so a full disk must not keep the daemon from starting.
         with suppress(OSError):
             os.ftruncate(self._fd, 0)
             os.write(self._fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        # The file stays: a lock on a name that comes and goes can be had twice.
+        # The file is kept: if it were removed and created again, two daemons could each lock a different file.
         os.close(self._fd)
 
 
 def listen(state: Path, group: str | None) -> socket.socket:
-    """A listening socket at `state`/endpointd.sock, for the daemon's user alone, or for `group` too.
+    """Create a listening socket at `state`/endpointd.sock, for the daemon's user and, if given, the members of `group`.
+    Raises `OperatorError`.
 
-    It gets its rights in a folder that nobody else can enter and is moved into its place after that, so that there is
-    no moment at which others could connect. What a killed daemon has left is replaced: whoever holds the lock is the
-    only one. Raises `OperatorError`.
+    The socket gets its permissions in a folder that nobody else can enter, and is moved to its place then, so that
+    others can connect at no moment. It replaces that of a killed daemon; the caller must hold the `StateLock`.
     """
     with _explained(state):
         return _listen(state, group)
@@ -84,7 +85,7 @@ def _listen(state: Path, group: str | None) -> socket.socket:
 
 @contextmanager
 def _explained(state: Path) -> Iterator[None]:
-    """Turn what the operating system says about the state directory into an `OperatorError`."""
+    """Turn errors of the operating system about the state directory into `OperatorError`."""
     try:
         yield
     except OSError as error:
@@ -102,7 +103,7 @@ def remove(state: Path) -> None:
 
 
 def _admit(group: str, state: Path, path: Path) -> None:
-    """Members of the group may connect, and may go through the state directory, without seeing what is in it."""
+    """Let members of the group connect to the socket, and enter the state directory without listing it."""
     try:
         number = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
     except KeyError:
@@ -125,10 +126,11 @@ def _admit(group: str, state: Path, path: Path) -> None:
 
 
 class OpenFolder:
-    """A folder held open, under a short name: the path of a unix socket has at most 107 bytes, a folder's has not."""
+    """An open folder, which gives short paths to its files: the path of a unix socket has at most 107 bytes, which
+    paths of folders may exceed."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `OSError`."""
+        """Open the folder. Raises OSError."""
         self._fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def path_of(self, name: str) -> str:

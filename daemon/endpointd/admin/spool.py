@@ -1,4 +1,4 @@
-"""What is uploaded, on its way to a file: held to a size and a clock, and kept outside of memory until it is whole."""
+"""Receives uploads into temporary files, with limits for size and time."""
 
 import asyncio
 import tempfile
@@ -13,13 +13,14 @@ from endpointd.admin.receiving import RequestGone
 from endpointd.errors import OperatorError, UsageError
 
 IDLE = 30.0
-"""Seconds that a client may pause while it sends."""
+"""The longest pause in seconds of a client that is sending."""
 
 _IN_MEMORY = 1024 * 1024
 
 
 class Spool:
-    """At most `most` bytes; more than a few wait in a nameless file of `directory`."""
+    """A temporary file for an upload of at most `most` bytes. More than `_IN_MEMORY` bytes are written to a nameless
+    file in `directory`."""
 
     def __init__(self, file: IO[bytes], directory: Path, most: int) -> None:
         self._file = file
@@ -28,7 +29,7 @@ class Spool:
         self._size = 0
 
     def expect(self, size: int) -> None:
-        """Raises `UsageError` when so many bytes are too many."""
+        """Raise `UsageError` if `size` bytes exceed the limit."""
         if size > self._most:
             raise UsageError(
                 "archive_too_large",
@@ -37,7 +38,7 @@ class Spool:
             )
 
     async def write(self, piece: bytes) -> None:
-        """Raises `OperatorError`."""
+        """Append a piece. Raises `OperatorError` if the upload is too large, or cannot be written."""
         self._size += len(piece)
         self.expect(self._size)
         try:
@@ -50,7 +51,7 @@ class Spool:
             ) from error
 
     def whole(self) -> BinaryIO:
-        """All of it, at its beginning."""
+        """The file with the complete upload, positioned at its beginning."""
         self._file.seek(0)
         return cast("BinaryIO", self._file)
 
@@ -62,7 +63,8 @@ async def spooled(directory: Path, most: int) -> AsyncIterator[Spool]:
 
 
 async def pieces(request: Request, idle: float = IDLE) -> AsyncIterator[bytes]:
-    """The request's body as it comes. Raises `OperatorError`, `RequestGone`."""
+    """Yield the pieces of the request's body as they arrive. Raises `OperatorError` after a pause of `idle` seconds,
+    and `RequestGone`."""
     source = aiter(request.stream())
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The part of the API that is about tokens. A token's secret is in one answer alone, that to its making."""
+"""The API's routes for tokens. Only the response to a token's creation contains its secret."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +20,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    # Described here and checked by the tokens themselves, whose errors say more.
+    # The constraints are only described here. `TokenControl` checks them, with better error messages.
     name: str = Field(
         description="one word: letters, digits and ._@-", json_schema_extra={"pattern": f"^{TOKEN_NAME.pattern}$"}
     )

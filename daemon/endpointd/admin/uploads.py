@@ -1,4 +1,4 @@
-"""Archives and packages as the API takes them: the body is the file."""
+"""Receives archives and packages that are uploaded to the API as the body of a request."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,8 +15,8 @@ MAX_ARCHIVE = 512 * 1024 * 1024
 
 
 class Uploads:
-    """They wait in `directory`. `limit_package` gives the bytes that a package may have, `most` are those of an
-    archive."""
+    """Uploads are stored in `directory` while they are received. `limit_package` returns the largest size of a package,
+    `most` is that of an archive, in bytes; `idle` is the longest pause of a client, in seconds."""
 
     def __init__(
         self, directory: Path, limit_package: Callable[[], int], most: int = MAX_ARCHIVE, idle: float = IDLE
@@ -28,7 +28,8 @@ class Uploads:
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[tuple[str, BinaryIO]]:
-        """Which of the two it is, and the whole body at its beginning. Raises `OperatorError`, `RequestGone`."""
+        """Receive the body of a request. Yields its media type (`ARCHIVE` or `PACKAGE`), and a file with the body.
+        Raises `OperatorError` or `RequestGone`."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in (ARCHIVE, PACKAGE):
             remedy = f"send a package as {PACKAGE}, or a tar of the folder as {ARCHIVE}"
