@@ -1,3 +1,4 @@
-"""The host: owns HTTP routing, relays requests to plugin workers, supervises them, never runs plugin code."""
+"""The host process: routes HTTP requests, relays them to plugin workers, and supervises these. It never runs plugins'
+code itself."""
 
 __version__ = "0.1.0"

@@ -112,7 +112,7 @@ async def _load_once(
 
 
 def _ignore(*_news: object) -> None:
-    """For the callbacks about requests and about an unexpected end, which do not matter here."""
+    """For the callbacks about finished and cancelled requests: this worker gets no requests."""
 
 
 def _failure(error: StartFailed) -> Finding:

@@ -1,4 +1,4 @@
-"""The settings as they are shown, in help and in the documents: under headings, and in what order. Pure."""
+"""The headings and the order in which settings are shown in help and documentation. Pure."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from endpointd.plugin_limits import SharedLimits
 from endpointd.settings import Settings
 
 TABLES = ("backend", "calls", "plugin")
-"""What neither a flag nor a variable can hold."""
+"""Settings that are tables, which neither a flag nor an environment variable can contain."""
 
 
 def heading_of(name: str) -> str:
@@ -26,7 +26,7 @@ def heading_of(name: str) -> str:
 
 
 def single_settings() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting that one flag or variable can hold, those of a heading together: (name, declaration)."""
+    """Yield (name, declaration) for every setting that a flag or variable can contain, grouped by heading."""
     headings = ["Service", "Environments", "Packages", "Log", "Tracing", "Limits", "Clocks", "Restarts"]
     # The class's own fields come after the inherited ones, though they are what an operator looks for first.
     own_first = sorted(Settings.model_fields.items(), key=lambda item: item[0] in SharedLimits.model_fields)

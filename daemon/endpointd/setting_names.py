@@ -1,4 +1,4 @@
-"""What a setting is called, and what it may be, for those who need not know the settings themselves. Pure."""
+"""Names of settings as flags and variables, and the log levels, for modules that do not import the settings. Pure."""
 
 from typing import Literal
 

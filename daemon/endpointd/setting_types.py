@@ -1,6 +1,6 @@
-"""The kinds of value a setting may hold: how each is checked, how it is written, and how it is described.
+"""The types of settings: how their values are checked, written and described.
 
-Every kind carries a `Form`, so that `--help`, the documentation and the error messages say the same.
+Every type has a `Form`, so that `--help`, the documentation and the error messages describe it in the same words.
 """
 
 import re
@@ -16,10 +16,10 @@ from pydantic_settings import NoDecode
 
 from endpointd.setting_names import LogLevel
 
-# Far beyond any use, and well within what an event loop's timers can hold.
+# Longer than anybody needs, and well within the range of an event loop's timers.
 _A_YEAR = 365 * 24 * 3600
 _USER = re.compile(r"[^\s:]+")
-# Up to the last "@": rather too much is left out than part of a password shown.
+# Up to the last "@", so that rather too much is hidden than part of a password is shown.
 _PASSWORD = re.compile(r"(?<=://)([^:@/?]*:).*@|(password=)[^&]*")
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 _ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
@@ -27,14 +27,14 @@ _ENVIRONMENT_NAME = re.compile(r"[^=\0]+")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How values of one kind are written: `metavar` for a usage line, `accepts` for a sentence ("give …")."""
+    """How values of one type are written: `metavar` for usage lines, `accepts` for sentences ("give …")."""
 
     metavar: str
     accepts: str
 
 
 def form_of(field: FieldInfo) -> Form:
-    """The form of a settings field. Every field of the settings has one; LookupError is a defect."""
+    """The form of a settings field. Every field has one; a LookupError is a defect."""
     for item in field.metadata:
         if isinstance(item, Form):
             return item
@@ -57,7 +57,7 @@ def written(value: object) -> str:
 
 
 def _written_size(size: int) -> str:
-    """Exact, in the largest unit that divides it."""
+    """The exact size in the largest unit that divides it."""
     for unit, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
         if size and size % unit == 0:
             return f"{size // unit}{name}"
@@ -65,7 +65,7 @@ def _written_size(size: int) -> str:
 
 
 def refuse_boolean(value: object) -> object:
-    """In TOML `true` is plainly not a number, where pydantic would read it as 1."""
+    """Raise ValueError for a boolean of TOML, which pydantic would accept as the number 0 or 1."""
     if isinstance(value, bool):
         raise ValueError("a boolean is not a number")
     return value
@@ -82,7 +82,7 @@ def lower(value: object) -> object:
 
 
 def _number_as_text(value: object) -> object:
-    """In TOML the number of a user may stand without quotes."""
+    """Convert the number of a user or group that was written in TOML without quotes."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -93,7 +93,7 @@ def _check_user(name: str | None) -> str | None:
 
 
 def refuse_text(value: object) -> object:
-    """A single variable or flag cannot hold tables."""
+    """Raise ValueError for a str: tables cannot be given by a flag or variable."""
     if isinstance(value, str):
         raise ValueError("tables cannot be written in a variable")
     return value
@@ -110,7 +110,7 @@ def _check_environment(values: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """Where the database is. Written out it has no password; `url` is as it was given."""
+    """The URL of the database. `str` masks the password; `url` is complete."""
 
     url: str = dataclass_field(repr=False)
 
@@ -119,7 +119,7 @@ class DatabaseUrl:
 
 
 def _check_database(value: object) -> object:
-    """What can be seen without a driver for the database."""
+    """Check as much of the URL as is possible without the database's driver."""
     if not isinstance(value, str):
         return value
     if not value.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
@@ -129,8 +129,8 @@ def _check_database(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class PackageSource:
-    """Where packages come from: a URL or a folder. Written out it has neither user nor password (a token stands in
-    either place); `text` is as it was given."""
+    """A URL or folder from which packages are installed. `str` masks user and password (either may be a token); `text`
+    is complete."""
 
     text: str = dataclass_field(repr=False)
 
@@ -206,11 +206,11 @@ Size = Annotated[
     Field(ge=1),
     Form("SIZE", "a size of at least one byte, such as 65536, 64KiB or 100MiB"),
 ]
-# A worker runs each request in a thread of its own, so this is also a bound on threads.
+# A worker runs each request in a thread of its own, so this also limits its threads.
 Concurrency = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=1, le=1024), Form("N", "a whole number from 1 to 1024")
 ]
-# A task takes some ten KiB, and its client a connection.
+# Each task takes about ten KiB of memory, and its client a connection.
 Tasks = Annotated[
     int, BeforeValidator(refuse_boolean), Field(ge=1, le=65_536), Form("N", "a whole number from 1 to 65536")
 ]

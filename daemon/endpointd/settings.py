@@ -1,7 +1,7 @@
-"""The one declaration of everything an operator can set: names, kinds, defaults, meanings, and who wins. What can be
-set for single plugins as well stands in `plugin_limits`.
+"""Declares all settings: names, types, defaults and descriptions. Those that can also be set for single plugins are in
+`plugin_limits`.
 
-The same name serves in the configuration file (`clock_queue`), in the environment (`ENDPOINTD_CLOCK_QUEUE`) and as
+Each setting can be given in the configuration file (`clock_queue`), in the environment (`ENDPOINTD_CLOCK_QUEUE`) and by
 a flag (`--clock-queue`). A flag wins over the environment, the environment over the file, the file over the default.
 """
 
@@ -73,26 +73,26 @@ _PATHS = frozenset(
     }
     | {"tls_certificate", "tls_key", "uv_cache"}
 )
-"""What is relative to the configuration file, where it is named there."""
+"""Settings whose paths are relative to the configuration file's folder if they are given there."""
 
 _KIB = 1024
 _MIB = 1024 * _KIB
 
 
 class ConfigFileSource(TomlConfigSettingsSource):
-    """The values of the file that a flag or the environment names; both have been read before it."""
+    """Reads the configuration file that a flag or the environment names; these sources have been read before."""
 
     def __call__(self) -> dict[str, object]:
-        """The file's values, or nothing when no file is named. UsageError: the file cannot be used."""
+        """The values in the file; empty if none is named. Raises `UsageError` if the file cannot be used."""
         path = self.current_state.get("config")
         return read_settings_file(Path(path), _PATHS) if path else {}
 
 
 class Settings(SharedLimits, BaseSettings):
-    """The effective settings of one daemon; never changed once made. Clocks are in seconds, limits in bytes.
+    """The effective settings of a daemon, immutable. Clocks are in seconds, sizes in bytes.
 
-    `Settings(**flags)` reads the environment and the file by itself. pydantic's ValidationError: a value or a key
-    cannot be used; UsageError: the file cannot be read.
+    `Settings(**flags)` also reads the environment and the configuration file. Raises pydantic's ValidationError for an
+    invalid value or unknown key, and `UsageError` if the file cannot be read.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True)
@@ -251,11 +251,11 @@ class Settings(SharedLimits, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base class fixes the signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, file: an earlier one wins."""
+        """The sources, the one with the highest precedence first: flags, environment, file."""
         return init_settings, env_settings, ConfigFileSource(settings_cls, toml_file=None)
 
     def for_plugin(self, plugin_id: str) -> PluginLimits:
-        """The limits that hold for the plugin "author/name" (or "name"): its own table over those of all."""
+        """The limits for the plugin "author/name" (or "name"): those in its own table, else those for all plugins."""
         common = {name: getattr(self, name) for name in SharedLimits.model_fields}
         own = self.plugin.get(plugin_id, PluginLimits())
         return PluginLimits(**(common | own.model_dump(exclude_unset=True)))

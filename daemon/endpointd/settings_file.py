@@ -1,4 +1,4 @@
-"""Reading the configuration file: TOML to a plain dict, every fault a UsageError that names the file."""
+"""Reads the configuration file (TOML) into a dict. Every error is a `UsageError` that names the file."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ _FILES = ("ca_file", "file")
 
 
 def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str, object]:
-    """The file's top-level table. Relative `folder_settings` are taken from the file's own folder.
+    """The top-level table of the file. Relative paths in `folder_settings`, and those of files in the tables of
+    backends, are resolved against the file's folder.
 
-    UsageError: the file is missing, unreadable, not UTF-8 or not TOML, or names a configuration file itself.
+    Raises `UsageError` if the file is missing, unreadable, not UTF-8 or not TOML, or names a configuration file itself.
     """
     try:
         values: dict[str, object] = parse(path.read_text(encoding="utf-8"))
@@ -40,14 +41,15 @@ def read_settings_file(path: Path, folder_settings: frozenset[str]) -> dict[str,
 
 
 def _beside(path: Path, value: object) -> object:
-    """A service has no useful working directory, so what the file names is found from the file."""
+    """Resolve a relative path, or each of a list, against the file's folder: a service has no useful working
+    directory."""
     if isinstance(value, list):
         return [_beside(path, one) for one in value]
     return path.absolute().parent / value if isinstance(value, str) else value
 
 
 def _files_beside(path: Path, value: object) -> object:
-    """The tables of backends with the files that they name, at whatever depth."""
+    """The tables of backends with the paths of files in them resolved, at any depth."""
     if not isinstance(value, dict):
         return value
     return {

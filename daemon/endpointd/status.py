@@ -1,6 +1,6 @@
-"""What can be told of a plugin: the frozen picture that `endpointd list`, `endpointd status` and the admin API show.
+"""Snapshots of plugins' states, as shown by `endpointd list`, `endpointd status` and the admin API. Pure.
 
-Pure. `as_dict` is the JSON form of all of it; a key that is there once stays.
+`as_dict` returns the JSON form. Later versions may add keys, but do not remove any.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -76,35 +76,35 @@ class PluginStatus:
     release: str | None = None
     previous_releases: tuple[str, ...] = ()
     pinned: bool = False
-    """Whether an older release runs because an operator has asked for it (`rollback`)."""
+    """Whether an operator has rolled back to an older release."""
     behind: bool = False
-    """Whether an older version answers than the folder's, which cannot be served."""
+    """Whether an older version answers, because the content of the folder cannot be served or has failed."""
     worker: WorkerStatus | None = None
-    """The one that answers; of several the eldest."""
+    """The oldest worker that answers."""
     workers: tuple[WorkerStatus, ...] = ()
-    """All that answer."""
+    """All workers that answer."""
     workers_wanted: int = 1
     replacing: str | None = None
     building: str | None = None
-    """The last that was heard of an environment that is built for it."""
+    """The latest message about the environment that is being built for the plugin; None if none is."""
     in_flight: int = 0
     queued: int = 0
     requests: int = 0
     restarts: int = 0
     failure: FailureStatus | None = None
     findings: tuple[str, ...] = ()
-    """What is wrong with the folder as it is now, for people."""
+    """What is wrong with the present content of the folder, for people."""
     interfaces: tuple[InterfaceStatus, ...] = ()
 
     @property
     def memory(self) -> int | None:
-        """Of all workers together."""
+        """The resident bytes of all workers together; None if unknown."""
         known = [worker.memory for worker in self.workers if worker.memory is not None]
         return sum(known) if known else None
 
     @property
     def cpu(self) -> float | None:
-        """Of all workers together."""
+        """The seconds of processor time of all workers together; None if unknown."""
         known = [worker.cpu for worker in self.workers if worker.cpu is not None]
         return sum(known) if known else None
 
@@ -115,7 +115,7 @@ class PluginStatus:
 
     @property
     def shortage(self) -> str:
-        """Such as "1 of 2", where a plugin runs that has fewer workers than it is to have; else empty."""
+        """A text such as "1 of 2" if the plugin runs with fewer workers than wanted; else empty."""
         is_short = self.state == "RUNNING" and len(self.workers) < self.workers_wanted
         return f"{len(self.workers)} of {self.workers_wanted}" if is_short else ""
 

@@ -1,7 +1,7 @@
-"""The daemon's certificate: read from its files, checked, and read again when they have changed.
+"""Reads the daemon's TLS certificate and key from their files, and reads them again when these have changed.
 
-A renewal changes two files, one after the other. What does not fit together is not taken: the certificate that was
-there serves on, and the files are looked at again when they, their owner or their rights change.
+A renewal changes two files, one after the other. While they do not match, they are refused: the previous certificate
+remains in use, and the files are read again when their content, owner or permissions change.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from endpointd.errors import OperatorError, UsageError
 from endpointd.settings import Settings
 
 LOOK = 2.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -29,25 +29,25 @@ log = structlog.get_logger()
 
 
 class Certificate:
-    """`context` is what listeners are to be given; whoever connects gets the newest certificate."""
+    """`context` is the SSL context for listeners. New connections always get the latest certificate."""
 
     def __init__(self, certificate: Path, key: Path | None, minimum: str) -> None:
-        """Blocking. Raises `OperatorError`: they cannot be used."""
+        """Read the files. Blocking. Raises `OperatorError` if they cannot be used."""
         self._certificate = certificate
         self._key = key or certificate
         self._minimum = _VERSIONS[minimum]
         self._one_at_a_time = threading.Lock()
         self._stamp = self._stamped()
         self._is_refused = False
-        """Whether the files, as they were at the last look, could not be used."""
+        """Whether the files could not be used when they were last read."""
         self.context = self._current = self._load()
-        # A certificate with another kind of key would not take the old one's place within a context, but stand beside
-        # it. So there is a new one each time, and a connection is given it when it begins, by whatever name it asks.
+        # If a context loads a certificate with another type of key, it keeps the old one too. So each certificate gets
+        # a new context, to which every connection is switched at its beginning, whatever server name it asks for.
         self.context.sni_callback = self._choose
 
     def renew(self, *, again: bool = False) -> None:
-        """Take the files as they are now, if they have changed; `again`: those too that were refused as they are.
-        Blocking. Raises `OperatorError`: the present certificate stays."""
+        """Read the files again if they have changed; with `again`, also if they have not changed but were refused.
+        Blocking. Raises `OperatorError` if they cannot be used; the present certificate remains in use then."""
         with self._one_at_a_time:
             stamp = self._stamped()
             if stamp == self._stamp and not (again and self._is_refused):
@@ -57,7 +57,7 @@ class Certificate:
             self._is_refused = False
 
     async def follow(self) -> NoReturn:
-        """Notice renewals."""
+        """Check the files regularly, until cancelled. Errors are logged."""
         while True:
             await asyncio.sleep(LOOK)
             try:
@@ -69,11 +69,11 @@ class Certificate:
         connection.context = self._current
 
     def _stamped(self) -> Stamp:
-        """What changes with the files, where they are links with what these lead to; a zero for a file that is away."""
+        """A value that changes when the files change, or the targets of links. A missing file counts as a zero."""
         return tuple(map(_stamp, (self._certificate, self._key)))
 
     def _load(self) -> ssl.SSLContext:
-        # Most daemons have none to read.
+        # Imported only here, because most daemons have no certificate.
         from cryptography import x509
 
         check_key(self._key)
@@ -84,7 +84,7 @@ class Certificate:
             context.load_cert_chain(self._certificate, self._key, password=_no_password)
             first = x509.load_pem_x509_certificates(self._certificate.read_bytes())[0]
         except (OSError, ValueError) as error:
-            # Both are OSErrors; only that of TLS has no text of the system.
+            # SSLError is an OSError too, but its text does not help operators.
             reason = "they are no certificate and its key" if isinstance(error, ssl.SSLError) else str(error)
             if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
                 reason = "the key is another certificate's"
@@ -103,7 +103,7 @@ class Certificate:
 
 
 def certificate_of(settings: Settings) -> Certificate | None:
-    """Blocking. Raises `OperatorError`."""
+    """The certificate that the settings name; None if they name none. Blocking. Raises `OperatorError`."""
     if settings.tls_certificate is not None:
         return Certificate(settings.tls_certificate, settings.tls_key, settings.tls_minimum)
     if settings.tls_key is not None:
@@ -112,7 +112,7 @@ def certificate_of(settings: Settings) -> Certificate | None:
 
 
 def check_key(key: Path) -> None:
-    """Raises `OperatorError`: everybody on this machine may read the key, or somebody may change it."""
+    """Raise `OperatorError` if the key's file is missing, accessible to others, or writable for its group."""
     try:
         mode = stat.S_IMODE(os.stat(key).st_mode)
     except OSError as error:
@@ -132,10 +132,10 @@ def _stamp(path: Path) -> tuple[int, ...]:
         found = os.stat(path)
     except OSError:
         return (0,)
-    # The last one alone tells that a key which everybody could read has got other rights.
+    # Only the ctime changes if the permissions of a key that was refused are corrected.
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _no_password() -> str:
-    """Else OpenSSL would ask on the terminal."""
+    """Called by OpenSSL if the key is encrypted. Without this, OpenSSL would ask for the password on the terminal."""
     raise ValueError("the key has a password")

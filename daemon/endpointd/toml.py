@@ -1,4 +1,4 @@
-"""TOML that was written by anybody, as plain values, none of which harms who goes on with them. Pure."""
+"""Parses TOML of unknown origin into values that are safe to process further. Pure."""
 
 import tomllib
 from typing import Any
@@ -8,8 +8,8 @@ MAX_INTEGER = 2**63
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Raises `ValueError` for what is no TOML, for numbers of more than 64 bits, which TOML does not ask anybody to
-    take, and for what is nested so deeply that it cannot be walked through."""
+    """Parse a TOML document. Raises ValueError if it is not TOML, contains integers of more than 64 bits (which TOML
+    does not require parsers to accept), or is nested more than `MAX_DEPTH` levels deep."""
     try:
         document = tomllib.loads(text)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""What is done to connections beyond what asyncio offers."""
+"""Operations on connections that asyncio does not offer."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ import termios
 from collections.abc import Sequence
 
 JOINED = 16 * 1024
-"""Bytes that are copied into one buffer, which is cheaper up to here than to name several to the system."""
+"""Up to this many bytes, copying several buffers into one is cheaper than passing them to the system separately."""
 
 
 def write(transport: asyncio.WriteTransport, buffers: Sequence[bytes | memoryview], size: int) -> None:
-    """Write them in one system call. `size` tells how many bytes they have, about."""
+    """Write the buffers in one system call. `size` is their approximate number of bytes."""
     if size < JOINED:
         transport.write(b"".join(buffers))
     else:
@@ -22,11 +22,11 @@ def write(transport: asyncio.WriteTransport, buffers: Sequence[bytes | memoryvie
 
 
 def write_at_once(transport: asyncio.Transport, buffers: Sequence[bytes | memoryview]) -> None:
-    """Write them, and keep none: what the connection does not take at once is copied."""
+    """Write the buffers without keeping references to them: what cannot be sent at once is copied."""
     sent = 0
     raw = transport.get_extra_info("socket")
     if raw is not None and not transport.get_write_buffer_size() and transport.get_extra_info("sslcontext") is None:
-        # An error will show itself to the transport as well, which knows whom to tell.
+        # The transport will get the same error, and report it to its protocol.
         with contextlib.suppress(OSError):
             sent = os.writev(raw.fileno(), buffers)
     if sent < sum(map(len, buffers)):
@@ -34,7 +34,7 @@ def write_at_once(transport: asyncio.Transport, buffers: Sequence[bytes | memory
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Break a connection: not even a client that takes its end for the end of the answer can mistake a reset."""
+    """Abort a connection with a TCP reset, so that clients cannot mistake its end for the end of the response."""
     raw = transport.get_extra_info("socket")
     if raw is not None and raw.fileno() >= 0:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -42,7 +42,7 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 def unsent(transport: asyncio.Transport) -> int:
-    """Bytes that were given to a connection and have not reached the client's system."""
+    """The number of bytes that were written to the connection, but not acknowledged by the client's system yet."""
     raw = transport.get_extra_info("socket")
     size: int = transport.get_write_buffer_size()
     if raw is not None and raw.fileno() >= 0:

@@ -1,4 +1,4 @@
-"""Unix sockets that clients connect to: made with their rights, and taken away when the daemon ends."""
+"""Creates listening unix sockets with their permissions, and removes their files when the daemon ends."""
 
 import grp
 import os
@@ -14,18 +14,18 @@ BACKLOG = 2048
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`mode` is that of the socket's file; without a `group` it is the group of the daemon's user."""
+    """The permissions of a socket's file. If `group` (a name or number) is None, it is the daemon's own group."""
 
     mode: int
     group: str | None
 
 
 def listen_at(path: str, rights: Rights) -> socket.socket:
-    """A listening socket. It replaces one on which nobody listens any more. Raises `OSError`, or `UsageError`: there
-    is no such group."""
+    """Create a listening socket. It replaces a socket file on which nobody listens any more. Raises OSError, and
+    `UsageError` if the group does not exist."""
     group = None if rights.group is None else _number_of(rights.group)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Nobody connects before it listens, and until then it has its rights.
+    # Clients cannot connect before `listen`, so the permissions are set in time.
     try:
         if _is_stale(path):
             os.unlink(path)
@@ -43,7 +43,7 @@ def listen_at(path: str, rights: Rights) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The file of a socket."""
+    """The file of a socket that was created here, identified by its device and inode."""
 
     path: str
     device: int
@@ -51,25 +51,25 @@ class Made:
 
     @classmethod
     def at(cls, path: str) -> "Made":
-        """Raises `OSError`."""
+        """The file at `path`. Raises OSError."""
         found = os.lstat(path)
         return cls(path, found.st_dev, found.st_ino)
 
     def remove(self) -> None:
-        """Take it away, if it is still this one and not that of the next daemon."""
+        """Remove the file, unless another one has taken its place, such as the next daemon's."""
         with suppress(OSError):
             if Made.at(self.path) == self:
                 os.unlink(self.path)
 
 
 def _is_stale(path: str) -> bool:
-    """Whether a socket is there that nobody listens on."""
+    """Whether the path is a socket on which nobody listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            # So it is for a file of another kind, which is left alone: binding fails then.
+            # A connection to a file of another type is refused too; such a file is kept, and `bind` will fail.
             return stat.S_ISSOCK(os.lstat(path).st_mode)
         except OSError:
             return False

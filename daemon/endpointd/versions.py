@@ -1,4 +1,4 @@
-"""A version of a plugin, ready to be run: what was read of it, the order for its workers, and what they are held to."""
+"""A version of a plugin, ready to run: its manifest, the order for its workers, and its rules and limits."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,8 @@ from endpointd.supervisor.worker import WorkerOrder
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """`digest` stands for the content of its files."""
+    """One version of a plugin. `digest` identifies the content of its files; `order` is what workers are started with;
+    `rules` are for the supervisor; `limits` are the plugin's settings."""
 
     plugin: Plugin
     digest: str | None
@@ -34,7 +35,8 @@ class Version:
 
     @classmethod
     def of(cls, entry: Entry, settings: Settings) -> "Version":
-        """The version that an entry with a plugin holds, under the settings of the moment."""
+        """The version of the plugin in `entry`, which must be valid, with the given settings. Raises
+        `OperatorError`."""
         assert entry.plugin is not None
         assert entry.root is not None
         limits = settings.for_plugin(entry.plugin.id)
@@ -42,14 +44,14 @@ class Version:
         order = order_for(
             entry.root, entry.plugin, limits, release=release, development=settings.development, needs=entry.needs
         )
-        # Who writes a plugin wants to see one process, and one output, and at once what is wrong.
+        # In development, authors want a single process with a single output, and to see errors at once.
         workers = 1 if settings.development else limits.workers
         on_demand = limits.start == "on-demand" and not settings.development
         rules = _rules(limits, workers, on_demand=on_demand)
         return cls(entry.plugin, entry.digest, order, rules, limits, RouteTable(entry.plugin.interfaces))
 
     def is_run_as(self, other: "Version") -> bool:
-        """Whether a worker of `other` would do for this one."""
+        """Whether workers of `other` can serve this version too, because only rules or limits differ."""
         return self.order == other.order and self.digest == other.digest
 
 
@@ -70,7 +72,7 @@ def _rules(limits: PluginLimits, workers: int, *, on_demand: bool) -> Rules:
 
 
 def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_body: int, buckets: Buckets) -> Mount:
-    """The endpoint in its place, answered by workers of `version`."""
+    """The mount for an endpoint that is answered by workers of `version`."""
     places = {source: place for place, source in enumerate(version.plugin.sources)}
     limits = version.limits
     return Mount(
@@ -88,7 +90,7 @@ def mount(version: Version, endpoint: Endpoint, supervisor: Supervisor, limit_bo
 
 
 def _default_rules(limits: PluginLimits) -> CallerRules:
-    """For an endpoint that says nothing of its own about who may call."""
+    """The rules about callers for endpoints that have none of their own."""
     return CallerRules(
         tuple(map(str, limits.allow_from)) or None,
         limits.rate,
