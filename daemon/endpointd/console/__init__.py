@@ -1,1 +1,1 @@
-"""The web console: pages that a browser shows, over the same `Control` and `EndpointControl` as the API."""
+"""The web console: pages for browsers, which use the same `Control` and `EndpointControl` as the API."""

@@ -1,4 +1,4 @@
-"""The console as an ASGI application, all of it below `/console`."""
+"""The console as an ASGI application, with all its pages below `/console`."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -28,7 +28,7 @@ HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
-    # With "no-referrer" browsers would not say where a form comes from.
+    # With "no-referrer", browsers would not send the origin of a form.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -38,7 +38,8 @@ HEADERS = {
 
 
 def build_console(parts: Parts, followers: Followers, now: Callable[[], float] = monotonic) -> ASGIApp:
-    """`followers` are those that are to end with the daemon; `now` gives the seconds by which sessions are over."""
+    """Build the console's application. `followers` will contain the open log streams, so that the daemon can end them;
+    `now` returns the time in seconds by which sessions expire."""
     pages = Pages(parts.version)
     door = Door(Sessions(now), parts.tokens)
     shell = Shell(pages)
@@ -66,7 +67,7 @@ async def _home(_: Request) -> Response:
 
 
 class _Headed:
-    """Puts what browsers are to be strict about into the head of every answer."""
+    """Adds the security headers (`HEADERS`) to every response that does not have them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -83,7 +84,7 @@ class _Headed:
 
 
 class _Doorway:
-    """What can be had without being signed in."""
+    """The pages and files that need no session: static files, signing in, and signing out."""
 
     def __init__(self, door: Door, pages: Pages) -> None:
         self._door = door
@@ -121,14 +122,14 @@ class _Doorway:
 
 
 def _wanted(request: Request) -> str:
-    """Where somebody was on the way to; only to a page of the console."""
+    """The page to go to after signing in (the parameter `next`), if it is one of the console; else the start page."""
     wanted = request.query_params.get("next", "")
     plain = wanted.startswith(f"{PREFIX}/") and wanted.isprintable() and "\\" not in wanted
     return wanted if plain else f"{PREFIX}/plugins"
 
 
 class _Errors:
-    """As pages, or as JSON for scripts."""
+    """The exception handlers. They answer with pages, or with JSON for scripts."""
 
     def __init__(self, door: Door, pages: Pages) -> None:
         self._door = door
@@ -146,11 +147,11 @@ class _Errors:
         return await self._answer(request, 403, what, "reload the page and try again")
 
     async def gone(self, *_: object) -> Response:
-        # Nobody reads this.
+        # The client is gone, so nobody reads this response.
         return Response(status_code=400)
 
     async def defect(self, request: Request, error: Exception) -> Response:
-        # Starlette raises it again afterwards, and uvicorn logs it with its traceback.
+        # Starlette raises the exception again afterwards, and uvicorn logs it with its traceback.
         what = f"the daemon has a fault of its own: {type(error).__name__}"
         return await self._answer(request, 500, what, "report it, with the traceback in the daemon's log")
 

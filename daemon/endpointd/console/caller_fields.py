@@ -1,7 +1,7 @@
-"""The rules for who may call an endpoint, as the fields of its form: shown from what it has, read from what was
-submitted. Pure.
+"""The form fields for the rules about who may call an endpoint: their texts for the present rules, and the rules that
+were submitted. Pure.
 
-A field has the name under which what is wrong with it is told (`callers.reading`).
+The name of a field is also the key of its faults (see `callers.reading`).
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from endpointd.endpoints.views import EndpointView
 
 SHOWN = "callers.shown"
-"""A form without it is older than these fields, and changes no rule."""
+"""A hidden field. A form without it comes from a page that is older than these fields, and changes no rules."""
 
 _SWITCH = "cors.credentials"
 _AGE = "cors.max_age"
@@ -45,7 +45,7 @@ LABELS = {field.name: field.label for field in CALLER_FIELDS}
 
 
 def caller_texts(view: EndpointView | None) -> dict[str, str]:
-    """What each field shows of an endpoint, by name; "true" for the switch that is on."""
+    """The text of each field for an endpoint, by name; "true" for a checked checkbox."""
     if view is None:
         return {}
     rules = {"allow_from": view.allow_from, "rate": view.rate}
@@ -60,8 +60,7 @@ def _text(value: object) -> str:
 
 
 def read_callers(form: Mapping[str, str]) -> dict[str, Any]:
-    """The rules to give to the endpoint, whatever is wrong with them. An empty one says that the daemon's settings
-    hold."""
+    """The submitted rules, unchecked. An empty rule means that the daemon's settings apply."""
     if SHOWN not in form:
         return {}
     cors = {}
@@ -73,7 +72,7 @@ def read_callers(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read(name: str, text: str) -> object:
-    """What is no number goes as it is: whoever reads the rules says what is wrong with it."""
+    """The value of a field. An invalid number is returned as a text; the check of the rules will report it."""
     if name == _SWITCH:
         return text == "true"
     return int(text) if name == _AGE and re.fullmatch("[0-9]{1,9}", text) else text

@@ -1,4 +1,4 @@
-"""Small charts of the last minutes as paths of an SVG. Pure."""
+"""Small charts of the last minutes, as paths for SVG. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _TOP = 4
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`line` and `area` are the paths, `top` what the upper edge stands for."""
+    """`line` and `area` are the paths, `top` is the value at the upper edge."""
 
     line: str
     area: str
@@ -19,8 +19,9 @@ class Chart:
 
 
 def chart(values: Sequence[float | None], most: int, step: int, least_top: float) -> Chart:
-    """Of one value a second, the newest at the right edge of `most` of them. `step` of them are one point: their
-    mean. A missing value leaves a gap. The upper edge is at least `least_top`."""
+    """A chart of `values`, one per second, the latest last. The width of the chart is `most` seconds, with the latest
+    value at the right edge. Each point is the mean of `step` values; None leaves a gap. The value at the upper edge is
+    at least `least_top`."""
     points = _means(values, step)
     top = max([least_top, *(value for _, value in points if value is not None)])
     width = WIDTH / max(1, most - step)
@@ -41,7 +42,8 @@ def chart(values: Sequence[float | None], most: int, step: int, least_top: float
 
 
 def _means(values: Sequence[float | None], step: int) -> list[tuple[int, float | None]]:
-    """Counted from the newest, so that each step is whole but the oldest."""
+    """The means of `step` values each, with their positions. Counted from the latest value, so that only the oldest
+    mean may be of fewer values."""
     points: list[tuple[int, float | None]] = []
     for end in range(len(values), 0, -step):
         known = [value for value in values[max(0, end - step) : end] if value is not None]

@@ -1,4 +1,4 @@
-"""Who may see a page: the session in the cookie, its token, and for what changes something the session's own word."""
+"""Access control for the console: the session in the cookie, its token, and for forms also the session's CSRF token."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
@@ -24,8 +24,8 @@ class Door:
         self._tokens = tokens
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """`handler` for those who are signed in; the others are sent to sign in. A form is read and found to be one
-        of the session's before it is handed on."""
+        """Let only clients with a session reach `handler`; others are sent to the login page. If the request is not
+        GET or HEAD, its form is read and its CSRF token checked before."""
 
         async def answer(request: Request) -> Response:
             session = self.session_of(request)
@@ -40,7 +40,7 @@ class Door:
     def entered(
         self, handler: Callable[[Request, Session], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
-        """`handler` for those who are signed in, which reads the form by itself and has `expect_own` look at it."""
+        """As `guarded`, but `handler` must read the form itself and check it with `expect_own`."""
 
         async def answer(request: Request) -> Response:
             session = self.session_of(request)
@@ -53,7 +53,7 @@ class Door:
         return found if found is not None and self.is_valid(found) else None
 
     def is_valid(self, session: Session) -> bool:
-        """Whether the session goes on: it has not run out, and neither has its token, which nobody has revoked."""
+        """Whether the session is still valid: it has not expired, and its token is neither expired nor revoked."""
         if not self._sessions.is_open(session):
             return False
         if not self._tokens.is_good(session.token):
@@ -68,14 +68,14 @@ class Door:
 
     @staticmethod
     def expect_own(request: Request, session: Session, form: Form) -> None:
-        """Raises `Forgery` unless one of the session's own pages has sent the form."""
+        """Raise `Forgery` unless the form was sent by one of the session's own pages."""
         if not comes_from_here(request) or not session.owns(form.get("csrf", "")):
             raise Forgery
 
-    # Coming and going
+    # Signing in and out
 
     async def sign_in(self, request: Request) -> Session:
-        """Raises `OperatorError`."""
+        """Open a session for the token in the submitted form. Raises `OperatorError` or `Forgery`."""
         form = await read_form(request)
         if not comes_from_here(request):
             raise Forgery
@@ -86,7 +86,8 @@ class Door:
         return self._sessions.open(token.id, token.name)
 
     def give(self, response: Response, request: Request, session: Session) -> None:
-        """The cookie. It has no age of its own: it goes with the browser, and the session has its clocks here."""
+        """Set the session's cookie. It has no expiry: the browser deletes it when it is closed, and the session expires
+        on the server."""
         response.set_cookie(
             cookie_name(request),
             session.id,
@@ -102,12 +103,12 @@ class Door:
 
 
 class Forgery(Exception):
-    """Something that was sent was not sent by one of this session's pages."""
+    """A form was not sent by one of the session's own pages (cross-site request forgery)."""
 
 
 def cookie_name(request: Request) -> str:
-    """With the port, because browsers keep one cookie for all ports of a host, and several daemons may be seen through
-    one (`ssh -L`)."""
+    """The name of the session's cookie. It contains the port, because browsers share cookies between all ports of a
+    host, and several daemons may be reached at one host (with `ssh -L`)."""
     port = request.headers.get("host", "").rpartition(":")[2]
     return f"endpointd-{port if port.isdecimal() else request.url.scheme}"
 

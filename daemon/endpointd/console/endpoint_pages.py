@@ -1,4 +1,4 @@
-"""The pages about endpoints: list, add, show, edit, switch, delete."""
+"""The pages for endpoints: list, create, show, edit, enable and disable, delete, try."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from endpointd.manifest.values import Fault
 
 LIST = f"{PREFIX}/endpoints"
 _OWN = ("name", "hook_id")
-"""Fields of every endpoint, whatever its plugin."""
+"""The form's fields that do not depend on the plugin."""
 
 
 class EndpointPages:
@@ -74,7 +74,7 @@ class EndpointPages:
         return sorted(status.id for status in self._parts.control.statuses() if status.id is not None)
 
     def _settings(self, view: EndpointView) -> Sequence[SettingView]:
-        """Nothing when the plugin is not served."""
+        """The settings that the endpoint's plugin declares; none if the plugin is not served."""
         try:
             return self._endpoints.settings(view.plugin)
         except OperatorError:
@@ -169,7 +169,8 @@ class EndpointPages:
         return await tried(self._parts, self._shell, request, session, form, targets)
 
     def _owned(self, request: Request) -> EndpointView:
-        """Raises `EndpointDeclared` when it is not to be changed here."""
+        """The endpoint in the request's path. Raises `EndpointDeclared` if it comes from a file and so cannot be
+        changed here."""
         view = self._endpoints.get(_id_in(request))
         if view.origin == "file":
             raise EndpointDeclared(view.name)
@@ -184,7 +185,7 @@ class EndpointPages:
         endpoint: EndpointView | None,
         faults: Sequence[Fault],
     ) -> Response:
-        """The form with what was entered, and what is wrong with it."""
+        """The form again, with the submitted values and their faults."""
         settings = self._endpoints.settings(plugin_id) if endpoint is None else self._settings(endpoint)
         faults = (*faults, *entered_in_vain(settings, form))
         values = None if endpoint is None else endpoint.settings
@@ -228,8 +229,8 @@ def _refuse(faults: Sequence[Fault]) -> None:
 
 
 def _overtaken(view: EndpointView, form: Form) -> tuple[Fault, ...]:
-    """Whether somebody else has changed the endpoint since the form was opened, which has all values in it and would
-    undo that."""
+    """A fault if the endpoint was changed since the form was opened; else nothing. The form contains all values, so
+    saving it would undo that change."""
     if form.get("seen", _state_of(view)) == _state_of(view):
         return ()
     message = "the endpoint was changed elsewhere since this form was opened"

@@ -1,6 +1,6 @@
-"""A plugin's settings as the fields of a form: drawn from what is declared, read from what was submitted. Pure.
+"""Form fields for a plugin's settings: made from the declared settings, and read from a submitted form. Pure.
 
-A secret that is stored or was entered is in no field that is drawn.
+Fields never contain a secret, neither a stored nor a submitted one.
 """
 
 import json
@@ -37,9 +37,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`name` is the name of its first input, `value` what that shows; `parts` are the values of further inputs.
+    """The form field for one setting. `name` is the name of its first input, `value` is that input's value; `parts` are
+    the values of further inputs.
 
-    `kind` is "text", "lines", "secret", "select", "boolean", "app", "model" or "json". `stored` tells that there is a
+    `kind` is "text", "lines", "secret", "select", "boolean", "app", "model" or "json". `stored`: the endpoint has a
     secret, which is not shown.
     """
 
@@ -69,8 +70,8 @@ def fields(
     submitted: Mapping[str, str] | None = None,
     faults: Iterable[Fault] = (),
 ) -> list[Field]:
-    """`values` are those that an endpoint has, None for one that is to be made; `submitted` is what somebody has
-    entered, and was refused for `faults`."""
+    """The fields for `settings`. `values` are those of the endpoint, None for a new one; `submitted` is a form that was
+    refused because of `faults`, if any. Texts are in the first of `languages` that has one."""
     found = list(faults)
     return [_field(one, values, languages, submitted, found) for one in settings]
 
@@ -84,7 +85,7 @@ def _field(
 ) -> Field:
     name = PREFIX + setting.name
     kind = _KINDS.get(setting.type, "json")
-    # A value that is not there is filled with the default in any case.
+    # A setting without a value gets its default anyway.
     current = values.get(setting.name) if values is not None else None
     shown = setting.default if current is None else current
     value, parts = _entered(kind, name, submitted) if submitted is not None else _shown(kind, shown)
@@ -113,13 +114,13 @@ def _field(
 
 
 def _model_type(scope: str | None) -> str:
-    """What the plugin wants the model for, as far as it says so."""
+    """The first known type of model in the setting's scope; the first of all types if there is none."""
     wanted = [one.strip() for one in (scope or "").split("&")]
     return next((one for one in wanted if one in MODEL_TYPES), MODEL_TYPES[0])
 
 
 def _safe(url: str | None) -> str | None:
-    """A link that leads to a web page. Others could run a script, or are no links at all."""
+    """The URL if it is one of a web page; else None, because it might run a script, or is not a URL at all."""
     return url if url is not None and url.startswith(("https://", "http://")) else None
 
 
@@ -154,23 +155,25 @@ def _entered(kind: str, name: str, submitted: Mapping[str, str]) -> tuple[str, d
 
 
 def entered_in_vain(settings: Sequence[SettingView], submitted: Mapping[str, str]) -> tuple[Fault, ...]:
-    """One for each secret that was entered in a form that is refused. Whoever mends the rest and finds the field empty
-    would take the secret for saved."""
+    """A fault for each secret in a form that was refused: the field is empty when the form is shown again, and the user
+    might think that the secret was saved."""
     message, remedy = "what was entered here was not saved, and is not shown", "enter it again"
     names = [PREFIX + one.name for one in settings if _KINDS.get(one.type) == "secret"]
     return tuple(Fault(name, "secret_again", message, remedy) for name in names if submitted.get(name))
 
 
-# What was submitted
+# Reading submitted forms
 
 
 def read(
     settings: Sequence[SettingView], values: Mapping[str, Any] | None, submitted: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Fault, ...]]:
-    """The values to give to the endpoint, null for none, and what cannot be read. `values` as in `fields`.
+    """The values in a submitted form, by setting (None removes a value), and a fault for each that is not valid JSON.
+    `values` is as in `fields`.
 
-    A secret is there when somebody has entered one, or wants it removed, and else stays as it is. Fields that were not
-    submitted at all are left out, so that a form that is older than the plugin removes nothing.
+    Values that do not change are left out: a secret for which nothing was entered (unless it is to be removed), and an
+    unchanged text. So are fields that were not submitted at all, so that a form from before an upgrade of the plugin
+    does not remove values of new settings.
     """
     given: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -193,7 +196,7 @@ _KEEP = object()
 
 
 def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str, str]) -> Any:  # noqa: ANN401
-    """Raises `ValueError`."""
+    """The submitted value of a setting: None to remove it, `_KEEP` to leave it as it is. Raises ValueError."""
     text = _as_browsers_send(submitted.get(name, ""))
     match _KINDS.get(setting.type, "json"):
         case "secret":
@@ -204,9 +207,9 @@ def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str
             return text == "true"
         case "text":
             if isinstance(current, str) and text == _as_browsers_send(current):
-                # Nobody has touched it: it keeps the line breaks that it has.
+                # The text is unchanged. Keep it as it is, because browsers may have changed its line breaks.
                 return _KEEP
-            # Without its default there is no other way to say that a text is empty.
+            # An empty text removes the value. If that would bring back a default, the empty text is stored instead.
             return text if text or (setting.default not in (None, "") and not setting.required) else None
         case "select":
             return text or None
@@ -219,12 +222,12 @@ def _value(setting: SettingView, name: str, current: Any, submitted: Mapping[str
 
 
 def _as_browsers_send(text: str) -> str:
-    """With line breaks of one kind: browsers keep no others, and write them as network protocols do."""
+    """The text with all line breaks as "\\n". Browsers send all kinds of line breaks as CR LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _app(text: str, current: Any) -> Any:  # noqa: ANN401
-    """What else is stored with the app stays."""
+    """The value for an app's id. Other keys of the current value are kept."""
     if not text.strip():
         return None
     return {**(current if isinstance(current, Mapping) else {}), "app_id": text.strip()}

@@ -1,18 +1,18 @@
-"""Numbers as people read them. Pure."""
+"""Formats numbers for the console's pages. Pure."""
 
 from endpointd import humane
 
 NOTHING = "\N{EN DASH}"
-"""For what is not known, or is not there."""
+"""The text for an unknown or missing value."""
 
 
 def size(count: float | None) -> str:
-    """Bytes: "34.0 MiB"; a dash for what is not known."""
+    """A number of bytes, such as "34.0 MiB"; a dash if it is None."""
     return NOTHING if count is None else humane.size(int(count))
 
 
 def latency(seconds: float | None) -> str:
-    """ "0.8 ms", "230 ms", "4.1 s"."""
+    """A latency, such as "0.8 ms", "230 ms" or "4.1 s"; a dash if it is None."""
     if seconds is None:
         return NOTHING
     if seconds < 0.01:
@@ -21,7 +21,7 @@ def latency(seconds: float | None) -> str:
 
 
 def rate(per_second: float | None) -> str:
-    """Requests per second: "0", "0.4", "1,250"."""
+    """A number of requests per second, such as "0", "0.4" or "1,250"; a dash if it is None."""
     if per_second is None:
         return NOTHING
     if per_second < 0.05:
@@ -30,10 +30,10 @@ def rate(per_second: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """How long something has lasted: "3 d 4 h"; a dash for what is not known."""
+    """A duration, such as "3 d 4 h"; a dash if it is None."""
     return NOTHING if seconds is None else humane.duration(seconds)
 
 
 def digest(release: str | None) -> str:
-    """A release as people tell one from another: the beginning of its digest."""
+    """The beginning of a release's digest, which is sufficient for people; a dash if it is None."""
     return NOTHING if release is None else release.rpartition(":")[2][:12]

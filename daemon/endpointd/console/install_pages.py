@@ -1,4 +1,4 @@
-"""The form that takes a package, on the page of all plugins."""
+"""Handles the form for installing a package, which is on the page with all plugins."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -49,7 +49,8 @@ class InstallPages:
 
 
 def _refused(request: Request, session: Session, error: OperatorError) -> Response:
-    """Told beside the form, on a page that can be looked at again without sending everything again."""
+    """The response to a refused package. Redirects to the page with the form, which shows the error, so that reloading
+    that page does not send the package again."""
     if wants_json(request):
         return JSONResponse({"error": str(error)}, problem_of(error).status)
     session.refused = f"{error.message}; {error.remedy}"

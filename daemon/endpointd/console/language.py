@@ -1,4 +1,4 @@
-"""Which of a plugin's languages a browser's user reads. Pure."""
+"""Chooses the language of a plugin's texts by the browser's Accept-Language header. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ ENGLISH = "en_US"
 _LANGUAGES = {"en": ENGLISH, "zh": "zh_Hans", "ja": "ja_JP", "pt": "pt_BR"}
 _TAGS = {ENGLISH: "en", "zh_Hans": "zh-Hans", "ja_JP": "ja", "pt_BR": "pt-BR"}
 _OTHER_SCRIPT = ("zh-hant", "zh-tw", "zh-hk", "zh-mo")
-"""Chinese in another script than the plugins' texts."""
+"""Language tags of Chinese in traditional characters; plugins' texts are in simplified ones."""
 
 _MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`lang` is its language as HTML names it."""
+    """A text and its language, for the attribute `lang` of HTML."""
 
     text: str
     lang: str
@@ -25,7 +25,8 @@ class Text:
 
 
 def languages_of(accepted: str) -> tuple[str, ...]:
-    """The plugins' languages in the order of an Accept-Language header; English is always the last resort."""
+    """The plugins' languages that an Accept-Language header contains, the preferred one first. English is always among
+    them, last if the header does not name it."""
     weighed = [_weighed(part) for part in accepted[:_MOST].split(",")]
     ordered = sorted((one for one in weighed if one[0] > 0), key=lambda one: -one[0])
     known = [language for _, tag in ordered if (language := _language(tag)) is not None]
@@ -33,7 +34,7 @@ def languages_of(accepted: str) -> tuple[str, ...]:
 
 
 def pick(texts: Mapping[str, str], languages: Sequence[str]) -> Text | None:
-    """The text in the first of the languages that has one; None when there is no text at all."""
+    """The text in the first of `languages` for which there is one; None if there is none."""
     for language in languages:
         if texts.get(language):
             return Text(texts[language], _TAGS[language])

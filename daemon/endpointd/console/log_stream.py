@@ -1,4 +1,4 @@
-"""A plugin's log as a browser follows it: server-sent events."""
+"""Streams a plugin's log to a browser, as server-sent events."""
 
 import asyncio
 import json
@@ -10,17 +10,18 @@ from endpointd.admin.followers import Followers
 from endpointd.journal import Entry, Journal
 
 TAIL = 200
-"""Lines that are shown at first."""
+"""The number of latest lines with which the stream begins."""
 
 BEAT = 15.0
-"""Seconds after which a quiet stream says that it is there, and asks whether it may go on."""
+"""Seconds after which a quiet stream sends a comment, so that the connection stays open; also the interval of the check
+whether the stream may go on."""
 
 
 def log_stream(journal: Journal, followers: Followers, may_go_on: Callable[[], bool]) -> StreamingResponse:
-    """The newest lines and then whatever comes, until the plugin or the daemon ends, or `may_go_on` says no."""
+    """Stream the latest lines and then new ones, until the plugin or the daemon ends or `may_go_on` returns False."""
 
     async def events() -> AsyncIterator[bytes]:
-        # Whoever comes again has all of it again: the page begins anew with each stream.
+        # A browser that reconnects gets all lines again, so tell the page to clear what it shows.
         yield b"event: begin\ndata: \n\n"
         with followers.joined(journal.follow(TAIL)) as follower:
             loop = asyncio.get_running_loop()

@@ -1,16 +1,16 @@
-"""The console for the administration's server, which builds it where browsers can reach it."""
+"""Gives the console to the administration's server, which builds it only if it listens on the network."""
 
 from endpointd.admin.followers import Followers
 from endpointd.admin.services import Console
 from endpointd.console.parts import Parts
 
 PATHS = ("/", "/console")
-"""Where it is. It has a door of its own there."""
+"""The console's paths. They need no API token, because the console has a login of its own."""
 
 
 def console_of(parts: Parts) -> Console:
     def build(followers: Followers) -> object:
-        # Templates are no matter of a daemon whose console nobody wants.
+        # Imported only here, because a daemon without a console does not need templates.
         from endpointd.console.app import build_console
 
         return build_console(parts, followers)

@@ -1,4 +1,4 @@
-"""Templates and static files: read once, and rendered in threads."""
+"""The console's templates and static files. Each is read once; templates are rendered in threads."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ class Pages:
         )
         self._environment.globals.update(
             home=PREFIX,
-            # In the path and not in the query, so that modules that import each other are of one version.
+            # The digest is in the path and not in the query, so that scripts that import each other are of one version.
             static=f"{PREFIX}/static/{self._digest}",
             version=version,
         )
@@ -48,18 +48,18 @@ class Pages:
         )
 
     async def page(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
-        # To find a template is to compile it, the first time.
+        # In a thread, because a template is compiled when it is first used.
         return HTMLResponse(await asyncio.to_thread(self._render, template, values), status)
 
     def _render(self, template: str, values: Mapping[str, Any]) -> bytes:
-        # A folder's name need not be UTF-8.
+        # Names of folders may not be UTF-8.
         return self._environment.get_template(template).render(**values).encode(errors="backslashreplace")
 
     def static(self, digest: str, name: str) -> Response | None:
         data = self._files.get(name)
         if data is None:
             return None
-        # A page of an earlier version may ask under another digest; it gets what there is, and not for long.
+        # A page of another version of the daemon asks with another digest. It gets the present file, not to be cached.
         age = "public, max-age=31536000, immutable" if digest == self._digest else "no-cache"
         return Response(data, headers={"Cache-Control": age}, media_type=_TYPES[name.rpartition(".")[2]])
 
@@ -69,12 +69,12 @@ def plugin_path(plugin_id: str) -> str:
 
 
 def moment(seconds: float) -> str:
-    """A time for machines; the browser shows it in its own zone."""
+    """A time in seconds since the epoch as a UTC timestamp; a script shows it in the browser's time zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def sentence(text: str) -> str:
-    """With a capital letter at its beginning, and everything else as it is."""
+    """The text with a capital first letter, and otherwise unchanged."""
     return text[:1].upper() + text[1:]
 
 

@@ -1,4 +1,4 @@
-"""What the console needs of the daemon. Types alone."""
+"""The parts of the daemon that the console uses. Types only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from endpointd.endpoints.service import EndpointControl
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`base` gives what the plugins' URLs begin with, `gateway` the address at which the daemon itself listens for
-    requests to plugins. What is uploaded waits in `uploads`; `limit_package` gives how many bytes it may have."""
+    """`base` returns the base of the plugins' URLs, `gateway` the address at which the daemon itself listens for
+    requests to plugins. `uploads` is the directory for temporary files of uploads; `limit_package` returns the largest
+    size of a package, in bytes."""
 
     control: Control
     endpoints: EndpointControl

@@ -1,4 +1,4 @@
-"""The pages about plugins, and what their buttons do."""
+"""The pages for plugins, and the actions of their buttons."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +25,7 @@ from endpointd.errors import OperatorError
 from endpointd.status import InterfaceStatus, PluginStatus
 
 _STEP = 5
-"""Seconds of one point of a chart."""
+"""Seconds per point of a chart."""
 
 _DONE = {
     "start": "{} was started and runs.",
@@ -37,7 +37,8 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A folder as a table shows it. `path` is None for one that is no plugin; `spark` is its rate of requests."""
+    """One folder as a row of a table. `path` is the path of the plugin's page, None if the folder is refused; `spark`
+    is a chart of its rate of requests."""
 
     status: PluginStatus
     summary: Summary
@@ -46,7 +47,7 @@ class Row:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What its buttons are for, as things stand."""
+        """The actions for which there are buttons in the present state."""
         if self.path is None:
             return ()
         if self.status.state == "STOPPED":
@@ -56,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """The last minutes of one plugin; times in milliseconds, memory in MiB."""
+    """Charts of the last minutes of one plugin: requests per second, median latency in ms, memory in MiB."""
 
     rate: Chart
     latency: Chart
@@ -88,7 +89,7 @@ class PluginPages:
     async def show_all(self, request: Request, session: Session, _: Form) -> Response:
         statuses = sorted(self._control.statuses(), key=lambda status: status.id or status.folder)
         known = [(status, self._samples(status)) for status in statuses]
-        # Of a thousand plugins it takes long, and requests to them are not to wait for who looks on.
+        # In a thread, because with a thousand plugins it takes long, and would block the requests to them.
         rows = await asyncio.to_thread(lambda: [_row(status, samples) for status, samples in known])
         refused = session.take_refused() if is_by_hand(request) else None
         limit = self._parts.limit_package()
@@ -112,7 +113,7 @@ class PluginPages:
         )
 
     def _automatic(self, status: PluginStatus) -> Sequence[InterfaceStatus]:
-        """The interfaces at the plugin's own name, where no endpoint of an operator's is."""
+        """The interfaces at the plugin's automatic endpoint."""
         owned = {one.url for view in self._parts.endpoints.list(status.id) for one in view.urls}
         return [one for one in status.interfaces if one.url not in owned]
 
@@ -172,5 +173,5 @@ def _id_in(request: Request) -> str:
 
 
 def _back(form: Form, plugin_id: str) -> str:
-    """The page on which the button is."""
+    """The page from which the form was sent."""
     return f"{PREFIX}/plugins" if form.get("from") == "plugins" else plugin_path(plugin_id)

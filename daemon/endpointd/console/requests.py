@@ -1,4 +1,4 @@
-"""What browsers send: forms, held to a size and a clock, and where they come from."""
+"""Reads browsers' forms, with limits for size and time, and tells where requests come from."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -9,20 +9,21 @@ from endpointd.admin.receiving import BodyTooLarge, received
 from endpointd.errors import UsageError
 
 LARGEST = 1024 * 1024
-"""Bytes of a form: four times what the settings of an endpoint may have."""
+"""The most bytes of a form: four times the largest size of an endpoint's settings."""
 
 MOST_FIELDS = 1000
 SLOWEST = 30.0
-"""Seconds that a whole form may take."""
+"""Seconds within which a form must arrive."""
 
 LIVE = "x-console-live"
-"""In requests that a page makes by itself."""
+"""The header of requests that a page's script makes by itself, such as for updating the page."""
 
 FORM = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
-    """Of several fields with one name the last one counts. Raises `UsageError`, `RequestGone`."""
+    """The fields of the request's form. Of several fields with the same name, the last one counts. Raises `UsageError`
+    or `RequestGone`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await _read_body(request)
     if kind != FORM and body:
@@ -46,7 +47,8 @@ async def _read_body(request: Request) -> bytes:
 
 
 def is_by_hand(request: Request) -> bool:
-    """A log that is followed is asked for again whenever its connection breaks, and has no header of ours."""
+    """Whether the user has made the request, and not a page by itself. Log streams count as the latter: browsers
+    reconnect them by themselves, and cannot send the header `LIVE` with them."""
     return LIVE not in request.headers and "text/event-stream" not in request.headers.get("accept", "")
 
 
@@ -55,7 +57,8 @@ def wants_json(request: Request) -> bool:
 
 
 def comes_from_here(request: Request) -> bool:
-    """Whether a browser says that one of our own pages has sent it. Who is no browser says nothing."""
+    """Whether the request comes from one of the console's own pages, according to the headers that browsers send. True
+    for requests without these headers, which do not come from a browser."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
         return False

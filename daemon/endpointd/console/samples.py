@@ -1,7 +1,7 @@
-"""How each plugin has been doing for the last minutes: a ring of samples, one a second.
+"""Figures of each plugin in the last minutes: a ring buffer of samples, one per second, in memory only.
 
-The daemon looks after its workers once a second anyway; what is added is a few numbers, and a read of /proc now and
-then. Nothing of it is kept when the daemon ends.
+Taking them is cheap: the daemon checks its workers once a second anyway, and this adds a few numbers, and a read of
+/proc now and then.
 """
 
 from collections import deque
@@ -13,26 +13,27 @@ from endpointd.supervisor.latencies import Latencies, quantile
 from endpointd.supervisor.usage import resident
 
 KEPT = 300
-"""Samples of each plugin."""
+"""The number of samples that are kept for each plugin."""
 
 MEMORY_EVERY = 5
-"""Looks from one reading of the memory to the next; it changes slowly, and costs two system calls."""
+"""The memory is read with every so many samples, because it changes slowly and reading it takes two system calls."""
 
 
 class Sampled(Protocol):
-    """What is looked at: a plugin's supervisor."""
+    """The part of a plugin's supervisor that is used here."""
 
     @property
     def latencies(self) -> Latencies: ...
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Of the workers that serve."""
+        """The process ids of the workers that serve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """From one look to the next: `seconds` long, with as many `answers`, in `counts` by how long they took."""
+    """The time between two calls of `Samples.look`: its length in `seconds`, the number of `answers`, and `counts`, the
+    latencies of these as (bucket, number). `memory` is the workers' resident memory in bytes, None if unknown."""
 
     seconds: float
     answers: int
@@ -41,13 +42,14 @@ class Sample:
 
     @property
     def median(self) -> float | None:
-        """None when nothing was answered."""
+        """The median latency in seconds; None if there were no answers."""
         return quantile(dict(self.counts), 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Over the last minute. None: nothing is known of it, or nothing was answered."""
+    """Requests per second, latencies in seconds, and the latest memory in bytes, over the last minute. None: unknown,
+    or there were no answers."""
 
     rate: float | None = None
     median: float | None = None
@@ -61,7 +63,7 @@ class Samples:
         self._looks = 0
 
     def look(self, now: float, plugins: Mapping[str, Sampled]) -> None:
-        """`plugins` are all that there are, by their ids; `now` is in seconds of the monotonic clock."""
+        """Take a sample of each plugin. `plugins` are all present plugins, by id; `now` is the event loop's time."""
         self._looks += 1
         for gone in self._tracks.keys() - plugins.keys():
             del self._tracks[gone]
@@ -76,13 +78,13 @@ class Samples:
             track.add(now)
 
     def of(self, plugin_id: str) -> Sequence[Sample]:
-        """The oldest first."""
+        """The samples of a plugin, the oldest first."""
         track = self._tracks.get(plugin_id)
         return () if track is None else tuple(track.samples)
 
 
 def summary(samples: Sequence[Sample], seconds: int = 60) -> Summary:
-    """Over the last `seconds`, or as many as there are. Pure."""
+    """Summarize the latest samples, at most `seconds` of them. Pure."""
     recent = samples[-seconds:]
     length = sum(sample.seconds for sample in recent)
     if not length:
@@ -100,7 +102,7 @@ def summary(samples: Sequence[Sample], seconds: int = 60) -> Summary:
 
 
 class _Track:
-    """One plugin's ring, and how things stood at the last look."""
+    """The samples of one plugin, and the supervisor's counters at the last one."""
 
     def __init__(self, latencies: Latencies, now: float) -> None:
         self.latencies = latencies

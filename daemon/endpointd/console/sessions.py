@@ -1,4 +1,4 @@
-"""Who is signed in to the console. In memory alone: when the daemon ends, so does every session."""
+"""The console's sessions. They are only in memory, so all end with the daemon."""
 
 import hmac
 import secrets
@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 IDLE = 60 * 60.0
-"""Seconds without a request by hand after which a session is over."""
+"""Seconds without a request by the user (see `is_by_hand`) after which a session expires."""
 
 LONGEST = 12 * 60 * 60.0
-"""Seconds after which it is over in any case."""
+"""Seconds after which a session expires in any case."""
 
 MOST = 256
-"""Sessions at once; the one that was used longest ago makes room for one more."""
+"""The most sessions at once. For a further one, the least recently used one is closed."""
 
 NOTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a page says once about what was done: `tone` is "good" or "bad"."""
+    """A message that the next page shows once, such as the result of an action. `tone` is "good", "warn" or "bad"."""
 
     tone: str
     text: str
@@ -27,8 +27,8 @@ class Note:
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """`token` is the id of the one that it was opened with, and lasts no longer than that does; `name` is what people
-    call it. `csrf` is what a form of this session has in it."""
+    """`token` is the id of the token with which the session was opened, and with which it ends; `name` is the token's
+    name. `csrf` is the CSRF token that all forms of the session contain. `began` and `used` are monotonic times."""
 
     id: str = field(repr=False)
     csrf: str = field(repr=False)
@@ -38,13 +38,13 @@ class Session:
     used: float
     notes: list[Note] = field(default_factory=list)
     refused: str | None = None
-    """Why the last package was not installed, until it was told beside the form."""
+    """Why the last package was refused, until that is shown beside the form."""
 
     def owns(self, csrf: str) -> bool:
         return hmac.compare_digest(csrf.encode(), self.csrf.encode())
 
     def note(self, tone: str, text: str) -> None:
-        """Say it on the next page."""
+        """Add a message for the next page."""
         self.notes = [*self.notes, Note(tone, text)][-NOTES:]
 
     def take_notes(self) -> list[Note]:
@@ -57,12 +57,12 @@ class Session:
 
 
 class Sessions:
-    """`now` gives the seconds of the monotonic clock."""
+    """All sessions. `now` returns the seconds of a monotonic clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._sessions: dict[str, Session] = {}
-        """The one that was used longest ago is the first."""
+        """The sessions by id, the least recently used one first."""
 
     def open(self, token: str, name: str) -> Session:
         now = self._now()
@@ -75,7 +75,8 @@ class Sessions:
         return session
 
     def find(self, id: str, *, by_hand: bool) -> Session | None:  # noqa: A002 - what it is
-        """The session, when there is one. What a page asks for by itself (`by_hand` is false) does not keep it."""
+        """The session with this id, unless it has expired. A request that a page makes by itself (`by_hand` is False)
+        does not count as a use."""
         session = self._sessions.get(id)
         if session is None:
             return None

@@ -1,4 +1,4 @@
-"""What all pages have around them, and what follows when something was done."""
+"""Renders pages with what they have in common, and responds to actions."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class Shell:
         status: int = 200,
         **values: Any,  # noqa: ANN401
     ) -> Response:
-        # A page that looks again by itself is shown to nobody as a whole.
+        # A script that updates a page shows only parts of it, so the user would not see the messages.
         notes = session.take_notes() if is_by_hand(request) else []
         return await self._pages.page(
             template, status, session=session, notes=notes, path=request.url.path, csrf=session.csrf, **values
@@ -30,7 +30,8 @@ class Shell:
 
     @staticmethod
     def done(request: Request, session: Session, to: str, tone: str, text: str) -> Response:
-        """Tell what came of something: a script at once, everybody else on the page `to`."""
+        """The response to an action with the result `text`: JSON for a script, else a redirect to the page `to`, which
+        shows it. `tone` is as in `Note`."""
         if wants_json(request):
             return JSONResponse({"tone": tone, "text": text})
         session.note(tone, text)

@@ -1,7 +1,7 @@
-"""What can be tried: the interfaces of one endpoint, and the request that is made from a form. Pure.
+"""For *Try it*: the interfaces that can be tried, and the request that is made from a submitted form. Pure.
 
-A request goes to no other place than an interface that was shown: its path is the interface's rule with the variables
-filled in, and nothing that is filled in can leave it.
+Requests can only go to the interfaces that are shown: the path is an interface's rule with its variables filled in, and
+no value of a variable can lead to another path.
 """
 
 import re
@@ -23,7 +23,7 @@ WITH_BODY = frozenset(["POST", "PUT", "DELETE", "OPTIONS"])
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A part of the path that is to be filled in; `spans` tells that it may have slashes in it."""
+    """A variable in an interface's path. `spans`: its value may contain slashes."""
 
     name: str
     converter: str
@@ -32,7 +32,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One interface at one endpoint. `url` is whole, `path` what is behind the base; both with the rule's variables."""
+    """One interface at one endpoint. `url` is complete, `path` is the part after the base; both contain the rule's
+    variables."""
 
     number: int
     method: str
@@ -47,7 +48,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that can be sent; `path` is encoded, and has the query behind it."""
+    """A request to be sent. `path` is encoded, and includes the query."""
 
     method: str
     path: bytes
@@ -56,7 +57,7 @@ class Attempt:
 
 
 class AttemptInvalid(Exception):
-    """What was filled in makes no request."""
+    """No request can be made from the submitted form."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(map(str, faults)))
@@ -64,7 +65,7 @@ class AttemptInvalid(Exception):
 
 
 def targets_of(urls: Sequence[InterfaceStatus], base: str) -> list[Target]:
-    """`base` is what the URLs begin with."""
+    """The targets for interfaces. `base` is the base of their URLs."""
     return [_target(number, one, base) for number, one in enumerate(urls)]
 
 
@@ -76,7 +77,7 @@ def _target(number: int, interface: InterfaceStatus, base: str) -> Target:
 
 
 def attempt(target: Target, form: Mapping[str, str]) -> Attempt:
-    """Raises `AttemptInvalid`."""
+    """The request to `target` that a submitted form describes. Raises `AttemptInvalid`."""
     faults: list[Fault] = []
     values = {one.name: _filled(one, form.get(f"path.{one.name}", ""), faults) for one in target.variables}
     headers = _headers(form.get("headers", ""), faults)
@@ -87,7 +88,7 @@ def attempt(target: Target, form: Mapping[str, str]) -> Attempt:
         headers.append(("Content-Type", _type(form.get("content_type", ""), faults)))
     if faults:
         raise AttemptInvalid(faults)
-    # A rule may have other characters in it than ASCII's, and what is encoded in it already stays so.
+    # A rule may contain non-ASCII characters, which are encoded; "%" is safe, so that the values are not encoded twice.
     written = quote(path, safe="!$%&'()*+,-./:;=@_~")
     return Attempt(target.method, f"{written}?{query}".encode() if query else written.encode(), tuple(headers), body)
 

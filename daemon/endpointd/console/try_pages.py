@@ -1,4 +1,4 @@
-"""What *Try it* answers: events for a script, one a line, or a page with the whole answer."""
+"""The responses to *Try it*: events for a script, one JSON object per line, or a page with the complete answer."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -17,13 +17,13 @@ from endpointd.errors import UsageError
 NDJSON = "application/x-ndjson"
 
 _AS_A_PAGE = 64 * 1024
-"""Characters of an answer that a page without scripts shows."""
+"""The most characters of an answer that are shown on a page, to browsers without scripts."""
 
 
 async def tried(
     parts: Parts, shell: Shell, request: Request, session: Session, form: Form, targets: Sequence[Target]
 ) -> Response:
-    """Raises `UsageError` when it is none of `targets` that is to be tried."""
+    """Try the interface that the form names. Raises `UsageError` if it is not one of `targets`."""
     target = next((one for one in targets if form.get("target") == f"{one.method} {one.path}"), None)
     if target is None:
         raise UsageError("request_invalid", "the interface is not there any more", "reload the page and choose again")

@@ -1,7 +1,7 @@
-"""*Try it*: a real request to the daemon's own listener, and its answer piece by piece.
+"""*Try it*: sends a real request to the daemon's own listener, and yields its answer piece by piece.
 
-The console's pages may talk to nobody but the console, so it is the daemon that sends the request, as any client would.
-A redirect is shown and not followed.
+The browser cannot send it, because the console's pages may only connect to the console. Redirects are shown, not
+followed.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from endpointd.addresses import UNIX
 from endpointd.console.targets import Attempt
 
 MOST_SHOWN = 1024 * 1024
-"""Bytes of an answer that are shown."""
+"""The most bytes of an answer that are shown."""
 
 LONGEST = 600.0
-"""Seconds that a try may last. The gateway has clocks of its own."""
+"""Seconds that the whole exchange may take. The gateway has timeouts of its own."""
 
 _CONNECT = 10.0
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NAMELESS = "localhost"
-"""The host of what is known by the path of a unix socket alone."""
+"""The host to name if the daemon only has the address of a unix socket."""
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-ndjson")
 _SUFFIXES = ("+json", "+xml")
 
@@ -33,8 +33,8 @@ Event = dict[str, Any]
 
 
 async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> AsyncIterator[Event]:
-    """What happens, in the order in which it does: a "head", "data" with text or a number of bytes, and at last "end"
-    or "fault". `gateway` is where the daemon listens, `base` what its clients know it as."""
+    """Send the request, and yield events as they happen: a "head", several "data" with text or a number of bytes, and
+    at last "end" or "fault". `gateway` is the address at which the daemon listens, `base` the base URL for clients."""
     began = time.monotonic()
     timeout = httpx.Timeout(_CONNECT, read=LONGEST)
     try:
@@ -56,7 +56,8 @@ async def attempted(gateway: str, base: str, attempt: Attempt, version: str) -> 
 
 
 def _transport(gateway: str) -> httpx.AsyncHTTPTransport:
-    """Nothing of the environment's, such as a proxy; and no certificates, which take long to read."""
+    """A connection to the daemon itself: without proxies from the environment, and without verification, because
+    loading the system's certificates takes long."""
     path = gateway.removeprefix(UNIX) if gateway.startswith(UNIX) else None
     return httpx.AsyncHTTPTransport(verify=False, trust_env=False, uds=path)
 

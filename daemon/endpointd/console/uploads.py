@@ -1,4 +1,4 @@
-"""Forms with a file: fields in memory, the file on the disk while it comes, held to a size and a clock."""
+"""Receives forms with a file, with limits for size and time. Fields are kept in memory, the file on the disk."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,15 +20,16 @@ KIND = "multipart/form-data"
 MOST_FIELDS = 20
 LONGEST_FIELD = 4096
 _BUFFER = 1024 * 1024
-"""Bytes that the decoder may hold: pieces come in 64 KiB, and it gives on what it has."""
+"""The most bytes that the decoder may buffer. That is ample: pieces have 64 KiB, and it passes data on at once."""
 
 READ_ON = 30.0
-"""Seconds in which the rest of a file is read that was refused. A browser reads no answer before it has sent all."""
+"""The most seconds for reading the rest of a refused form, because browsers do not read the response before they have
+sent everything."""
 
 
 @dataclass(slots=True)
 class Upload:
-    """`file_name` is empty when nobody has chosen a file."""
+    """A received form. `file_name` is empty if no file was chosen."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file_name: str = ""
@@ -39,8 +40,9 @@ class Upload:
 async def uploaded(
     request: Request, directory: Path, most: int, allow: Callable[[dict[str, str]], None]
 ) -> AsyncIterator[Upload]:
-    """The form with its file of at most `most` bytes, which waits in `directory`. `allow` is given the fields that come
-    before the file, and raises when nothing more is to be read. Raises `OperatorError`, `RequestGone`."""
+    """Receive a form with a file of at most `most` bytes, which is stored in `directory` within the block. `allow` is
+    called with the fields that come before the file, and may raise to refuse the rest. Raises `OperatorError` or
+    `RequestGone`."""
     async with spooled(directory, most) as spool:
         source = pieces(request)
         reader = _Reader(_decoder(request), spool, allow)
@@ -64,7 +66,7 @@ def _decoder(request: Request) -> MultipartDecoder:
 
 
 async def _read_on(source: AsyncIterator[bytes]) -> None:
-    """To its end, if that comes soon, and throw it away."""
+    """Read and discard the rest of the body, for at most `READ_ON` seconds."""
     with suppress(TimeoutError, OperatorError, RequestGone):
         async with asyncio.timeout(READ_ON):
             async for _ in source:
@@ -72,7 +74,7 @@ async def _read_on(source: AsyncIterator[bytes]) -> None:
 
 
 class _Reader:
-    """Takes the body in pieces; None is its end."""
+    """Decodes the body, which is passed to `take` in pieces; None is its end."""
 
     def __init__(self, decoder: MultipartDecoder, spool: Spool, allow: Callable[[dict[str, str]], None]) -> None:
         self.upload = Upload()
@@ -80,7 +82,7 @@ class _Reader:
         self._spool = spool
         self._allow = allow
         self._name: str | None = None
-        """Of the field that comes now; None in the file."""
+        """The name of the field that is being received; None for the file."""
         self._is_allowed = False
 
     async def take(self, piece: bytes | None) -> None:
