@@ -1,1 +1,1 @@
-"""endpointd as a service of systemd: what its files say, and putting them in place."""
+"""endpointd as a systemd service: the texts of its files, and installing and removing them."""

@@ -1,4 +1,4 @@
-"""How this machine is, as far as the service goes, and doing the steps of a plan. Blocking."""
+"""Examines the state of this machine as far as the service is concerned, and performs the steps of a plan. Blocking."""
 
 import errno
 import grp
@@ -22,19 +22,19 @@ from endpointd.service.units import ACCOUNT, CONFIG, CONFIG_DIRECTORY, KEY, PLUG
 from endpointd.supervisor.users import Account, out_of_reach
 
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
-"""What ProtectHome= takes out of the service's sight."""
+"""Directories that are hidden from the service by ProtectHome=."""
 
 _COMMAND_SECONDS = 600.0
 
 _MOST_OF_A_KEY = 1024 * 1024
-"""Bytes of a file with keys that are read."""
+"""The most bytes of a key file that are read."""
 
 
-# Before
+# Preconditions
 
 
 def require_systemd() -> None:
-    """Raises `OperatorError`."""
+    """Raise `OperatorError` if this machine does not run systemd."""
     if not Path("/run/systemd/system").is_dir() or shutil.which("systemctl") is None:
         raise OperatorError(
             "service_without_systemd",
@@ -44,7 +44,7 @@ def require_systemd() -> None:
 
 
 def require_root() -> None:
-    """Raises `OperatorError`."""
+    """Raise `OperatorError` unless the process runs as root."""
     if os.geteuid() != 0:
         raise OperatorError(
             "service_not_root", "only root can install a service", "run the command with sudo, or add --dry-run"
@@ -52,20 +52,22 @@ def require_root() -> None:
 
 
 def own_command() -> tuple[str, ...]:
-    """How this very `endpointd` is started, whatever PATH says; an upgrade in place keeps it."""
+    """The command that starts this installation of endpointd, whatever PATH contains. It remains valid when the
+    installation is upgraded in place."""
     script = Path(sys.executable).with_name("endpointd")
     return (str(script),) if script.exists() else (sys.executable, "-P", "-m", "endpointd")
 
 
 def require_reach() -> None:
-    """The service's user has to be able to run this `endpointd`. Raises `OperatorError`."""
+    """Raise `OperatorError` if the service's user could not run this installation of endpointd."""
     paths = [Path(own_command()[0]), Path(sys.executable), Path(__file__)]
     hidden = next((path for path in paths if any(path.resolve().is_relative_to(one) for one in _HIDDEN)), None)
     blocked = hidden or out_of_reach(_account(), paths)
     if blocked is not None:
         raise OperatorError(
             "service_out_of_reach",
-            # A link's own place may be open: of a virtual environment in /opt that has the Python of a home.
+            # Name the link's target: the link itself may be reachable, such as the Python in a virtual environment in
+            # /opt that was made with a Python in a home directory.
             f"the service could not run this endpointd: its user cannot reach {blocked.resolve()}",
             "install it in a virtual environment in /opt, made with a Python that is not in a home directory",
         )
@@ -75,16 +77,16 @@ def _account() -> Account:
     try:
         entry = pwd.getpwnam(ACCOUNT)
     except KeyError:
-        # There will be one, who is nobody of those that there are.
+        # The account does not exist yet, and will be none of the present users.
         return Account(ACCOUNT, -1, -1, (), STATE)
     return Account(ACCOUNT, entry.pw_uid, entry.pw_gid, (entry.pw_gid,), STATE)
 
 
-# Looking
+# Examining
 
 
 def look(files: Iterable[ServiceFile]) -> Found:
-    """Without root, what may not be read counts as missing."""
+    """The state of the machine. Without root, files that cannot be read count as missing."""
     return Found(
         texts={file.path: text for file in files if (text := _text(Path(file.path))) is not None},
         has_account=_has_account(),
@@ -99,7 +101,7 @@ def look(files: Iterable[ServiceFile]) -> Found:
 
 
 def properties(name: str) -> list[str]:
-    """One property of the socket and of the service; empty texts where systemd tells nothing."""
+    """A property of the socket's and of the service's unit; empty texts if systemd does not report it."""
     values = []
     for unit in UNITS:
         command = ["systemctl", "show", "--property", name, "--value", unit]
@@ -133,11 +135,12 @@ def _version() -> str | None:
     return None
 
 
-# Doing
+# Performing
 
 
 def perform(step: Step) -> None:
-    """Raises `OperatorError`. What was done before stays, and doing all again goes on from there."""
+    """Perform one step. Raises `OperatorError`. Earlier steps are not undone; a repeated installation or removal goes
+    on from there."""
     try:
         match step:
             case Write():
@@ -173,10 +176,11 @@ def _write(step: Write) -> None:
 
 
 def _make_key(step: MakeKey) -> None:
-    """What an earlier daemon without the credential has sealed is to be read by the one with it."""
+    """Create the key file. It gets the keys of an earlier daemon that ran without the credential, if there are any, so
+    that the service can read what that has sealed; else a new key."""
     earlier = _read_of_the_service(step.earlier)
     if earlier is not None:
-        # Nothing but root's, from its first byte on.
+        # Readable only for root from the beginning.
         fd = os.open(step.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
             file.write(earlier)
@@ -186,8 +190,9 @@ def _make_key(step: MakeKey) -> None:
 
 
 def _read_of_the_service(path: str) -> bytes | None:
-    """A small file in a folder of the service's user; None when it is not there. Raises `OSError` also when it is a
-    link, or no file: that user must not have root read for it what it may not read itself."""
+    """The content of a small file in a folder that the service's user can change; None if it does not exist. Raises
+    OSError, also if it is a link or not a regular file: otherwise that user could make root read files for it that it
+    may not read itself."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What has to be done to install or remove the service, given what is there. Pure: deciding, not doing."""
+"""Decides which steps are necessary to install or remove the service, given the state of the machine. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ UNITS = (SOCKET, SERVICE)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How the machine is. `texts` are those of the service's files, by path; a missing one is not in it."""
+    """The state of the machine. `texts` are those of the service's files that exist, by path."""
 
     texts: dict[str, str] = field(default_factory=dict)
     has_account: bool = False
@@ -19,16 +19,17 @@ class Found:
     has_config: bool = False
     has_key: bool = False
     needs_reload: bool = False
-    """Whether systemd has not read its files since they were changed."""
+    """Whether the units' files were changed since systemd has read them."""
     is_enabled: bool = False
     is_active: bool = False
     version: str | None = None
-    """That of the daemon that runs, if it tells."""
+    """The version of the running daemon; None if none answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put a text in place, as root's; a `private` one is for the service's group as well, and for nobody else."""
+    """Write a file that belongs to root. A `private` one is readable only for root and the service's group, others for
+    everybody."""
 
     path: str
     text: str
@@ -41,7 +42,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class MakeKey:
-    """Make the key that secrets are sealed with; or take over the one that `earlier` holds."""
+    """Create the key with which secrets are sealed, or take over those in the file `earlier`, if it exists."""
 
     path: str
     earlier: str
@@ -60,7 +61,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """A file, or a folder with all that is in it."""
+    """Remove a file, or a folder with its content."""
 
     path: str
 
@@ -72,8 +73,9 @@ Step: TypeAlias = Write | MakeKey | Run | Remove
 
 
 def installing(files: Sequence[ServiceFile], config: str, found: Found, version: str) -> list[Step]:
-    """What is to be done, in this order; nothing when all is as it should be. What an operator may have changed, the
-    configuration and the key, is only made where it is missing."""
+    """The steps of an installation or upgrade, in order; none if everything is as it should be. The configuration and
+    the key, which operators may have changed, are only created if they are missing. `version` is that of this
+    command."""
     stale = [file for file in files if found.texts.get(file.path) != file.text]
     accounts, folders, *units = files
     steps: list[Step] = []
@@ -93,7 +95,7 @@ def installing(files: Sequence[ServiceFile], config: str, found: Found, version:
 
 
 def removing(files: Sequence[ServiceFile], found: Found, *, purge: bool) -> list[Step]:
-    """What is to be done, in this order. Data, configuration, key and user go with `purge` alone."""
+    """The steps of a removal, in order. Data, configuration, key and user are only removed with `purge`."""
     there = [file for file in files if file.path in found.texts]
     units = [file for file in there if file.path.endswith(UNITS)]
     steps: list[Step] = [Run(("systemctl", "disable", "--now", *UNITS))] if units else []
@@ -120,6 +122,6 @@ def _starting(found: Found, version: str, *, is_stale: bool, socket: bool) -> li
     elif socket:
         steps.append(Run(("systemctl", "restart", *UNITS)))
     elif is_stale or found.version not in (None, version):
-        # The socket stays open meanwhile.
+        # Only the service: the socket stays open meanwhile, so that no connection is refused.
         steps.append(Run(("systemctl", "restart", SERVICE)))
     return steps

@@ -1,6 +1,6 @@
-"""The texts of the files that make endpointd a service. Pure.
+"""The texts of the files of the systemd service. Pure.
 
-Why each line of the unit is there, and why some are not, is in docs/service.md.
+docs/service.md explains the lines of the units, and why some others are missing.
 """
 
 import json
@@ -12,7 +12,7 @@ from endpointd.addresses import UNIX, is_for_ipv6_alone
 
 NAME = "endpointd"
 ACCOUNT = "endpointd"
-"""The user and the group that the service runs as. Members of the group may control the daemon and drop plugins in."""
+"""The user and the group that the service runs as. Members of the group may control the daemon and add plugins."""
 
 CONFIG_DIRECTORY = "/etc/endpointd"
 CONFIG = f"{CONFIG_DIRECTORY}/endpointd.toml"
@@ -25,25 +25,25 @@ SOCKET = f"{NAME}.socket"
 UNIT_DIRECTORY = "/etc/systemd/system"
 
 STOP_MARGIN = 25
-"""Seconds that systemd waits longer than requests and workers may take to end. The daemon itself asks for more when
-its configuration allows more."""
+"""Seconds for which systemd waits at the service's end, in addition to the timeouts of requests and workers. The daemon
+itself asks for more time if its configuration has longer timeouts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What differs from one installation to another. `command` is the absolute path of `endpointd`, with what stands
-    before its first argument; `stop_seconds` is the longest time that its end may take."""
+    """The values that differ between installations. `command` starts `endpointd`: an absolute path, with arguments if
+    necessary. `listen` are the addresses for clients; `stop_seconds` is the timeout of the service's end."""
 
     command: tuple[str, ...]
     listen: tuple[str, ...]
     stop_seconds: int
     encrypted: bool = False
-    """Whether TCP is spoken with TLS; no file differs for it."""
+    """Whether TLS is used on TCP addresses. The files do not depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFile:
-    """A file of the service: where it is put, what is in it, and what is to be done when that has changed."""
+    """A file of the service: its path, its text, and the command to run after it was changed."""
 
     path: str
     text: str
@@ -189,7 +189,7 @@ admin_group = "$account"
 
 
 def service_files(values: Values) -> list[ServiceFile]:
-    """In the order in which they are put in place; each is the same however often it is made."""
+    """The service's files, in the order in which they must be installed. The result depends only on `values`."""
     reload = ("systemctl", "daemon-reload")
     sysusers, tmpfiles = f"/etc/sysusers.d/{NAME}.conf", f"/etc/tmpfiles.d/{NAME}.conf"
     return [
@@ -201,7 +201,7 @@ def service_files(values: Values) -> list[ServiceFile]:
 
 
 def first_config(values: Values) -> str:
-    """The configuration that a new installation begins with."""
+    """The text of the configuration file of a new installation."""
     return _fill(_CONFIG, values)
 
 
@@ -225,13 +225,13 @@ def _fill(template: Template, values: Values) -> str:
 def _streams(addresses: Sequence[str]) -> list[str]:
     streams = [f"ListenStream={address.removeprefix(UNIX)}" for address in addresses]
     if any(is_for_ipv6_alone(address, addresses) for address in addresses):
-        # It holds for all sockets of the unit.
+        # This applies to all sockets of the unit.
         streams.append("BindIPv6Only=ipv6-only")
     return streams
 
 
 def _quoted(words: Iterable[str]) -> str:
-    """A command line as systemd reads it: % begins a specifier, $ a variable, white space ends a word."""
+    """The words as a command line of systemd, in which % begins a specifier, $ a variable, and blanks end a word."""
     return " ".join(f'"{word}"' if any(c in word for c in " \t'") else word for word in map(_escaped, words))
 
 
