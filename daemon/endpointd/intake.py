@@ -1,7 +1,7 @@
 """Takes in a folder of the plugins directory: reads it, copies it into a release, and reads the copy.
 
-What is served is what was copied, so that a plugin is never half old and half new. In development mode the folder
-itself is run.
+The copy is served, so that a plugin is never a mixture of old and new files. In development mode the folder itself is
+run.
 """
 
 import os
@@ -82,7 +82,7 @@ class Intake:
 
 
 def _with_needs(entry: Entry) -> Entry:
-    """The entry with what it needs of its environment; refused when that cannot be understood."""
+    """The entry with the needs of its environment. If these cannot be read, it has no plugin, and findings instead."""
     if entry.plugin is None or entry.root is None:
         return entry
     needs, findings = needs_of(entry.root, entry.plugin, entry.digest)

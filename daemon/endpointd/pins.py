@@ -1,6 +1,7 @@
 """The plugins that an operator has rolled back to an older release; stored in a file in the state directory.
 
-A pin holds as long as the plugin's folder is what it was rolled back from: whoever puts another version there wants it.
+A pin is valid as long as the folder's content is that from which the plugin was rolled back. If another version is put
+there, that one is wanted.
 """
 
 import json
@@ -18,7 +19,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """`release` runs in the place of the folder's content `instead_of`; both are digests."""
+    """`release` runs instead of the folder's content `instead_of`; both are digests."""
 
     release: str
     instead_of: str
@@ -37,7 +38,7 @@ class Pins:
         return dict(self._pins)
 
     def set(self, plugin_id: str, pin: Pin | None) -> None:
-        """Pin the plugin, or with None let it go. Raises `OperatorError`; nothing has changed then."""
+        """Set the plugin's pin, or remove it with None. Raises `OperatorError`, and nothing has changed then."""
         if self._pins.get(plugin_id) == pin:
             return
         pins = {name: held for name, held in self._pins.items() if name != plugin_id}
@@ -60,13 +61,13 @@ def _read(file: Path) -> dict[str, Pin]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        # Without it the folders themselves are served, which is what they are there for.
+        # Without pins, the folders' own contents are served, which is acceptable.
         _log.error("pins.unreadable", file=str(file), error=str(error))
         return {}
 
 
 def _write(file: Path, pins: Mapping[str, Pin]) -> None:
-    """Whole or not at all, whatever happens to the machine meanwhile."""
+    """Replace the file atomically, so that it is complete even after a power cut."""
     text = json.dumps({name: asdict(pin) for name, pin in sorted(pins.items())}, indent=2)
     new = file.with_suffix(".new")
     with new.open("w", encoding="utf-8") as handle:

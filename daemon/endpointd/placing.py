@@ -1,11 +1,12 @@
-"""A folder put in the place of another, until it is known whether it stays there.
+"""Puts a folder in the place of another one provisionally, until it is known whether it stays there.
 
-What is needed to take it back is on the disk before anything moves: a daemon that is killed meanwhile finds it when it
-starts again, and puts everything back as it was (`recover`). At no moment is there half a folder, nor none.
+Everything that is necessary to undo this is written to the disk before: if the daemon is killed meanwhile, the next one
+restores the previous state (`recover`). At no moment is the folder missing or incomplete, except briefly where the file
+system cannot exchange two names.
 
-In the plugins directory `.placing-…/` holds `record` (which folder it is about, and by which file number to know what
-was put there), `other` (the new folder, and once it is exchanged the old one), and `old` only where the file system
-cannot exchange two names at once.
+The directory `.placing-…/` in the plugins directory contains `record` (the folder's name, and the device and inode
+number of what was put there), `other` (the new folder, and after the exchange the old one), and `old` (the old folder)
+if the file system cannot exchange two names.
 """
 
 import json
@@ -68,12 +69,13 @@ def place(staged: Path, target: Path) -> Placement:
 
 
 def recover(plugins: Path) -> Iterator[str]:
-    """Undo what a daemon that was killed was about to do; the names of the folders that it was about. Before anything
-    else is done in the directory. What another user has put there is no order, and is left alone. Raises `OSError`."""
+    """Undo the placements that a killed daemon has left unfinished, and yield the names of their folders. To be called
+    before anything else is done in the directory. Records that another user may have written are ignored, because they
+    would let that user move folders. Raises OSError."""
     try:
         homes = sorted(plugins.iterdir())
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # Whoever looks for plugins there says so.
+        # The error is reported when the plugins are read.
         return
     for home in homes:
         if home.name.startswith(PREFIX):
@@ -115,7 +117,8 @@ def _swap(home: Path, target: Path) -> None:
 
 
 def _take_back(home: Path, target: Path, mark: Mark) -> None:
-    """Whatever was done, and whatever of this was done already."""
+    """Restore the previous state, no matter at which step the placement, or an earlier attempt to undo it, has
+    stopped."""
     is_placed = os.path.lexists(target) and _mark_of(target) == mark
     if os.path.lexists(home / _OLD):
         if is_placed:
@@ -134,7 +137,7 @@ def _mark_of(folder: Path) -> Mark:
 
 
 def _write_record(placement: Placement) -> None:
-    """On the disk, and its name too."""
+    """Write the record, and make sure that it and its directory entries are on the disk."""
     with (placement.home / _RECORD).open("x", encoding="utf-8") as file:
         json.dump({"folder": placement.target.name, "mark": placement.mark}, file)
         file.flush()

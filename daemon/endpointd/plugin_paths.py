@@ -13,7 +13,7 @@ from endpointd.tree import Item, Kind, is_environment, may_be_folder, walk
 
 
 def folder_of(directory: str, path: str) -> str:
-    """The name of the folder that a path lies in or is; "" for the directory itself and what is outside."""
+    """The name of the plugin's folder that is, or contains, `path`; "" for the directory itself and paths outside."""
     return path[len(directory) + 1 :].split("/")[0] if path.startswith(directory + "/") else ""
 
 

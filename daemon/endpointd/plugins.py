@@ -141,7 +141,7 @@ class Plugins:
                 self._mount(served)
         self._mount_the_waiting()
 
-    # What is served
+    # Changes of what is served
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Serve the plugins of `entries`, which are all folders of the plugins directory, and stop serving others."""

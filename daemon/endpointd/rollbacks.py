@@ -1,4 +1,5 @@
-"""Which of a plugin's releases is to serve: the folder's own content, or an older one that an operator went back to."""
+"""Decides which release of a plugin serves: the folder's content, or an older one that an operator has rolled back
+to."""
 
 import asyncio
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class Rollbacks:
         try:
             self._pins.set(entry.plugin.id, None)
         except OperatorError as error:
-            # It does not hold all the same, unless the folder becomes once more what it was.
+            # The pin has no effect anyway, unless the folder gets the same content again.
             _log.warning("pins.not_written", plugin=entry.plugin.id, message=error.message, remedy=error.remedy)
         return entry
 

@@ -1,7 +1,8 @@
-"""Plugins on their way in: unpacked beside the others, under a name that is never served.
+"""Packs plugins into archives, and unpacks them beside the installed plugins, in hidden folders that are not served.
 
-An archive is an uncompressed tar with the plugin's files at its top, as `pack` writes it. It is unpacked by hand: links
-are made last and only if they stay inside by their text, so that nothing is ever written through one.
+An archive is an uncompressed tar with the plugin's files at its top level, as `pack` writes it. It is not unpacked with
+tarfile's `extract`: symbolic links are created last, and only if their text does not lead out of the folder, so that no
+file is ever written through a link.
 """
 
 import errno
@@ -36,21 +37,22 @@ T = TypeVar("T")
 PREFIX = ".staging-"
 
 _END = 1024
-"""Zero bytes at the end of every whole archive."""
+"""The number of zero bytes at the end of every complete archive."""
 
 
 class StagingError(OperatorError):
     """The archive cannot be installed."""
 
 
-# The client's side
+# In the client
 
 
 def pack(folder: Path, out: BinaryIO, *, ignored: bool = False, outside: Callable[[str], None] | None = None) -> None:
-    """Write the folder's plugin as an archive: no owners, and nothing that is no part of a plugin; what its ignore file
-    names only with `ignored`. With `outside`, links that leave the folder are left out, and that is told their paths.
+    """Write the plugin in `folder` as an archive to `out`, without owners, and without files that are not part of it.
+    With `ignored`, it includes files that its ignore file excludes. If `outside` is given, links that lead out of the
+    folder are left out, and it is called with the path of each.
 
-    Raises `ReleaseError` when the folder cannot be packed, `FolderChanged`; what was written is to be thrown away then.
+    Raises `ReleaseError` if the folder cannot be packed, or `FolderChanged`; the caller must discard the output then.
     """
     items = survey(folder, ignored=ignored)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
@@ -77,7 +79,7 @@ def _add(archive: tarfile.TarFile, folder: Path, item: Item) -> None:
 
 
 class _Content:
-    """A file that is packed. Raises `FolderChanged` when it has less than it had."""
+    """A file to be packed, as a file object for tarfile. `read` raises `FolderChanged` if it has become shorter."""
 
     def __init__(self, folder: Path, item: Item) -> None:
         self._folder = folder
@@ -94,7 +96,7 @@ class _Content:
         return data
 
 
-# The daemon's side
+# In the daemon
 
 
 def stage(plugins: Path, fill: Callable[[Path], T]) -> tuple[Path, T]:
@@ -126,7 +128,7 @@ def unpack_archive(archive: BinaryIO, staged: Path) -> None:
                     _make(members, member, staged / path)
         _link(links, staged)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        # Of a link, the first name is its text.
+        # For a link, `filename` is its text, and `filename2` its path.
         name = os.path.relpath(error.filename2 or error.filename, staged)
         raise _unsafe(name, "is there twice") from error
     except (tarfile.TarError, EOFError, UnicodeError) as error:
@@ -206,8 +208,8 @@ def _remove(path: Path) -> None:
 
 
 def clean(plugins: Path) -> None:
-    """Remove what a daemon that was killed has left. Before anything else is called."""
-    # Whoever looks for plugins there says what is wrong with the directory.
+    """Remove what a killed daemon has left. To be called before anything else."""
+    # Errors about the directory are reported when the plugins are read.
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for item in plugins.iterdir():
             if item.name.startswith(PREFIX):
@@ -225,7 +227,7 @@ def _unsafe(path: str, why: str) -> StagingError:
 
 @contextmanager
 def explained(plugins: Path) -> Iterator[None]:
-    """Turn what the operating system says about the plugins directory into a `StagingError`."""
+    """Turn errors of the operating system about the plugins directory into `StagingError`."""
     try:
         yield
     except OSError as error:

@@ -1,18 +1,18 @@
-"""The threads that the host's event loop gives its blocking work to."""
+"""The threads in which the host's event loop runs blocking work."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 THREADS = 8
-"""How many run at once. Further work waits for one of them."""
+"""The number of threads. Further work waits until one of them is free."""
 
 
 async def start_threads() -> None:
     """Give the running event loop an executor (for `asyncio.to_thread`) all of whose threads have been started.
 
-    By default a thread is started when it is needed first. A plugin that fills the system's table of processes with
-    threads (systemd's `TasksMax=`, a container's `pids.max`) would then have the daemon fail in the midst of its work.
+    By default, each thread is started only when it is needed. If a plugin then uses up the allowed number of processes
+    and threads (systemd's `TasksMax=`, a container's `pids.max`), the daemon would fail in the middle of its work.
     """
     loop = asyncio.get_running_loop()
     executor = ThreadPoolExecutor(THREADS, "endpointd-work")

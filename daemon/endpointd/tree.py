@@ -1,4 +1,4 @@
-"""The files of a plugin's folder as they are on the disk, without those that are no part of it."""
+"""Lists and reads the files of a plugin's folder, without those that are not part of the plugin."""
 
 import errno
 import os
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
     from endpointd.ignoring import Ignoring
 
 MAX_FILES = 50_000
-"""Files, folders and links. The largest known plugin has 500; a whole `node_modules` fits in."""
+"""The most files, folders and links of a plugin. The largest known plugin has 500; a complete `node_modules` is still
+possible."""
 
 MAX_BYTES = 1024**3
-"""A model of some hundred megabytes fits in. What is larger fills disks with every change, and belongs elsewhere."""
+"""The most bytes of a plugin: enough for a model of some hundred megabytes. Larger data should be kept elsewhere,
+because it is copied with every change."""
 
 _CHUNK = 256 * 1024
-# A file that has become a FIFO or a link since it was looked at must neither block nor lead elsewhere.
+# A file may have been replaced by a FIFO or a link since it was surveyed: do not block, and do not follow links.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 
 
 class FolderChanged(EndpointdError):
-    """The folder was changed while it was read: nothing is wrong, try again when it is at rest."""
+    """The folder was changed while it was read. This is not an error: read it again when it is at rest."""
 
 
 class ReleaseError(OperatorError):
-    """The folder cannot be made a release, for a reason that lies in it or in the disk."""
+    """No release can be made from the folder, because of its content or because of the disk."""
 
 
 class Kind(StrEnum):
@@ -113,7 +115,7 @@ def walk(folder: Path, on_error: Callable[[OSError], None], *, ignored: bool = F
 
 
 def ignoring_of(folder: Path) -> "Ignoring | None":
-    """What the folder's ignore file says; None where there is none. Raises `OSError`."""
+    """The patterns of the folder's ignore file; None if there is none. Raises OSError."""
     path = folder / IGNORE_FILE
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -124,7 +126,7 @@ def ignoring_of(folder: Path) -> "Ignoring | None":
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return None
         raise
-    # Few folders have one, and the library takes its time.
+    # Imported only here, because few folders have an ignore file and the library takes long to import.
     from endpointd.ignoring import Ignoring
 
     return Ignoring.of(text)
@@ -192,10 +194,10 @@ def _read(file: BinaryIO, size: int, folder: Path, item: Item) -> bytes:
 
 
 def link_text(folder: Path, item: Item) -> str:
-    """What a symbolic link says, such that it says the same in a copy of the folder.
+    """The text for a symbolic link in a copy of the folder, so that it leads to the same place in the copy.
 
-    A link that stays inside only by way of the folder's own place on the disk is put in relative words. Raises
-    `ReleaseError` when it leaves the folder, `FolderChanged`.
+    It is the link's own text, or a relative path if that text depends on the folder's location (an absolute path, for
+    example). Raises `ReleaseError` if the link leads out of the folder, or `FolderChanged`.
     """
     path = folder / item.path
     try:
@@ -214,7 +216,7 @@ def link_text(folder: Path, item: Item) -> str:
 
 
 def leads_outside(folder: Path, item: Item) -> bool:
-    """Whether a symbolic link leaves the folder, or cannot be followed, which is as good as that."""
+    """Whether a symbolic link leads out of the folder, or cannot be resolved, which counts as the same."""
     root = os.path.realpath(folder)
     try:
         target = os.path.realpath(folder / item.path)
@@ -224,8 +226,9 @@ def leads_outside(folder: Path, item: Item) -> bool:
 
 
 def stays_inside(path: str, text: str) -> bool:
-    """Whether a link at `path`, below real folders only, stays in the folder by its text alone: `..` stands at the
-    beginning, no more often than `path` is deep, so that no other link can lead it further up."""
+    """Whether the text of a link at `path` guarantees that it does not lead out of the folder. The folders on `path`
+    must not be links. The text must be relative, with `..` only at its beginning, and not more often than `path` is
+    deep: a `..` after another link could lead further up."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
     rising = len(parts)
     for number, part in enumerate(parts):
@@ -236,7 +239,8 @@ def stays_inside(path: str, text: str) -> bool:
 
 
 def unreadable(folder: Path, error: OSError, path: str = "") -> ReleaseError:
-    """What to tell of something in the folder that cannot be read."""
+    """The error to raise for something in the folder that cannot be read. `path` is relative to the folder; "": as
+    `error` says."""
     name = path or os.path.relpath(error.filename or folder, folder)
     what = f"the folder {str(folder)!r}" if name == "." else f"{name!r} in the folder {str(folder)!r}"
     message = f"{what} cannot be read: {error.strerror}"
