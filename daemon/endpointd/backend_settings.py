@@ -70,7 +70,7 @@ class _Table(BaseModel):
 
 
 class BackendSettings(_Table):
-    """What every backend has."""
+    """The settings that every backend has. Clocks are in seconds, sizes in bytes."""
 
     url: Url = Field(description="base of the URLs that it answers at")
     ca_file: OptionalFile = Field(
@@ -142,7 +142,7 @@ BackendTables: TypeAlias = dict[str, Annotated[Backend, Field(discriminator="typ
 
 
 class Calls(_Table):
-    """Which backend answers which calls; the name of one, or `none`. A kind of model wins over `model`."""
+    """Which backend answers which calls: the name of a backend, or `none`. A type of model wins over `model`."""
 
     app: Name = Field(default=None, description="apps: `session.app`")
     model: Name = Field(default=None, description="models of every kind")

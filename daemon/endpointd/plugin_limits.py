@@ -26,7 +26,7 @@ from endpointd.setting_types import (
 
 
 class SharedLimits(BaseModel):
-    """What can be set for all plugins at once and for one plugin alone. Clocks are in seconds."""
+    """Settings that can be set for all plugins at once, and for single plugins. Clocks are in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -121,7 +121,7 @@ class SharedLimits(BaseModel):
 
 
 class PluginLimits(SharedLimits):
-    """The limits of one plugin, and what its worker's environment variables are to hold besides."""
+    """The settings of one plugin: limits, additional environment variables of its workers, and its backends."""
 
     env: EnvironmentVariables = Field(
         default_factory=dict, repr=False, description="environment variables for the plugin's worker"
