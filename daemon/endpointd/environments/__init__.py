@@ -1,2 +1,2 @@
-"""Environments: the interpreter and the packages that a plugin's workers run with, built by uv, shared where the inputs
-are equal."""
+"""Environments: the interpreter and the packages that a plugin's workers run with. They are built by uv, and plugins
+with equal requirements share one."""

@@ -1,8 +1,8 @@
-"""What the worker needs beside the plugin's own packages, and where that is put. Pure.
+"""Decides which packages the worker needs in addition to the plugin's own, and where they are installed. Pure.
 
-werkzeug must be the plugin's own: the plugin's code makes its responses of it. So it is added only where the plugin has
-none, and a version that the worker cannot work with is an error. msgpack is the worker's own business: where the
-plugin has one that will not do, the worker gets another, in a place that the plugin does not see.
+The worker must use the same werkzeug as the plugin, whose code creates responses with it. So werkzeug is added only if
+the plugin has none, and a version that the worker cannot work with is an error. msgpack is used by the worker alone: if
+the plugin's version is unsuitable, the worker gets another one in a folder that the plugin does not see.
 """
 
 from collections.abc import Mapping
@@ -17,19 +17,20 @@ WERKZEUG = Requirement("werkzeug>=2.1")
 MSGPACK = Requirement("msgpack>=1.0")
 
 PRIVATE = "endpointd-private"
-"""Folder of an environment for packages of the worker's alone; `endpointd_worker.bootstrap` knows it too."""
+"""Folder in an environment for packages that only the worker uses. `endpointd_worker.bootstrap` uses the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """Requirements: `beside` go to the plugin's packages, `private` into a place of their own."""
+    """Requirements to be installed: `beside` together with the plugin's packages, `private` in the folder `PRIVATE`."""
 
     beside: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
 
 
 def additions_to(installed: Mapping[str, str]) -> Additions:
-    """What is missing where these packages are, versions by names. Raises `EnvironmentFailed`."""
+    """What an environment needs in addition to the installed packages (their versions by name). Raises
+    `EnvironmentFailed` if the plugin's werkzeug is unsuitable."""
     versions = {canonicalize_name(name): version for name, version in installed.items()}
     beside, private = [], []
     werkzeug = versions.get(canonicalize_name(WERKZEUG.name))

@@ -1,4 +1,4 @@
-"""Builds one environment: beside what is there, and put in place when it is whole."""
+"""Builds one environment in a temporary folder, and gives it its final name when it is complete."""
 
 import asyncio
 import errno
@@ -25,12 +25,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_PACKAGES = 10_000
-"""Of an environment's that are listened to."""
+"""The largest number of installed packages that is read from uv's list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is to be built, from the files in `folder`, by `account`."""
+    """What is to be built, from the files in `folder`. uv runs as `account`; None is the daemon's own user."""
 
     key: str
     needs: Needs
@@ -40,8 +40,8 @@ class Recipe:
 
 
 async def build(shelf: Shelf, recipe: Recipe, options: UvOptions, tell: Callable[[str], None]) -> Path:
-    """The interpreter of the new environment. Raises `EnvironmentFailed`; nothing is left behind then, nor when it is
-    cancelled."""
+    """Build an environment; returns the path of its interpreter. `tell` gets each line of uv's output. Raises
+    `EnvironmentFailed`. If it raises or is cancelled, it removes everything that it has written."""
     began = time.time()
     try:
         async with _workplace(shelf, recipe, options) as place:
@@ -67,7 +67,7 @@ async def _workplace(shelf: Shelf, recipe: Recipe, options: UvOptions) -> AsyncI
     try:
         await _in_thread(place.open)
         await _in_thread(place.fill, recipe.folder, recipe.needs.files)
-        # A folder that is developed in is no release: what it asks for now may be something else already.
+        # In development mode, the folder is not an immutable release: its requirements may have changed meanwhile.
         if not await _in_thread(still_asks_for, recipe.needs, place.source):
             message = f"the folder {recipe.folder} was changed before its environment was built"
             raise EnvironmentFailed("environment_failed", message, "it is built when the folder is at rest")
@@ -80,7 +80,7 @@ async def _workplace(shelf: Shelf, recipe: Recipe, options: UvOptions) -> AsyncI
 
 
 def _make_cache(cache: Path, account: Account | None) -> None:
-    """One that is there is left as it is."""
+    """Create uv's cache folder, owned by the account. An existing one is not changed."""
     if cache.is_dir():
         return
     cache.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class _Build:
         await self._uv("sync", *options, "--python", str(python_of(self._place.env)))
 
     async def _add(self) -> None:
-        """What the worker needs, without a change of what is there."""
+        """Install what the worker needs, without changing the versions of the installed packages."""
         installed = await self._installed()
         additions = additions_to(installed)
         if additions.beside:
@@ -125,8 +125,8 @@ class _Build:
             await self._install("--quiet", "--target", str(self._place.env / PRIVATE), *additions.private)
 
     async def _installed(self) -> dict[str, str]:
-        """Versions by names. Asked of uv, as the account: what builds have put there may lead whoever reads it
-        elsewhere, or hold him up."""
+        """The versions of the installed packages by name. uv, running as the account, reads them, because packages'
+        builds may have left links to other places there, or files that block the reader."""
         lines: deque[str] = deque(maxlen=MAX_PACKAGES)
         arguments = ("pip", "list", "--format", "freeze", "--python", str(python_of(self._place.env)))
         await self._program.run(arguments, self._place.source, lines.append)
@@ -141,8 +141,8 @@ class _Build:
 
 
 async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """As `asyncio.to_thread`, but who is cancelled waits for the thread all the same: what it does would else go on
-    behind the back of whoever tidies up."""
+    """As `asyncio.to_thread`, but if it is cancelled, it still waits for the thread to finish. Otherwise the thread
+    would continue to write while the caller cleans up."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     cancelled = False
     while not work.done():
@@ -151,7 +151,7 @@ async def _in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwa
         except asyncio.CancelledError:
             cancelled = True
     if cancelled:
-        # Its own fate interests nobody any more.
+        # Retrieved, so that asyncio does not log it.
         work.exception()
         raise asyncio.CancelledError
     return work.result()

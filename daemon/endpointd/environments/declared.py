@@ -1,4 +1,4 @@
-"""What the plugin in a folder needs of its environment, read from the disk."""
+"""Reads from the disk what a plugin's folder requires of its environment."""
 
 import platform
 from pathlib import Path
@@ -9,11 +9,13 @@ from endpointd.manifest.findings import Finding, Report
 from endpointd.manifest.model import Plugin
 
 MAX_FILE = 16 * 1024 * 1024
-"""Bytes of a requirements file or a lock. The lock of a plugin with a hundred packages has one million."""
+"""The largest size of a requirements file or a lock, in bytes. The lock of a plugin with a hundred packages has one
+million."""
 
 
 def needs_of(folder: Path, plugin: Plugin, content: str | None) -> tuple[Needs | None, tuple[Finding, ...]]:
-    """What the folder asks for, and what is wrong with how it does so; `content` stands for all of it."""
+    """The folder's requirements (None if there are none, or on errors), and the findings about them. `content` is the
+    digest of the whole folder."""
     report = Report()
     needs = read_needs(
         PluginFolder(folder, MAX_FILE), plugin.runner_version, content, platform.python_version(), report
@@ -22,8 +24,8 @@ def needs_of(folder: Path, plugin: Plugin, content: str | None) -> tuple[Needs |
 
 
 def still_asks_for(needs: Needs, folder: Path) -> bool:
-    """Whether the files in `folder` are those that `needs` was read of. Where all of the folder counts, that is not
-    looked at again."""
+    """Whether the requirements in `folder` are still equal to `needs`. Always True if `needs` depends on the whole
+    folder (`files` is empty); that is not checked again."""
     if not needs.files:
         return True
     now = read_needs(PluginFolder(folder, MAX_FILE), None, None, platform.python_version(), Report())

@@ -1,4 +1,4 @@
-"""Why there is no environment. Pure."""
+"""The errors of building an environment, and the interpretation of uv's output. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from endpointd.errors import OperatorError
 
 MAX_WORDS = 600
-"""Characters of what uv said that become part of a message; all of it is in the plugin's journal."""
+"""The largest number of characters of uv's output in an error message. The plugin's journal has all of it."""
 
 _FULL = re.compile(r"No space left on device|os error 28\b|Disk quota exceeded|os error 122\b", re.IGNORECASE)
 _UNREACHABLE = re.compile(
@@ -19,11 +19,12 @@ _ERROR = re.compile("error: |\\s*\u00d7 ")
 _CAUSE = re.compile(r"\s*(?:cause:|Caused by:|[╰├]─▶)\s*")
 
 LASTING = frozenset({"environment_failed", "interpreter_missing", "worker_needs_unmet"})
-"""What is the same at the next try, unless the plugin or the machine changes. The others may pass by themselves."""
+"""The codes of failures that would recur at the next attempt, unless the plugin or the machine changes. The causes of
+the others, such as an unreachable index, may disappear by themselves."""
 
 
 class EnvironmentFailed(OperatorError):
-    """There is no environment for a plugin, and none could be built."""
+    """A plugin has no environment, and none could be built."""
 
     @property
     def lasting(self) -> bool:
@@ -31,7 +32,8 @@ class EnvironmentFailed(OperatorError):
 
 
 def explained(lines: Sequence[str], how: str) -> EnvironmentFailed:
-    """What uv said before it ended (`how`: "exited with status 1"), as an error."""
+    """The error for the last lines of uv's output; if there are none, it says `how` uv ended, such as "exited with
+    status 1"."""
     words = _words(lines) or f"uv {how}"
     whole = "\n".join(lines)
     if _FULL.search(whole):
@@ -49,12 +51,12 @@ def disk_full(words: str) -> EnvironmentFailed:
 
 
 def without_credentials(line: str) -> str:
-    """A line of uv's, fit to be shown: without the name and the password of a URL."""
+    """A line of uv's output, with the user names and passwords in URLs masked."""
     return _CREDENTIALS.sub("********@", line)
 
 
 def _words(lines: Sequence[str]) -> str:
-    """The error and its causes, in one line."""
+    """uv's error message and its causes, joined to one line."""
     begin = next((number for number, line in enumerate(lines) if _ERROR.match(line)), None)
     if begin is None:
         kept = [line.strip() for line in lines if line.strip()][-1:]

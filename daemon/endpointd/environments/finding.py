@@ -1,5 +1,5 @@
-"""Finding the machine's interpreters: those that the settings name, the host's own, and what lies on PATH, in uv's and
-in pyenv's folders. Each is asked once who it is."""
+"""Finds the machine's interpreters: those that the settings name, the host's own, and those on PATH and in the folders
+of uv and pyenv. Each is run once to ask for its version."""
 
 import json
 import os
@@ -17,7 +17,7 @@ import structlog
 from endpointd.environments.interpreters import OLDEST, Interpreter
 
 ASK = 15.0
-"""Seconds that an interpreter has to tell who it is."""
+"""Seconds that an interpreter has to answer."""
 
 AT_ONCE = 4
 
@@ -38,13 +38,14 @@ log = structlog.get_logger()
 
 
 class Finder:
-    """Blocking; for a thread, one at a time. What was asked is remembered as long as the file is the same."""
+    """Blocking, to be used by one thread at a time. An interpreter's answer is cached until its file changes."""
 
     def __init__(self) -> None:
         self._known: dict[Mark, Interpreter | None] = {}
 
     def find(self, configured: Iterable[Path], environ: Mapping[str, str]) -> list[Interpreter]:
-        """The best first: configured ones, the host's, PATH's, uv's, pyenv's. Each once, by the file it really is."""
+        """The usable interpreters in order of preference: configured ones, the host's, those on PATH, uv's, pyenv's. If
+        several paths lead to the same file, it is listed once."""
         paths = [path for path in _candidates(configured, environ) if os.access(path, os.X_OK)]
         marks = dict.fromkeys(mark for mark in map(_mark, paths) if mark is not None)
         new = [mark for mark in marks if mark not in self._known]
@@ -69,7 +70,7 @@ def _candidates(configured: Iterable[Path], environ: Mapping[str, str]) -> Itera
     home = Path(environ.get("HOME") or "/")
     pyenv = Path(environ.get("PYENV_ROOT") or home / ".pyenv")
     for name in environ.get("PATH", "").split(os.pathsep):
-        # What is there starts what is in the other folder, or fails.
+        # The shims start the interpreters below `pyenv/versions`, which are found below, or fail.
         if name and Path(name) != pyenv / "shims":
             yield from _in_folder(Path(name))
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
@@ -80,7 +81,8 @@ def _candidates(configured: Iterable[Path], environ: Mapping[str, str]) -> Itera
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    """The newest first; `python3` last: it is one of the others, or of a version that its name does not tell."""
+    """The interpreters in a folder, the newest version first. `python3` is the last: it is one of the others, or its
+    name does not tell its version."""
     named = [(int(found[1]), path) for path in _entries(folder) if (found := _NAME.fullmatch(path.name))]
     yield from (path for minor, path in sorted(named, reverse=True) if minor >= OLDEST[1])
     yield folder / "python3"
@@ -94,7 +96,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def ask(path: Path) -> Interpreter | None:
-    """Who the interpreter is; None for what is no CPython, does not start, or takes too long."""
+    """Run the interpreter to learn its version; None if it is not CPython, does not start, or takes too long."""
     try:
         answer = json.loads(_run([str(path), "-I", "-S", "-c", _QUESTION]))
         if answer["implementation"] != "CPython":
@@ -113,7 +115,7 @@ def _run(command: list[str]) -> bytes:
         try:
             output, _ = process.communicate(timeout=ASK)
         except subprocess.TimeoutExpired:
-            # With what it has started, which may hold the pipe open.
+            # The whole process group, because children of the process may keep the pipe open.
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             raise

@@ -1,8 +1,8 @@
-"""Becomes the program that is given, under the host's guard: run by path, with a mark's base and a command line.
+"""A wrapper that is run by path and executes a program (uv). Its arguments are the base of the mark, and the command.
 
-What the program starts bears the host's mark as workers do (`supervisor/keeper.py`), so that it ends with the host and
-leaves nothing behind; what it prints goes where its errors go; and the wire that the host gives to every process that
-it starts is not for it.
+It gives the process the host's mark, as workers have (`supervisor/keeper.py`), so that the host can end it and all of
+its descendants. It redirects stdout to stderr, and replaces fd 0, on which the host puts a wire for every process that
+it starts, by /dev/null.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import resource
 import sys
 
 STAND_BACK = 10
-"""How much builds stand back for others who want the processor."""
+"""The niceness of builds."""
 
 
 def main() -> None:
@@ -19,11 +19,11 @@ def main() -> None:
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
     mark = int(sys.argv[1]) + os.getpid()
-    # Where the time of real-time processes is limited already, there is no mark; the group remains.
+    # If RLIMIT_RTTIME is already limited, the mark cannot be set. The process group can still be killed.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))
     os.umask(0o022)
-    # Requests are more urgent.
+    # Answering requests is more urgent than building.
     os.nice(STAND_BACK)
     os.execv(sys.argv[2], sys.argv[2:])
 

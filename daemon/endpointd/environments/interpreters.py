@@ -1,4 +1,4 @@
-"""Which of the machine's interpreters a plugin gets, and what an environment is called. Pure."""
+"""Chooses the interpreter for a plugin, and computes the names of environments. Pure."""
 
 import hashlib
 import re
@@ -12,10 +12,10 @@ from endpointd.environments.failures import EnvironmentFailed
 from endpointd.environments.needs import Needs
 
 OLDEST = (3, 11)
-"""What the worker's own code needs."""
+"""The oldest Python version on which the worker's code runs."""
 
 SCHEME = "endpointd environment 1"
-"""How environments are made. With another number all are built anew."""
+"""The version of the way in which environments are built. A new number causes all of them to be built again."""
 
 DIGITS = 16
 _MINOR = re.compile(r"\s*(\d+)\.(\d+)")
@@ -23,7 +23,7 @@ _MINOR = re.compile(r"\s*(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """One that was asked: `abi` is what compiled packages are made for ("cpython-312-x86_64-linux-gnu")."""
+    """An interpreter and its answer. `abi` is the ABI of compiled packages ("cpython-312-x86_64-linux-gnu")."""
 
     path: Path
     version: tuple[int, int, int]
@@ -39,10 +39,11 @@ class Interpreter:
 
 
 def choose(found: Sequence[Interpreter], needs: Needs) -> Interpreter:
-    """The one that `needs` is to run on; of those that are as good, the first. Raises `EnvironmentFailed`.
+    """The interpreter to be used for `needs`; the first of those that fit equally well. Raises `EnvironmentFailed`.
 
-    `requires-python` is a rule. The manifest's `runner.version` is the minor version that the author has tried: that
-    one, else the next newer one. An older one only where the rule says that it will do.
+    `requires-python` must be fulfilled. The manifest's `runner.version` is the minor version with which the author has
+    tested: that one is chosen, or else the next newer one. An older one is chosen only if `requires-python` is given
+    and allows it.
     """
     fitting = [one for one in found if _allows(one, needs)]
     wanted = _minor_of(needs.runner_version)
@@ -85,10 +86,10 @@ def _missing(found: Sequence[Interpreter], needs: Needs) -> EnvironmentFailed:
 
 
 def key_of(needs: Needs, interpreter: Interpreter, user: int) -> str:
-    """The environment's name: the same for equal inputs, wherever things lie.
+    """The name of an environment. It is the same for equal inputs, and does not depend on paths.
 
-    `user` is who builds it. What a package's build leaves behind runs in every worker that shares the environment, so
-    that users do not share.
+    `user` is the id of the user who builds it. Users do not share environments, because code that a package's build has
+    left in one runs in every worker that uses it.
     """
     minor = "{}.{}".format(*interpreter.minor)
     parts = (SCHEME, needs.digest, minor, interpreter.abi, interpreter.platform, str(user))

@@ -1,7 +1,7 @@
-"""What a plugin needs of its environment, as its folder declares it. Pure.
+"""What a plugin's folder requires of its environment. Pure.
 
-A `pyproject.toml` that names dependencies goes before a `requirements.txt`, and the `uv.lock` beside it says exactly
-which. A plugin with neither, or one that asks for nothing, runs on the host's own interpreter and packages.
+A `pyproject.toml` that names dependencies takes precedence over a `requirements.txt`, and the `uv.lock` beside it pins
+the exact versions. A plugin that has neither file, or requires nothing, runs on the host's interpreter and packages.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ REQUIREMENTS = "requirements.txt"
 
 
 class Source(StrEnum):
-    """Where it is declared, which says how uv is asked."""
+    """The file that declares the requirements. It determines how uv is called."""
 
     LOCK = LOCK
     PROJECT = PROJECT
@@ -28,9 +28,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """`digest` stands for what is asked for, `files` are those that uv has to read: none means all of the folder.
+    """A folder's requirements, of which `digest` is a digest. `files` are the files that uv has to read; if empty, uv
+    needs the whole folder.
 
-    `runner_version` and `requires_python` say which interpreter fits.
+    `runner_version` and `requires_python` determine the interpreter.
     """
 
     source: Source
@@ -43,10 +44,10 @@ class Needs:
 def read_needs(
     files: PluginFiles, runner_version: str | None, content: str | None, host_version: str, report: Report
 ) -> Needs | None:
-    """What the folder asks for. None: nothing, or `report` has an error.
+    """The folder's requirements. None if there are none, or on an error, which is then added to `report`.
 
-    `content` stands for all of the folder; `host_version` is that of the host's own interpreter ("3.12.1"), on which
-    runs what asks for nothing else.
+    `content` is the digest of the whole folder. `host_version` is the version of the host's interpreter ("3.12.1"), on
+    which a plugin without requirements runs.
     """
     try:
         return _read(files, runner_version, content, host_version)
@@ -103,7 +104,7 @@ def _allows(requires_python: str | None, version: str) -> bool:
 
 
 def _content(is_local: bool, content: str | None) -> tuple[str, ...]:
-    """What is installed from the folder changes with it."""
+    """For `_digest`: the folder's content, if packages are installed from the folder and so change with it."""
     return (content or "",) if is_local else ()
 
 

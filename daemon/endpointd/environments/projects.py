@@ -1,7 +1,7 @@
-"""Reading `pyproject.toml` and `uv.lock` for what they ask for. Pure.
+"""Reads the requirements in `pyproject.toml` and `uv.lock`. Pure.
 
-What says nothing of the packages (the project's own name and version) is left out, so that a new version of a plugin
-with the same dependencies, or another plugin with the same, gets the environment that is there.
+The project's own name and version are ignored, because they do not affect the packages: so a new version of a plugin,
+or another plugin, with the same dependencies gets the existing environment.
 """
 
 import json
@@ -21,8 +21,8 @@ LOCK = "uv.lock"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`asks` tells whether it names dependencies, `is_local` whether some of them, or their list, come from other files
-    of the folder; `normal` is a text that is the same for equal demands."""
+    """The requirements of a project. `asks`: it has dependencies. `is_local`: some of the dependencies, or their list,
+    come from other files in the folder. `normal` is a text that is equal for equal requirements."""
 
     asks: bool
     requires_python: str | None
@@ -31,7 +31,7 @@ class Project:
 
 
 def read_project(text: str) -> Project:
-    """Raises `RequirementsProblem`."""
+    """Parse a `pyproject.toml`. Raises `RequirementsProblem`."""
     document = _parse(text, PROJECT)
     project = document.get("project", {})
     if not isinstance(project, dict):
@@ -52,8 +52,8 @@ def read_project(text: str) -> Project:
 
 
 def read_lock(text: str) -> tuple[str, bool]:
-    """A text that is the same for equal locks, and whether packages come from the folder. Raises
-    `RequirementsProblem`."""
+    """Parse a `uv.lock`. Returns a text that is equal for equal locks, and whether packages come from the folder.
+    Raises `RequirementsProblem`."""
     document = _parse(text, LOCK)
     packages = document.get("package", [])
     if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
@@ -109,7 +109,7 @@ def _has_local_source(sources: Mapping[str, object]) -> bool:
 
 
 def _expect_inside(paths: Iterable[object], file: str) -> None:
-    """Raises `RequirementsProblem` for the first that leads out of the plugin's folder."""
+    """Raise `RequirementsProblem` for the first path that leads out of the plugin's folder."""
     for path in map(str, paths):
         if leads_outside(path):
             message = f"it asks for {shown(path)}, which is outside the plugin's folder"

@@ -1,6 +1,7 @@
-"""Reading requirements files for what they ask for, so that equal demands are known to be equal. Pure.
+"""Reads requirements files, in order to recognise equal requirements. Pure.
 
-uv reads the files itself when it installs; here it only matters which files belong to them, and what they come down to.
+uv reads the files itself when it installs. Here it only matters which files include each other, and which lines they
+have in total.
 """
 
 import re
@@ -15,7 +16,7 @@ from endpointd.manifest.files import FileProblem, PluginFiles
 from endpointd.manifest.findings import shown
 
 MAX_FILES = 50
-"""Requirements files of one plugin, all that include each other together."""
+"""The largest number of requirements files of one plugin, counting the included ones."""
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(\S.*)")
@@ -27,11 +28,11 @@ _PATH = re.compile(r"^[./~]|/")
 _ARCHIVE = re.compile(r"[^:@]*\.(whl|zip|tar\.gz)")
 _FILE = re.compile(r"file:(//[^/]*)?", re.IGNORECASE)
 _ROOT = "${PROJECT_ROOT}/"
-"""What uv puts the folder for that it works in."""
+"""uv replaces this by its working directory."""
 
 
 class RequirementsProblem(Exception):
-    """Requirements that cannot be used: what is wrong, where, and what to do."""
+    """Requirements cannot be used. Says what is wrong, where, and what to do."""
 
     def __init__(self, code: str, message: str, remedy: str, file: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -44,20 +45,22 @@ class RequirementsProblem(Exception):
 
 @dataclass(slots=True)
 class Requirements:
-    """`lines` are what all `files` come down to, comments and line breaks gone; `is_local` tells that some lead to
-    other files of the plugin's folder (a wheel, the source of a package)."""
+    """`lines` are the lines of all `files`, without comments and line continuations. `is_local`: some lines refer to
+    other files in the plugin's folder (a wheel, the source of a package)."""
 
     lines: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     is_local: bool = False
     asks: bool = False
-    """Whether they ask for anything: constraints and options do not."""
+    """Whether any package is required. Constraints and options do not count."""
     read: set[tuple[str, str]] = field(default_factory=set)
-    """Files with what stands before their lines: one that constrains may be included for what it asks as well."""
+    """The files that were read, each with the prefix of its lines ("-c " for constraints). The same file may be
+    included both as requirements and as constraints."""
 
 
 def read_requirements(files: PluginFiles, path: str) -> Requirements:
-    """Raises `RequirementsProblem`, and `FileProblem` for `path` itself."""
+    """Read the requirements file at `path` and those that it includes. Raises `RequirementsProblem`, or `FileProblem`
+    if `path` itself cannot be read."""
     found = Requirements()
     _read(files, path, "", found)
     return found
@@ -98,7 +101,8 @@ def _text(files: PluginFiles, path: str) -> str:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers; what a backslash continues is one, in single blanks."""
+    """The lines with their numbers, without comments. Lines continued by a backslash are joined, and runs of blanks
+    become one blank."""
     begun, whole = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         begun = begun or number
@@ -115,7 +119,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def leads_outside(path: str) -> bool:
-    """Whether a path or a `file:` URL, seen from the plugin's folder, is of something that is not in it."""
+    """Whether a path or a `file:` URL, relative to the plugin's folder, leads to something outside it."""
     inner = path.partition(_ROOT)[2] if _ROOT in path else _FILE.sub("", path, count=1)
     parts = normpath(unquote(inner)).split("/")
     return parts[0] in ("", "..") or parts[0].startswith(("~", "$"))
@@ -133,7 +137,7 @@ def _included(path: str, number: int, target: str) -> str:
 
 
 def _check(line: str, path: str, number: int, found: Requirements) -> None:
-    """See whether one line leads to files of the folder. Raises `RequirementsProblem`."""
+    """Set `found.is_local` if the line refers to files in the folder. Raises `RequirementsProblem`."""
     if _EDITABLE.match(line):
         message = f"{shown(line)} asks for an editable installation, and releases are not edited"
         raise RequirementsProblem("requirements_invalid", message, "leave -e out", path, number)
@@ -143,7 +147,7 @@ def _check(line: str, path: str, number: int, found: Requirements) -> None:
         return
     demand = _OPTIONS.sub("", line)
     if _ARCHIVE.fullmatch(demand):
-        # The name of a package could be written so, too.
+        # Such a text is also a valid name of a package, so it must be checked before it is parsed as a requirement.
         _expect_inside(demand, path, number)
         found.is_local = True
         return
@@ -159,7 +163,7 @@ def _check(line: str, path: str, number: int, found: Requirements) -> None:
 
 
 def _expect_inside(target: str, path: str, number: int) -> None:
-    # From the folder of the file that names it, or from the plugin's: either is taken.
+    # The path may be relative to the folder of the file that names it, or to the plugin's folder; both are accepted.
     if leads_outside(target) and leads_outside(join(dirname(path), _FILE.sub("", target, count=1))):
         message = f"it asks for {shown(target)}, which is outside the plugin's folder"
         raise RequirementsProblem("requirements_invalid", message, "put a copy into the folder", path, number)

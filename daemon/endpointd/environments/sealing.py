@@ -1,4 +1,5 @@
-"""Taking an environment away from the user that has built it: it may read and run it, and change nothing."""
+"""Changes the owner of an environment from the user that built it to the daemon's user, so that the former may read and
+run it, but not change it."""
 
 import os
 import stat
@@ -12,9 +13,11 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def seal(folder: Path) -> None:
-    """Make `folder` and all in it this process's own. Raises `OSError`.
+    """Give `folder` and its content to this process's user, without set-id bits and without write permission for
+    group and others. Raises `OSError`.
 
-    The user may have left anything there: links are not followed, and what is neither a file nor a folder is removed.
+    The content cannot be trusted: symbolic links are not followed, and everything that is neither a file, a folder nor
+    a link is removed.
     """
     top = os.open(folder, _FLAGS | os.O_DIRECTORY)
     with _closing(top):

@@ -1,5 +1,5 @@
-"""The environments of one daemon: found when they are there, built when they are not, each by one build for all who
-wait for it."""
+"""The environments of one daemon. They are built when they are first needed; all workers that wait for the same
+environment share one build."""
 
 import asyncio
 import os
@@ -24,18 +24,19 @@ from endpointd.supervisor.worker import StartFailed, WorkerOrder
 
 FOLDER = "environments"
 CACHE = "uv-cache"
-"""Where they are in the state directory."""
+"""The names of the folders in the state directory."""
 
 log = structlog.get_logger()
 
 Tell = Callable[[str], None]
 OptionsFor = Callable[[int], UvOptions]
-"""uv's options for builds by the user with this number."""
+"""Returns uv's options for builds by the user with this id."""
 
 
 @dataclass(eq=False, slots=True)
 class _Build:
-    """One that is under way or waits for its turn; `last` is the last that was heard of it."""
+    """A build that is running or waits for its turn. `waiting` are the callbacks that get each line of its output, and
+    `last` is the last line."""
 
     task: "asyncio.Task[Path]" = field(init=False)
     waiting: list[Tell] = field(default_factory=list)
@@ -49,10 +50,11 @@ class _Build:
 
 
 class Environments:
-    """In the directory `root`. A `supervisor.provision.Provider`; of the event loop's thread.
+    """The environments in the directory `root`. A `supervisor.provision.Provider`. To be used in the event loop's
+    thread.
 
-    `at_once` is how many builds run at the same time; the others wait in the order in which they came. `interpreters`
-    are those that the settings name.
+    At most `at_once` builds run at the same time; others wait in order of arrival. `interpreters` returns the paths of
+    interpreters in the settings.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Environments:
         self._places = asyncio.Semaphore(at_once)
         self._builds: dict[str, _Build] = {}
         self._ending: set[asyncio.Task[Path]] = set()
-        """Of builds that nobody waits for any more."""
+        """The tasks of builds that were cancelled because nobody waits for them any more."""
 
     # For workers
 
@@ -97,7 +99,7 @@ class Environments:
                 self._give_up(key, build)
 
     async def key_of(self, order: WorkerOrder) -> str | None:
-        """What its environment is called; None when it needs none, or no interpreter fits."""
+        """The name of the order's environment; None if it needs none, or no interpreter fits."""
         if order.needs is None:
             return None
         try:
@@ -106,7 +108,7 @@ class Environments:
             return None
 
     def key_at(self, python: Path) -> str | None:
-        """What the environment is called that this is the interpreter of; None when it is another's."""
+        """The name of the environment to which this interpreter belongs; None if it belongs to none."""
         folder = python.parents[1]
         return folder.name if folder.parent == self._shelf.root else None
 
@@ -136,7 +138,7 @@ class Environments:
         try:
             async with self._places:
                 build_.begun.set()
-                # Somebody else may have built it meanwhile: the build before this one, or another process.
+                # It may exist by now: built by the build before this one, or by another process.
                 there = await asyncio.to_thread(self._shelf.present, recipe.key)
                 return there or await self._build(recipe, build_.tell)
         finally:
@@ -160,7 +162,7 @@ class Environments:
         return python
 
     def _give_up(self, key: str, build_: _Build) -> None:
-        """Nobody waits for it any more."""
+        """Forget the build, and cancel it if it has not finished, because nobody waits for it any more."""
         if self._builds.get(key) is build_:
             del self._builds[key]
         if not build_.task.done():
@@ -171,11 +173,11 @@ class Environments:
     def _has_ended(self, task: "asyncio.Task[Path]") -> None:
         self._ending.discard(task)
         if not task.cancelled():
-            # It failed, or was done, before it noticed; nobody is left who wants to know.
+            # It finished before it was cancelled. Retrieve the exception, so that asyncio does not log it.
             task.exception()
 
     async def close(self) -> None:
-        """End every build. Returns when no process of them is left, and nothing of what they have made."""
+        """Cancel every build. Returns when all of their processes have ended and their files have been removed."""
         for key, build_ in [*self._builds.items()]:
             self._give_up(key, build_)
         while self._ending:
@@ -184,14 +186,15 @@ class Environments:
     # For operators
 
     def clean(self) -> None:
-        """Remove what a daemon that was killed has left. Blocking."""
+        """Remove the unfinished builds of daemons that were killed. Blocking."""
         self._shelf.clean()
 
     async def stored(self) -> list[Stored]:
         return await asyncio.to_thread(self._shelf.stored)
 
     async def prune(self, keep: Iterable[str]) -> list[Stored]:
-        """Remove all that is not in `keep` and not being built. Raises `OperatorError`."""
+        """Remove all environments except those whose names are in `keep` and those being built; returns what was
+        removed. Raises `OperatorError`."""
         try:
             return await asyncio.to_thread(self._shelf.prune, {*keep, *self._builds})
         except OSError as error:
@@ -201,13 +204,13 @@ class Environments:
 
 
 def environments_of(settings: Callable[[], Settings]) -> Environments:
-    """Those of a daemon with these settings, which may be others later."""
+    """The environments of a daemon. `settings` returns the current settings, which may change."""
 
     def options_for(user: int) -> UvOptions:
         now = settings()
         cache = now.uv_cache
         if cache is None and not os.environ.get("UV_CACHE_DIR"):
-            # One for each user: what a package's build of one user has put there must not reach another.
+            # One cache per user, because a build run by one user must not put files into the environments of another.
             cache = now.state / CACHE / str(user)
         index = None if now.uv_index_url is None else now.uv_index_url.text
         return UvOptions(index, tuple(place.text for place in now.uv_find_links), cache, now.offline)

@@ -1,6 +1,7 @@
-"""The environments on the disk: `<environments>/<key>/`, each whole, because it gets its name when it is.
+"""The environments on the disk, in `<environments>/<key>/`. Each is complete, because it gets this name only then.
 
-What begins with "." is being built or removed, and belongs to whoever holds its lock. Blocking; for a thread.
+A folder whose name begins with "." is being built or removed by the process that holds its lock. Blocking, to be used
+in a thread.
 """
 
 import fcntl
@@ -23,8 +24,9 @@ RECORD = "endpointd.json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is noted of an environment when it is built: `made_at` in seconds since the epoch, `source` the file that
-    asked for it, `first` the folder for which it was built first."""
+    """What is recorded about an environment when it is built: the version of its Python, the file with the requirements
+    (`source`), the folder for which it was built first (`first`), when it was built (`made_at`, in seconds since the
+    epoch), and how many `seconds` that took."""
 
     python: str
     source: str
@@ -35,7 +37,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An environment that is there, and the room that it takes; files that it shares with others count once."""
+    """An existing environment, and its size on the disk. A file that several environments share (hard links) is counted
+    only for the first of them."""
 
     key: str
     record: Record
@@ -47,7 +50,7 @@ def python_of(folder: Path) -> Path:
 
 
 class Shelf:
-    """The environments in the directory `root`, which is made when it is needed."""
+    """The environments in the directory `root`, which is created when it is needed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -56,14 +59,14 @@ class Shelf:
         return self.root / key
 
     def present(self, key: str) -> Path | None:
-        """The interpreter of an environment that can be used; None also when the interpreter that it was built on is
-        gone."""
+        """The interpreter of the environment `key`; None if there is no such environment, or if it cannot be used
+        because the interpreter on which it is based was removed."""
         folder = self.path(key)
         python = python_of(folder)
         return python if os.access(python, os.X_OK) and (folder / RECORD).is_file() else None
 
     def stored(self) -> list[Stored]:
-        """What there is, the oldest first."""
+        """All environments, the oldest first."""
         seen: set[int] = set()
         found = []
         for key in _names(self.root):
@@ -74,7 +77,7 @@ class Shelf:
         return [Stored(key, record, _size(self.path(key), seen)) for key, record in found]
 
     def prune(self, keep: Collection[str]) -> list[Stored]:
-        """Remove all but those with a key in `keep`; returns what was removed. Raises `OSError`."""
+        """Remove all environments except those with a key in `keep`; returns what was removed. Raises `OSError`."""
         gone = [one for one in self.stored() if one.key not in keep]
         for one in gone:
             place = Workplace(self.root, one.key)
@@ -85,26 +88,26 @@ class Shelf:
         return gone
 
     def clean(self) -> None:
-        """Remove what somebody who was killed was building or removing."""
+        """Remove the folders that killed processes were building or removing."""
         for name in _names(self.root):
             if name.startswith("."):
                 _remove_unless_locked(self.root / name)
 
     def put(self, place: "Workplace", key: str, record: Record) -> Path:
-        """Give the environment that was built in `place` its name; returns its interpreter. Where another process was
-        quicker, that one's is left alone: it may be in use. Raises `OSError`."""
+        """Move the environment that was built in `place` to its name; returns its interpreter. If another process has
+        done so meanwhile, that one's environment is kept, because it may be in use. Raises `OSError`."""
         there = self.present(key)
         if there is not None:
             return there
         built = place.env
         written = place.path / RECORD
         written.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        # Whatever a build has put there under this name, a link for one, gives way and is not followed.
+        # A rename replaces whatever a build has put there under this name, and does not follow it if it is a link.
         written.replace(built / RECORD)
         write_out(built)
         target = self.path(key)
         if os.path.lexists(target):
-            # One whose interpreter is gone. It is removed with the place.
+            # An environment whose interpreter was removed. It is deleted together with `place`.
             if not exchange(built, target):
                 target.rename(place.path / "before")
                 built.rename(target)
@@ -114,11 +117,11 @@ class Shelf:
 
 
 class Workplace:
-    """A folder to build in, locked from `open` to `remove`, which removes what is in it.
+    """A temporary folder to build in, locked from `open` to `remove`, which deletes it.
 
-    `env` is where the environment is made, `source` where the files are that uv reads. These two are handed over to
-    the account that builds, and nothing in them is opened by its path until `env` is sealed: the account could put a
-    link into the way. The folder itself stays the daemon's; `pins`, in it, is for uv to read.
+    The environment is built in `env`, and `source` has the files that uv reads. These two are given to the account that
+    builds. Until `env` is sealed, nothing in them may be opened by path, because the account could put a link there.
+    The folder itself remains the daemon's, as does the file `pins` in it, which uv reads.
     """
 
     def __init__(self, root: Path, key: str) -> None:
@@ -128,7 +131,7 @@ class Workplace:
         self._lock = -1
 
     def open(self) -> "Workplace":
-        """Make the folder. Raises `OSError`."""
+        """Create and lock the folder. Raises `OSError`."""
         self._root.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._path = Path(tempfile.mkdtemp(prefix=f".{self._key}-", dir=self._root))
         self._lock = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -136,7 +139,7 @@ class Workplace:
         return self
 
     def remove(self) -> None:
-        """Also when it was not opened, or not wholly."""
+        """Delete and unlock the folder. May be called if `open` failed or was not called."""
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
         if self._lock >= 0:
@@ -160,7 +163,7 @@ class Workplace:
         return self.path / "pins.txt"
 
     def fill(self, folder: Path, files: Collection[str]) -> None:
-        """Copy the files that uv is to read; with none, all of the folder. Raises `OSError`."""
+        """Copy the files that uv is to read; if `files` is empty, the whole folder. Raises `OSError`."""
         self.env.mkdir()
         self.env.chmod(0o755)
         if files:
@@ -170,22 +173,23 @@ class Workplace:
                 shutil.copyfile(folder / name, target)
         else:
             shutil.copytree(folder, self.source, symlinks=True)
-        # uv looks for its configuration in the folders above, where there may be that of something else.
+        # uv searches the parent folders for its configuration. This empty uv.toml keeps it from finding another one.
         for file in (self.path / "uv.toml", self.pins):
             file.touch()
             file.chmod(0o644)
         self.path.chmod(0o755)
 
     def hand_over(self, account: Account | None) -> None:
-        """To the account that builds. Raises `OSError`."""
+        """Give `source` and `env` to the account that builds; None changes nothing. Raises `OSError`."""
         if account is not None:
-            # What is in a folder before the folder itself: in its own, the account could put a link into the way.
+            # The content of a folder before the folder itself: once it owns the folder, the account could put a link
+            # there.
             for path in (*reversed((self.source, *self.source.rglob("*"))), self.env):
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def note(python: str, source: str, first: str, began: float) -> Record:
-    """`began` is in seconds since the epoch."""
+    """The record of an environment whose build ends now. `began` is in seconds since the epoch."""
     now = time.time()
     return Record(python, source, first, now, max(0.0, now - began))
 

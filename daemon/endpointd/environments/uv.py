@@ -1,4 +1,4 @@
-"""Runs uv: as the user that the plugin's workers run as, in a process group of its own, its words passed on."""
+"""Runs uv as the user that the plugin's workers run as, in its own process group, and passes on its output."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from endpointd.supervisor.reaper import MARKS
 from endpointd.supervisor.users import Account
 
 KEPT = 200
-"""Lines of uv's that are kept for the explanation of a failure."""
+"""How many of the last lines of uv's output are kept to explain a failure."""
 
 NO_NEWS = ("Using Python ", "Using CPython ")
-"""How lines begin that say once more where the environment is."""
+"""Beginnings of lines that are not passed on, because they only repeat where the environment is."""
 
 PASSED = frozenset(
     {"ALL_PROXY", "NETRC", "SSL_CLIENT_CERT", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"}
@@ -34,13 +34,14 @@ PASSED = frozenset(
     | {"UV_HTTP_CONNECT_TIMEOUT", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_LINK_MODE"}
     | {"UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE_NEWER", "UV_NO_BINARY", "UV_NO_BUILD", "UV_TORCH_BACKEND"}
 )
-"""The variables of the host's that uv gets, besides those that workers get and the credentials of named indexes."""
+"""The host's environment variables that uv gets, besides those that workers get and the credentials of named indexes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class UvOptions:
-    """What the settings say; None leaves it to uv's own configuration. `index_url` may hold a password, so it goes
-    into uv's environment and never on a command line."""
+    """uv's options from the settings; what is None is left to uv's own configuration. `index_url` may contain a
+    password, so it is passed in an environment variable and never on a command line."""
 
     index_url: str | None = None
     find_links: tuple[str, ...] = ()
@@ -68,16 +69,16 @@ def _is_index_credential(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Uv:
-    """uv as `account`, with these variables. `python` is an interpreter that the account can reach: the host's own may
-    be out of its reach."""
+    """Runs uv as `account`, with these environment variables. `python` runs `guard.py`; it is an interpreter that the
+    account can access, which may not be true of the host's own."""
 
     variables: Mapping[str, str]
     python: Path
     account: Account | None
 
     async def run(self, arguments: Iterable[str], folder: Path, tell: Callable[[str], None]) -> None:
-        """Run it in `folder`; `tell` gets each line. Raises `EnvironmentFailed`. When this is cancelled, all that was
-        started has ended when it returns."""
+        """Run uv in `folder`; `tell` gets each line of its output. Raises `EnvironmentFailed`. If this is cancelled, it
+        returns only when all processes that it has started have ended."""
         lines: deque[str] = deque(maxlen=KEPT)
 
         def take(line: str) -> None:
@@ -126,7 +127,7 @@ async def _until_its_end(process: WorkerProcess, take: Callable[[str], None]) ->
 
 
 async def _end(process: WorkerProcess) -> None:
-    """Whoever cancels this twice waits all the same: nobody else would see the processes to their end."""
+    """Kill the process and wait for its end, even if this is cancelled, because nothing else would wait for it."""
     cancelled = False
     while process.is_alive:
         process.kill()
