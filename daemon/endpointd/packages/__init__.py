@@ -1,1 +1,1 @@
-"""Packages (`.difypkg`): plugins as one file, made, signed, checked and unpacked."""
+"""Packages (`.difypkg`), which contain a plugin in one file: creating, signing, checking and unpacking them."""

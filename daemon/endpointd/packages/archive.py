@@ -1,8 +1,9 @@
-"""The bytes of a package, read without trusting any of them.
+"""Reads the zip file of a package, without trusting any of its content.
 
-A package is a plain zip: one list of files at the end, each file stored or deflated, one after the other, and nothing
-between, before or behind them. What zips can do besides is refused, because programs read it differently. The list
-is read by `zipfile`; contents are inflated here, to count bytes as they come, whatever the list says of them.
+A package is a plain zip: the files one after the other, each stored or deflated, followed by the central directory (the
+*list*), and nothing between, before or after them. All other features of zip files are refused, because programs
+interpret them differently. `zipfile` reads the list. The contents are inflated here, in order to count the actual bytes
+and not to rely on the sizes in the list.
 """
 
 import hashlib
@@ -27,17 +28,17 @@ _LOCAL_MARK = b"PK\3\4"
 
 _ENCRYPTED = 0x1
 _DESCRIBED = 0x8
-"""Sizes follow the content, because they were not known before it."""
+"""Flag: a data descriptor with the sizes follows the content, because they were not known before."""
 _PATCHED, _STRONGLY_ENCRYPTED, _MASKED = 0x20, 0x40, 0x2000
 _UTF8 = 0x800
 _DESCRIPTIONS = (0, 12, 16, 20, 24)
-"""Bytes that such sizes may take: with 32 or 64 bits each, and with or without a mark before them."""
+"""The possible lengths of a data descriptor in bytes: none, or sizes of 32 or 64 bits, with or without a signature."""
 
 _CHUNK = 64 * 1024
 
 
 class Archive:
-    """The package in `file`, whose list was found to be right. Raises `PackageError`, everywhere."""
+    """The package in `file`. The constructor reads and checks the list. All methods raise `PackageError`."""
 
     def __init__(self, file: BinaryIO, limits: PackageLimits) -> None:
         self._file = file
@@ -49,22 +50,22 @@ class Archive:
         self.comment, directory = self._find_end()
         self._entries = self._read_list(directory)
         self.digests: list[tuple[str, bytes]] = []
-        """Of each file that was read to its end its path and its SHA-256, in the order of the archive."""
+        """The path and SHA-256 of each file that was read to its end, in the order of the archive."""
 
     @property
     def names(self) -> list[str]:
-        """In the order of the archive."""
+        """The paths of the files in the order of the archive."""
         return [entry.filename for entry in self._entries]
 
     def contents(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Each file's name and its content, which has to be read to its end before the next one."""
+        """The path and the content of each file. The content must be read to its end before the next file."""
         for entry in self._entries:
             yield entry.filename, self._pieces(entry)
 
     # The list
 
     def _find_end(self) -> tuple[bytes, int]:
-        """The comment, and where the list begins."""
+        """The archive's comment, and the offset of the list."""
         start = max(0, self._size - _END.size - _MAX_COMMENT)
         self._file.seek(start)
         tail = self._file.read(_END.size + _MAX_COMMENT)
@@ -122,7 +123,7 @@ class Archive:
         return self._limits.unpacked(self._size)
 
     def _begin(self, entry: zipfile.ZipInfo) -> int:
-        """Where the content begins; what stands before it has to say the same as the list."""
+        """The offset of the file's content. Raises `PackageError` if the header before it differs from the list."""
         self._file.seek(entry.header_offset)
         head = self._file.read(_LOCAL.size)
         if len(head) < _LOCAL.size:
@@ -138,7 +139,7 @@ class Archive:
         return begin
 
     def _inflated(self, entry: zipfile.ZipInfo, begin: int) -> Iterator[bytes]:
-        """The content in small pieces, however much a little of it may become."""
+        """The content in pieces of at most `_CHUNK` bytes, even if few compressed bytes inflate to many."""
         packed = self._packed(entry, begin)
         if entry.compress_type == zipfile.ZIP_STORED:
             yield from packed
@@ -169,7 +170,7 @@ class Archive:
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
-    # A name that is cut at a NUL, or given once more in a field of its own.
+    # They differ if `zipfile` has cut the name at a NUL, or has replaced it by one in an extra field.
     name = entry.orig_filename
     if name != entry.filename:
         raise unsafe(name, "has two names")

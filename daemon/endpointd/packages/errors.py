@@ -1,4 +1,4 @@
-"""What can be wrong with a package. Pure."""
+"""The errors of packages. Pure."""
 
 from endpointd.errors import OperatorError
 
@@ -6,7 +6,7 @@ _AGAIN = "get it anew, or make it anew with 'endpointd package'"
 
 
 class PackageError(OperatorError):
-    """The package cannot be used; nothing of it was kept."""
+    """The package cannot be used. Nothing of it was kept."""
 
 
 def broken(why: str) -> PackageError:

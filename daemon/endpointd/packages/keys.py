@@ -1,4 +1,5 @@
-"""The keys of signatures: RSA, in PEM files, of which Dify makes and takes those of PKCS #1."""
+"""The keys of signatures: RSA keys in PEM files. New ones are written as PKCS #1, the only format that
+Dify reads."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,16 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from endpointd.errors import UsageError
 
 BITS = 4096
-"""Of a new key; others may have `LEAST`."""
-
+"""The size of new keys in bits."""
 LEAST = 2048
+"""The smallest size in bits of a key that is accepted."""
 MAX_FILE = 64 * 1024
 _PEM_END = "-----END"
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """`path` names it to people."""
+    """A public key whose signatures are trusted, and the file that has it, for messages."""
 
     path: Path
     key: rsa.RSAPublicKey
@@ -35,17 +36,17 @@ class TrustedKey:
 
 
 def trusted_keys(paths: Iterable[Path]) -> list[TrustedKey]:
-    """Raises `UsageError`."""
+    """Read the public keys in these files. Raises `UsageError`."""
     return [TrustedKey(path, _public(path)) for path in paths]
 
 
 def signer(keys: Sequence[TrustedKey], text: bytes, signature: bytes) -> TrustedKey | None:
-    """The first key that has made the signature."""
+    """The first of the keys with which `text` was signed; None if it was none of them."""
     return next((key for key in keys if key.has_signed(text, signature)), None)
 
 
 def private_key(path: Path) -> rsa.RSAPrivateKey:
-    """Raises `UsageError`."""
+    """Read the private key in a file. Raises `UsageError`."""
     text = _read(path)
     try:
         key = serialization.load_pem_private_key(text, password=None)
@@ -63,7 +64,8 @@ def sign(key: rsa.RSAPrivateKey, text: bytes) -> bytes:
 
 
 def make_keys(stem: Path) -> tuple[Path, Path]:
-    """`STEM.private.pem`, which nobody else may read, and `STEM.public.pem`. Raises `UsageError`, `OSError`."""
+    """Create a pair of keys: `STEM.private.pem`, which only the owner may read, and `STEM.public.pem`. Returns the two
+    paths. Raises `UsageError` or `OSError`."""
     if not stem.name:
         raise UsageError("key_unnamed", f"{stem} has no name that files could begin with", "name the key: ./acme")
     private, public = (stem.with_name(f"{stem.name}.{kind}.pem") for kind in ("private", "public"))
@@ -105,7 +107,7 @@ def _read(path: Path) -> bytes:
             text = file.read(MAX_FILE + 1)
     except OSError as error:
         raise _unusable(path, error.strerror or str(error), "correct the path, or let it be read") from error
-    # Of several keys in a file only the first would count, and nobody would know.
+    # If a file had several keys, only the first would be used, without any message.
     if len(text) > MAX_FILE or text.count(_PEM_END.encode()) > 1:
         raise _unusable(path, "there is more than one key in it", "put each into a file of its own")
     return text

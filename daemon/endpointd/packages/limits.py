@@ -1,18 +1,18 @@
-"""How large a package may be. Pure."""
+"""The limits of the size of packages. Pure."""
 
 from dataclasses import dataclass
 
 MAX_FILES = 10_000
-"""The largest known package has 500."""
+"""The largest number of files. The largest known package has 500."""
 
 MAX_DIRECTORY = 4 * 1024 * 1024
-"""Bytes of the list of files: 400 for each of `MAX_FILES`. It is read at once."""
+"""The largest size of the list of files in bytes: 400 for each of `MAX_FILES`. The list is read as a whole."""
 
 MAX_RATIO = 100
-"""How many times as large as the package its content may be: text is ten times as large, a bomb a thousand times."""
+"""The largest ratio of the content's size to the package's. It is about ten for text, and a thousand for a zip bomb."""
 
 UNRATED = 1024 * 1024
-"""Bytes of content that are fine however small the package is."""
+"""Bytes of content to which `MAX_RATIO` does not apply, so that a very small package is not refused."""
 
 DEFAULT_SIZE = 50 * 1024 * 1024
 """Dify's own limit."""
@@ -20,11 +20,12 @@ DEFAULT_SIZE = 50 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PackageLimits:
-    """`size` are the bytes that a package may have, as a file and unpacked."""
+    """`size` is the largest size in bytes, both of the package file and of its content. `files` is the largest number
+    of files."""
 
     size: int = DEFAULT_SIZE
     files: int = MAX_FILES
 
     def unpacked(self, packed: int) -> int:
-        """The bytes of content that may come out of a package of `packed` bytes."""
+        """The largest size in bytes of the content of a package file of `packed` bytes."""
         return min(self.size, UNRATED + MAX_RATIO * packed)

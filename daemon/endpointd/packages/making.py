@@ -1,4 +1,4 @@
-"""A package made of a plugin's folder."""
+"""Creates a package from a plugin's folder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,15 +24,17 @@ from endpointd.tree import FolderChanged, Item, pieces, survey
 from endpointd.tree import Kind as ItemKind
 
 ALWAYS = (".env", "*.difypkg", f"/{VERIFICATION}")
-"""What is in no package unless the ignore file says so (`!.env`): what is secret, packages, the mark of a signature."""
+"""Patterns that are excluded unless the ignore file includes them (`!.env`): secrets, packages, the file that signing
+adds."""
 
 GIT_IGNORE = ".gitignore"
-"""What counts where there is no ignore file, as in Dify."""
+"""The file that is used if there is no ignore file, as in Dify."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """`left_out` are files and folders that the ignore file names, `size` the bytes of all contents."""
+    """A package that was created. `left_out` are the files and folders that the ignore patterns exclude; `size` is the
+    total size of the contents in bytes."""
 
     plugin: Plugin
     checksum: str
@@ -43,7 +45,8 @@ class Made:
 
 
 def make_package(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
-    """Write the plugin in `folder` to `out`. Raises `OperatorError`, and then what was written is to be thrown away."""
+    """Write a package of the plugin in `folder` to `out`. Raises `OperatorError`; the caller must then discard what was
+    written."""
     try:
         return _make(folder, out, limits)
     except FolderChanged as error:
@@ -74,7 +77,7 @@ def _make(folder: Path, out: BinaryIO, limits: PackageLimits) -> Made:
 
 
 def _content(folder: Path, item: Item) -> Iterator[bytes]:
-    """All of it, or `FolderChanged`."""
+    """The content of a file. Raises `FolderChanged` if the file has changed meanwhile."""
     size = 0
     for piece in pieces(folder, item):
         size += len(piece)
@@ -84,7 +87,7 @@ def _content(folder: Path, item: Item) -> Iterator[bytes]:
 
 
 def _chosen(folder: Path) -> tuple[list[Item], list[str]]:
-    """The files that belong into the package, and what was left out."""
+    """The files that belong in the package, and the paths of what was excluded."""
     ignoring = _ignoring(folder)
     chosen: list[Item] = []
     left_out: list[str] = []

@@ -1,7 +1,8 @@
-"""Which names the files of a package may have. Pure.
+"""Checks the names (paths) of the files in a package. Pure.
 
-A name has to mean the same to everybody: to whoever reads the list, to any file system, to the program that unpacks
-and to the one that has signed. So what only looks the same as another, or is another's folder, is refused.
+A name must have the same meaning for people who read the list, for every file system, for the program that unpacks the
+package and for the one that has signed it. Therefore a name is refused if it only looks the same as another one, or is
+also the folder of another one.
 """
 
 import unicodedata
@@ -10,17 +11,18 @@ from collections.abc import Iterable
 from endpointd.packages.errors import unsafe
 
 MAX_NAME = 1024
-"""Bytes of a whole path. The longest known has 120; Linux takes 4096, and the folder's own path comes before it."""
+"""The longest path in bytes. The longest known one has 120. Linux allows 4096, including the path of the folder."""
 
 MAX_PART = 255
-"""Bytes of a file's or a folder's own name: what file systems take."""
+"""The longest component of a path in bytes, as in most file systems."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control characters, marks that turn the direction of writing, halves of characters, line ends."""
+"""Unicode categories that are refused: control and format characters (such as those that change the direction of text),
+surrogates, private and unassigned characters, line and paragraph separators."""
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises `PackageError` for the first name that may not be there, or not beside the others."""
+    """Raise `PackageError` for the first name that is not allowed, or conflicts with one of those before it."""
     seen = _Seen()
     for name in names:
         why = fault_of(name)
@@ -30,7 +32,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def fault_of(name: str) -> str | None:
-    """What is wrong with the name by itself."""
+    """What is wrong with the name, without regard to the others; None if nothing is."""
     parts = name.split("/")
     if name.endswith("/"):
         return "is a folder: only files are in a package"
@@ -48,7 +50,7 @@ def fault_of(name: str) -> str | None:
 
 
 class _Seen:
-    """Names so far, by how a file system might see them that tells neither case nor ways of writing apart."""
+    """The names so far, normalized as in a file system that ignores case and Unicode normalization forms."""
 
     def __init__(self) -> None:
         self._files: dict[str, str] = {}
@@ -79,7 +81,7 @@ def _twice(known: str, name: str) -> str:
 
 
 def _folders_of(name: str) -> list[str]:
-    """The folders that a file lies in, the innermost first."""
+    """The parent folders of a file, the innermost first."""
     folders = []
     while "/" in name:
         name = name.rpartition("/")[0]

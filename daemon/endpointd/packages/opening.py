@@ -1,4 +1,4 @@
-"""A package unpacked into a folder, and the plugin that is in it."""
+"""Unpacks a package into a folder, and reads the plugin in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Opened:
         return identifier_of(self.plugin.identity, self.received.checksum)
 
     def as_dict(self) -> dict[str, object]:
-        """For --json. `trusted` tells whether a trusted key has signed it."""
+        """The output of `--json`. `trusted`: the package was signed with a trusted key."""
         received = self.received
         return {
             "identifier": self.identifier,
@@ -43,8 +43,8 @@ class Opened:
 
 
 def unpack_package(file: BinaryIO, folder: Path, limits: PackageLimits, keys: Sequence[TrustedKey]) -> Opened:
-    """Put the files of the package into `folder`, which is empty. Raises `PackageError`, `OSError`, and then the folder
-    is to be thrown away."""
+    """Put the files of the package into `folder`, which must be empty. Raises `PackageError` or `OSError`; the caller
+    must then discard the folder."""
 
     def signer_of(text: bytes, signature: bytes) -> str | None:
         key = signer(keys, text, signature)
@@ -61,11 +61,11 @@ def unpack_package(file: BinaryIO, folder: Path, limits: PackageLimits, keys: Se
 
 
 def look_into(file: BinaryIO, limits: PackageLimits, keys: Sequence[TrustedKey]) -> Opened:
-    """As `unpack_package`, and nothing is left."""
+    """As `unpack_package`, but the files are removed again."""
     with TemporaryDirectory(prefix="endpointd-") as folder:
         return unpack_package(file, Path(folder), limits, keys)
 
 
 def _is_part(path: str) -> bool:
-    """Whether a folder with this file would have it as a part of the plugin."""
+    """Whether this file is part of the plugin; if not, it is not unpacked."""
     return not any(is_left_out(part) for part in path.split("/"))

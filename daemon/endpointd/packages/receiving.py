@@ -1,4 +1,4 @@
-"""A package read from its first byte to its last: what it holds, and who has signed it."""
+"""Reads a package from beginning to end: puts its files somewhere, and checks its signature."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +19,8 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """`files` are the paths in the order of the archive; `size` are the bytes of all contents."""
+    """A package that was read. `files` are the paths in the order of the archive; `size` is the total size of the
+    contents in bytes."""
 
     checksum: str
     files: tuple[str, ...]
@@ -30,8 +31,9 @@ class Received:
 def receive(
     file: BinaryIO, limits: PackageLimits, signer: Signer, sink_for: Callable[[str], AbstractContextManager[Sink]]
 ) -> Received:
-    """Read the package in `file` once, and put the content of each path where `sink_for` says. What was judged is what
-    was put there. Raises `PackageError`."""
+    """Read the package in `file`, and write the content of each path to the sink that `sink_for` returns. The package
+    is read only once, so exactly the bytes that were written are those whose signature is checked. Raises
+    `PackageError`."""
     archive = Archive(file, limits)
     size, last = 0, b""
     for name, pieces in archive.contents():
@@ -51,7 +53,8 @@ class _Nothing:
 
 
 def file_sinks(folder: Path, is_wanted: Callable[[str], bool]) -> Callable[[str], AbstractContextManager[Sink]]:
-    """Files below `folder`, which is empty. As Dify does it, they are not executable, whatever the package says."""
+    """Sinks that are files below `folder`, which must be empty. As in Dify, they are never executable, whatever the
+    package says. Paths for which `is_wanted` returns False are discarded."""
 
     def sink_for(name: str) -> AbstractContextManager[Sink]:
         if not is_wanted(name):

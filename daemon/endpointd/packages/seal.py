@@ -1,9 +1,10 @@
-"""A package's signature: where it stands, what it signs, and what is said beside it. Pure.
+"""The format of a package's signature. Pure.
 
-The format is Dify's: the zip's comment is a JSON object with the signature and its time, and signed are the contents'
-SHA-256 in the order of the archive with the time behind them. Names are not: files could change places and the
-signature would still be good. So `endpointd sign` says in the signed file `VERIFICATION` besides which checksum the
-others had, which covers names. As the order is signed, that file is the last one whatever somebody calls it.
+It is Dify's format: the zip's comment is a JSON object with the signature and its time. The signed text consists of the
+SHA-256 of the contents, in the order of the archive, followed by the time. It does not cover names: the files could be
+renamed and the signature would still be valid. Therefore `endpointd sign` adds the checksum of the other files, which
+covers their names, to the signed file `VERIFICATION`. Because the order is signed, that file is always the last one,
+even if it was renamed.
 """
 
 import base64
@@ -16,10 +17,10 @@ from typing import Any
 from endpointd.packages.checksum import checksum_of
 
 VERIFICATION = ".verification.dify.json"
-"""The file that a signature adds, as the last one."""
+"""The file that signing adds, as the last one."""
 
 MAX_STATEMENT = 4096
-"""Bytes. It has one line."""
+"""The largest size of that file, and of the zip's comment, in bytes. Each has one line."""
 
 _CATEGORY = "authorized_category"
 _CHECKSUM = "checksum"
@@ -27,7 +28,7 @@ _CHECKSUM = "checksum"
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """`time` is in seconds since the epoch."""
+    """A signature, and when it was made, in seconds since the epoch."""
 
     signature: bytes
     time: int
@@ -35,14 +36,14 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a signed package says of itself. `checksum` is None where another program has signed."""
+    """The content of `VERIFICATION`. `checksum` is None if another program than endpointd has signed."""
 
     category: str | None
     checksum: str | None
 
 
 def read_seal(comment: bytes) -> Seal | None:
-    """The signature in a zip's comment, if there is one there."""
+    """The signature in a zip's comment; None if there is none."""
     document = _object(comment)
     signature, time = document.get("signature"), document.get("time")
     if not isinstance(signature, str) or not isinstance(time, int) or isinstance(time, bool) or time < 0:
@@ -58,24 +59,25 @@ def write_seal(seal: Seal) -> bytes:
 
 
 def signed_text(digests: Sequence[tuple[str, bytes]], time: int) -> bytes:
-    """What is signed: `digests` are in the order of the archive."""
+    """The text that is signed. `digests` must be in the order of the archive."""
     return b"".join(digest for _, digest in digests) + str(time).encode()
 
 
 def read_statement(last: bytes) -> Statement:
-    """What the last file of a signed package says, whatever its name."""
+    """Parse the last file of a signed package, whatever its name. Never raises."""
     document = _object(last)
     category, checksum = document.get(_CATEGORY), document.get(_CHECKSUM)
     return Statement(category if isinstance(category, str) else None, checksum if isinstance(checksum, str) else None)
 
 
 def write_statement(category: str, digests: Sequence[tuple[str, bytes]]) -> bytes:
-    """For a package with these other files."""
+    """The content of `VERIFICATION`, for a package whose other files have these digests."""
     return json.dumps({_CATEGORY: category, _CHECKSUM: checksum_of(digests)}).encode()
 
 
 def has_names_as_signed(statement: Statement, digests: Sequence[tuple[str, bytes]]) -> bool | None:
-    """None where the signature does not cover names."""
+    """Whether the files still have the names that they had when they were signed; None if the signature does not cover
+    names."""
     if statement.checksum is None:
         return None
     return digests[-1][0] == VERIFICATION and statement.checksum == checksum_of(digests[:-1])

@@ -1,4 +1,4 @@
-"""A package that gets a signature, in the place of one that it may have."""
+"""Signs a package. A previous signature is replaced."""
 
 import time
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from endpointd.packages.writing import Writer, copied
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """`checksum` is the signed package's: the signature has added a file."""
+    """`checksum` is that of the signed package, which differs because signing adds a file. `time` is when it was
+    signed, in seconds since the epoch."""
 
     checksum: str
     time: int
 
 
 def sign_package(file: BinaryIO, out: BinaryIO, key: RSAPrivateKey, category: str, limits: PackageLimits) -> Signed:
-    """Write the package in `file` to `out`, signed. Raises `PackageError`, and then what was written is to be thrown
-    away."""
+    """Write the package in `file` to `out` with a signature. Raises `PackageError`; the caller must then discard what
+    was written."""
     writer = Writer(out)
     copied(Archive(file, limits).contents(), writer, without=VERIFICATION)
     writer.add(VERIFICATION, [write_statement(category, writer.digests)])

@@ -1,4 +1,4 @@
-"""Whether a package's signature is one to rely on, and what follows when it is not. Pure."""
+"""Decides whether a package can be trusted because of its signature, and what follows if not. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,13 +9,14 @@ from endpointd.packages.seal import Seal, Statement, has_names_as_signed, signed
 
 Policy: TypeAlias = Literal["off", "warn", "require"]
 Signer: TypeAlias = Callable[[bytes, bytes], str | None]
-"""Who of those that are trusted has signed a text, for a signature; None for nobody."""
+"""Called with a text and a signature: returns the file of the trusted key that has made the signature, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """`signer` is the trusted key's file, None when the signature is by none of them, or there is none. `signed_at` is
-    in seconds since the epoch. `category` and `covers_names` are only known of a trusted one."""
+    """The result of checking a signature. `signer` is the file of the trusted key; None if no trusted key has made the
+    signature, or there is no signature. `signed_at` is in seconds since the epoch. `category` and `covers_names` are
+    set only if the package is trusted."""
 
     is_signed: bool
     signer: str | None = None
@@ -23,7 +24,7 @@ class Trust:
     category: str | None = None
     covers_names: bool = False
     fault: PackageError | None = None
-    """Why it is not to be trusted."""
+    """Why the package cannot be trusted; None if it can."""
 
     def as_dict(self) -> dict[str, object]:
         told = {name: value for name, value in asdict(self).items() if name != "fault"}
@@ -31,7 +32,8 @@ class Trust:
 
 
 def judge(seal: Seal | None, statement: Statement, digests: Sequence[tuple[str, bytes]], signer: Signer) -> Trust:
-    """`digests` are of all files, in the order of the archive; the last one of them makes the `statement`."""
+    """Check the signature. `digests` are those of all files in the order of the archive; `statement` is the content of
+    the last file."""
     if seal is None:
         return Trust(
             is_signed=False, fault=_untrusted("it is not signed", "get a signed one, or look at its files and sign it")
@@ -49,7 +51,7 @@ def judge(seal: Seal | None, statement: Statement, digests: Sequence[tuple[str, 
 
 
 def enforce(policy: Policy, trust: Trust) -> list[str]:
-    """What to warn of. Raises `PackageError` when such a package is not to be installed."""
+    """Apply the policy; returns warnings. Raises `PackageError` if the package may not be installed."""
     if trust.fault is None or policy == "off":
         return []
     if policy == "require":

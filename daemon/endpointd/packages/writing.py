@@ -1,4 +1,4 @@
-"""Packages as they are written: the same files make the same bytes."""
+"""Writes packages. The same files always result in the same bytes."""
 
 import hashlib
 import stat
@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 LEVEL = 9
 _BEGINNING = (1980, 1, 1, 0, 0, 0)
-"""The first moment of zips. Times are no part of a plugin."""
+"""The modification time of every file: the earliest that zip files allow. Packages do not keep the real times."""
 _UNIX = 3
 _MODE = stat.S_IFREG | 0o644
 
 
 class Writer:
-    """Of one package into `out`. The comment comes last."""
+    """Writes one package to `out`: call `add` for each file, then `finish`."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
@@ -38,7 +38,7 @@ class Writer:
 
 
 def copied(contents: Iterable[tuple[str, Iterator[bytes]]], writer: Writer, without: str) -> None:
-    """Every file but the one named `without`."""
+    """Copy every file but the one named `without` to `writer`."""
     for name, pieces in contents:
         if name == without:
             for _ in pieces:
