@@ -1,1 +1,1 @@
-"""Who may reach the administration over a network: tokens, and how often one may fail with them."""
+"""Access to the administration over a network: tokens, and the limit of failed attempts."""

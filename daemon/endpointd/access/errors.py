@@ -1,17 +1,18 @@
-"""Why somebody is not let in, and why a token cannot be as somebody wants it. Pure.
+"""The errors of checking and managing tokens. Pure.
 
-No message has anything of a secret, not even of a wrong one: it may be another system's password.
+No message contains any part of a secret, not even of a wrong one, because that may be the password of another system.
 """
 
 from endpointd.errors import OperatorError, UsageError
 
 
 class AccessRefused(OperatorError):
-    """Who asks has shown no token that is good: `token_missing`, `token_invalid` or `token_expired`."""
+    """The request has no valid token: `token_missing`, `token_invalid` or `token_expired`."""
 
 
 class TooManyFailures(OperatorError):
-    """Nothing is looked at for `retry_after` seconds, not even a token that is good."""
+    """Too many failures came from this address. For `retry_after` seconds its tokens are not checked, so that even a
+    valid one is refused."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
@@ -23,7 +24,7 @@ class TooManyFailures(OperatorError):
 
 
 class TokenMissing(OperatorError):
-    """There is no token with this id, or by this name."""
+    """There is no token with this id or name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -32,7 +33,7 @@ class TokenMissing(OperatorError):
 
 
 class TokenExists(OperatorError):
-    """Another token has the name."""
+    """Another token has this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -43,7 +44,7 @@ class TokenExists(OperatorError):
 
 
 class TokenInvalid(UsageError):
-    """No token can be made like that."""
+    """A token cannot be created with this name or duration."""
 
 
 def missing() -> AccessRefused:

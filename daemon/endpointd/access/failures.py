@@ -1,7 +1,7 @@
-"""Who has failed how often in the last minute, so that nobody can go on trying. Pure: the clock is given.
+"""Counts the failed attempts of the last minute, to stop clients from guessing tokens. Pure: the clock is an argument.
 
-All that is kept has a bound: of each client the times of its failures up to the limit, of `CLIENTS` clients, and of all
-together the times up to theirs.
+Memory is bounded: at most `OF_ONE` times of failures for each of at most `CLIENTS` clients, and at most `OF_ALL` times
+for all clients together.
 """
 
 from collections import OrderedDict, deque
@@ -13,17 +13,18 @@ WINDOW = 60.0
 """Seconds after which a failure is forgotten."""
 
 OF_ONE = 10
-"""Failures of one client."""
+"""Failures of one client within `WINDOW` after which it must wait."""
 
 OF_ALL = 200
-"""Failures of all clients together."""
+"""Failures of all clients together within `WINDOW` after which every client that has failed must wait."""
 
 CLIENTS = 1024
+"""The largest number of clients whose failures are kept."""
 
 
 class Failures:
-    """`now` gives seconds from anywhere. Who has not failed may try, however many others have: otherwise strangers
-    could shut out everybody."""
+    """`now` returns the time of a clock in seconds, with any epoch. A client without failures may always try, however
+    often others have failed; otherwise strangers could lock everyone out."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -31,7 +32,7 @@ class Failures:
         self._clients: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait(self, client: str) -> int:
-        """Seconds until the client may try again; 0: it may now."""
+        """Seconds until the client may try again; 0 if it may now."""
         now = self._now()
         times = self._clients.get(client, deque())
         if not _recent(times, now):
@@ -43,7 +44,7 @@ class Failures:
 
     @property
     def are_many(self) -> bool:
-        """Whether there were as many of all clients together as there may be."""
+        """Whether all clients together have reached `OF_ALL` failures."""
         return len(_recent(self._all, self._now())) == OF_ALL
 
     def note(self, client: str) -> None:
@@ -56,9 +57,9 @@ class Failures:
 
 
 def client_of(address: str) -> str:
-    """Who is counted as one: an IPv4 address, or the 64 bits that an IPv6 address begins with.
+    """The key under which failures of an address are counted: an IPv4 address, or the first 64 bits of an IPv6 address.
 
-    The other 64 everybody can choose who has the first ones.
+    Whoever has a /64 network can choose the other 64 bits at will.
     """
     try:
         found = ip_address(address)

@@ -1,6 +1,7 @@
-"""How many tokens there may be, and how long one may be good. Pure."""
+"""The limits of the number of tokens and of their duration. Pure."""
 
 MOST = 1000
-"""Every check compares with all of them."""
+"""The largest number of tokens. Every check compares with all of them."""
 
 LONGEST_DAYS = 3650
+"""The longest duration of a token that expires."""

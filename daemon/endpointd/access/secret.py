@@ -1,7 +1,7 @@
-"""What a token's secret is, and what is kept of it. Pure, but for chance.
+"""The secret of a token, and the hash of it that is stored. Pure, except for random numbers.
 
-A secret is 256 bits by chance, so the hash is a quick one: a slow one makes up for what people choose, which can be
-guessed; this cannot, and a slow hash would only let strangers keep the daemon busy.
+A secret has 256 random bits and cannot be guessed, so a fast hash is sufficient. Slow hashes are for passwords chosen
+by people; here one would only allow strangers to keep the daemon busy.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ _SECRET = re.compile(r"endpointd_[A-Za-z0-9_-]{43}")
 
 
 def new_secret() -> str:
-    """`endpointd_` and 43 characters; by the beginning, programs that look for lost secrets know it."""
+    """A new secret: `endpointd_` and 43 characters. Programs that search for leaked secrets recognise the prefix."""
     return f"endpointd_{secrets.token_urlsafe(_BYTES)}"
 
 
 def is_secret(text: str) -> bool:
-    """Whether it may be the secret of a token. What is not need not be hashed."""
+    """Whether the text has the form of a secret. If not, it need not be hashed."""
     return _SECRET.fullmatch(text) is not None
 
 
@@ -28,5 +28,5 @@ def hash_of(secret: str) -> str:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two hashes are equal, in a time that does not tell how much of them is."""
+    """Whether two hashes are equal, compared in constant time."""
     return hmac.compare_digest(one, other)

@@ -1,4 +1,4 @@
-"""What the administration needs of the tokens. Its types alone; `tokens.py` is the implementation. Pure."""
+"""The interface to the tokens that the administration uses; `tokens.py` implements it. Pure."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,26 +7,27 @@ from endpointd.access.views import TokenView
 
 
 class TokenControl(Protocol):
-    """What changes something returns when it is stored and in effect, and raises `OperatorError` when nothing was
-    changed."""
+    """Methods that change something return when the change is stored and in effect. If they raise `OperatorError`,
+    nothing was changed."""
 
     async def create(self, name: str, *, days: int | None = None) -> tuple[TokenView, str]:
-        """The token and its secret, which nobody can tell again. Without `days` it is good until it is revoked.
+        """Create a token; returns it and its secret, which cannot be retrieved later. Without `days` the token is valid
+        until it is revoked.
 
-        Raises `TokenExists`, or `TokenInvalid`.
+        Raises `TokenExists` or `TokenInvalid`, and `OperatorError` if there are too many tokens.
         """
 
     def list(self) -> Sequence[TokenView]:
-        """The oldest first, also those that have expired."""
+        """All tokens, the oldest first, including those that have expired."""
 
     async def revoke(self, token_id: str) -> None:
-        """From now on it is no token. Raises `TokenMissing`."""
+        """Delete the token. Raises `TokenMissing`."""
 
     def is_good(self, token_id: str) -> bool:
-        """Whether it is still a token: neither revoked nor expired."""
+        """Whether the token is still valid: neither revoked nor expired."""
 
     def check(self, secret: str, client: str) -> TokenView:
-        """The token that the secret is of. `client` is the address of who shows it, and counts its failures.
+        """The token to which the secret belongs. `client` is the address that has sent it; its failures are counted.
 
-        Raises `AccessRefused` (to be answered with 401), or `TooManyFailures` (429, and when to come again).
+        Raises `AccessRefused` (to be answered with 401) or `TooManyFailures` (429 with `Retry-After`).
         """

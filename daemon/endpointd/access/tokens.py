@@ -1,4 +1,4 @@
-"""The tokens of a running daemon: changed on the disk first, then in effect; checked without asking the disk."""
+"""The tokens of a running daemon. A change is stored first, and then takes effect. Checks use only memory."""
 
 import asyncio
 import re
@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 
 class Store(Protocol):
-    """Blocking; what has returned is durable, what has raised has changed nothing."""
+    """Where tokens are stored. Blocking. A change is durable when the method has returned; if it raises, nothing was
+    changed."""
 
     def all(self) -> list[TokenRecord]: ...
 
@@ -37,7 +38,7 @@ class Store(Protocol):
 
 
 class Tokens:
-    """Implements `TokenControl`. `now` gives the seconds since the epoch, `passed` seconds that nobody can set.
+    """Implements `TokenControl`. `now` returns the seconds since the epoch, `passed` those of a monotonic clock.
 
     Call `load` before anything else, and `stop` before the store is closed.
     """
@@ -52,12 +53,12 @@ class Tokens:
         self._changes = Changes(self.load)
 
     async def load(self) -> None:
-        """Read what is stored. Raises `OperatorError`."""
+        """Read the tokens from the store. Raises `OperatorError`."""
         self._records = {record.id: record for record in await asyncio.to_thread(self._store.all)}
         self._changes.in_doubt = False
 
     async def stop(self) -> None:
-        """Returns when every change that was begun has its end."""
+        """Wait until all running changes have finished."""
         await self._changes.over()
 
     # Who comes in
@@ -87,12 +88,12 @@ class Tokens:
         if not is_secret(secret):
             return None
         hashed = hash_of(secret)
-        # All of them, so that the time tells nothing of the place.
+        # All of them are compared, so that the time does not reveal which one is equal.
         found = [record for record in self._records.values() if is_same(record.hash, hashed)]
         return found[0] if found else None
 
     def _note(self, client: str, code: str) -> None:
-        # Strangers must not fill the log.
+        # Bounds the number of log lines that strangers can cause.
         if not self._failures.are_many:
             log.warning("access.refused", client=client, code=code)
         self._failures.note(client)
@@ -134,7 +135,7 @@ class Tokens:
 
 @asynccontextmanager
 async def opened_tokens(store: Store) -> AsyncIterator[Tokens]:
-    """Those that are stored. Raises `OperatorError`."""
+    """The tokens in the store, which are loaded on entry and stopped on exit. Raises `OperatorError`."""
     tokens = Tokens(store)
     try:
         await tokens.load()

@@ -1,7 +1,7 @@
-"""How often each client has called: a token bucket for each, in a table that has a bound. Pure.
+"""Limits the rate of each client's requests with a token bucket, in a table of bounded size. Pure.
 
-Of a bucket one number is kept: the time at which it will be full again (the generic cell rate algorithm), which says
-the same as a level and the time of its last change.
+For each bucket, only the time is kept at which it will be full again (the generic cell rate algorithm). That is
+equivalent to its level and the time of its last change.
 """
 
 from collections import OrderedDict
@@ -9,12 +9,12 @@ from collections import OrderedDict
 from endpointd.callers.rates import Rate
 
 MOST = 50_000
-"""Buckets of all endpoints together: some ten megabytes. When there are more, the one that was asked for the longest
-time ago is forgotten, which is as if it were full."""
+"""The largest number of buckets of all endpoints together, which use some ten megabytes. If there are more, the least
+recently used one is forgotten, as if it were full."""
 
 
 class Buckets:
-    """Times are seconds of one clock that never goes back."""
+    """Times are in seconds of a monotonic clock."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -24,14 +24,15 @@ class Buckets:
         return len(self._full_at)
 
     def take(self, endpoint: str, client: str, rate: Rate, now: float) -> float:
-        """Take one token: 0, or, when there is none, the seconds until there is one."""
+        """Take one token of the client's bucket at this endpoint. Returns 0, or, if there is no token, the seconds
+        until there is one."""
         interval = rate.interval
         key = (endpoint, client)
         full_at = max(self._full_at.get(key, now), now)
-        # A rate that was made higher meanwhile need not wait for what the lower one has lent.
+        # If the rate was raised meanwhile, the client need not wait as long as under the previous one.
         full_at = min(full_at, now + rate.burst * interval)
         wait = full_at - now - (rate.burst - 1) * interval
-        # A rounding error is no reason to refuse.
+        # Tolerates rounding errors.
         if wait > 1e-6 * interval:
             return wait
         self._full_at[key] = full_at + interval

@@ -1,6 +1,6 @@
-"""What an endpoint with a rule for other origins' pages says to browsers (Fetch standard, "CORS protocol"). Pure.
+"""The CORS headers of endpoints that have a rule for pages of other origins (Fetch standard, "CORS protocol"). Pure.
 
-Names of request headers are in lower case, as are those that are answered.
+All names of headers, in requests and in answers, are in lower case.
 """
 
 import re
@@ -12,7 +12,7 @@ from endpointd.callers.reading import METHODS
 from endpointd.callers.rules import CorsRule
 
 MAX_AGE = 600
-"""Seconds for which a browser may remember the answer to a preflight, when the rule does not say."""
+"""Seconds for which a browser may cache the answer to a preflight request, if the rule does not set it."""
 
 _LONGEST = 4096
 _NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
@@ -24,18 +24,18 @@ _EXPOSE = b"access-control-expose-headers"
 
 
 class CorsHeaders(NamedTuple):
-    """What an answer gets: `headers`, and whether they are others for another origin."""
+    """The CORS headers of an answer. `varies`: they depend on the request's origin."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     varies: bool
 
     def plain(self) -> tuple[tuple[bytes, bytes], ...]:
-        """For an answer of the host's own, which has no such headers."""
+        """The headers to be added to an answer that the host itself creates, which has no such headers yet."""
         return (*self.headers, _VARY) if self.varies else self.headers
 
     def over(self, headers: Headers) -> list[tuple[bytes, bytes]]:
-        """For an answer of a plugin's: what it says of origins itself is replaced, as the rule is the operator's; only
-        the names of headers that a page may read stay, where the rule has none."""
+        """The headers of a plugin's answer, with its CORS headers replaced by these, because the rule is the operator's
+        decision. Only `Access-Control-Expose-Headers` of the plugin is kept if the rule does not set it."""
         is_said = any(name == _EXPOSE for name, _ in self.headers)
         kept = [one for one in headers if not one[0].startswith(_OURS) or (one[0] == _EXPOSE and not is_said)]
         kept += self.headers
@@ -50,7 +50,7 @@ def _does_vary(headers: Headers) -> bool:
 
 
 class Cors:
-    """A rule, ready for requests."""
+    """A rule, prepared for use with requests."""
 
     def __init__(self, rule: CorsRule) -> None:
         self._origins = Origins(rule.origins)
@@ -64,7 +64,7 @@ class Cors:
         self._headers = None if rule.headers is None else _joined(rule.headers)
 
     def headers_for(self, request: Headers) -> CorsHeaders:
-        """For the answer to a request with these headers."""
+        """The CORS headers of the answer to a request with these headers."""
         if self._origins.is_any:
             return CorsHeaders(((b"access-control-allow-origin", b"*"), *self._expose), varies=False)
         origin = _only(request, b"origin")
@@ -73,8 +73,8 @@ class Cors:
         return CorsHeaders(((b"access-control-allow-origin", origin), *self._credentials, *self._expose), varies=True)
 
     def preflight(self, request: Headers) -> list[tuple[bytes, bytes]] | None:
-        """The headers that answer a preflight; None when the origin may not call. What of it a page may do is the
-        browser's to compare."""
+        """The headers of the answer to a preflight request; None if the origin may not call. The requested method and
+        headers are not checked here; the browser compares them with the answer."""
         answered = self.headers_for(request)
         if not answered.headers:
             return None
@@ -87,13 +87,14 @@ class Cors:
 
     @staticmethod
     def _asked(request: Headers) -> bytes:
-        """All that the page wants to send, by name: "*" would not stand for Authorization."""
+        """The names of all headers that the page wants to send. "*" would not do, because it does not include
+        Authorization."""
         asked = b", ".join(value for name, value in request if name == b"access-control-request-headers" and value)
         return asked if len(asked) <= _LONGEST and _NAMES.fullmatch(asked) else b""
 
 
 def is_preflight(method: str, headers: Headers) -> bool:
-    """Whether a browser asks if a page may send a request."""
+    """Whether this is a preflight request, by which a browser asks whether a page may send a request."""
     return (
         method == "OPTIONS"
         and _only(headers, b"origin") is not None
@@ -102,7 +103,7 @@ def is_preflight(method: str, headers: Headers) -> bool:
 
 
 def _only(headers: Headers, wanted: bytes) -> bytes | None:
-    """The value of a header that is there once."""
+    """The value of a header; None if the header is missing or there are several."""
     values = [value for name, value in headers if name == wanted]
     return values[0] if len(values) == 1 else None
 

@@ -1,4 +1,4 @@
-"""The rules of one endpoint, ready for requests. Pure."""
+"""The rules of one endpoint, prepared for use with requests. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from endpointd.callers.rules import CallerRules
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is None is not looked at. `buckets` are those of all endpoints."""
+    """The rules of the endpoint with the hook id `endpoint`. What is None is not checked. `buckets` are shared by all
+    endpoints."""
 
     endpoint: str
     networks: Networks | None
@@ -21,7 +22,8 @@ class Guard:
 
     @classmethod
     def make(cls, endpoint: str, rules: CallerRules, buckets: Buckets) -> "Guard | None":
-        """None when there is nothing to look at: then no request pays for it. `endpoint` is the hook id."""
+        """The guard for these rules; None if there is nothing to check, so that requests have no overhead. `endpoint`
+        is the hook id."""
         networks = Networks(rules.allow_from) if rules.allow_from and ANY not in rules.allow_from else None
         rate = read_rate(rules.rate) if rules.rate is not None else None
         cors = Cors(rules.cors) if rules.cors is not None and rules.cors.origins else None
@@ -30,11 +32,11 @@ class Guard:
         return cls(endpoint, networks, rate, cors, buckets)
 
     def allows(self, client: str | None) -> bool:
-        """Whether requests from this address are answered; None is the other end of a unix socket."""
+        """Whether requests from this address are answered. None is a client on a unix socket."""
         return self.networks is None or self.networks.has(read_caller(client))
 
     def wait(self, client: str | None, now: float) -> float:
-        """Count a request: 0, or the seconds until the next one is answered."""
+        """Count a request. Returns 0 if it may be answered, or else the seconds until the next one may be."""
         if self.rate is None:
             return 0.0
         key = "" if self.rate.overall else key_of(read_caller(client))

@@ -1,20 +1,21 @@
-"""Addresses that may call: networks as operators write them, and whether a client is in one of them. Pure."""
+"""The networks whose clients may call: parsing what operators write, and checking clients' addresses. Pure."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, TypeAlias
 
 ANY = "any"
-"""Everybody."""
+"""All clients."""
 UNIX: Literal["unix"] = "unix"
-"""Whoever connects over a unix socket, who has no address."""
+"""Clients on a unix socket, which have no address."""
 UNKNOWN: Literal["unknown"] = "unknown"
-"""Whom a trusted proxy does not name, so that there is no address either; no network has them."""
+"""Clients for which a trusted proxy gives no address. Only "any" includes them."""
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
-"""IPv4 addresses as a socket for both families shows them (RFC 4291 §2.5.5.2)."""
+"""IPv4-mapped IPv6 addresses (RFC 4291 §2.5.5.2), as seen on a socket for both families."""
 _HALF = 64
-"""Bits of an IPv6 address that tell who it is: the rest each client chooses as it likes, and often."""
+"""The number of leading bits of an IPv6 address that identify a client. Clients choose the others themselves, and
+change them often."""
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -22,13 +23,13 @@ Caller: TypeAlias = Address | Literal["unix", "unknown"]
 
 
 def read_network(text: str) -> str:
-    """A network or an address as it is kept: "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "any" or "unix". ValueError
-    says what is wrong with it."""
+    """Normalize a network or an address: "192.0.2.0/24", "2001:db8::/32", "192.0.2.1", "any" or "unix". Raises
+    ValueError with the reason if it is invalid."""
     word = text.strip()
     if word.lower() in (ANY, UNIX):
         return word.lower()
     try:
-        # An interface's name in it is of this machine, and no client has one.
+        # An IPv6 zone ("%eth0") is refused: it is a name on this machine, and clients' addresses are compared without.
         network = ip_network(word.replace("%", "?"), strict=False)
     except ValueError:
         raise ValueError("it is no address and no network") from None
@@ -40,7 +41,7 @@ def read_network(text: str) -> str:
 
 
 def read_caller(client: str | None) -> Caller:
-    """Who a client is by its address, an IPv4 one never as one of IPv6; None is the other end of a unix socket."""
+    """Parse the address of a client. IPv4-mapped addresses become IPv4 addresses. None is a client on a unix socket."""
     if client is None:
         return UNIX
     try:
@@ -52,13 +53,13 @@ def read_caller(client: str | None) -> Caller:
 
 
 def key_of(caller: Caller) -> str:
-    """Whose requests are counted together: those of an IPv4 address, of the /64 of an IPv6 one, of all unix sockets, of
-    all who are unknown."""
+    """The key under which a client's requests are counted: its IPv4 address, or the /64 of its IPv6 address. All
+    clients on unix sockets have the same key, and so have all unknown ones."""
     return f"{int(caller) >> _HALF:x}" if isinstance(caller, IPv6Address) else str(caller)
 
 
 class Networks:
-    """A list of networks, each as `read_network` gives them."""
+    """A list of networks, each as returned by `read_network`."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         words = set(texts)

@@ -1,4 +1,4 @@
-"""Origins of web pages (RFC 6454), as operators write them and as browsers send them. Pure."""
+"""Origins of web pages (RFC 6454): parsing what operators write, and checking what browsers send. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ _SUBDOMAINS = "://*."
 
 
 def read_origin(text: str) -> str:
-    """An origin as browsers write it: "https://app.example.com"; "https://*.example.com" for all hosts below, "*" for
-    every page. ValueError says what is wrong with it."""
+    """Normalize an origin to the form that browsers send ("https://app.example.com"). "https://*.example.com" stands
+    for all subdomains, and "*" for every page. Raises ValueError with the reason if it is invalid."""
     word = text.strip().lower()
     if word == ANY:
         return word
@@ -45,7 +45,7 @@ def _reason(word: str) -> str:
 
 
 class Origins:
-    """A list of origins, each as `read_origin` gives them."""
+    """A list of origins, each as returned by `read_origin`."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         words = set(texts)
@@ -54,7 +54,7 @@ class Origins:
         self._below = tuple(word.split(_SUBDOMAINS) for word in sorted(words - self._exact))
 
     def has(self, origin: str) -> bool:
-        """`origin` as a browser has sent it."""
+        """Whether an origin, as sent by a browser, is in the list."""
         if self.is_any or origin in self._exact:
             return True
         return any(self._is_below(origin, scheme, host) for scheme, host in self._below)

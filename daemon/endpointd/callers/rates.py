@@ -1,4 +1,4 @@
-"""Rates as operators write them: "10/s", "100/min burst 20", "1000/h overall". Pure."""
+"""Parses rates as operators write them: "10/s", "100/min burst 20", "1000/h overall". Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 UNLIMITED = "unlimited"
 
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
-"""Seconds."""
+"""The length of each unit in seconds."""
 
 _OTHER_WORDS = {
     "sec": "s",
@@ -26,7 +26,7 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`count` requests in `unit`, `burst` of them at once; of each client, or of all together (`overall`)."""
+    """`count` requests per `unit`, up to `burst` of them at once. Per client, or for all together (`overall`)."""
 
     count: int
     unit: str
@@ -35,7 +35,7 @@ class Rate:
 
     @property
     def interval(self) -> float:
-        """Seconds after which one more is allowed."""
+        """Seconds after which one more request is allowed."""
         return UNITS[self.unit] / self.count
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Rate:
 
 
 def read_rate(text: str) -> Rate | None:
-    """None for "unlimited". ValueError says what is wrong."""
+    """Parse a rate; None for "unlimited". Raises ValueError with the reason if it is invalid."""
     words = " ".join(text.lower().split())
     if words == UNLIMITED:
         return None
@@ -62,6 +62,6 @@ def read_rate(text: str) -> Rate | None:
 
 
 def kept_rate(text: str) -> str:
-    """A rate as it is kept. ValueError says what is wrong with it."""
+    """Normalize a rate. Raises ValueError with the reason if it is invalid."""
     rate = read_rate(text)
     return UNLIMITED if rate is None else str(rate)

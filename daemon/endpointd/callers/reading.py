@@ -1,6 +1,6 @@
-"""Reading an endpoint's rules from a document: all that is wrong with them at once. Pure.
+"""Reads an endpoint's rules from a document, and reports all faults in them at once. Pure.
 
-`""`, `[]` and `{}` say that there is no such rule, and that the daemon's settings are to hold.
+`""`, `[]` and `{}` remove a rule, so that the daemon's settings apply.
 """
 
 import re
@@ -16,20 +16,20 @@ from endpointd.manifest.suggestions import meant
 from endpointd.manifest.values import Fault
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
-"""Those that an interface can have."""
+"""The methods that an interface can have."""
 
 MOST = 256
-"""Items of one list."""
+"""The largest number of items in a list."""
 _LONGEST = 300
-"""Characters of an item: what its patterns are given."""
+"""The largest number of characters of an item; longer texts are not matched against regular expressions."""
 _LONGEST_AGE = 86_400
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CORS_KEYS = ("origins", "methods", "headers", "expose", "credentials", "max_age")
 
 
 def read_rules(document: Mapping[str, Any]) -> tuple[CallerRules, tuple[Fault, ...]]:
-    """The rules, and what is wrong with them; where there are faults, the rules are not to be used. Keys that are not
-    about callers are none of its concern."""
+    """The rules in a document, and their faults. If there are any, the rules must not be used. Other keys of the
+    document are ignored."""
     reader = _Reader()
     rules = CallerRules(
         reader.texts("allow_from", document.get("allow_from"), read_network, _NETWORKS) or None,
@@ -40,7 +40,8 @@ def read_rules(document: Mapping[str, Any]) -> tuple[CallerRules, tuple[Fault, .
 
 
 def changed_rules(before: CallerRules, document: Mapping[str, Any]) -> tuple[CallerRules, tuple[Fault, ...]]:
-    """`before` with what a document says; a rule of which it says nothing stays."""
+    """The rules `before`, changed by those in a document, and their faults. Rules that are missing in the document
+    remain."""
     read, faults = read_rules(document)
     said = {key: getattr(read, key) for key in KEYS if document.get(key) is not None}
     stays = {key: getattr(before, key) for key in KEYS}
@@ -58,7 +59,8 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def texts(self, key: str, value: object, read: Callable[[str], str], remedy: str) -> tuple[str, ...]:
-        """A list of texts, or one text with commas or blanks between. Each that is wrong is a fault of its own."""
+        """The items of a list of texts, or of one text separated by commas or blanks. Each invalid item is a separate
+        fault."""
         parts = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
         if parts is None:
             return ()

@@ -1,4 +1,4 @@
-"""The rules of one endpoint, as they are kept. Pure."""
+"""The rules of one endpoint, as they are stored. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CorsRule:
-    """Pages of which `origins` may call, and what of it: None is what everybody expects. `max_age` is in seconds."""
+    """The origins whose pages may call, and what such pages may do. None means the default. `max_age` is in seconds."""
 
     origins: tuple[str, ...] = ()
     methods: tuple[str, ...] | None = None
@@ -17,7 +17,7 @@ class CorsRule:
     max_age: int | None = None
 
     def document(self) -> dict[str, Any]:
-        """Only what was said."""
+        """The rule as JSON, without the keys that have their default."""
         said: dict[str, Any] = {"origins": list(self.origins) or ["none"]}
         for key in ("methods", "headers", "expose"):
             names = getattr(self, key)
@@ -30,15 +30,15 @@ class CorsRule:
 
 @dataclass(frozen=True, slots=True)
 class CallerRules:
-    """Who may call. What is None is left to the daemon's settings; "any", "unlimited" and a rule for no origin are
-    not. Everything is as `reading` gives it."""
+    """Who may call an endpoint. For what is None, the daemon's settings apply; "any", "unlimited" and a `CorsRule`
+    without origins override them. All values are normalized as by `reading`."""
 
     allow_from: tuple[str, ...] | None = None
     rate: str | None = None
     cors: CorsRule | None = None
 
     def document(self) -> dict[str, Any]:
-        """As it is given; without what is None."""
+        """The rules as JSON, without those that are None."""
         said: dict[str, Any] = {}
         if self.allow_from is not None:
             said["allow_from"] = list(self.allow_from)
@@ -49,7 +49,7 @@ class CallerRules:
         return said
 
     def over(self, defaults: "CallerRules") -> "CallerRules":
-        """These rules, and where they say nothing the others."""
+        """These rules, with those that are None taken from `defaults`."""
         return CallerRules(
             defaults.allow_from if self.allow_from is None else self.allow_from,
             defaults.rate if self.rate is None else self.rate,
@@ -60,9 +60,9 @@ class CallerRules:
 UNSAID = CallerRules()
 
 KEYS = ("allow_from", "rate", "cors")
-"""Of the rules in the document of an endpoint."""
+"""The keys of the rules in the document of an endpoint."""
 
 
 def rules_in(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a larger document says about the rules; a null says nothing."""
+    """The part of an endpoint's document that has the rules. Keys with null are left out."""
     return {key: document[key] for key in KEYS if document.get(key) is not None}
