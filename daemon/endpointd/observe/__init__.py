@@ -1,1 +1,1 @@
-"""What the daemon tells of itself to those who watch over it: readiness and metrics."""
+"""Monitoring of the daemon: readiness, metrics and the log of requests."""

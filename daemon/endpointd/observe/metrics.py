@@ -1,7 +1,8 @@
-"""The metrics, made of plain counters at the moment when somebody asks for them.
+"""The metrics, created from plain counters when they are requested.
 
-prometheus_client's own counters take a lock at each step; no request pays for that here. Labels are plugins, states,
-kinds and codes, all of which are few: never a path, a hook id, or anything else that clients can invent.
+prometheus_client's own counters take a lock for every increment; plain counters save requests that cost. The values of
+labels are plugins, states, kinds and codes, of which there are few; never paths, hook ids or anything else that clients
+can invent.
 """
 
 import os
@@ -27,15 +28,16 @@ from endpointd.supervisor.usage import usage_of
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 POWERS = range(-11, 9)
-"""The histograms' bounds are these powers of two: half a millisecond to some minutes."""
+"""The exponents of the histograms' bounds, which are powers of two in seconds: from half a millisecond to 4 minutes."""
 
 _BOUNDS = [str(float(2.0**power)) for power in POWERS]
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is counted in the daemon. `behind` are plugins of which an older version answers than the folder's, which
-    cannot be served; `refused` are folders that are no plugins; `since` is in seconds since the epoch."""
+    """The counters and states of the daemon. `behind` are the plugins of which an older version serves because that in
+    the folder cannot; `refused` is the number of folders that are not valid plugins; `strangers` counts requests that
+    belong to no plugin; `since` is when the daemon started, in seconds since the epoch."""
 
     supervisors: Mapping[str, Supervisor]
     behind: Collection[str]
@@ -52,20 +54,20 @@ class Sources:
 
 
 def families(sources: Sources) -> Iterator[Metric]:
-    """All metrics, one after the other, for the thread that the counters belong to: with hundreds of plugins that takes
-    tens of milliseconds, and others may want a turn in between."""
+    """All metrics. To be iterated in the event loop's thread, which owns the counters. With hundreds of plugins that
+    takes tens of milliseconds, so the caller should let other tasks run in between."""
     for part in (_daemon, _requests, _times, _plugins, _workers, _calls):
         yield from part(sources)
 
 
 def text_of(metrics: list[Metric]) -> bytes:
-    """In the text format. It takes milliseconds, and any thread may do it."""
+    """The metrics in Prometheus's text format. It takes milliseconds, and may be called in any thread."""
     return generate_latest(_Collected(metrics))
 
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """What passes for a registry."""
+    """Stands in for a registry of prometheus_client."""
 
     metrics: list[Metric]
 
@@ -216,7 +218,7 @@ def _histogram(name: str, what: str, labels: list[str]) -> HistogramMetricFamily
 
 
 def _observe(family: HistogramMetricFamily, labels: Iterable[str], times: Latencies, at_once: int = 0) -> None:
-    """`at_once` are those that took no time and were not counted."""
+    """Add the counts of `times` to the histogram, plus `at_once` events that took no time and are not in `times`."""
     buckets = [
         (bound, float(number + at_once)) for bound, number in zip(_BOUNDS, below(times.counts, POWERS), strict=True)
     ]

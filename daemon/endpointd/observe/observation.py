@@ -1,4 +1,4 @@
-"""The daemon under observation: gathers what `metrics` and `readiness` need of its parts."""
+"""Collects from the daemon's parts what `metrics` and `readiness` need."""
 
 import asyncio
 import time
@@ -18,7 +18,8 @@ from endpointd.supervisor.latencies import Latencies
 
 
 class Observation:
-    """The implementation of `admin.control.Observed`. `settings` gives those of the moment."""
+    """Implements `admin.control.Observed`. `settings` returns the current settings; `spans` returns the numbers of
+    exported and lost spans."""
 
     def __init__(
         self,
@@ -42,23 +43,23 @@ class Observation:
         return self.judge.judge(self._settings().ready_when, self.states(), waking)
 
     def states(self) -> Sequence[str]:
-        """Those of the plugins, and one for each folder that cannot be one."""
+        """The state of each plugin, and "REFUSED" for each folder that is not a valid plugin."""
         running = [str(one.supervisor.life.state) for one in self._plugins.served.values()]
         return running + ["REFUSED"] * self._refused()
 
     def pages(self) -> dict[bytes, Page]:
-        """What plugins' clients are shown when the settings say so."""
+        """The pages `/healthz` and `/readyz`, which the gateway shows to clients if the settings enable it."""
         return {b"/healthz": lambda: (200, "alive\n"), b"/readyz": lambda: self.readiness().page()}
 
     def look(self, lag: float) -> None:
-        """Called each second, which was `lag` seconds late."""
+        """Called by the event loop every second; `lag` is by how many seconds this call was late."""
         self.lag.add(max(0.0, lag))
         self._calls.keep(self._plugins.served)
         self.readiness()
 
     async def metrics(self) -> tuple[bytes, str]:
-        """The text and its type."""
-        # Prometheus's library takes its time to be imported, which is paid by who asks for it, in a thread.
+        """The text of `/metrics` and its content type."""
+        # Imported only when metrics are requested, and in a thread, because prometheus_client is slow to import.
         metrics = await asyncio.to_thread(import_module, "endpointd.observe.metrics")
         self._calls.keep(self._plugins.served)
         sources = metrics.Sources(
@@ -78,7 +79,7 @@ class Observation:
         found = []
         for metric in metrics.families(sources):
             found.append(metric)
-            # Requests come first.
+            # Lets the event loop handle requests in between.
             await asyncio.sleep(0)
         return await asyncio.to_thread(metrics.text_of, found), metrics.CONTENT_TYPE
 

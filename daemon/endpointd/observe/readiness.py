@@ -1,7 +1,8 @@
-"""Whether the daemon is ready, by the states of its plugins. Pure.
+"""Decides from the states of the plugins whether the daemon is ready. Pure.
 
-A plugin that is known to be broken (FATAL, BACKOFF, a folder that is refused) keeps nobody waiting: one bad plugin is
-not to take a daemon that serves all others out of service. The policy "running" is for those who want just that.
+A plugin that is known to be broken (FATAL, BACKOFF, a refused folder) does not make the daemon unready, because one bad
+plugin must not take a daemon out of service that serves all others. Operators who want exactly that choose the policy
+"running".
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ BROKEN = frozenset({"BACKOFF", "FATAL", "REFUSED"})
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`text` is what strangers may know: how many plugins there are in which condition, but not which."""
+    """`text` may be shown to anyone: it has the number of plugins in each condition, but not their names."""
 
     ready: bool
     text: str
@@ -25,7 +26,8 @@ class Readiness:
 
 
 class Judge:
-    """Remembers whether the start is over: what is added later keeps nobody waiting under the policy "started"."""
+    """Remembers whether the start is over, because under the policy "started" plugins that are added later do not make
+    the daemon unready."""
 
     def __init__(self) -> None:
         self._has_begun = False
@@ -33,15 +35,16 @@ class Judge:
         self._is_started = False
 
     def begin(self) -> None:
-        """The plugins that were there have been found, and clients are accepted."""
+        """To be called when the existing plugins have been found and clients are accepted."""
         self._has_begun = True
 
     def end(self) -> None:
         self._is_ending = True
 
     def judge(self, policy: ReadyPolicy, states: Sequence[str], waking: int = 0) -> Readiness:
-        """`states` are the operators' words, one for each plugin and each refused folder; so many of them as are
-        `waking` start because a request has come, which is nothing to be taken out of service for."""
+        """Decide by the policy (the setting `ready_when`). `states` has the state of each plugin, as shown to
+        operators, and "REFUSED" for each refused folder. `waking` is how many of the plugins are starting because a
+        request woke them; they count as sleeping, and do not make the daemon unready."""
         coming = sum(state in ON_THE_WAY for state in states) - waking
         broken = sum(state in BROKEN for state in states)
         self._is_started = self._is_started or (self._has_begun and not coming)

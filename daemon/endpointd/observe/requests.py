@@ -1,7 +1,7 @@
-"""The log of requests: one line for each that is over, and nothing in it that could be a secret.
+"""The log of requests: one line for each finished request, without anything that could be a secret.
 
-A hook id lets in whoever knows it, and paths and queries may hold what clients want kept; the log has the endpoint's
-plugin, the beginning of its hook id, and the interface in their place.
+Whoever knows a hook id can call the endpoint, and paths and queries may contain confidential data. Instead of these,
+the log has the plugin, the name of the endpoint or the beginning of its hook id, and the interface.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from endpointd.gateway.trips import Trip
 log = structlog.get_logger()
 
 SHOWN = 6
-"""Characters of a hook id: enough to tell endpoints apart."""
+"""The number of characters of a hook id that are shown: enough to distinguish endpoints."""
 
 
 class RequestLog:
-    """`name_of` gives the name that an operator gave the endpoint at a hook id, or an empty text.
+    """`name_of` returns the name that an operator gave to the endpoint with a hook id, or an empty string.
 
-    Lines are written together at the end of a turn of the event loop: one after the other they take less time than each
-    between two requests, because what writes them is still in the processor's caches; and their reader is woken once.
+    The lines of one turn of the event loop are written together at its end. That takes less time than writing each
+    between two requests, because the code stays in the CPU's caches, and the reader of the log is woken only once.
     """
 
     def __init__(self, name_of: Callable[[str], str]) -> None:
         self._name_of = name_of
-        # Not the one above, which would look up each time what it has to do.
+        # A bound logger, because the module's lazy one would look up its configuration at each call.
         self._log = log.bind()
         self._unwritten: list[dict[str, object]] = []
 
     def endpoint_of(self, hook: str) -> str:
-        """What may be shown of it: its name, or the beginning of its hook id."""
+        """What may be shown of an endpoint: its name, or the beginning of its hook id."""
         return self._name_of(hook) or hook[:SHOWN]
 
     def tell(self, trip: Trip) -> None:

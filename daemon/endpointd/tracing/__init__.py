@@ -1,1 +1,2 @@
-"""Tracing by OpenTelemetry: what is made of requests, and how it leaves. Nothing here is imported while it is off."""
+"""Tracing with OpenTelemetry: creating spans for requests, and exporting them. While tracing is off, only `opening` is
+imported."""

@@ -1,6 +1,6 @@
-"""How spans leave: in batches, from a thread of OpenTelemetry's, out of a queue with a bound; what is lost is counted.
+"""Exports spans: a thread of OpenTelemetry sends them in batches, from a bounded queue. Lost spans are counted.
 
-The names of OpenTelemetry's variables hold for all of it: headers, certificates, the sampler, the size of the queue.
+OpenTelemetry's own environment variables configure headers, certificates, the sampler and the size of the queue.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from endpointd import __version__
 from endpointd.errors import OperatorError
 
 FLUSH = 3.0
-"""Seconds that the last spans have to leave when the daemon stops."""
+"""The timeout in seconds for sending the remaining spans when the daemon stops."""
 
 SELDOM = 60.0
-"""Seconds between two lines of the log about spans that were lost."""
+"""The smallest interval in seconds between two log lines about lost spans."""
 
 QUEUE = 2048
-"""Spans that may wait, unless OTEL_BSP_MAX_QUEUE_SIZE says otherwise: OpenTelemetry's own number."""
+"""The size of the queue in spans, unless OTEL_BSP_MAX_QUEUE_SIZE is set; equal to OpenTelemetry's default."""
 
 log = structlog.get_logger()
 
 
 class LastWords(logging.Handler):
-    """Keeps what OpenTelemetry says in place of logging it: it would say so for each batch, and clients can make it
-    speak."""
+    """Keeps the last message that OpenTelemetry logs, instead of passing it on: there would be one for each failed
+    batch, and clients can cause some of them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -46,7 +46,7 @@ class LastWords(logging.Handler):
 
 
 class Counting(SpanExporter):
-    """`exporter`, with its successes and failures counted. For one thread at a time."""
+    """Wraps `exporter`, and counts the exported and the failed spans. To be used by one thread at a time."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -69,8 +69,8 @@ class Counting(SpanExporter):
 
 
 class Bounded(BatchSpanProcessor):
-    """OpenTelemetry's, which throws away the oldest span when there are too many; this one the newest, and counts
-    them."""
+    """If the queue is full, OpenTelemetry's processor drops the oldest span. This one drops the newest, and counts the
+    dropped ones."""
 
     def __init__(self, exporter: Counting, limit: int) -> None:
         super().__init__(exporter, max_queue_size=limit)
@@ -81,7 +81,7 @@ class Bounded(BatchSpanProcessor):
 
     @property
     def waiting(self) -> int:
-        """Spans that are neither exported nor given up."""
+        """The number of spans that are neither exported nor failed."""
         return self._taken - self._counting.exported - self._counting.failed
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -95,10 +95,10 @@ class Bounded(BatchSpanProcessor):
 
 
 class Export:
-    """Where the spans go. `stop` is the last that is called."""
+    """Exports spans to an OTLP endpoint. `stop` must be the last call."""
 
     def __init__(self, url: str) -> None:
-        """Raises `OperatorError`."""
+        """Prepare the export to `url` (the setting `trace_url`). Raises `OperatorError`."""
         url = self._url = whole(url)
         self._words = _capture()
         try:
@@ -117,12 +117,12 @@ class Export:
         self._told = -SELDOM
 
     def counts(self) -> dict[str, int]:
-        """How many spans became what."""
+        """The numbers of exported, failed and dropped spans."""
         counting = self._counting
         return {"exported": counting.exported, "failed": counting.failed, "dropped": self._queue.dropped}
 
     def look(self) -> None:
-        """Called now and then: tell of what was lost, once in a while."""
+        """Called regularly: log the number of newly lost spans, at most once every `SELDOM` seconds."""
         if monotonic() - self._told >= SELDOM:
             self._tell()
 
@@ -135,13 +135,14 @@ class Export:
             self._lost, self._told = lost, monotonic()
 
     async def stop(self, seconds: float = FLUSH) -> None:
-        """Send what is left, for `seconds` at most; a thread that hangs at it does not outlive the process."""
+        """Send the remaining spans, waiting for `seconds` at most. It is done in a daemon thread, so that sending that
+        hangs does not keep the process from exiting."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
 
         def shut_down() -> None:
             self.provider.shutdown()
-            # The loop may have ended meanwhile.
+            # The event loop may be closed by now.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(done.set)
 
@@ -153,7 +154,7 @@ class Export:
 
 
 def whole(url: str) -> str:
-    """Where there is no path, OTLP's own is meant."""
+    """The URL with OTLP's default path if it has none."""
     return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1/traces"
 
 

@@ -1,4 +1,4 @@
-"""Tracing for a daemon: all of it, or nothing when it is off."""
+"""The interface of tracing for the daemon. While tracing is off, it does nothing, and imports no OpenTelemetry."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,7 +11,7 @@ from endpointd.settings import Settings
 
 
 class Export(Protocol):
-    """What is asked of the way that spans leave by."""
+    """What `Tracing` needs of `exporting.Export`, which is imported only if tracing is on."""
 
     def counts(self) -> dict[str, int]: ...
 
@@ -21,15 +21,15 @@ class Export(Protocol):
 
 
 class Tracing:
-    """`counts` has no spans while it is off."""
+    """Tracing of one daemon, on if `trace_url` is set. `endpoint_of` returns the name to show for a hook id."""
 
     def __init__(self, settings: Settings, endpoint_of: Callable[[str], str]) -> None:
-        """Raises `OperatorError`: it is asked for, and cannot be had."""
+        """Raises `OperatorError` if tracing is on but OpenTelemetry is missing or cannot be set up."""
         self._export: Export | None = None
         if settings.trace_url is None:
             return
         try:
-            # OpenTelemetry takes a fifth of a second to import, which is paid by who uses it.
+            # Imported only if it is used, because importing OpenTelemetry takes a fifth of a second.
             exporting = import_module("endpointd.tracing.exporting")
             spans = import_module("endpointd.tracing.spans")
         except ModuleNotFoundError as error:
@@ -43,7 +43,7 @@ class Tracing:
         self._spans = spans.Spans(tracer, endpoint_of, linked=settings.trace_parent == "link")
 
     def follow(self, trips: Trips) -> None:
-        """Have a span made of each request that `trips` hears of; whoever is told of it already, is told after."""
+        """Create a span for each request that `trips` reports. An existing `trips.tell` is called after that."""
         if self._export is None:
             return
         over, then = self._spans.over, trips.tell
@@ -56,19 +56,19 @@ class Tracing:
         trips.begin, trips.tell = self._spans.begin, tell
 
     def around(self, answer: AnswerCall) -> AnswerCall:
-        """`answer`, with a span for each session call."""
+        """Wrap `answer`, so that each session call gets a span."""
         return answer if self._export is None else self._spans.around(answer)
 
     def counts(self) -> dict[str, int]:
-        """How many spans became what."""
+        """The numbers of exported, failed and dropped spans; empty while tracing is off."""
         return {} if self._export is None else self._export.counts()
 
     def look(self) -> None:
-        """Called now and then."""
+        """Called regularly, to log lost spans."""
         if self._export is not None:
             self._export.look()
 
     async def stop(self) -> None:
-        """Send what is left, within a clock."""
+        """Send the remaining spans, with a timeout."""
         if self._export is not None:
             await self._export.stop()

@@ -1,8 +1,9 @@
-"""What is made of a request: a span for all of it, and below it its wait for a place, its way to the first byte of the
-answer, and the plugin's session calls. The plugin is told of the first as its parent (W3C Trace Context).
+"""Creates the spans of requests. Each request has a span, with child spans for its wait for a place, for the time until
+the first byte of the answer, and for the plugin's session calls. The plugin gets the request's span as its parent (W3C
+Trace Context).
 
-Names and attributes follow OpenTelemetry's conventions for HTTP, but for the path and the query: a hook id lets in
-whoever knows it.
+Names and attributes follow OpenTelemetry's conventions for HTTP, except that path and query are left out, because
+whoever knows a hook id can call the endpoint.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ from endpointd.sessions.permissions import NEEDS
 from endpointd.supervisor.traffic import ABORTED
 
 SPAN = "endpointd.span"
-"""Where a request's scope has its span."""
+"""The key of a request's span in its ASGI scope."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -45,8 +46,8 @@ _words = TraceContextTextMapPropagator()
 
 
 class Spans:
-    """`endpoint_of` gives the name to show for a hook id. `linked`: a client's own trace is not gone on with, and a new
-    one is linked to it."""
+    """`endpoint_of` returns the name to show for a hook id. `linked`: if the client sends a trace, start a new trace
+    with a link to it, instead of continuing the client's."""
 
     def __init__(self, tracer: Tracer, endpoint_of: Callable[[str], str], *, linked: bool) -> None:
         self._tracer = tracer
@@ -56,8 +57,8 @@ class Spans:
     # For the gateway
 
     def begin(self, scope: dict[str, Any], headers: Headers, began: float | None) -> Span:
-        """A request's span, when it is to go to a worker; `headers` then name it as the parent. `began` is when the
-        request did, of the monotonic clock; None for this moment."""
+        """Start the span of a request that is to be sent to a worker, and change `headers` so that they name it as the
+        parent. `began` is when the request began, in seconds of the monotonic clock; None means now."""
         start = None if began is None else _at(began)
         span = scope[SPAN] = self._start(scope, headers, start)
         if span.get_span_context().is_valid:
@@ -68,7 +69,7 @@ class Spans:
         return span
 
     def over(self, trip: Trip) -> None:
-        """The request is over: it may have come as far as a worker, or not."""
+        """End the span of a finished request. A request that was not sent to a worker gets its span only here."""
         scope = trip.scope
         span = scope.pop(SPAN, None) or self._start(scope, scope["headers"], _at(trip.began))
         context = span.get_span_context()
@@ -95,7 +96,7 @@ class Spans:
         if trip.waited:
             self._step(span, "queue", handed - trip.waited, trip.waited)
         if relay is not None:
-            # Without an answer, it was waited for to the end.
+            # If no answer came, the wait for it lasted until the end.
             latency = trip.began + trip.total - handed if relay.latency is None else relay.latency
             self._step(span, "first byte", handed, max(0.0, latency))
 
@@ -130,7 +131,7 @@ class Spans:
     # For the sessions
 
     def around(self, answer: AnswerCall) -> AnswerCall:
-        """`answer`, with a span for each call, below the request that makes it."""
+        """Wrap `answer`, so that each session call gets a span, as a child of the span of the calling request."""
 
         async def answer_in_span(caller: Caller, call: SessionCall) -> None:
             kind = call.kind if call.kind in NEEDS else UNKNOWN
@@ -154,12 +155,13 @@ class Spans:
 
 
 def _at(moment: float) -> int:
-    """A moment of the monotonic clock, in nanoseconds since the epoch."""
+    """Convert a time of the monotonic clock in seconds to nanoseconds since the epoch."""
     return time_ns() - int((monotonic() - moment) * _SECOND)
 
 
 def _told_by(headers: Headers) -> dict[str, list[str]]:
-    """What a client says of its trace. Two parents are none (Trace Context §3.2); states may come in several."""
+    """The client's headers about its trace. If there are several `traceparent` headers, all are ignored (Trace Context
+    §3.2); there may be several `tracestate` headers."""
     parents = [value.decode("latin-1") for name, value in headers if name == _PARENT]
     states = [value.decode("latin-1") for name, value in headers if name == _STATE]
     return {"traceparent": parents, "tracestate": states} if len(parents) == 1 else {}
