@@ -1,7 +1,4 @@
-"""Whose time it is: the samples of a profile by the part of the host that had the processor.
-
-Pure: text in, numbers out.
-"""
+"""Assigns the samples of a profile to the parts of the host that used the CPU. Pure."""
 
 from collections import Counter
 
@@ -27,18 +24,20 @@ PARTS: dict[str, tuple[str, ...]] = {
     "relay": ("endpointd/gateway/", "endpointd/supervisor/"),
     LOOP: ("asyncio/runners.py", "uvloop/"),
 }
-"""Files by what they do; the first that fits counts, so that what has a part of its own comes before its folder."""
+"""The files of each part. The first match counts, so files with a part of their own come before the part that has their
+whole folder."""
 
-# Which thread it is: the loop's. Those that wait beside it are not the host's work.
+# A file on the stack of the event loop's thread. Other threads only wait and are ignored.
 ROOT = "asyncio/runners.py"
 
 
 def shares(profile: str, busy: float) -> dict[str, float]:
-    """Return each part's share of the time that the loop's thread had the processor.
+    """Return each part's share of the CPU time of the event loop's thread.
 
-    ``profile`` is folded stacks, which py-spy calls ``raw``, with those that wait (``--idle``). The thread waits in
-    the event loop alone, so that samples there are waiting, but for those that make it up to ``busy``, the share of
-    time that the process had the processor. Raises ValueError if there is no sample of it.
+    ``profile`` has folded stacks (py-spy's format ``raw``), including idle ones (``--idle``). ``busy`` is the share of
+    the time in which the process used the CPU. The thread waits only in the event loop. Therefore, of the samples in
+    the event loop, as many are counted as waiting as are needed for ``busy`` to hold. Raises ValueError if no sample is
+    of that thread, or all of them are waiting.
     """
     samples: Counter[str] = Counter()
     for line in profile.splitlines():
@@ -56,7 +55,7 @@ def shares(profile: str, busy: float) -> dict[str, float]:
 
 
 def part_of(frames: list[str]) -> str:
-    """Return the part that a stack belongs to: that of the innermost frame that has one."""
+    """Return the part of a stack: that of the innermost frame whose file belongs to a part."""
     for frame in reversed(frames):
         for part, files in PARTS.items():
             if any(f"({file}" in frame or f"/{file}" in frame for file in files):

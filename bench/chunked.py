@@ -4,10 +4,10 @@ LINE_END = b"\r\n"
 
 
 class ChunkedCounter:
-    """Follows the chunk framing over pieces of any size.
+    """Parses chunked framing, in pieces of any size.
 
-    ``finished`` is true once the last chunk has ended. Trailers are not understood: none of the measured servers
-    sends any.
+    ``finished`` becomes true at the end of the last chunk. Trailers are not supported, because none of the measured
+    servers sends any.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class ChunkedCounter:
         return self._announced - max(0, self._chunk_left - len(LINE_END))
 
     def feed(self, buffer: bytearray, start: int, end: int) -> None:
-        """Take in ``buffer[start:end]``; raise ValueError if that is not chunk framing."""
+        """Parse ``buffer[start:end]``; raise ValueError if it is not chunked framing."""
         while start < end and not self.finished:
             if self._chunk_left:
                 step = min(self._chunk_left, end - start)
@@ -34,7 +34,7 @@ class ChunkedCounter:
                 start = self._read_size(buffer, start, end)
 
     def _read_size(self, buffer: bytearray, start: int, end: int) -> int:
-        """Take in a size line, or the part of it that is there; return where it ends."""
+        """Parse a size line, or the part of it in the buffer; return the position behind it."""
         newline = buffer.find(b"\n", start, end)
         if newline < 0:
             self._size_line += buffer[start:end]

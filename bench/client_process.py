@@ -1,4 +1,4 @@
-"""Clients in a process of their own, so that whoever measures beside them has an interpreter to itself."""
+"""Runs clients in a separate process, so that they do not share the GIL with the measuring code."""
 
 import json
 import subprocess
@@ -12,20 +12,20 @@ from workloads import BENCH
 
 
 class ClientProcess:
-    """A script that says when it has begun, goes on until it is told that it is enough, and then tells what came."""
+    """A script that prints a line when it has begun, runs until it is told to stop, and then prints its results."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def enough(self) -> Any:  # noqa: ANN401 - JSON
-        """End the clients; return what they tell."""
+        """Stop the clients; return their results."""
         output, _ = self._process.communicate("enough\n")
         return json.loads(output)
 
 
 @contextmanager
 def clients(script: str, *arguments: object) -> Iterator[ClientProcess]:
-    """Yield the process of a script in this folder, when it has said that it has begun; BenchError: it ends before."""
+    """Run a script of this folder; yield its process when it has begun. Raises BenchError if it ends before that."""
     command = [sys.executable, str(BENCH / script), *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

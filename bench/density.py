@@ -1,7 +1,7 @@
-"""Measures how many idle plugins fit: memory, wake-ups and starting time of a daemon with many of them.
+"""Measures the cost of idle plugins: memory, wake-ups and starting time of a daemon with many of them.
 
-Run by itself: ``.venv/bin/python bench/density.py --plugins 100`` (with ``--no-fork-server`` for the other way of
-starting workers).
+Can be run by itself: ``.venv/bin/python bench/density.py --plugins 100`` (with ``--no-fork-server`` workers are
+executed instead of forked from the template).
 """
 
 import argparse
@@ -63,8 +63,9 @@ class Duck(Endpoint):
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """What idle plugins cost. Memory is the proportional set size in bytes; ``per_plugin`` is that of all processes
-    but the daemon, divided by the plugins. Wake-ups are voluntary context switches a second, in all threads."""
+    """The cost of idle plugins. Memory is the proportional set size in bytes; ``per_plugin`` is that of all processes
+    but the daemon, divided by the number of plugins; ``beside`` is that of the daemon's helper processes. Wake-ups are
+    voluntary context switches per second, of all threads."""
 
     plugins: int
     start_seconds: float
@@ -75,11 +76,11 @@ class Density:
     wakeups_per_plugin: float
     wakeups_daemon: float
     daemon_cpu: float
-    """Share of one processor that the idle daemon takes."""
+    """The share of one CPU that the idle daemon uses."""
 
 
 def write_plugin(folder: Path, name: str) -> Path:
-    """Make a plugin without dependencies that answers GET /duck."""
+    """Create a plugin without dependencies that answers GET /duck; return its folder."""
     plugin = folder / name
     plugin.mkdir()
     files = {"manifest.yaml": MANIFEST.format(name=name), "group.yaml": GROUP, "duck.yaml": INTERFACE}
@@ -90,7 +91,7 @@ def write_plugin(folder: Path, name: str) -> Path:
 
 @contextmanager
 def daemon_of(programs: Path, scratch: Path, *options: str) -> Iterator[tuple[int, int]]:
-    """Run a daemon on ``scratch/plugins``; gives its pid and its port at once, and stops it on leaving."""
+    """Run a daemon on ``scratch/plugins``; yield its pid and port without waiting for it, and stop it on exit."""
     port = free_port()
     with (scratch / "log").open("w+b") as log:
         process = subprocess.Popen(
@@ -114,10 +115,10 @@ def daemon_of(programs: Path, scratch: Path, *options: str) -> Iterator[tuple[in
 def measure_density(
     programs: Path, plugins: int = 100, idle_seconds: float = 20.0, options: tuple[str, ...] = ()
 ) -> Density:
-    """Start a daemon with so many plugins, let it idle, and look at its processes.
+    """Start a daemon with this number of plugins, let it idle, and measure its processes.
 
-    ``programs`` is the ``bin`` of the environment that has endpointd; ``options`` are further ones of ``serve``.
-    BenchError: not all plugins came to answer.
+    ``programs`` is the ``bin`` directory of the environment with endpointd; ``options`` are additional options of
+    ``serve``. Raises BenchError if a plugin does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="endpointd-density-") as directory:
         scratch = Path(directory)
@@ -131,7 +132,7 @@ def measure_density(
             start = time.monotonic() - began
             others = children(daemon)
             cpu = processor_seconds(daemon) + sum(map(processor_seconds, others))
-            # What was started a moment ago is not idle yet.
+            # Processes that have just been started are not idle yet.
             time.sleep(3)
             before = {pid: switches(pid) for pid in [daemon, *others]}
             busy = processor_seconds(daemon)
@@ -154,7 +155,7 @@ def measure_density(
 
 
 def until_it_answers(site: Site, path: str, log: Path, pause: float = 0.01) -> None:
-    """Ask until the answer is 200; raise BenchError, with the end of ``log``, when it never is."""
+    """Send requests until the answer is 200; raise BenchError, with the end of ``log``, if it never is."""
     deadline = time.monotonic() + START_SECONDS
     last = "nothing"
     while time.monotonic() < deadline:
@@ -171,7 +172,7 @@ def until_it_answers(site: Site, path: str, log: Path, pause: float = 0.01) -> N
     raise BenchError(f"{site.url(path)} did not answer, the last was {last}; the log ends with:\n{tail}")
 
 
-# What the kernel says of processes
+# Figures of processes, from /proc
 
 
 def children(pid: int) -> list[int]:
@@ -184,7 +185,7 @@ def children(pid: int) -> list[int]:
 
 
 def is_worker(pid: int) -> bool:
-    """Say whether a child of the daemon runs a plugin: its working directory is a release."""
+    """Return whether a child of the daemon runs a plugin: then its working directory is a release."""
     return "/releases/" in os.readlink(f"/proc/{pid}/cwd")
 
 
@@ -195,7 +196,7 @@ def proportional(pid: int) -> int:
 
 
 def switches(pid: int) -> int:
-    """Return how often the threads of a process have waited so far."""
+    """Return the number of voluntary context switches of a process's threads so far."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         lines = (task / "status").read_text().splitlines()
@@ -204,13 +205,13 @@ def switches(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return the processor time of a process so far, in seconds."""
+    """Return the CPU time of a process so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def main() -> None:
-    """Measure as the command line says, and print the figures as JSON."""
+    """Measure with the options of the command line, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description="Measure what idle plugins cost.")
     parser.add_argument("--plugins", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0, help="time that is watched for wake-ups")

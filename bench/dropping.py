@@ -1,4 +1,4 @@
-"""How soon a plugin answers whose folder is dropped into the plugins directory."""
+"""Measures how soon a plugin answers after its folder was dropped into the plugins directory."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ START = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield every drop."""
+    """Yield a sample for each drop."""
     for _ in bench.rounds():
         for drop in DROPS:
             for start in measure_start(bench.programs, drop, FOLDERS):

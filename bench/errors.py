@@ -1,4 +1,4 @@
-"""The one error of the benchmark: something it needs is not there."""
+"""The benchmark's only error: something that it needs is missing."""
 
 
 class BenchError(Exception):

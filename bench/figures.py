@@ -1,4 +1,4 @@
-"""What many runs say together: medians with their spread, and the goals they must reach."""
+"""Statistics over many runs (medians and their spread), and goals."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The smallest, middle and largest of a figure over all rounds."""
+    """The smallest value, the median and the largest value of a figure over all rounds."""
 
     low: float
     middle: float
@@ -21,17 +21,17 @@ class Spread:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` (0 to 1) of at least one value do not exceed."""
+    """Return the smallest value that at least ``share`` (0 to 1) of the values do not exceed; there must be a value."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure that must be reached: what it is of, what is required and what was measured, in ``unit``.
+    """A figure that must be reached: its subject, and the required and the measured value, in ``unit``.
 
-    ``row`` is the goal that it is a part of, ``key`` a short name of its own. ``measured`` is None where there is no
-    figure. ``at_most`` turns the comparison round.
+    ``row`` is the name of the goal to which it belongs, ``key`` its own short name. ``measured`` is None if it was not
+    measured. With ``at_most``, ``required`` is an upper limit instead of a lower one.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Return whether enough was measured, and without a failure."""
+        """Return whether the measured value reaches the goal, and no request failed."""
         if self.measured is None or self.failures:
             return False
         return self.measured <= self.required if self.at_most else self.measured >= self.required
@@ -59,12 +59,12 @@ class Goal:
 
     @property
     def wanted(self) -> str:
-        """Return what is required, with its unit."""
+        """Return the required value as a text, with its unit."""
         return f"{'≤' if self.at_most else '≥'} {self.required:g}{self.unit}"
 
     @property
     def found(self) -> str:
-        """Return what was measured, with its unit and the failures, if any."""
+        """Return the measured value as a text, with its unit and the failures, if any."""
         if self.measured is None:
             return "-"
         return f"{exact(self.measured)}{self.unit}" + (f", {self.failures} failures" if self.failures else "")
@@ -74,7 +74,7 @@ class Goal:
 
 
 def exact(value: float) -> str:
-    """Return a figure with about three digits that mean something."""
+    """Return a figure as a text with about three significant digits."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

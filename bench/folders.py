@@ -1,4 +1,4 @@
-"""Makes folders of plugins, as many and with as many routes as wanted."""
+"""Creates folders of any number of plugins, or of a plugin with any number of routes."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ def copies(plugins: Path, number: int) -> None:
 
 
 def with_routes(plugins: Path, number: int) -> None:
-    """Give the duck in a directory so many routes besides its own, each with a parameter and of a file of its own."""
+    """Add routes to the duck in a directory until it has ``number``, each with a parameter and a file of its own."""
     folder = plugins / DUCK.plugin.name
     group = next((folder / "group").glob("*.yaml"))
     added = []

@@ -1,4 +1,4 @@
-"""The goals: how fast, small and unharmed endpointd must be, against the peers and by itself."""
+"""The goals: how fast, small and robust endpointd must be, compared with the peers and by itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from servers import ENDPOINTD, GRANIAN, GRANIAN_ONE, GUNICORN_GTHREAD, GUNICORN_
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A multiple of what somebody else reaches in the same metric, both as medians.
+    """A multiple of what the peer reaches in the same metric; both figures are medians.
 
-    ``their_question`` is where the other's figure is from, if it is another question. Failures of either count.
+    ``their_question`` is the question of the peer's figure, if it is another one. Failures of either are counted.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A figure by itself: the median of one metric."""
+    """A value that the median of one metric must reach."""
 
     key: str
     row: str
@@ -65,7 +65,9 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """One figure of a subject as a multiple of another one of the same, such as during something and before it."""
+    """A limit of one metric as a multiple of another one of the same subject, such as *during* as a multiple of
+    *before*.
+    """
 
     key: str
     row: str
@@ -87,7 +89,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """The steepest growth of one cost: it grows at most as what it is the cost of, but for the noise."""
+    """A limit of the growth of a cost: at most in proportion to the size, with a margin for noise."""
 
     question: Question
     metric: str
@@ -128,7 +130,7 @@ def rules() -> Iterator[Rule]:
 
 
 def small_requests() -> Iterator[Rule]:
-    """Yield the rules of requests a second."""
+    """Yield the rules for requests per second."""
     for name, row in (("duck", "`duck`, 32 and 256 connections"), ("document", "20 headers, 4 KiB in, 4 KiB out")):
         for connections in (32, 256):
             question = f"{name}-{connections}"
@@ -140,7 +142,7 @@ def small_requests() -> Iterator[Rule]:
 
 
 def beside_sdk(row: str, name: str, connections: int) -> Rule:
-    """Return the rule of requests a second beside the SDK's own runtime, which has 32 in flight in any case."""
+    """Return the rule for requests per second compared with the SDK's runtime, which always has 32 in flight."""
     theirs = f"sdk-{name}"
     question = theirs if connections == IN_FLIGHT else f"{name}-{connections}"
     key, subject = key_of(name, str(connections), "sdk"), f"requests a second, {connections}"
@@ -148,7 +150,7 @@ def beside_sdk(row: str, name: str, connections: int) -> Rule:
 
 
 def original_sdk() -> Iterator[Rule]:
-    """Yield the rules of plugins that have the SDK."""
+    """Yield the rules for plugins with the SDK."""
     row = "the same plugin with the original SDK"
     subject = "requests a second, 32"
     yield Against("sdk-duck", row, subject, "sdk-duck", "rate", OWN_RUNTIME, 2.5, ours=WITH_SDK)
@@ -158,7 +160,7 @@ def original_sdk() -> Iterator[Rule]:
 
 
 def one_connection() -> Iterator[Rule]:
-    """Yield the rules of how long one request takes."""
+    """Yield the rules for the latency of single requests."""
     for workload in ("duck", "document"):
         question = f"{workload}-1"
         for metric, name in (("p50_ms", "p50"), ("p99_ms", "p99")):
@@ -168,7 +170,7 @@ def one_connection() -> Iterator[Rule]:
 
 
 def streams() -> Iterator[Rule]:
-    """Yield the rules of large bodies and of many chunks."""
+    """Yield the rules for large bodies and many chunks."""
     out, in_ = "streaming out, 64 KiB chunks", "streaming in"
     yield Reached("out-64k", out, "one stream", "out-64k", ENDPOINTD.name, "rate", 1500, " MB/s")
     for peer in (GUNICORN_SYNC.name, GUNICORN_GTHREAD.name):
@@ -182,7 +184,7 @@ def streams() -> Iterator[Rule]:
 
 
 def open_streams() -> Iterator[Rule]:
-    """Yield the rules of streams that stay open, and of two workers."""
+    """Yield the rules for two workers and for streams that stay open."""
     several, row = "CPU-bound, `workers = 2`", "open event streams"
     yield Against("several", several, "requests a second", "several", "rate", "workers = 1", 1.8, ours="workers = 2")
     for number, way in ((1000, "thread"), (5000, "task")):
@@ -194,13 +196,13 @@ def open_streams() -> Iterator[Rule]:
 
 
 def starting() -> Iterator[Rule]:
-    """Yield the rule of how soon a plugin answers."""
+    """Yield the rule for how soon a plugin answers."""
     row = "folder dropped to first answer"
     yield Reached("start", row, "p50, folder moved", "start", "moved", "answered_ms", 150, " ms", at_most=True)
 
 
 def idle() -> Iterator[Rule]:
-    """Yield the rules of plugins that do nothing."""
+    """Yield the rules for idle plugins."""
     row, name = "100 resident plugins, idle", resident.DENSITY.name
     for metric, subject, required, unit in (
         ("plugin_mib", "memory of each", 8, " MiB"),
@@ -219,7 +221,7 @@ def idle() -> Iterator[Rule]:
 
 
 def restarting() -> Iterator[Rule]:
-    """Yield the rules of restarts under load."""
+    """Yield the rules for restarts under load."""
     row = "restart under load"
     for question, load in ((restarts.PACED.name, "400 requests/s"), (restarts.FULL.name, "full load")):
         during, without = restarts.DURING, restarts.WITHOUT

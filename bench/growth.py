@@ -1,4 +1,4 @@
-"""How cost grows with plugins, routes, connections and the size of a body."""
+"""Measures how costs grow with the number of plugins, routes and connections, and with the size of a body."""
 
 import math
 import time
@@ -75,9 +75,10 @@ BY_BODY = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield what costs how much, size by size.
+    """Yield the costs, size by size.
 
-    One start of each size serves all rounds, for starting hundreds takes its time, and a run is half as long as others.
+    The daemon is started once per size for all rounds, because starting hundreds of plugins takes long. Each run is
+    half as long as in other measurements.
     """
     bench = replace(bench, plan=replace(bench.plan, seconds=max(1, bench.plan.seconds // 2)))
     yield from by_plugins(bench)
@@ -87,7 +88,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def by_plugins(bench: Bench) -> Iterator[Sample]:
-    """Yield the load and the memory of daemons with more and more plugins."""
+    """Yield the rates and the memory of daemons with growing numbers of plugins."""
     for number in bench.plan.sizes(*PLUGINS):
         bench.tell(f"    {number} plugins")
         with serving(ENDPOINTD, bench.programs, DUCK, partial(copies, number=number)) as site:
@@ -101,7 +102,7 @@ def by_plugins(bench: Bench) -> Iterator[Sample]:
 
 
 def by_routes(bench: Bench) -> Iterator[Sample]:
-    """Yield the load and the memory of a plugin with more and more routes."""
+    """Yield the rates and the memory of a plugin with growing numbers of routes."""
     for number in bench.plan.sizes(*ROUTES):
         bench.tell(f"    {number} routes")
         path = f"/route{number - 2}/endpointd" if number > 1 else DUCK.path
@@ -114,7 +115,7 @@ def by_routes(bench: Bench) -> Iterator[Sample]:
 
 
 def by_connections(bench: Bench) -> Iterator[Sample]:
-    """Yield the load and the memory of one plugin over more and more connections."""
+    """Yield the rates and the memory of one plugin with growing numbers of connections."""
     sizes = bench.plan.sizes(*CONNECTIONS)
     with serving(ENDPOINTD, bench.programs, DUCK) as site:
         put_under_load(bench.wrk, site, DUCK, LOAD_CONNECTIONS, WARM_UP_SECONDS)
@@ -126,7 +127,7 @@ def by_connections(bench: Bench) -> Iterator[Sample]:
 
 
 def by_body(bench: Bench) -> Iterator[Sample]:
-    """Yield the time and the memory that larger and larger bodies take."""
+    """Yield the time and the memory for bodies of growing size."""
     with serving(ENDPOINTD, bench.programs, STREAM) as site, Client(site.state) as admin:
         processes = (site.pid, worker_of(admin))
         upload(site, BODIES[1])
@@ -141,7 +142,7 @@ def by_body(bench: Bench) -> Iterator[Sample]:
 
 
 def await_running(site: Site, number: int) -> None:
-    """Wait until so many plugins run; raise BenchError if they do not."""
+    """Wait until this number of plugins run; raise BenchError if they do not."""
     deadline = time.monotonic() + START_SECONDS
     with Client(site.state) as admin:
         while (states := Counter(plugin["state"] for plugin in admin.plugins()))["RUNNING"] < number:
@@ -151,9 +152,10 @@ def await_running(site: Site, number: int) -> None:
 
 
 def exponent(question: Question, metric: str, results: Results) -> float | None:
-    """Return the steepest growth of a cost between neighbouring sizes: 1 is as much more as there is more.
+    """Return the largest exponent of a cost's growth between neighbouring sizes: 1 is growth in proportion.
 
-    The cost of a rate is the time that one takes. None: there are not two sizes above nothing.
+    If the metric is a rate, the cost is its inverse, the time for one request. Returns None without at least two sizes
+    above zero.
     """
     points = []
     for subject in results.subjects(question.name):

@@ -1,4 +1,4 @@
-"""What the host costs by itself: processor time for each request, and which part of it takes how much."""
+"""Measures the CPU time that the host uses for each request, and how it is divided among the host's parts."""
 
 import http.client
 import socket
@@ -54,7 +54,7 @@ SPLIT = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield the cost as it comes, with the log, with the log and metrics, and that one's parts."""
+    """Yield the cost with the defaults, with a log of requests, and with log and metrics; and the parts of the last."""
     for _ in bench.rounds():
         with serving(PLAIN, bench.programs, DUCK) as site:
             yield cost(bench, site, PLAIN.name)
@@ -67,7 +67,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def cost(bench: Bench, site: Site, subject: str) -> Sample:
-    """Return the processor time of host and worker for a request, in microseconds."""
+    """Return the CPU time of host and worker per request, in microseconds."""
     put_under_load(bench.wrk, site, DUCK, CONNECTIONS, WARM_UP_SECONDS)
     with Client(site.state) as admin:
         worker = worker_of(admin)
@@ -80,7 +80,7 @@ def cost(bench: Bench, site: Site, subject: str) -> Sample:
 
 
 def split(bench: Bench, site: Site, host_us: float) -> Iterator[Sample]:
-    """Yield what each part of the host takes of that."""
+    """Yield the share of each part of the host in ``host_us``, the microseconds per request."""
     profile, busy, run = profiled(bench, site)
     try:
         found = shares(profile, busy)
@@ -92,13 +92,13 @@ def split(bench: Bench, site: Site, host_us: float) -> Iterator[Sample]:
 
 
 def profiled(bench: Bench, site: Site) -> tuple[str, float, LoadRun]:
-    """Return the host's stacks under load as py-spy folds them, the processor's share of that time, and the load."""
+    """Return the host's folded stacks under load from py-spy, the share of time that it used the CPU, and the load."""
     seconds = bench.plan.seconds
     profile = site.state / "profile"
     command = [str(bench.programs / "py-spy"), "record", "--pid", str(site.pid), "--idle", "--format", "raw"]
     command += ["--output", str(profile), "--duration", str(seconds), "--rate", str(SAMPLES_A_SECOND)]
     with ThreadPoolExecutor(1) as pool:
-        # Longer than py-spy looks, which takes its time to begin.
+        # Longer than py-spy samples, because it needs some time to start.
         load = pool.submit(put_under_load, bench.wrk, site, DUCK, CONNECTIONS, seconds + 2)
         began, before = time.monotonic(), cpu_seconds(site.pid)
         done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -17,7 +17,7 @@ REPORT = Path(__file__).with_name("wrk_report.lua")
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """One run of wrk: answers per second, latencies in microseconds, and what went wrong, by kind."""
+    """One run of wrk: answers per second, latencies in microseconds, and the number of errors of each kind."""
 
     rate: float
     p50_us: int
@@ -41,7 +41,7 @@ class LoadRun:
 
 
 def put_under_load(wrk: str, site: Site, workload: Workload, connections: int, seconds: int) -> LoadRun:
-    """Ask what the workload asks over ``connections`` connections for ``seconds``; BenchError: wrk itself fails."""
+    """Send the workload's request over ``connections`` connections for ``seconds``; raise BenchError if wrk fails."""
     return run_wrk(wrk, site.url(workload.path), script_for(workload), connections, seconds)
 
 
@@ -53,7 +53,7 @@ def put_all_under_load(wrk: str, site: Site, paths: Sequence[str], connections: 
 
 
 def run_wrk(wrk: str, url: str, script: str, connections: int, seconds: int) -> LoadRun:
-    """Run wrk once with a script of its own."""
+    """Run wrk once with this Lua script."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as file:
         file.write(script + REPORT.read_text("utf-8"))
         file.flush()
@@ -77,7 +77,7 @@ def run_wrk(wrk: str, url: str, script: str, connections: int, seconds: int) -> 
 
 
 def script_for(workload: Workload) -> str:
-    """Return Lua that has wrk prepare the workload's one request."""
+    """Return a Lua script that makes wrk send the workload's request."""
     lines = [f"wrk.method = {quoted(workload.method)}"]
     lines += [f"wrk.headers[{quoted(name)}] = {quoted(value)}" for name, value in workload.headers]
     if workload.body:
@@ -86,7 +86,7 @@ def script_for(workload: Workload) -> str:
 
 
 def script_in_turn(paths: Sequence[str]) -> str:
-    """Return Lua that has wrk prepare a GET of each path, and send them one after the other, over and over."""
+    """Return a Lua script that makes wrk send a GET request for each path in turn, again and again."""
     listed = ", ".join(map(quoted, paths))
     return f"""local paths, prepared, turn = {{{listed}}}, {{}}, 0
 function init(args)
@@ -100,7 +100,7 @@ end
 
 
 def quoted(text: str) -> str:
-    """Return a text as Lua writes it; JSON's escapes are Lua's, for ASCII."""
+    """Return a text as a Lua string literal; for ASCII, JSON's escapes are the same as Lua's."""
     return json.dumps(text)
 
 

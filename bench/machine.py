@@ -1,4 +1,4 @@
-"""Says what the figures were measured on: the machine and the versions."""
+"""Describes the machine and the versions with which the figures were measured."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ ASK_VERSIONS = "import sys; from importlib.metadata import version; print(*map(v
 
 
 def describe_machine() -> dict[str, str | int | float]:
-    """Return processor, cores this process may use, memory (GiB), kernel, and how busy it is (load average, 1 min)."""
+    """Return the CPU, the cores that this process may use, memory (GiB), kernel, and the load average (1 min)."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": processor_name(),
@@ -23,7 +23,7 @@ def describe_machine() -> dict[str, str | int | float]:
 
 
 def processor_name() -> str:
-    """Return the processor's name as the kernel gives it, else its architecture."""
+    """Return the CPU's name according to the kernel, or else its architecture."""
     found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
     return found[1] if found else platform.machine()
 
@@ -48,5 +48,5 @@ def describe_sdk(python: Path) -> dict[str, str]:
 
 
 def output(command: list[str]) -> str:
-    """Return what a command prints, whatever its exit status."""
+    """Return the standard output of a command, whatever its exit status."""
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout

@@ -1,4 +1,4 @@
-"""What a measurement is: the seam between those who measure and those who tell."""
+"""The types of a measurement, by which the modules that measure are independent of those that report."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -13,8 +13,9 @@ from servers import Server
 class Plan:
     """How much is measured.
 
-    ``rounds`` over everything, ``seconds`` of load in each run, ``stream_bytes`` of a large body, ``largest`` the share
-    of the largest sizes (plugins, connections, …) that is gone up to, in percent.
+    ``rounds`` is the number of rounds over everything, ``seconds`` the duration of the load in each run,
+    ``stream_bytes`` the size of a large body. ``largest`` limits sizes (numbers of plugins, connections, …): it is the
+    percentage of the full size that is measured.
     """
 
     rounds: int = 5
@@ -27,17 +28,17 @@ class Plan:
         return asdict(self)
 
     def sizes(self, *sizes: int) -> list[int]:
-        """Return those of the sizes that are gone up to; the first always is."""
+        """Return the sizes (in ascending order) up to the limit of the plan, and always the first one."""
         limit = sizes[-1] * self.largest / 100
         return [size for size in sizes if size <= limit or size == sizes[0]]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a measurement is given: the plan, the programs to measure with, and somebody to tell what is done.
+    """What a measurement is given: the plan, the programs to measure with, and a function that reports progress.
 
-    ``programs`` is the ``bin`` of the environment with the peers and this project, ``wrk`` the load generator. Only
-    servers of these names are measured, or all if there are none.
+    ``programs`` is the ``bin`` directory of the environment with the peers and this project, ``wrk`` the path of the
+    load generator. ``only`` are the names of the servers to be measured; if empty, all are.
     """
 
     plan: Plan
@@ -47,7 +48,7 @@ class Bench:
     tell: Callable[[str], None]
 
     def rounds(self) -> Iterator[int]:
-        """Yield the rounds' numbers, from 1, telling each."""
+        """Yield the number of each round, from 1, and report it."""
         for number in range(1, self.plan.rounds + 1):
             self.tell(f"  round {number} of {self.plan.rounds}")
             yield number
@@ -55,8 +56,8 @@ class Bench:
     def turns(self, servers: tuple[Server, ...]) -> Iterator[Server]:
         """Yield the servers in the order of measuring, round by round.
 
-        So a machine that gets slower in the middle slows everyone, not only who happened to be last, and a median
-        covers what differs from process to process, such as the layout of memory.
+        So if the machine gets slower meanwhile, that affects all servers and not only the last one, and the median
+        evens out differences between processes, such as the layout of memory.
         """
         for _ in self.rounds():
             for server in servers:
@@ -67,9 +68,9 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One thing that can be measured by itself: its name, the questions it answers, and who takes it.
+    """One thing that can be measured by itself: its name, the questions that it answers, and the function that does it.
 
-    ``take`` yields samples of those questions; a BenchError says what is missing.
+    ``take`` yields samples for those questions; it raises BenchError if something is missing.
     """
 
     name: str

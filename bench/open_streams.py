@@ -1,6 +1,6 @@
-"""Event streams that stay open: what each takes of memory, and what the requests of another plugin notice of them.
+"""Measures event streams that stay open: the memory of each, and their effect on the requests of another plugin.
 
-``python bench/open_streams.py [STREAMS [thread|task]]`` measures one of them alone, and writes its figures as JSON.
+``python bench/open_streams.py [STREAMS [thread|task]]`` measures one case alone, and prints its figures as JSON.
 """
 
 import json
@@ -26,10 +26,10 @@ from workloads import BENCH, DUCK
 
 PLUGIN = BENCH / "plugins" / "events"
 SETTLE_SECONDS = 12.0
-"""Longer than two intervals of the events: each stream has had its second one, and its third."""
+"""Longer than two intervals of the events, so that each stream has had at least two events when it ends."""
 START_SECONDS = 60.0
 CONCURRENCY = 1024
-"""The most that the setting takes. A stream of the plugin with threads has one of its own."""
+"""The largest value of the setting. With threads, each stream occupies one."""
 
 
 class Way(Enum):
@@ -61,7 +61,7 @@ OPEN = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield what 1,000 streams of threads and 5,000 of tasks cost, or as many as the plan goes up to."""
+    """Yield the cost of 1,000 streams with threads and of 5,000 with tasks, or of fewer if the plan says so."""
     share = bench.plan.largest
     for _ in bench.rounds():
         yield measure(bench.programs, 1000 * share // 100, Way.THREAD)
@@ -69,7 +69,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def measure(programs: Path, streams: int, way: Way, seconds: float = SETTLE_SECONDS) -> Sample:
-    """Return what so many open streams cost; ``programs`` is where ``endpointd`` is."""
+    """Return the cost of this number of open streams; ``programs`` is the directory of the program ``endpointd``."""
     options = ("--concurrency", str(CONCURRENCY)) if way is Way.THREAD else ()
     server = Server("endpointd", "", endpointd(*BOUNDS, *options), "/e/{plugin}")
     with serving(server, programs, DUCK, lambda plugins: add_events(plugins, way)) as site:
@@ -101,7 +101,7 @@ def measure(programs: Path, streams: int, way: Way, seconds: float = SETTLE_SECO
 
 
 def add_events(plugins: Path, way: Way) -> None:
-    """Put the plugin with the streams beside the other."""
+    """Add the plugin with the streams to a directory of plugins."""
     folder = plugins / PLUGIN.name
     shutil.copytree(PLUGIN, folder, ignore=shutil.ignore_patterns("__pycache__"))
     source, other = folder / "endpoints" / "events.py", folder / "endpoints" / "events_async.py"
@@ -112,7 +112,7 @@ def add_events(plugins: Path, way: Way) -> None:
 
 
 def wait_for_worker(site: Site) -> int:
-    """Return the pid of the worker of the plugin with the streams, when it is ready."""
+    """Wait until the worker of the plugin with the streams is ready; return its pid."""
     deadline = time.monotonic() + START_SECONDS
     with Client(site.state) as admin:
         while time.monotonic() < deadline:
@@ -125,7 +125,7 @@ def wait_for_worker(site: Site) -> int:
 
 
 def warm_up(site: Site, worker: int) -> None:
-    """Have a few streams opened and closed, so that what is imported and made for the first one does not count."""
+    """Open and close a few streams, so that what is imported or created for the first ones is not measured."""
     with listening(site, 8) as listeners:
         listeners.enough()
     status, _ = get(site, "/nothing")
@@ -134,12 +134,12 @@ def warm_up(site: Site, worker: int) -> None:
 
 
 def listening(site: Site, streams: int) -> AbstractContextManager[ClientProcess]:
-    """The clients' process, when each stream has its first event."""
+    """Return the context of the clients' process, which is entered when each stream has had its first event."""
     return clients("stream_clients.py", site.port, f"{site.prefix}/events", streams)
 
 
 def ask_others(site: Site, seconds: float) -> list[Asked]:
-    """Ask the other plugin at a pace."""
+    """Send requests to the other plugin at a fixed pace."""
     with pacing(site, DUCK) as paced:
         time.sleep(seconds)
     return paced.asked

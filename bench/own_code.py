@@ -1,4 +1,4 @@
-"""What the plugins' own code takes, without any server: no process can answer more often than that."""
+"""Measures the time of the plugins' own code without a server, which limits the rate of any single process."""
 
 import subprocess
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def time_of_call(bench: Bench, workload: Workload) -> float:
-    """Return the microseconds of a call, from a process of its own; BenchError if that fails."""
+    """Return the microseconds per call, measured in a separate process; raise BenchError if that fails."""
     program = str(BENCH / "own_code_process.py")
     command = [str(bench.programs / "python"), program, workload.plugin.name, str(bench.plan.seconds)]
     environment = child_environment(workload.plugin)

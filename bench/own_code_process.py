@@ -1,6 +1,6 @@
-"""Calls a plugin's code over and over: ``own_code_process.py WORKLOAD SECONDS`` writes the microseconds of a call.
+"""Calls a plugin's code repeatedly: ``own_code_process.py WORKLOAD SECONDS`` prints the microseconds per call.
 
-The variable ``BENCH_PLUGIN`` names the plugin's folder, as for the peers.
+The environment variable ``BENCH_PLUGIN`` is the path of the plugin's folder, as for the peers.
 """
 
 import sys
@@ -18,13 +18,13 @@ WARM_UP_CALLS = 200
 
 
 def time_of_call(workload: Workload, seconds: float) -> float:
-    """Return how long a call takes, in seconds, on the average of so long; ValueError: its answer is wrong."""
+    """Return the average duration of a call in seconds, over ``seconds``; ValueError if an answer is wrong."""
     builder = EnvironBuilder(workload.path, method=workload.method, headers=workload.headers, data=workload.body)
     environ = builder.get_environ()
     endpoint, values = application.match(environ)
     taken, calls = 0.0, -WARM_UP_CALLS
     while taken < seconds:
-        # A request remembers what was read of it.
+        # A new object for each call, because a request caches its parsed body.
         request = Request({**environ, "wsgi.input": BytesIO(workload.body)})
         began = time.perf_counter()
         response = endpoint(None)._invoke(request, values, {})

@@ -1,4 +1,4 @@
-"""Requests at a pace that leaves the machine time: what they notice of something that happens meanwhile."""
+"""Sends requests at a fixed pace that does not saturate the machine, to see the effect of other events on them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,14 +26,14 @@ class Asked:
 
 @dataclass(slots=True)
 class Paced:
-    """What was asked, when it is over."""
+    """The requests that were sent; filled when the block of ``pacing`` has ended."""
 
     asked: list[Asked] = field(default_factory=list)
 
 
 @contextmanager
 def pacing(site: Site, workload: Workload) -> Iterator[Paced]:
-    """Ask for the workload at a pace, from a process of its own, while the block runs."""
+    """Send the workload's request at a fixed pace from a separate process while the block runs."""
     paced = Paced()
     with clients("pace_clients.py", site.port, site.prefix + workload.path, workload.answer.decode()) as process:
         yield paced

@@ -1,9 +1,9 @@
-"""Clients that ask at a pace, in a process of their own, so that nothing that is done meanwhile delays them: threads of
-one interpreter wait for each other for 5 ms.
+"""Clients that send requests at a fixed pace. They run in a separate process, so that the measuring code does not delay
+them: a thread may have to wait 5 ms for another one of the same interpreter.
 
-``pace_clients.py PORT PATH ANSWER`` asks for the path 400 times a second over 8 connections. It writes a line when it
-has begun, reads a line that says that it is enough, and writes what came of each request: JSON, a list of when it began
-and ended (seconds of the monotonic clock) and whether its answer was right.
+``pace_clients.py PORT PATH ANSWER`` requests the path 400 times per second over 8 connections. It prints a line when it
+has begun, runs until it can read a line, and then prints the requests as JSON: a list with, for each, when it began and
+ended (seconds of the monotonic clock), and whether its answer was right.
 """
 
 import http.client
@@ -15,15 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 CLIENTS, INTERVAL = 8, 0.02
 WARM_UP_SECONDS = 0.5
-"""What is asked before it begins does not count: there is much to be done for the first time, by the clients too."""
+"""Requests in this time are not reported, because both server and clients are slower at first."""
 
 Asked = tuple[float, float, bool]
 
 
 def ask_at_pace(port: int, path: str, answer: bytes, offset: float, over: threading.Event) -> list[Asked]:
-    """Ask every ``INTERVAL`` over a connection that is kept, beginning after ``offset`` seconds, until it is over.
+    """Send a request every ``INTERVAL`` seconds over one connection, after ``offset`` seconds, until ``over`` is set.
 
-    After an answer that came late the next request is made at once.
+    After a late answer, the next request is sent immediately.
     """
     asked = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -47,7 +47,7 @@ def ask_at_pace(port: int, path: str, answer: bytes, offset: float, over: thread
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the clients with the arguments of the command line."""
     port, path, answer = int(sys.argv[1]), sys.argv[2], sys.argv[3].encode()
     over = threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:

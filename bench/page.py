@@ -1,4 +1,4 @@
-"""The page of docs/ that tells of performance, from what was measured."""
+"""Creates docs/performance.md from the results."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +20,12 @@ hand; [bench/README.md](../bench/README.md) says how to read it. Every single fi
 [performance.json](performance.json)."""
 
 ASIDE = "Somebody else was busy on the machine: these figures say little."
-# Above this load average before the start the machine was not idle.
+# If the load average before the start is above this, the machine was not idle.
 IDLE = 0.5
 
 
 def page(results: Results) -> str:
-    """Return the page."""
+    """Return the page as Markdown."""
     blocks = [INTRODUCTION, "\n".join(measured_on(results)), goals_section(results)]
     blocks += filter(None, (section(measurement.questions, results) for measurement in MEASUREMENTS))
     if problems := list(results.problems()):
@@ -34,7 +34,7 @@ def page(results: Results) -> str:
 
 
 def measured_on(results: Results) -> Iterator[str]:
-    """Yield the lines that say where, with what and how it was measured."""
+    """Yield the lines that describe the machine, the versions and the method."""
     yield "## Measured on"
     yield ""
     machine = results.machine
@@ -60,7 +60,7 @@ def measured_on(results: Results) -> Iterator[str]:
 
 
 def goals_section(results: Results) -> str:
-    """Return the goals with their verdicts, and the reasons of those that are missed."""
+    """Return the table of goals with their verdicts, and the reasons why some are missed."""
     goals = goals_of(results)
     missed = [goal for goal in goals if goal.verdict == "NOT MET"]
     rows = [["goal", "of what", "required", "measured", "verdict"]]
@@ -77,7 +77,7 @@ def goals_section(results: Results) -> str:
 
 
 def reasons(missed: list[Goal]) -> Iterator[str]:
-    """Yield the lines that say why goals are missed: one for all that have the same reason."""
+    """Yield the lines that say why goals are missed, with one line for all goals that have the same reason."""
     rows_by_reason: dict[str, dict[str, None]] = {}
     for goal in missed:
         failed = f"{goal.failures} requests failed. " if goal.failures else ""
@@ -87,7 +87,7 @@ def reasons(missed: list[Goal]) -> Iterator[str]:
 
 
 def section(questions: tuple[Question, ...], results: Results) -> str:
-    """Return the tables and plots of one measurement, or nothing where it was not taken."""
+    """Return the tables and plots of one measurement, or an empty text if it has no samples."""
     lines: list[str] = []
     said = ""
     for question in questions:
@@ -105,5 +105,5 @@ def section(questions: tuple[Question, ...], results: Results) -> str:
 
 
 def image(question: Question) -> str:
-    """Return where the plot of a question is, from the page."""
+    """Return the path of a question's plot, relative to the page."""
     return (Path("images") / f"performance-{question.name}.svg").as_posix()

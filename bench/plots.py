@@ -1,7 +1,7 @@
-"""Draws the plots of docs/performance.md, as SVG: ``python plots.py RESULTS.json DIRECTORY``.
+"""Draws the plots of docs/performance.md as SVG: ``python plots.py RESULTS.json DIRECTORY``.
 
-Run by the interpreter of bench/.venv, which has matplotlib. Colours and greys are chosen to be read on white and on
-black: the background is the page's own.
+Run by the interpreter of bench/.venv, which has matplotlib. The background is transparent, so colours and greys are
+chosen to be readable on white and on black.
 """
 
 import json
@@ -27,7 +27,7 @@ WIDTH, BAR, GROWTH_HEIGHT = 7.2, 0.36, 2.9
 MUCH = 3
 STYLE = {
     "svg.fonttype": "none",
-    # The same figures give the same file.
+    # Makes the file reproducible.
     "svg.hashsalt": "endpointd",
     "font.family": "sans-serif",
     "font.size": 9,
@@ -43,7 +43,7 @@ STYLE = {
 
 
 def draw_all(results: Results, directory: Path) -> None:
-    """Draw one plot for each question that is shown with one."""
+    """Draw the plot of each question that has one."""
     directory.mkdir(parents=True, exist_ok=True)
     for question in questions():
         if not question.plot or not results.subjects(question.name):
@@ -55,7 +55,7 @@ def draw_all(results: Results, directory: Path) -> None:
 
 
 def draw_servers(question: Question, results: Results) -> None:
-    """Draw a bar for each server: its median, and a line from low to high."""
+    """Draw a bar for each server's median, with a line from the lowest to the highest value."""
     metric = question.metrics[0]
     found = {name: results.spread(question.name, name, metric.name) for name in results.subjects(question.name)}
     spreads = {name: spread for name, spread in found.items() if spread is not None}
@@ -70,7 +70,7 @@ def draw_servers(question: Question, results: Results) -> None:
 
 
 def draw_growth(question: Question, results: Results) -> None:
-    """Draw one plot for each metric, side by side: medians as a line, low to high as bars."""
+    """Draw one plot for each metric, side by side: medians as a line, with error bars from low to high."""
     _, all_axes = plt.subplots(1, len(question.metrics), figsize=(WIDTH, GROWTH_HEIGHT), squeeze=False)
     sizes = [float(subject) for subject in results.subjects(question.name)]
     for axes, metric, colour in zip(all_axes[0], question.metrics, (OURS, SECOND, THEIRS), strict=False):
@@ -83,7 +83,7 @@ def draw_growth(question: Question, results: Results) -> None:
 
 
 def draw_line(axes: Axes, sizes: list[float], found: list[Spread | None], colour: str) -> None:
-    """Draw one figure's growth."""
+    """Draw the growth of one metric."""
     points = [(size, spread) for size, spread in zip(sizes, found, strict=True) if spread is not None]
     middles = [spread.middle for _, spread in points]
     below = [spread.middle - spread.low for _, spread in points]
@@ -93,9 +93,9 @@ def draw_line(axes: Axes, sizes: list[float], found: list[Spread | None], colour
 
 
 def draw_scale(axes: Axes, points: list[tuple[float, float]]) -> None:
-    """Scale the axes; sizes go from nothing to very much, so theirs is a logarithm but for the nothing.
+    """Scale the axes. Sizes may range from zero to very large, so their axis is logarithmic except near zero.
 
-    What grows much is on a logarithm too, with a dotted line as steep as growth in proportion.
+    Values that grow much have a logarithmic axis too, and a dotted line that shows growth in proportion.
     """
     axes.set_xscale("symlog", linthresh=1)
     values = [value for _, value in points]

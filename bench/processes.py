@@ -1,4 +1,4 @@
-"""What the kernel says of processes: memory, time on the processor, descendants."""
+"""Figures of processes from /proc: memory, CPU time, descendants."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ MIB = 1024 * 1024
 
 
 def pss(pid: int) -> int:
-    """Return the proportional set size in bytes: pages that several share are counted in parts. 0: it has ended."""
+    """Return the proportional set size in bytes: shared pages count in part. Return 0 if the process has ended."""
     try:
         lines = (PROC / str(pid) / "smaps_rollup").read_text("ascii").splitlines()
     except OSError:
@@ -23,18 +23,18 @@ def peak(pid: int) -> int:
 
 
 def forget_peak(pid: int) -> None:
-    """Have ``peak`` begin anew."""
+    """Reset the value that ``peak`` returns."""
     (PROC / str(pid) / "clear_refs").write_text("5", "ascii")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the time that a process's threads have had the processor, in seconds."""
+    """Return the CPU time of a process's threads, in seconds."""
     fields = (PROC / str(pid) / "stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the children of a process, theirs, and so on."""
+    """Return the pids of all descendants of a process."""
     found: list[int] = []
     try:
         for task in (PROC / str(pid) / "task").iterdir():

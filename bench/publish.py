@@ -1,6 +1,6 @@
-"""Writes docs/performance.md, its plots and its figures from what was measured: nothing there is written by hand.
+"""Writes docs/performance.md, its plots and its figures from the results. Nothing there is written by hand.
 
-``python bench/publish.py`` writes the page again from docs/performance.json, for instance with other reasons.
+``python bench/publish.py`` writes the page again from docs/performance.json, for instance after ``reasons.py`` changed.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""What a question is: the table that answers it."""
+"""The types of questions. Each question of the benchmark is answered by one table."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Kind(Enum):
-    """How a question's samples are shown."""
+    """The rows of a question's table."""
 
     SERVERS = "a line for each server, and endpointd's ratio to it"
     GROWTH = "a line for each number of something"
@@ -14,7 +14,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: its name in samples, its heading and unit in tables."""
+    """One kind of figure: its name in samples, and its heading (with the unit) in tables."""
 
     name: str
     heading: str
@@ -22,10 +22,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One table. The first metric has its spread shown, the others their medians.
+    """One table. Of the first metric the spread is shown, of the others the medians.
 
-    ``how`` says in a sentence or two what is done and where the figures come from. Of a growth ``of`` is what the
-    subjects count. With ``plot`` it is shown as a plot too.
+    ``how`` describes in a sentence or two what is done and where the figures come from. For ``Kind.GROWTH``, ``of`` is
+    what the subjects count. With ``plot``, the question has a plot too.
     """
 
     name: str

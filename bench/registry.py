@@ -1,4 +1,4 @@
-"""Everything that can be measured, in the order of measuring. A new measurement is one line here."""
+"""All measurements, in the order in which they are taken. A new measurement must be added here."""
 
 import dropping
 import growth

@@ -1,4 +1,4 @@
-"""The figures as text: one table for each question, and the goals."""
+"""Formats the results as text: one table for each question, and the goals."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Many plugins that do nothing: memory, wake-ups, and how long they take to start."""
+"""Measures many idle plugins: memory, wake-ups, and how long they take to start."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ DENSITY = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield what a hundred plugins cost, or as many as the plan goes up to."""
+    """Yield the cost of a hundred plugins, or of fewer if the plan says so."""
     number = max(1, PLUGINS * bench.plan.largest // 100)
     for _ in bench.rounds():
         found = measure_density(bench.programs, number, IDLE_SECONDS)

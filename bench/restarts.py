@@ -1,4 +1,4 @@
-"""Restarts under load: what they cost who asks meanwhile."""
+"""Measures restarts under load: the effect on requests."""
 
 import time
 from collections.abc import Iterator
@@ -43,11 +43,11 @@ FULL = Question(
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield latencies and failures with and without restarts, at a pace and under full load."""
+    """Yield latencies and failures with and without restarts, at a fixed pace and under full load."""
     for _ in bench.rounds():
         with serving(ENDPOINTD, bench.programs, DUCK) as site, Client(site.state) as admin:
             put_under_load(bench.wrk, site, DUCK, CONNECTIONS, WARM_UP_SECONDS)
-            # What answers commands is loaded for the first of them, or at leisure a little later.
+            # The daemon imports the administration's API at the first command, or some time after its start.
             admin.plugins()
             yield from paced(site, admin, bench.plan.seconds)
             yield put_under_load(bench.wrk, site, DUCK, CONNECTIONS, bench.plan.seconds).sample(FULL.name, WITHOUT)
@@ -55,7 +55,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def paced(site: Site, admin: Client, quiet: float) -> Iterator[Sample]:
-    """Yield what clients at a pace see while nothing happens, and during restarts."""
+    """Yield the latencies of requests at a fixed pace, with and without restarts."""
     with pacing(site, DUCK) as clients:
         time.sleep(quiet)
         windows = []
@@ -72,14 +72,14 @@ def paced(site: Site, admin: Client, quiet: float) -> Iterator[Sample]:
 
 
 def paced_sample(subject: str, asked: list[Asked], restarts: int) -> Sample:
-    """Return what was asked as a sample."""
+    """Return the requests as a sample."""
     wrong = sum(not one.right for one in asked)
     figures = {**latencies(asked), "failed": wrong, "restarts": restarts}
     return Sample(PACED.name, subject, figures, wrong)
 
 
 def full(bench: Bench, site: Site, admin: Client) -> Sample:
-    """Return what wrk sees while the plugin is restarted, again and again."""
+    """Return a run of wrk during which the plugin is restarted again and again."""
     with ThreadPoolExecutor(1) as pool:
         load = pool.submit(put_under_load, bench.wrk, site, DUCK, CONNECTIONS, bench.plan.seconds)
         restarts = 0
@@ -91,7 +91,7 @@ def full(bench: Bench, site: Site, admin: Client) -> Sample:
 
 
 def restart(admin: Client) -> None:
-    """Restart the one plugin; return when its old worker has gone."""
+    """Restart the only plugin; return when its old worker has ended."""
     (plugin,) = admin.plugins()
     old = worker_of(admin)
     admin.act("restart", plugin["id"])

@@ -1,4 +1,4 @@
-"""All that executions of the benchmark brought to light, and its form as JSON."""
+"""The results of the benchmark, and their form as JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,10 +9,10 @@ from figures import Spread
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one subject (a server, or a number of something) did for one question in one round.
+    """The figures of one subject (a server, or a number of something) for one question in one round.
 
-    ``figures`` has a value for each metric of the question, ``failures`` what was not answered as it must be, and
-    ``problem`` a word about the first of them.
+    ``figures`` has a value for each metric of the question, ``failures`` is the number of wrong or missing answers, and
+    ``problem`` describes them.
     """
 
     question: str
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Taking:
-    """One measurement as it was taken: its samples in order, or why there are none, and what is told with them.
+    """The result of one measurement: its samples in order, and in ``missing`` why some or all of them are missing.
 
     ``at`` is when it began (ISO 8601, UTC), ``load`` the machine's load average then, ``seconds`` how long it took.
     """
@@ -38,7 +38,7 @@ class Taking:
 
 @dataclass(slots=True)
 class Results:
-    """Where and with what it was measured, and every measurement by its name."""
+    """The machine, the versions and the plan, and the result of every measurement by its name."""
 
     machine: dict[str, str | int | float]
     versions: dict[str, str]
@@ -46,7 +46,7 @@ class Results:
     takings: dict[str, Taking] = field(default_factory=dict)
 
     def samples(self, question: str, subject: str | None = None) -> list[Sample]:
-        """Return the samples of one question, of one subject or of all, in order of rounds."""
+        """Return the samples of one question, of one subject or of all, in the order of the rounds."""
         return [
             sample
             for taking in self.takings.values()
@@ -55,21 +55,21 @@ class Results:
         ]
 
     def subjects(self, question: str) -> list[str]:
-        """Return who has samples of the question, in the order of measuring."""
+        """Return the subjects that have samples of the question, in the order of measuring."""
         return list(dict.fromkeys(sample.subject for sample in self.samples(question)))
 
     def spread(self, question: str, subject: str, metric: str) -> Spread | None:
-        """Return the spread of one figure over the rounds, or None where there is none."""
+        """Return the spread of one figure over the rounds, or None if there is no sample."""
         values = [sample.figures[metric] for sample in self.samples(question, subject) if metric in sample.figures]
         return Spread.over(values) if values else None
 
     def middle(self, question: str, subject: str, metric: str) -> float | None:
-        """Return the median of one figure, or None."""
+        """Return the median of one figure over the rounds, or None if there is no sample."""
         spread = self.spread(question, subject, metric)
         return None if spread is None else spread.middle
 
     def failures(self, question: str | None = None, subject: str | None = None) -> int:
-        """Return how much was not answered as it must be, of one question and subject or of all."""
+        """Return the number of failures, of one question and subject or of all."""
         return sum(
             sample.failures
             for taking in self.takings.values()
@@ -78,7 +78,7 @@ class Results:
         )
 
     def problems(self) -> Iterator[str]:
-        """Yield a line for each failed sample that has a word about it, and for each measurement without samples."""
+        """Yield a line for each sample with a problem, and for each measurement that could not be completed."""
         for name, taking in self.takings.items():
             if taking.missing:
                 yield f"{name} was not measured: {taking.missing}"
@@ -92,7 +92,7 @@ class Results:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Results":
-        """Return what ``as_dict`` was made from."""
+        """Return the results from the output of ``as_dict``."""
         takings = {
             name: Taking(**{**taking, "samples": [Sample(**sample) for sample in taking["samples"]]})
             for name, taking in document["takings"].items()

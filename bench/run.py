@@ -1,7 +1,6 @@
-"""Measures endpointd beside other servers and by itself, and says whether it is what it must be.
+"""Measures endpointd, compares it with other servers, and checks whether its goals are met.
 
-Exit status: 0 when every goal that was measured is met and no request failed, 1 when not, 2 when nothing could be
-measured.
+Exit status: 0 if every measured goal is met and no request failed, 1 if not, 2 if nothing could be measured.
 """
 
 import argparse
@@ -30,7 +29,7 @@ QUICK = Plan(rounds=1, seconds=1, stream_bytes=10**8, largest=10)
 def main() -> int:
     """Measure, report, and return the exit status."""
     arguments = parse_arguments()
-    # As Ctrl-C does: what was started is ended on the way out.
+    # An exception, as with Ctrl-C, so that started servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = [one for one in MEASUREMENTS if not arguments.only or one.name in arguments.only]
     try:
@@ -76,12 +75,12 @@ def positive(text: str) -> int:
 
 
 def is_whole(arguments: argparse.Namespace) -> bool:
-    """Return whether everything is measured, and as long as it is worth to be shown."""
+    """Return whether everything is measured, for long enough that the results may be published."""
     return not (arguments.only or arguments.server or arguments.quick or arguments.rounds or arguments.seconds)
 
 
 def prepare(arguments: argparse.Namespace) -> Bench:
-    """Get the tools ready; raise BenchError if something is missing."""
+    """Prepare the tools; raise BenchError if something is missing."""
     base = QUICK if arguments.quick else WHOLE
     rounds, seconds = arguments.rounds or base.rounds, arguments.seconds or base.seconds
     plan = Plan(rounds, seconds, base.stream_bytes, base.largest)
@@ -89,7 +88,7 @@ def prepare(arguments: argparse.Namespace) -> Bench:
 
 
 def begin(bench: Bench, arguments: argparse.Namespace) -> Results:
-    """Return results without a measurement, or with those of a file."""
+    """Return results without measurements, or with those of the file given by ``--into``."""
     versions = describe_versions(bench.programs, bench.wrk) | describe_sdk(prepare_sdk())
     results = Results(describe_machine(), versions, bench.plan.as_dict())
     if arguments.into:
@@ -98,13 +97,13 @@ def begin(bench: Bench, arguments: argparse.Namespace) -> Results:
 
 
 def keep(results: Results, file: Path) -> None:
-    """Write what there is, so that nothing of it can be lost."""
+    """Write the results so far, so that they are not lost if a later measurement fails."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results.as_dict(), indent=1) + "\n", "utf-8")
 
 
 def progress(text: str) -> None:
-    """Write what is being done, apart from the report."""
+    """Write what is being done to stderr, separate from the report on stdout."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

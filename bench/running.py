@@ -1,4 +1,4 @@
-"""Runs one server for as long as it is measured, and no longer."""
+"""Starts one server, runs it while it is measured, and stops it."""
 
 import http.client
 import os
@@ -17,19 +17,19 @@ from errors import BenchError
 from servers import Place, Server
 from workloads import BENCH, Workload
 
-# An environment with an SDK may have to be fetched first.
+# Long, because an environment with the SDK may have to be downloaded first.
 START_SECONDS = 180.0
 STOP_SECONDS = 15.0
 LOG_TAIL_BYTES = 2000
 
-# Variables that would make starting slow, or change a server's settings behind the command line's back.
+# Environment variables that would slow down the start, or change a server's settings in addition to the command line.
 DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "WEB_CONCURRENCY")
 DROPPED_PREFIXES = ("ENDPOINTD_", "GRANIAN_", "GUNICORN_", "FORWARDED_ALLOW_")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a running server answers for the plugin, its process, and the directory where endpointd keeps its state."""
+    """A running server: its port, the prefix of the plugin's paths, its pid, and endpointd's state directory."""
 
     port: int
     prefix: str
@@ -42,18 +42,18 @@ class Site:
 
 
 def leave(_: Path) -> None:
-    """Leave the directory of plugins as it is."""
+    """Change nothing; the default of ``prepare`` below."""
 
 
 @contextmanager
 def serving(
     server: Server, programs: Path, workload: Workload, prepare: Callable[[Path], None] = leave
 ) -> Iterator[Site]:
-    """Start ``server`` with the workload's plugin, wait until it answers rightly, stop it on leaving.
+    """Start ``server`` with the workload's plugin, wait until it gives the right answer, and stop it on exit.
 
-    Before the start ``prepare`` may change the directory that the plugin's folder is in.
+    Before the start, ``prepare`` is called with the directory that contains the plugin's folder, and may change it.
 
-    Raises BenchError, with the end of the server's log, if it does not come to answer.
+    Raises BenchError, with the end of the server's log, if it does not give the right answer.
     """
     with tempfile.TemporaryDirectory(prefix="endpointd-bench-") as directory:
         scratch = Path(directory)
@@ -71,7 +71,7 @@ def serving(
 
 
 def start(command: list[str | Path], scratch: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a server in a session of its own; what it says is in the file ``log`` of the directory ``scratch``."""
+    """Start a server in a new session; its output goes to the file ``log`` in the directory ``scratch``."""
     with (scratch / "log").open("w+b") as log:
         return subprocess.Popen(
             command,
@@ -85,7 +85,7 @@ def start(command: list[str | Path], scratch: Path, environment: dict[str, str])
 
 
 def child_environment(plugin: Path | None = None) -> dict[str, str]:
-    """Return the environment of every measured server; for a peer it names the plugin."""
+    """Return the environment variables of a measured server. ``plugin`` is the plugin that a peer has to serve."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -95,7 +95,7 @@ def child_environment(plugin: Path | None = None) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port on which nothing listens at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -105,7 +105,7 @@ def free_port() -> int:
 def wait_until_right(
     server: Server, process: subprocess.Popen[bytes], site: Site, workload: Workload, log: Path
 ) -> None:
-    """Ask until the workload's request is answered as it must be; raise BenchError when it never is."""
+    """Send the workload's request until the answer is right; raise BenchError if it never is."""
     deadline = time.monotonic() + START_SECONDS
     answer = "nothing"
     while time.monotonic() < deadline and process.poll() is None:
@@ -131,14 +131,14 @@ def tail_of(log: Path) -> str:
 
 
 def ask(site: Site, workload: Workload) -> tuple[int, bytes]:
-    """Make the workload's request once; return the status and the whole body."""
+    """Send the workload's request once; return the status and the whole body."""
     return get(site, workload.path, workload.method, workload.body or None, dict(workload.headers))
 
 
 def get(
     site: Site, path: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
-    """Ask for the plugin's ``path``; return the status and the whole body."""
+    """Send a request for the plugin's ``path``; return the status and the whole body."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=START_SECONDS)
     try:
         connection.request(method, site.prefix + path, body, headers or {})
@@ -149,7 +149,7 @@ def get(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server and, should it refuse, its whole process group."""
+    """Terminate the server; if it does not end in time, kill its whole process group."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

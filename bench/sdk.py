@@ -1,4 +1,4 @@
-"""Plugins with the original SDK: endpointd beside that SDK's own runtime."""
+"""Measures plugins with the original SDK: endpointd compared with that SDK's own runtime."""
 
 import os
 import shutil
@@ -63,14 +63,16 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def with_sdk(kept: Path, python: Path) -> Server:
-    """Return endpointd with environments that outlive it, made with the interpreter that the SDK's runtime has."""
+    """Return endpointd with environments that are kept between its runs, on the interpreter of the SDK's runtime."""
     cache = os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv"
     places = ("--environments", kept / "environments", "--uv-cache", cache, "--python-interpreters", python.resolve())
     return Server(WITH_SDK, "", endpointd(*BOUNDS, *map(str, places)), ENDPOINTD.prefix)
 
 
 def require_sdk(plugins: Path) -> None:
-    """Have the plugins of a directory ask for the SDK, and write their settings as it reads them: as a list."""
+    """Add the SDK to the requirements of the plugins in a directory, and convert their settings to a list, as it
+    requires.
+    """
     for plugin in plugins.iterdir():
         (plugin / "requirements.txt").write_text(SDK + "\n", "utf-8")
         for file in (plugin / "group").glob("*.yaml"):
@@ -81,7 +83,7 @@ def require_sdk(plugins: Path) -> None:
 
 
 def own_runtime(bench: Bench, python: Path, question: Question, workload: Workload) -> Iterator[Sample]:
-    """Yield what the SDK's own runtime does."""
+    """Yield the samples of the SDK's own runtime."""
     bench.tell(f"    {OWN_RUNTIME}, {workload.plugin.name}")
     with tempfile.TemporaryDirectory(prefix="endpointd-bench-") as scratch:
         plugin = Path(scratch) / workload.plugin.name
@@ -104,7 +106,7 @@ def own_runtime(bench: Bench, python: Path, question: Question, workload: Worklo
 def served(
     bench: Bench, server: Server, question: Question, workload: Workload, prepare: Callable[[Path], None] | None = None
 ) -> Iterator[Sample]:
-    """Yield what endpointd does."""
+    """Yield the samples of endpointd."""
     bench.tell(f"    {server.name}, {workload.plugin.name}")
     with serving(server, bench.programs, workload, *filter(None, [prepare])) as site, Client(site.state) as admin:
         start = time_of_start(admin, site, workload) if workload is DUCK else 0.0
@@ -116,7 +118,7 @@ def served(
 
 
 def time_of_start(admin: Client, site: Site, workload: Workload) -> float:
-    """Return how long the one plugin, stopped, takes from its start to the right answer, in seconds."""
+    """Stop the only plugin; return the seconds from its start to the right answer."""
     (plugin,) = admin.plugins()
     admin.act("stop", plugin["id"])
     began = time.perf_counter()
@@ -129,7 +131,7 @@ def time_of_start(admin: Client, site: Site, workload: Workload) -> float:
 
 
 def worker_of(admin: Client) -> int:
-    """Return the process of the one plugin; raise BenchError if it has none."""
+    """Return the pid of the only plugin's worker; raise BenchError if it has none."""
     (plugin,) = admin.plugins()
     if plugin["worker"] is None:
         raise BenchError(f"{plugin['id']} has no worker: {plugin['state']}, {plugin['failure']}")

@@ -1,6 +1,6 @@
-"""The original SDK's own runtime: a plugin's ``main.py``, driven over its protocol, lines of JSON on stdin and stdout.
+"""Drives the original SDK's own runtime (a plugin's ``main.py``) over its protocol, lines of JSON on stdin and stdout.
 
-No HTTP server is before it: what is measured is what its daemon would have to wait for.
+There is no HTTP server before it: the time that is measured is that for which Dify's daemon would have to wait.
 """
 
 import json
@@ -25,7 +25,7 @@ Message = dict[str, object]
 
 
 class Runtime:
-    """A running plugin of this workload, with some requests in flight at a time."""
+    """A running plugin, to which the workload's requests are sent, several at a time."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", workload: Workload) -> None:
         self._process = process
@@ -36,24 +36,24 @@ class Runtime:
         self._began: dict[str, float] = {}
         self._bodies: dict[str, bytes] = {}
         self._said: SimpleQueue[bytes | None] = SimpleQueue()
-        # Writing and reading from one thread would end with both sides waiting for the other to read.
+        # A thread for writing, because with one thread for both, each side could end up waiting for the other to read.
         self._writer = threading.Thread(target=_write, args=(_pipe(process.stdin), self._said), daemon=True)
         self._writer.start()
 
     @property
     def pid(self) -> int:
-        """Return the process's number."""
+        """Return the pid of the process."""
         return self._process.pid
 
     def ask_once(self) -> None:
-        """Ask, and raise BenchError if the answer is not right."""
+        """Send one request, and raise BenchError if the answer is not right."""
         self._send()
         _, right = self._next_end()
         if not right:
             raise BenchError("the SDK's runtime did not give the right answer")
 
     def put_under_load(self, in_flight: int, seconds: float) -> LoadRun:
-        """Ask for so long, with that many requests unanswered at each moment."""
+        """Send requests for ``seconds``, with ``in_flight`` unanswered requests at any time."""
         began = time.perf_counter()
         for _ in range(in_flight):
             self._send()
@@ -76,7 +76,7 @@ class Runtime:
         self._said.put(None)
         self._writer.join()
         self._stdout.close()
-        # What a dead process has not read any more.
+        # Closing flushes what the process has not read; that fails, because it has ended.
         with suppress(OSError):
             _pipe(self._process.stdin).close()
 
@@ -117,7 +117,7 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _session_message(line: bytes) -> Message | None:
-    """Return what a line says about a request, or None: it also writes its manifest, heartbeats and empty lines."""
+    """Return the message about a request in a line, or None if it is a manifest, a heartbeat or empty."""
     try:
         message = json.loads(line)
     except ValueError:
@@ -127,7 +127,7 @@ def _session_message(line: bytes) -> Message | None:
 
 
 def _request_line(workload: Workload) -> tuple[bytes, bytes]:
-    """Return the line that makes the workload's request, in what is before the session's name and what is after."""
+    """Return the line that sends the workload's request, as the parts before and after the session's name."""
     lines = [f"{workload.method} {workload.path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in workload.headers]
     if workload.body:
@@ -148,7 +148,7 @@ def _request_line(workload: Workload) -> tuple[bytes, bytes]:
 
 @contextmanager
 def runtime(python: Path, plugin: Path, workload: Workload) -> Iterator[Runtime]:
-    """Run the plugin in the folder ``plugin`` as the SDK's daemon does; killed at the end."""
+    """Run the plugin in the folder ``plugin`` as Dify's daemon does; kill it at the end."""
     environment = {**child_environment(), "INSTALL_METHOD": "local"}
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(

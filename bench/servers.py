@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is started."""
+"""The servers that are measured, and their command lines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one run of a server happens: programs, a directory of its own, the plugin in it, the port."""
+    """What one run of a server uses: the directory of programs, a scratch directory, the plugin in it, the port."""
 
     programs: Path
     scratch: Path
@@ -22,9 +22,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server: its name in the tables, what is told of its settings, its command line.
+    """One server: its name in the tables, a description of its settings, its command line.
 
-    ``prefix`` is what its paths have before the plugin's own; ``{plugin}`` in it is the plugin's folder name.
+    ``prefix`` comes before the plugin's paths; ``{plugin}`` in it stands for the name of the plugin's folder.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Server:
 
 
 def endpointd(*options: str) -> Callable[[Place], list[str | Path]]:
-    """Return the command line of the daemon with these options besides what it has to be told."""
+    """Return the command line of the daemon with the required options and these."""
     return lambda place: [
         place.programs / "endpointd", "serve",
         "--plugins", place.plugin.parent,
@@ -46,7 +46,7 @@ def endpointd(*options: str) -> Callable[[Place], list[str | Path]]:
 
 def gunicorn(*options: str) -> Callable[[Place], list[str | Path]]:
     """Return the command line of gunicorn with one worker."""
-    # The control socket would be a file in the home directory of whoever measures.
+    # The control socket would be a file in the home directory of the user.
     fixed = ("--no-control-socket", "--workers", "1", *options, "wsgi_plugin:application")
     return lambda place: [place.programs / "gunicorn", "--bind", place.address, *fixed]
 
@@ -57,7 +57,8 @@ def granian(*options: str) -> Callable[[Place], list[str | Path]]:
     return lambda place: [place.programs / "granian", "--port", str(place.port), *fixed]
 
 
-# By itself it lets 64 requests of a plugin wait and refuses more, which the peers do not, and takes 100 MiB of a body.
+# By default, at most 64 requests per plugin may wait and further ones are refused, and bodies are limited to 100 MiB.
+# The peers have no such limits.
 BOUNDS = ("--queue-size", "4096", "--limit-body", "2GiB")
 ENDPOINTD = Server(
     "endpointd",
@@ -65,17 +66,17 @@ ENDPOINTD = Server(
     endpointd(*BOUNDS),
     "/e/{plugin}",
 )
-# Knows no keep-alive: each of its requests pays for a connection, which is how people meet it.
+# Has no keep-alive, so each request includes the cost of a connection, as it does in practice.
 GUNICORN_SYNC = Server("gunicorn sync", "1 worker, no keep-alive", gunicorn("--worker-class", "sync"))
 GUNICORN_GTHREAD = Server(
     "gunicorn gthread",
     "1 worker, 32 threads, keep-alive 60 s",
     gunicorn("--worker-class", "gthread", "--threads", "32", "--keep-alive", "60"),
 )
-# Its manual says not to tune the threads, so these are its own numbers...
+# Its manual advises against changing the number of threads, so this is its default...
 GRANIAN = Server("granian", "1 worker, default threads (up to 512)", granian())
-# ... except that few threads serve answers of under a millisecond faster. That is its best for such a plugin, and
-# a server that answers nothing else while one request waits.
+# ... but with one thread it serves answers of under a millisecond faster. That is its best configuration for such a
+# plugin, although it answers nothing else while one request waits.
 GRANIAN_ONE = Server("granian 1 thread", "1 worker, 1 blocking thread", granian("--blocking-threads", "1"))
 
 SERVERS = (ENDPOINTD, GUNICORN_SYNC, GUNICORN_GTHREAD, GRANIAN, GRANIAN_ONE)

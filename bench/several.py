@@ -1,4 +1,4 @@
-"""Several workers of one plugin: what a plugin that computes gains by them on this machine's processors."""
+"""Measures several workers of one plugin: how much faster a CPU-bound plugin becomes on this machine's cores."""
 
 import resource
 import time
@@ -28,12 +28,12 @@ QUESTION = Question(
 
 
 def name_of(workers: int) -> str:
-    """Return the subject of so many workers."""
+    """Return the name of the subject with this number of workers."""
     return f"workers = {workers}"
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield the rates with one worker and with two, in turns."""
+    """Yield the rates with one worker and with two, alternately."""
     for _ in bench.rounds():
         for workers in (1, 2):
             server = Server(name_of(workers), "", endpointd(*BOUNDS, "--workers", str(workers)), "/e/{plugin}")
@@ -43,7 +43,7 @@ def take(bench: Bench) -> Iterator[Sample]:
 
 
 def measured(bench: Bench, site: Site, workers: int) -> Sample:
-    """Return one run, and how many processors the load generator and the host had meanwhile."""
+    """Return one run, and how many CPUs the load generator and the host used meanwhile."""
     began, host, load = time.monotonic(), cpu_seconds(site.pid), children_seconds()
     run = put_under_load(bench.wrk, site, RECKON, CONNECTIONS, bench.plan.seconds)
     seconds = time.monotonic() - began
@@ -52,7 +52,7 @@ def measured(bench: Bench, site: Site, workers: int) -> Sample:
 
 
 def children_seconds() -> float:
-    """Return the processor time of all children that have ended: of load generators, while servers run."""
+    """Return the CPU time of all ended children: while a server runs, it grows only by that of load generators."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,6 +1,6 @@
-"""Measures a daemon with very many plugins of which few are used: the others sleep until a request comes.
+"""Measures a daemon with very many plugins, few of which are used; the others sleep until a request comes.
 
-Run by itself: ``.venv/bin/python bench/sleeping.py --installed 1000 --used 10``.
+Can be run by itself: ``.venv/bin/python bench/sleeping.py --installed 1000 --used 10``.
 """
 
 import argparse
@@ -50,7 +50,7 @@ SLEEPING = Question(
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """What plugins that sleep cost. Memory is the proportional set size in bytes."""
+    """The cost of sleeping plugins. Memory is the proportional set size in bytes."""
 
     installed: int
     used: int
@@ -59,16 +59,16 @@ class Sleep:
     start_seconds: float
     start_cpu: float
     asleep: int
-    """Memory of all processes before anything was asked."""
+    """Memory of all processes before the first request."""
     memory: int
-    """The same when ``used`` plugins have a worker."""
+    """Memory of all processes when ``used`` plugins have a worker."""
     host: int
     first_requests: tuple[float, ...]
-    """Seconds that the first request to each of them took."""
+    """The durations in seconds of the first request to each of the used plugins."""
     host_cpu: float
-    """Share of one processor that the host takes while nobody asks for anything."""
+    """The share of one CPU that the host uses while there are no requests."""
     wakeups: float
-    """Of the host, a second."""
+    """Voluntary context switches of the host per second."""
 
 
 def measure_sleeping(
@@ -78,9 +78,10 @@ def measure_sleeping(
     idle_seconds: float = IDLE_SECONDS,
     options: tuple[str, ...] = OPTIONS,
 ) -> Sleep:
-    """Start a daemon with so many plugins twice, ask some of them, and let it rest.
+    """Start a daemon with ``installed`` plugins twice, send a request to ``used`` of them, and let it idle.
 
-    ``programs`` is the ``bin`` of the environment that has endpointd. BenchError: a plugin did not answer.
+    ``programs`` is the ``bin`` directory of the environment with endpointd. Raises BenchError if a plugin does not
+    answer.
     """
     with tempfile.TemporaryDirectory(prefix="endpointd-sleeping-") as directory:
         scratch = Path(directory)
@@ -95,7 +96,7 @@ def measure_sleeping(
         with daemon_of(programs, scratch, *options) as (daemon, port):
             until_it_listens(port, scratch / "log")
             start, cpu = time.monotonic() - began, processor_seconds(daemon)
-            # What was started a moment ago does not rest yet.
+            # A daemon that has just been started is not idle yet.
             time.sleep(SETTLE_SECONDS)
             asleep = in_all(daemon)
             chosen = [number * installed // used for number in range(used)]
@@ -121,7 +122,7 @@ def measure_sleeping(
 
 
 def until_it_listens(port: int, log: Path) -> None:
-    """Ask for a path that nobody has until that is what is answered."""
+    """Wait until the daemon answers: until a request for an unknown path is answered with 404."""
     deadline = time.monotonic() + LISTEN_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -135,7 +136,7 @@ def until_it_listens(port: int, log: Path) -> None:
 
 
 def first_request(port: int, name: str) -> float:
-    """Return the seconds that a plugin took to answer."""
+    """Send a request to a plugin; return the seconds until its answer."""
     began = time.monotonic()
     status, body = get(Site(port, f"/e/{name}"), "/duck")
     if status != 200:
@@ -144,12 +145,12 @@ def first_request(port: int, name: str) -> float:
 
 
 def in_all(daemon: int) -> int:
-    """Return the memory of a daemon and all that it has started, in bytes."""
+    """Return the memory of a daemon and all of its descendants, in bytes."""
     return sum(map(proportional, [daemon, *children(daemon)]))
 
 
 def take(bench: Bench) -> Iterator[Sample]:
-    """Yield what a thousand plugins cost, or as many as the plan goes up to."""
+    """Yield the cost of a thousand plugins, or of fewer if the plan says so."""
     installed = max(USED, INSTALLED * bench.plan.largest // 100)
     for _ in bench.rounds():
         found = measure_sleeping(bench.programs, installed)

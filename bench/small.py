@@ -1,4 +1,4 @@
-"""Small requests: how many a second, and how long one takes, beside the peers."""
+"""Measures the rate and the latency of small requests, compared with the peers."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,8 @@ from workloads import DOCUMENT, DUCK, Workload
 
 DUCK_CONNECTIONS = (1, 32, 256)
 DOCUMENT_CONNECTIONS = (1, 32, 256)
-# Long enough to fill every cache and thread pool, on the connections that start the most threads.
+# Long enough to fill every cache and thread pool. Done with the largest number of connections, which starts the most
+# threads.
 WARM_UP_SECONDS = 1
 
 DUCK_HOW = (
@@ -33,7 +34,7 @@ def questions(name: str, how: str, numbers: tuple[int, ...]) -> tuple[Question, 
 
 
 def take(bench: Bench, name: str, workload: Workload, numbers: tuple[int, ...]) -> Iterator[Sample]:
-    """Yield the runs of wrk against every server, by the number of connections."""
+    """Yield the runs of wrk against every server, with each number of connections."""
     for server in bench.turns(SERVERS):
         with serving(server, bench.programs, workload) as site:
             put_under_load(bench.wrk, site, workload, max(numbers), WARM_UP_SECONDS)

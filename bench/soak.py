@@ -1,8 +1,8 @@
-"""Serves several plugins for minutes or hours under a mixed load while they are edited, removed, broken, killed,
-stopped, restarted, rolled back and installed over; checks every answer, and counts what was lost.
+"""Serves several plugins for minutes or hours under a mixed load, while they are edited, removed, broken, killed,
+stopped, restarted, rolled back and installed over. Checks every answer, and counts the failed requests.
 
-A failed request is allowed only at the plugin whose worker was taken away, while it was, and only as the daemon says it
-then: `soaking/rule.py` has the rule. Exit status: 0 when nothing else failed, 1 when something did, 2 when the soak
+A request may fail only if the worker of its plugin was taken away at that time, and only with the error that the daemon
+sends then; `soaking/rule.py` defines the rule. Exit status: 0 if nothing else failed, 1 if something did, 2 if the soak
 could not be run.
 """
 
@@ -31,10 +31,10 @@ REQUESTS_OF = {
     "mixed": ("small", "stream", "upload"),
     "crasher": ("small", "small"),
 }
-"""The plugins, and a client for each word."""
+"""The plugins, and for each of them its clients, by the kind of request that they send."""
 FLAGS = ("--clock-ping=3", "--releases-kept=2")
 QUIET_SECONDS = 30.0
-"""In which the daemon has let go of everything that the load was."""
+"""The longest time in which the daemon must release all resources (files, processes) that the load has used."""
 LOOK = 0.2
 
 
@@ -128,7 +128,10 @@ def _soak(
 
 
 def quiet(daemon: Daemon, expected: Held | None = None) -> Held:
-    """What the daemon holds when nobody asks: as much as expected, or as it stays for a second."""
+    """Wait until the daemon's files and children are as expected and have been stable for a second; return them.
+
+    Without ``expected`` it suffices that they are stable. After ``QUIET_SECONDS``, returns what there is then.
+    """
     deadline = time.monotonic() + QUIET_SECONDS
     held, same = daemon.held(), 0
     while time.monotonic() < deadline:

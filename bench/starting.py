@@ -1,8 +1,8 @@
-"""Measures how long a plugin takes from the drop of its folder to its first answer, and where that time goes.
+"""Measures how long a plugin takes from the drop of its folder to its first answer, and how that time is divided.
 
-Run by itself: ``.venv/bin/python bench/starting.py`` (with ``--no-fork-server`` for the other way of starting
-workers). A folder is dropped in two ways: *moved*, as a whole, as ``mv`` and ``endpointd install`` do; and *copied*,
-file by file, as ``cp -r`` does, when the daemon has to wait until it is at rest.
+Can be run by itself: ``.venv/bin/python bench/starting.py`` (with ``--no-fork-server`` workers are executed instead of
+forked from the template). A folder is dropped in two ways: *moved* as a whole, as by ``mv`` and ``endpointd install``;
+or *copied* file by file, as by ``cp -r``, in which case the daemon has to wait until it is at rest.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from density import daemon_of, until_it_answers, write_plugin
 from running import Site
 
 REST = 1.0
-"""Seconds in which a folder lies before it is moved: who made it is done with it."""
+"""Seconds between creating the folders and moving the first one, so that they are at rest when they are moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds from the drop: until the daemon took the folder in, until the worker was ready, until the answer."""
+    """Seconds from the drop until the folder is taken in, until the worker is ready, and until the answer has come."""
 
     taken: float
     ready: float
@@ -48,9 +48,10 @@ DROPS: dict[str, Callable[[Path, Path], None]] = {"moved": moved, "copied": copi
 
 
 def measure_start(programs: Path, drop: str = "moved", rounds: int = 15, options: tuple[str, ...] = ()) -> list[Start]:
-    """Drop so many plugins, one after the other, into the directory of a running daemon.
+    """Drop ``rounds`` plugins, one after the other, into the plugins directory of a running daemon.
 
-    ``programs`` is the ``bin`` of the environment that has endpointd; ``options`` are further ones of ``serve``.
+    ``drop`` is a key of ``DROPS``. ``programs`` is the ``bin`` directory of the environment with endpointd; ``options``
+    are additional options of ``serve``.
     """
     with tempfile.TemporaryDirectory(prefix="endpointd-start-") as directory:
         scratch = Path(directory)
@@ -61,7 +62,7 @@ def measure_start(programs: Path, drop: str = "moved", rounds: int = 15, options
         write_plugin(scratch / "plugins", "first")
         with daemon_of(programs, scratch, "--log-format", "json", *options) as (_, port):
             until_it_answers(Site(port, "/e/first"), "/duck", scratch / "log")
-            # The watch begins when all are ready.
+            # The daemon begins to watch the directory when all plugins are ready.
             time.sleep(REST)
             return [_drop(scratch, port, f"duck{number}", DROPS[drop]) for number in range(rounds)]
 
@@ -76,7 +77,7 @@ def _drop(scratch: Path, port: int, name: str, drop: Callable[[Path, Path], None
 
 
 def _events(log: Path, plugin: str) -> dict[str, float]:
-    """Return when the plugin came into each state."""
+    """Return when the plugin entered each state, in seconds since the epoch, according to the log."""
     found = {}
     for line in log.read_text("utf-8").splitlines():
         if f'"plugin": "{plugin}"' in line and (state := re.search(r'"state": "(\w+)"', line)):
@@ -85,7 +86,7 @@ def _events(log: Path, plugin: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure as the command line says, and print medians in milliseconds as JSON."""
+    """Measure with the options of the command line, and print medians in milliseconds as JSON."""
     parser = argparse.ArgumentParser(description="Measure how long a plugin takes to its first answer.")
     parser.add_argument("--rounds", type=int, default=15)
     arguments, options = parser.parse_known_args()

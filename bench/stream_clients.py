@@ -1,9 +1,8 @@
-"""Clients of event streams, as many as wanted, in a process of their own, so that whoever measures beside them has an
-interpreter to itself.
+"""Clients of event streams, in a separate process, so that they do not share the GIL with the measuring code.
 
-``stream_clients.py PORT PATH NUMBER`` opens them, a few at a time. It writes a line when each has its first event,
-reads a line that says that it is enough, and writes what came: JSON with the numbers of streams that had two events or
-more (``served``) and of those that broke (``broken``).
+``stream_clients.py PORT PATH NUMBER`` opens ``NUMBER`` streams, a few at a time. It prints a line when each has had its
+first event, runs until it can read a line, and then prints JSON with the number of streams that had two events or more
+(``served``) and of those that ended (``broken``).
 """
 
 import asyncio
@@ -16,7 +15,7 @@ EVENT = b"data: "
 
 
 class Listener(asyncio.Protocol):
-    """One stream: how many events came, and whether it ended."""
+    """One stream: counts its events, and notes whether it has ended."""
 
     def __init__(self, request: bytes) -> None:
         self.events = 0
@@ -25,25 +24,25 @@ class Listener(asyncio.Protocol):
         self._request = request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask."""
+        """Send the request."""
         assert isinstance(transport, asyncio.WriteTransport)
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Count. An event of a few bytes arrives whole."""
+        """Count the events. An event has only a few bytes, and so is never split between two calls."""
         self.events += data.count(EVENT)
         if self.events and not self.first.done():
             self.first.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """A stream that ends is broken: they have no end."""
+        """Note that the stream is broken, because streams do not end by themselves."""
         self.broken = True
         if not self.first.done():
             self.first.set_result(None)
 
 
 async def listen(port: int, path: str, number: int) -> list[Listener]:
-    """Open the streams, wait until it is enough, and return them."""
+    """Open the streams, wait for a line on stdin, and return them."""
     request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n".encode()
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(AT_ONCE)
@@ -62,7 +61,7 @@ async def listen(port: int, path: str, number: int) -> list[Listener]:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the clients with the arguments of the command line."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     listeners = asyncio.run(listen(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,4 +1,4 @@
-"""Streams: how fast one large body, and many small chunks, travel, beside the peers."""
+"""Measures the throughput of one large body and of many small chunks, compared with the peers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from servers import SERVERS
 from transfer import Transfer, download, upload
 from workloads import STREAM
 
-# Shares of the plan's bytes that take about as long.
+# Fractions (1/n) of the plan's bytes, chosen so that each kind of stream takes about as long.
 SMALL_CHUNKS_SHARE = 4
 EVENTS_SHARE = 50
 EVENT_BYTES = 100
@@ -22,14 +22,14 @@ MEGABYTES = Metric("rate", "MB/s")
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of stream: its question, the part of the plan's bytes that it moves, and the size of a chunk."""
+    """One kind of stream: its question, the fraction (1/``share``) of the plan's bytes, and the size of a chunk."""
 
     question: Question
     share: int
     chunk: int | None = None
 
     def move(self, site: Site, size: int) -> Transfer:
-        """Move so many bytes."""
+        """Transfer ``size`` bytes."""
         if self.question.name == "in":
             return upload(site, size)
         if self.chunk is None:

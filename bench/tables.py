@@ -1,4 +1,4 @@
-"""The rows of a question's table: what they say, not how they are written."""
+"""Creates the rows of a question's table, and formats rows as text or Markdown."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ Rows = list[list[str]]
 def rows_of(question: Question, results: Results) -> Rows:
     """Return a heading and a row for each subject: the first metric's spread, the others' medians, failures, ratio.
 
-    Empty if there is no sample of it.
+    Returns an empty list if there is no sample.
     """
     subjects = results.subjects(question.name)
     if not subjects:
@@ -55,7 +55,7 @@ def cell(value: float | None) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines of text: the first column to the left, the others to the right."""
+    """Return rows as lines of text, with the first column left-aligned and the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Takes measurements one after the other, and lets none of them take the others' figures away."""
+"""Takes measurements one after the other. If one fails, the figures of the others are kept."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from results import Results, Taking
 def take_all(
     bench: Bench, measurements: Iterable[Measurement], results: Results, keep: Callable[[Results], None]
 ) -> None:
-    """Take the measurements into ``results``; after each, ``keep`` is given what there is by then."""
+    """Take the measurements into ``results``; after each, call ``keep`` with the results so far."""
     for measurement in measurements:
         bench.tell(measurement.name)
         results.takings[measurement.name] = take(bench, measurement)
@@ -22,7 +22,7 @@ def take_all(
 
 
 def take(bench: Bench, measurement: Measurement) -> Taking:
-    """Return what one measurement brought, or why it brought nothing more."""
+    """Take one measurement; return its samples, and why it ended early if it did."""
     taking = Taking(datetime.now(UTC).isoformat(timespec="seconds"), round(os.getloadavg()[0], 2))
     began = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""Gets ready what the benchmark runs with: a virtual environment of its own, and wrk."""
+"""Prepares what the benchmark needs: its virtual environments, and wrk."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from uv import find_uv_bin
 from endpointd.environments.finding import Finder
 from errors import BenchError
 
-# What the SDK's own runtime runs on; the SDK asks for Python 3.12.
+# The SDK and the Python version of its own runtime; the SDK requires Python 3.12.
 SDK = "dify_plugin==0.10.*"
 SDK_PYTHON = (3, 12)
 
@@ -23,10 +23,10 @@ REQUIREMENTS = BENCH / "requirements.txt"
 
 
 def prepare_environment() -> Path:
-    """Return the ``bin`` directory of ``bench/.venv``, which holds the peers and this project.
+    """Return the ``bin`` directory of ``bench/.venv``, which has the peers and this project.
 
-    It is made on first use, and anew when what it is made from has changed. One environment for all, so that
-    every server runs on the same interpreter and the same werkzeug. Raises BenchError if installing fails.
+    The environment is created on first use, and again if its inputs have changed. All servers share it, so that they
+    run on the same interpreter and the same werkzeug. Raises BenchError if installing fails.
     """
     stamp = ENVIRONMENT / "made-from"
     made_from = "\n".join(
@@ -41,9 +41,9 @@ def prepare_environment() -> Path:
 
 
 def prepare_sdk() -> Path:
-    """Return the interpreter of ``bench/.venv-sdk``, which holds the original SDK.
+    """Return the interpreter of ``bench/.venv-sdk``, which has the original SDK.
 
-    Made on first use, with uv. Raises BenchError if that fails.
+    The environment is created on first use, with uv. Raises BenchError if that fails.
     """
     python = SDK_ENVIRONMENT / "bin" / "python"
     stamp = SDK_ENVIRONMENT / "made-from"
@@ -54,7 +54,10 @@ def prepare_sdk() -> Path:
 
 
 def make(environment: Path, interpreter: Path | str, *wanted: str | Path) -> None:
-    """Make an environment of an interpreter, with uv, and install what is wanted; raise BenchError if that fails."""
+    """Create an environment with uv, and install packages in it (``wanted``: arguments of ``uv pip install``).
+
+    Raises BenchError if that fails.
+    """
     uv, python = find_uv_bin(), environment / "bin" / "python"
     commands: tuple[list[str | Path], ...] = (
         [uv, "venv", "--quiet", "--clear", "--python", interpreter, environment],
@@ -68,17 +71,17 @@ def make(environment: Path, interpreter: Path | str, *wanted: str | Path) -> Non
 
 
 def sdk_interpreter() -> Path | str:
-    """Return an interpreter of ``SDK_PYTHON`` that endpointd finds on this machine, or what uv is to fetch."""
+    """Return an interpreter of version ``SDK_PYTHON`` on this machine, or else the version, which uv downloads."""
     found = (one for one in Finder().find((), os.environ) if one.minor == SDK_PYTHON)
     return next((one.path for one in found), ".".join(map(str, SDK_PYTHON)))
 
 
 def find_wrk() -> str:
-    """Return the path of wrk; root on a Debian gets it installed. Raises BenchError if it is not to be had."""
+    """Return the path of wrk; as root on Debian, install it if necessary. Raises BenchError if it is missing."""
     if found := shutil.which("wrk"):
         return found
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        # Without the update a fresh container knows no packages at all.
+        # The update is necessary because a new container has no package lists.
         for command in (["update"], ["install", "--yes", "--no-install-recommends", "wrk"]):
             subprocess.run(["apt-get", "--quiet", *command], check=False, stdout=sys.stderr)
     if found := shutil.which("wrk"):

@@ -1,6 +1,6 @@
-"""Moves one large body between this process and a server, over a bare socket, and takes the time.
+"""Transfers one large body between this process and a server over a plain socket, and measures the time.
 
-HTTP clients in Python spend more on a chunk than the servers do, so they would measure themselves.
+HTTP clients in Python are not used, because they spend more time on a chunk than the servers do.
 """
 
 import http.client
@@ -19,7 +19,9 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One body moved: its bytes, the seconds from the request's first byte to the answer's last, any problem."""
+    """One transfer: the body's size in bytes, the seconds from the request's first byte to the answer's last, and what
+    went wrong, if anything.
+    """
 
     size: int
     seconds: float
@@ -27,12 +29,12 @@ class Transfer:
 
     @property
     def rate(self) -> float:
-        """Return megabytes (10^6 bytes) a second."""
+        """Return megabytes (10^6 bytes) per second."""
         return self.size / self.seconds / 1e6
 
     @property
     def failures(self) -> int:
-        """Return 1 if the body did not arrive whole, else 0."""
+        """Return 1 if the body was incomplete or the answer wrong, else 0."""
         return int(self.problem is not None)
 
     def sample(self, question: str, subject: str, **more: float) -> Sample:
@@ -74,14 +76,14 @@ def connect(site: Site) -> socket.socket:
 
 
 def request_head(method: str, path: str, headers: str = "") -> bytes:
-    """Return a request's head; the server is told that no other request follows."""
+    """Return a request's head, with ``Connection: close``."""
     return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n".encode()
 
 
 def count_chunked_body(client: socket.socket) -> int:
     """Read a response to the end of its chunked body; return the body's length.
 
-    Raises ValueError for another status, another framing, or a connection that ends early.
+    Raises ValueError if the status is not 200, the body is not chunked, or the connection ends early.
     """
     buffer = bytearray(BUFFER_BYTES)
     filled = read_head(client, buffer)
@@ -98,7 +100,7 @@ def count_chunked_body(client: socket.socket) -> int:
 
 
 def read_head(client: socket.socket, buffer: bytearray) -> int:
-    """Read until ``buffer`` holds a response's whole head; return how much it holds then."""
+    """Read until ``buffer`` has a response's whole head; return the number of bytes in it then."""
     filled = 0
     while HEAD_END not in buffer[:filled]:
         got = client.recv_into(memoryview(buffer)[filled:])

@@ -1,4 +1,4 @@
-"""What is served while measuring: a plugin, and one request whose right answer is known."""
+"""The workloads: each is a plugin, and one request whose right answer is known."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DOCUMENT_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A plugin's folder, a request for it, and the whole body that this must answer with status 200."""
+    """A plugin's folder, a request to it, and the body of the right answer, which must have status 200."""
 
     plugin: Path
     path: str
@@ -22,7 +22,7 @@ class Workload:
 
 
 def document() -> bytes:
-    """Return compact JSON of exactly ``DOCUMENT_BYTES`` bytes, as a client of some API might send it."""
+    """Return compact JSON of exactly ``DOCUMENT_BYTES`` bytes, like that of a typical API client."""
     entries = [{"id": number, "name": f"entry {number}", "tags": ["a", "b"], "score": 0.5} for number in range(60)]
     filler = DOCUMENT_BYTES - len(compact({"entries": entries, "filler": ""}))
     return compact({"entries": entries, "filler": "x" * filler})
@@ -39,11 +39,11 @@ DOCUMENT = Workload(
     "/document",
     document(),
     "POST",
-    # Twenty, besides what every client sends: Host, Content-Type and Content-Length.
+    # Twenty headers besides those that every client sends: Host, Content-Type and Content-Length.
     (("Content-Type", "application/json"), *((f"X-Field-{number}", f"value {number}") for number in range(20))),
     document(),
 )
-# One byte more than a few chunks: the probe sees whole chunks and a rest.
+# One byte more than eight chunks, so that the check at the start covers whole chunks and a remainder.
 STREAM = Workload(
     BENCH / "plugins" / "stream",
     f"/out/{8 * len(STREAM_CHUNK) + 1}/{len(STREAM_CHUNK)}",

@@ -1,8 +1,8 @@
 """Serves one endpoint plugin in-process, as a WSGI application for the peers.
 
-The plugin's folder is named by the environment variable ``BENCH_PLUGIN``. Per request this does what the
-original runtime does and no more: match werkzeug's map, construct the class, call ``_invoke``. A reading of the
-manifest that explains mistakes is the daemon's business; here a wrong manifest is a ``KeyError``.
+The environment variable ``BENCH_PLUGIN`` is the path of the plugin's folder. For each request this does what the
+original runtime does and no more: match werkzeug's map, construct the class, call ``_invoke``. Unlike the daemon, it
+does not explain mistakes in the manifest: these raise a ``KeyError``.
 """
 
 import importlib.util
@@ -20,18 +20,18 @@ from werkzeug.routing import Map, Rule
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# The built-in dify_plugin is found where a worker finds it: last on the path.
+# The built-in dify_plugin is last on the path, as in a worker.
 sys.path.append(str(Path(__file__).parents[1] / "worker" / "endpointd_worker" / "sdk"))
 
 from dify_plugin import Endpoint
 
 
 class PluginApplication:
-    """A WSGI application that answers for all interfaces of the plugin in ``folder``."""
+    """A WSGI application that serves all interfaces of the plugin in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._map = Map(list(rules(folder)))
-        # No measured plugin declares a default, so that no settings are what the daemon hands over as well.
+        # No measured plugin declares a default, so the daemon passes empty settings as well.
         self._settings: Mapping[str, Any] = {}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -45,13 +45,13 @@ class PluginApplication:
         return answer
 
     def match(self, environ: "WSGIEnvironment") -> tuple[Any, Mapping[str, Any]]:
-        """Return the class that answers, and what the path says; HTTPException if there is none."""
+        """Return the class that answers, and the path's parameters; raise HTTPException if no rule matches."""
         endpoint, values = self._map.bind_to_environ(environ).match()
         return endpoint, values
 
 
 def rules(folder: Path) -> Iterator[Rule]:
-    """Yield one rule for each interface, in the manifest's order; its endpoint is the class that answers."""
+    """Yield a rule for each interface, in the manifest's order; the rule's endpoint is the class that answers."""
     manifest = load_yaml(folder / "manifest.yaml")
     for group in manifest["plugins"]["endpoints"]:
         for entry in load_yaml(folder / group)["endpoints"]:
