@@ -111,7 +111,7 @@ def profiled(bench: Bench, site: Site) -> tuple[str, float, LoadRun]:
 
 @contextmanager
 def scraping(state: Path) -> Iterator[None]:
-    """Ask for the metrics every second, as Prometheus would at most; BenchError: that fails."""
+    """Request the metrics every second, as often as Prometheus at most, while the block runs; BenchError on failure."""
     over = threading.Event()
 
     def scrape() -> None:

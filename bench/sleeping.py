@@ -172,7 +172,7 @@ MEASUREMENT = Measurement("sleeping", (SLEEPING,), take)
 
 
 def main() -> None:
-    """Measure as the command line says, and print the figures as JSON."""
+    """Measure with the options of the command line, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description="Measure what plugins that sleep cost.")
     parser.add_argument("--installed", type=int, default=INSTALLED)
     parser.add_argument("--used", type=int, default=USED)

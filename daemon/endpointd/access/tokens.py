@@ -61,7 +61,7 @@ class Tokens:
         """Wait until all running changes have finished."""
         await self._changes.over()
 
-    # Who comes in
+    # Checking
 
     def check(self, secret: str, client: str) -> TokenView:
         client = client_of(client)
@@ -98,7 +98,7 @@ class Tokens:
             log.warning("access.refused", client=client, code=code)
         self._failures.note(client)
 
-    # Telling and changing
+    # Listing and changing
 
     def list(self) -> Sequence[TokenView]:
         records = sorted(self._records.values(), key=lambda record: (record.created_at, record.id))

@@ -15,7 +15,7 @@ UNRATED = 1024 * 1024
 """Bytes of content to which `MAX_RATIO` does not apply, so that a very small package is not refused."""
 
 DEFAULT_SIZE = 50 * 1024 * 1024
-"""Dify's own limit."""
+"""Dify's own limit, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
