@@ -1,1 +1,1 @@
-"""The soak's rooms; `bench/soak.py` puts them together."""
+"""The parts of the soak, which `bench/soak.py` connects."""

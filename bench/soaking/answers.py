@@ -1,6 +1,5 @@
-"""What the soak's plugins answer, and whether an answer is right: of the right plugin, to this very request, whole.
-
-Pure, and the one place where both sides stand: `SOURCE` is what the plugins run.
+"""The code of the soak's plugins (`SOURCE`), and the check of their answers: whether one comes from the right plugin,
+belongs to exactly this request, and is complete. Pure.
 """
 
 import hashlib
@@ -45,10 +44,10 @@ BROKEN = {
     "exits": "raise SystemExit(3)\n",
     "import": "import no_such_module_at_all\n",
 }
-"""Versions that never come to answer."""
+"""Sources of versions that never become ready."""
 
 DIES_YOUNG = "import os, threading\nthreading.Timer(0.05, os._exit, [3]).start()\n"
-"""Put before the source: a version that is ready, and dies."""
+"""Put before the source, this makes a version that becomes ready, and dies soon after."""
 
 
 def source(plugin: str, version: int) -> str:
@@ -56,7 +55,8 @@ def source(plugin: str, version: int) -> str:
 
 
 def fault_of(document: Any, plugin: str, nonce: str, latest: int) -> str | None:  # noqa: ANN401 - what came
-    """What is wrong with who answered what; `latest` is the newest version there is of the plugin."""
+    """What is wrong with the plugin, request or version of an answer; None if nothing is. `latest` is the newest
+    version of the plugin that exists."""
     if not isinstance(document, dict):
         return "no answer of the plugin's"
     if document.get("plugin") != plugin:
@@ -84,7 +84,7 @@ def fault_of_upload(body: bytes, plugin: str, nonce: str, latest: int, sent: byt
 
 
 def fault_of_stream(body: bytes, plugin: str, nonce: str, latest: int, pieces: int) -> str | None:
-    """One worker has to make all of it, in order."""
+    """What is wrong with a stream: all pieces must be there in order, and come from one worker."""
     documents = [decoded(line) for line in body.splitlines()]
     for document in documents:
         if (fault := fault_of(document, plugin, nonce, latest)) is not None:
@@ -95,7 +95,7 @@ def fault_of_stream(body: bytes, plugin: str, nonce: str, latest: int, pieces: i
 
 
 def decoded(body: bytes) -> Any:  # noqa: ANN401
-    """The document, or None if it is none."""
+    """The JSON document in `body`; None if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Single questions, beside the load: which worker and which version of a plugin answers now."""
+"""Single requests besides the load, to see which worker and which version of a plugin answers now."""
 
 import http.client
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ NONCE = "disturber"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`refusal` is the status and the code of what is no answer of the plugin's."""
+    """An answer: the worker's pid and the plugin's version; or, if it is not from the plugin, in `refusal` its status
+    and code, or the client's error."""
 
     pid: int | None = None
     version: int | None = None
@@ -24,7 +25,8 @@ class Asker:
         self._address = urlsplit(url)
 
     def ask(self, plugin: str, what: str = "say") -> Said:
-        """On a connection of its own. The worker may end meanwhile, as it does for the load."""
+        """Send one request on a new connection. Never raises for errors of the connection, because the worker may end
+        meanwhile."""
         connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT)
         try:
             connection.request("GET", f"/e/{plugin}/?{urlencode({'nonce': NONCE, 'what': what})}")

@@ -1,4 +1,4 @@
-"""The load: clients that ask at a pace, check every answer, and write down what became of each request."""
+"""The load: clients that send requests at a limited pace, check every answer, and record the result of each request."""
 
 import http.client
 import json
@@ -13,19 +13,19 @@ from soaking.ledger import Ledger
 from soaking.rule import BROKEN_OFF, Failure
 
 TIMEOUT = 60.0
-"""Seconds; longer than every wait that the daemon allows by itself."""
+"""Seconds; longer than every wait that the daemon allows by default."""
 REQUESTS_PER_CONNECTION = 200
 PAUSE = 0.02
-"""Longest pause between two small requests of a client: the load is steady, and leaves the machine room, so that
-latencies tell of the daemon and not of a queue."""
+"""The longest pause in seconds between two requests of a client. The load is steady and does not saturate the machine,
+so that latencies are those of the daemon and not of a queue."""
 LARGEST_UPLOAD = 2 * 1024 * 1024
 
 Ended = tuple[str | None, float]
-"""What was wrong, if anything, and the seconds to the answer (to its head, for a stream)."""
+"""What was wrong, if anything, and the seconds to the end of the answer (to its head, for a stream)."""
 
 
 class Target:
-    """A plugin as its clients know it; `latest` is the newest version that was ever put there."""
+    """A plugin as seen by its clients. `latest` is the newest version that was ever put into its folder."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -33,11 +33,11 @@ class Target:
 
 
 class Refused(Exception):
-    """An answer that is not 200; its text says which."""
+    """The answer has another status than 200. The text is the status and the code."""
 
 
 class Client(threading.Thread):
-    """One client of one plugin, until `over`. `request` is small, stream or upload."""
+    """One client of one plugin, which runs until `over` is set. `request` is "small", "stream" or "upload"."""
 
     def __init__(
         self, url: str, target: Target, request: str, ledger: Ledger, over: threading.Event, seed: str
@@ -52,7 +52,7 @@ class Client(threading.Thread):
         self._name = seed
         self._connection: http.client.HTTPConnection | None = None
         self._pid: int | None = None
-        """Of the worker that has begun to answer."""
+        """The pid of the worker that has begun to answer the current request, if known."""
 
     def run(self) -> None:
         ask: Callable[[str], Ended] = {"small": self._small, "stream": self._stream, "upload": self._upload}[
@@ -114,7 +114,7 @@ class Client(threading.Thread):
         return fault_of_upload(body, self._target.name, nonce, self._target.latest, sent), seconds
 
     def _ask(self, method: str, nonce: str, body: bytes | None = None, **query: object) -> http.client.HTTPResponse:
-        """The head of the answer. Raises `Refused` unless it is a 200."""
+        """Send a request; returns the head of the answer. Raises `Refused` if the status is not 200."""
         self._pid = None
         if self._connection is None:
             self._connection = http.client.HTTPConnection(
@@ -138,7 +138,7 @@ class Client(threading.Thread):
 
 
 def _is_broken(error: Exception) -> bool:
-    """Whether the connection ended, and not the client's understanding."""
+    """Whether the error is that the connection was broken, and not that the client could not parse the answer."""
     return isinstance(error, http.client.IncompleteRead | ConnectionResetError | BrokenPipeError)
 
 

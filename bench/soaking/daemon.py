@@ -1,4 +1,4 @@
-"""The real daemon as a process: its log followed, and what it holds looked at."""
+"""Runs the real daemon as a process, reads its log, and looks at the resources that it holds."""
 
 import json
 import os
@@ -20,7 +20,7 @@ WORKER = b"bootstrap.py"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """By the host: resident bytes, files, threads, children."""
+    """The resources of the host process: resident memory in bytes, and the numbers of open files, threads, children."""
 
     memory: int
     files: int
@@ -32,10 +32,10 @@ class Held:
 
 
 class Daemon:
-    """Started at once, in the directory `scratch`, whose `plugins` it serves."""
+    """A daemon that serves the directory `plugins` in the directory `scratch`. The constructor starts it."""
 
     def __init__(self, scratch: Path, *flags: str) -> None:
-        """BenchError: it does not get ready."""
+        """Raises BenchError if the daemon does not become ready."""
         self.state = scratch / "state"
         self._log = scratch / "log"
         command = [sys.executable, "-P", "-m", "endpointd", "serve", "--listen=127.0.0.1:0", "--log-format=json"]
@@ -61,7 +61,8 @@ class Daemon:
         raise BenchError(f"the daemon did not get ready; its log:\n{self._log.read_text('utf-8', 'replace')[-2000:]}")
 
     def events(self, begin: int = 0) -> list[dict[str, Any]]:
-        """The log's events from the byte `begin` on; what is no event is one of the name "not an event"."""
+        """The events in the log from the byte offset `begin` on. A line that is not an event becomes an event with the
+        name "not an event"."""
         with self._log.open("rb") as log:
             log.seek(begin)
             whole = log.read().rpartition(b"\n")[0]
@@ -91,7 +92,7 @@ class Daemon:
         return found
 
     def stop(self) -> int | None:
-        """The exit status, or None when it had to be killed."""
+        """Stop the daemon; returns its exit status, or None if it had to be killed."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(STOP_SECONDS)
@@ -102,7 +103,7 @@ class Daemon:
 
 
 def is_worker(pid: int) -> bool:
-    """Whether there is such a process, and it is a worker of some daemon's."""
+    """Whether a process exists and is a worker of any daemon."""
     try:
         return WORKER in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -1,5 +1,5 @@
-"""What is done to the plugins while they are under load. Each disturbance returns when it is over: when the plugin
-answers again, with the version that it should."""
+"""The disturbances of the plugins under load. Each returns when it is over, which is when the right version of the
+plugin answers again."""
 
 import os
 import random
@@ -18,17 +18,18 @@ from soaking.folders import Folders
 from soaking.rule import AWAY, GONE, SLACK, Window
 
 PATIENCE = 60.0
-"""Seconds in which a disturbance has to be over."""
+"""The timeout in seconds for each result of a disturbance."""
 LONGEST_PAUSE = 3.0
-"""Seconds between two disturbances, at most."""
+"""The longest pause in seconds between two disturbances."""
 
 
 class NotOver(Exception):
-    """What a disturbance should have led to did not come."""
+    """A disturbance did not have its intended result in time."""
 
 
 class Disturber:
-    """Does what the seed says, one thing after the other, and remembers the windows and what went wrong."""
+    """Carries out the disturbances that the seed determines, one after the other. Records the windows (see `rule`), the
+    number of disturbances of each kind (`done`), and what went wrong (`faults`)."""
 
     def __init__(self, daemon: Daemon, folders: Folders, targets: list[Target], seed: int) -> None:
         self.windows: list[Window] = []
@@ -55,8 +56,8 @@ class Disturber:
         }
 
     def run(self, until: float) -> None:
-        """Disturb until that moment. Each round does everything once, in an order of its own, so that a short soak
-        leaves nothing out."""
+        """Disturb until the time `until` (monotonic clock). Each round does every disturbance once, in random order, so
+        that even a short soak includes all of them."""
         while time.monotonic() < until:
             for name in self._random.sample(list(self._ways), len(self._ways)):
                 target = self._random.choice(self._targets)
@@ -123,8 +124,8 @@ class Disturber:
         self._expect_answer(target)
 
     def _kill_within_edit(self, target: Target) -> None:
-        """Before the switch, within the trial or after it. A version that dies within its trial is given up, so it is
-        the next one that has to answer."""
+        """The kill comes before the new version takes over, within its trial, or after it. A version that dies within
+        its trial is given up, so only the next version is expected to answer."""
         self._folders.edit(target)
         time.sleep(self._random.random() * 1.5)
         self._lose("kill within an edit", target, signal.SIGKILL)
@@ -139,8 +140,8 @@ class Disturber:
         self._expect_answer(target)
 
     def _lose(self, name: str, target: Target, number: signal.Signals) -> None:
-        """Send the worker that answers a signal, and wait for its end. Several workers may answer in an edit, and the
-        one may have ended since: then nothing happens, and the window allows nothing that would not be its fault."""
+        """Send a signal to the worker that answers, and wait for its end. Its window allows failures of this worker
+        only, because during an edit several may answer. If the worker has ended by now, nothing is done or allowed."""
         began, pid = time.monotonic(), self._expect_answer(target)
         try:
             worker = os.pidfd_open(pid)
@@ -163,7 +164,7 @@ class Disturber:
             raise NotOver(f"worker {before} answers after a restart")
 
     def _roll_back(self, target: Target) -> None:
-        # So that there is something to go back to.
+        # So that there is a version to which one can roll back.
         self._edit(target)
         before = self._asker.ask(target.name).version
         with Admin(self._daemon.state) as admin:
@@ -171,10 +172,10 @@ class Disturber:
         after = self._asker.ask(target.name).version
         if after is None or after == before:
             raise NotOver(f"version {after} answers after a rollback from {before}")
-        # And forward again, so that what comes next finds the newest.
+        # Forward again, so that the next disturbance begins with the newest version.
         self._edit(target)
 
-    # What it leads to
+    # Expected results
 
     def _open(self, name: str, target: Target, began: float, allows: frozenset[str], pid: int | None = None) -> None:
         self.windows.append(Window(name, target.name, began, time.monotonic() + SLACK, allows, pid))
@@ -183,7 +184,7 @@ class Disturber:
         self._wait(lambda: self._asker.ask(target.name).version == version, f"version {version} does not answer")
 
     def _expect_answer(self, target: Target) -> int:
-        """The pid of the worker that answers."""
+        """Wait until the plugin answers; returns the pid of the worker that did."""
         found: list[int] = []
 
         def answers() -> bool:

@@ -1,4 +1,4 @@
-"""The plugins directory of the soak, and how people change it."""
+"""The plugins directory of the soak, and the ways in which people change it."""
 
 import io
 import os
@@ -32,12 +32,12 @@ class Folders:
     def __init__(self, scratch: Path) -> None:
         self.plugins = scratch / "plugins"
         self._bench = scratch / "bench"
-        """Where folders are made, and those wait that are away."""
+        """Where new folders are created, and removed ones are kept until they are put back."""
         self.plugins.mkdir()
         self._bench.mkdir()
 
     def make(self, target: Target) -> Path:
-        """A folder with the plugin's next version, outside of the directory."""
+        """Create a folder with the plugin's next version, outside the plugins directory; returns it."""
         made = self._bench / target.name
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
@@ -54,7 +54,7 @@ class Folders:
         made.rename(self.plugins / target.name)
 
     def edit(self, target: Target, before: str = "") -> None:
-        """Write the next version over the present one, as editors do. `before` is put before the source."""
+        """Replace the source file by the next version's, as editors do. `before` is put before the source."""
         target.latest += 1
         self.write(target, before + source(target.name, target.latest))
 
@@ -71,7 +71,7 @@ class Folders:
         (self._bench / f"{target.name} away").rename(self.plugins / target.name)
 
     def archive(self, target: Target) -> tuple[io.BytesIO, int]:
-        """The next version as it is installed, and its size."""
+        """The next version as an archive to be installed, and the archive's size in bytes."""
         from endpointd.staging import pack
 
         archive = io.BytesIO()

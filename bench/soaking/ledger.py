@@ -1,4 +1,4 @@
-"""What became of the requests: counted as they end, in memory that does not grow with the time."""
+"""Records the results of requests, in memory that does not grow with the duration of the soak."""
 
 import math
 import threading
@@ -7,13 +7,14 @@ from collections import Counter
 from soaking.rule import Failure
 
 GROWTH = 1.05
-"""A bucket of latencies ends at so many times its beginning: a figure is right to five in a hundred."""
+"""The ratio of the end of a bucket of latencies to its beginning: figures have an error of 5 percent at most."""
 MOST_FAILURES = 20_000
-"""Kept one by one. More than these are counted as lost, so that a soak that goes wrong does not end out of memory."""
+"""The largest number of failures that are kept individually. Further ones are only counted, and count as lost, so that
+a soak with many failures does not run out of memory."""
 
 
 class Latencies:
-    """Of one kind of request, by bucket."""
+    """A histogram of the latencies of one kind of request."""
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
@@ -24,7 +25,7 @@ class Latencies:
         self.count += 1
 
     def quantile(self, share: float) -> float:
-        """Seconds that at least so large a share took at most; 0 when there is none."""
+        """The latency in seconds that at least the share (0 to 1) of requests did not exceed; 0 without requests."""
         left = math.ceil(share * self.count)
         for bucket in sorted(self._buckets):
             left -= self._buckets[bucket]
@@ -34,16 +35,16 @@ class Latencies:
 
 
 class Ledger:
-    """For many threads."""
+    """The results of all requests. Thread-safe."""
 
     def __init__(self) -> None:
         self.right: Counter[tuple[str, str]] = Counter()
-        """By plugin and kind of request."""
+        """The number of right answers by plugin and kind of request."""
         self.failures: list[Failure] = []
         self.failures_not_kept = 0
         self.latencies: dict[str, Latencies] = {}
         self.workers: set[int] = set()
-        """The pids of all that have answered."""
+        """The pids of all workers that have answered."""
         self._lock = threading.Lock()
 
     @property

@@ -1,17 +1,17 @@
-"""The rule of attribution: which failed requests a disturbance accounts for. Pure; times are in seconds of one clock.
+"""The rule that decides which failed requests are explained by a disturbance. Pure; times are in seconds of one clock.
 
-A disturbance that takes a worker away, or the plugin's folder, opens a *window*: a plugin, a span of time, and what may
-happen in it. A failed request is accounted for by a window when all of this holds:
+A disturbance that takes away a worker, or the plugin's folder, opens a *window*: a plugin, an interval of time, and the
+kinds of failures that are allowed in it. A window accounts for a failed request if all of these are true:
 
 * it was sent to the window's plugin;
-* it was under way at some moment of the window;
-* how it failed is among what the window allows: for a worker that is gone, that the daemon says so (502 `worker_gone`)
-  or that the connection ends within an answer that had begun; for a folder that is away, 404 `plugin_removed` or, for
-  a request that waited for a place, 503 `plugin_stopped`;
-* where both are known, the worker that answered it is the one that was taken away.
+* it was in progress at some moment of the window;
+* the window allows the kind of failure: if a worker was taken away, the daemon's error for that (502 `worker_gone`), or
+  a connection that was broken off within an answer; if the folder was, 404 `plugin_removed`, or 503 `plugin_stopped`
+  for a request that was waiting for a place;
+* if both are known, the worker that answered it is the one that was taken away.
 
-Whatever else fails is a loss that nothing excuses: an answer that is wrong or not whole, a time-out, any failure at
-another plugin, any failure by an edit, a restart, a rollback or an installation.
+Every other failure is a lost request: a wrong or incomplete answer, a timeout, any failure of another plugin, any
+failure because of an edit, a restart, a rollback or an installation.
 """
 
 from collections import Counter
@@ -23,12 +23,13 @@ GONE = frozenset({"502 worker_gone", BROKEN_OFF})
 AWAY = frozenset({"404 plugin_removed", "503 plugin_stopped"})
 
 SLACK = 1.0
-"""Seconds after the end of a worker in which the daemon may still pass a request to it, on a machine that is busy."""
+"""Seconds after the end of a worker in which, on a busy machine, the daemon may still send a request to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that was not answered rightly; `pid` is of the worker that had begun to answer, if one had."""
+    """A request without a right answer. `sent` and `ended` are times; `pid` is that of the worker that had begun to
+    answer, if one had."""
 
     plugin: str
     request: str
@@ -40,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`pid` is of the worker that was taken away, where it was one and is known."""
+    """What a disturbance allows (see above). `pid` is that of the worker that was taken away, if that is known."""
 
     disturbance: str
     plugin: str
@@ -60,7 +61,7 @@ class Window:
 
 
 def attribute(failures: Iterable[Failure], windows: Sequence[Window]) -> tuple[dict[str, Counter[str]], list[Failure]]:
-    """The failures that are accounted for, counted by disturbance and kind, and those that are not."""
+    """Returns the numbers of failures that are accounted for, by disturbance and kind, and the other failures."""
     accounted: dict[str, Counter[str]] = {}
     lost: list[Failure] = []
     for failure in failures:

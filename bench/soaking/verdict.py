@@ -1,4 +1,4 @@
-"""What the soak has found: as tables for people, as a document, and as an exit status. Pure."""
+"""The result of the soak: as tables for people, as a JSON document, and as an exit status. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ from soaking.ledger import Ledger
 from soaking.rule import Window, attribute
 
 EXPECTED = frozenset({"worker.failed", "plugin.log", "request.refused", "response.aborted", "plugins.run_as_root"})
-"""Events at level warning or above that disturbances bring about; any other one is a fault."""
+"""Events of level warning or above that disturbances cause. Any other such event is a fault."""
 SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that the soak has to judge by. `held` is at the start, in the middle of the run, and at the end, when all
-    was quiet again; `left` are processes that outlived the daemon."""
+    """All that the soak has found. `held` are the daemon's resources at the start, in the middle of the run, and at the
+    end without load; `status` is the daemon's exit status, None if it had to be killed; `left` are the pids of workers
+    that outlived the daemon."""
 
     seed: int
     seconds: float
@@ -39,7 +40,7 @@ class Verdict:
         self.reasons = [*self._reasons()]
 
     def _reasons(self) -> list[str]:
-        """Why the soak failed; empty when it did not."""
+        """Why the soak failed; empty if it did not."""
         found = self.found
         start, _, end = found.held
         strange = [event for event in found.events if is_strange(event)]
@@ -132,5 +133,5 @@ class Verdict:
 
 
 def is_strange(event: dict[str, Any]) -> bool:
-    """Whether the daemon complains of something that nobody has done to it."""
+    """Whether the daemon complains about something that no disturbance explains."""
     return event.get("level") not in ("debug", "info") and event.get("event") not in EXPECTED
