@@ -152,6 +152,7 @@ def test_a_release_that_could_not_be_gone_back_to_leaves_no_trouble_behind(tmp_p
         for text in ("one", "two"):
             parts.write(text)
             await parts.look()
+            await parts.recorded()
         [older] = parts.releases.proved(DUCK)[1:]
         (older.path / "says.py").chmod(0o644)
         (older.path / "says.py").write_text("broken")

@@ -76,13 +76,20 @@ class Parts:
         """As a daemon that starts."""
         intake = Intake(self.directory, self.releases)
         self.rollbacks = Rollbacks(self.pins, self.releases, intake, lambda: self.settings.releases_kept)
-        self.plugins = Plugins(
-            self.settings, self.rollbacks.choose, self.rollbacks.in_service, Book(), HostInterpreter()
-        )
+        self.plugins = Plugins(self.settings, self.rollbacks.choose, self._in_service, Book(), HostInterpreter())
+        self._recorded: asyncio.Queue[str] = asyncio.Queue()
         self.follower = FolderFollower(self.directory, intake, self.plugins, self.rollbacks.prepare)
         self.operations = Operations(
             self.directory, self.plugins, self.follower, self.rollbacks, lambda: "http://here", self._reload
         )
+
+    async def _in_service(self, plugin_id: str, digests: list[str]) -> None:
+        await self.rollbacks.in_service(plugin_id, digests)
+        self._recorded.put_nowait(plugin_id)
+
+    async def recorded(self) -> None:
+        """Wait until one more version is recorded as having served."""
+        await self._recorded.get()
 
     async def _reload(self) -> list[str]:
         self.plugins.apply(self.settings)
