@@ -16,6 +16,7 @@ from endpointd.environments.shelf import Shelf, Workplace
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 from environments.conftest import Workshop
 from support.eventually import eventually
+from support.processes import is_running
 from support.wheels import source_distribution, wheel
 
 WAITS = """
@@ -38,13 +39,6 @@ def said(*command: str) -> str:
 def asked(python: Path, expression: str) -> str:
     """What an interpreter prints that is started as workers are."""
     return said(str(python), "-I", "-c", f"print({expression})")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 async def until(path: Path) -> None:
@@ -272,7 +266,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_that_it_started(workshop:
     failure = failing(workshop.order("duck", clock=8.0), workshop)
     assert (failure.code, failure.lasting) == ("environment_timeout", False)
     assert "was not built within 8 s (clock_build)" in failure.message
-    assert not is_alive(int((workshop.folder / "pid").read_text()))
+    assert not is_running(int((workshop.folder / "pid").read_text()))
 
 
 def test_who_waits_for_a_place_is_not_timed(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +304,7 @@ def test_a_build_that_nobody_wants_any_more_is_ended_with_all_that_it_started(wo
 
     workshop.play(scenario)
     assert workshop.there() == []
-    assert not is_alive(int((workshop.folder / "pid").read_text()))
+    assert not is_running(int((workshop.folder / "pid").read_text()))
 
 
 def test_it_can_be_wanted_again_at_once(workshop: Workshop) -> None:

@@ -10,6 +10,8 @@ import pytest
 from endpointd.environments import finding
 from endpointd.environments.finding import Finder, ask
 from endpointd.environments.interpreters import Interpreter
+from support.eventually import eventually
+from support.processes import is_running
 
 REAL = Path(os.path.realpath(sys.executable))
 VERSION = tuple(map(int, platform.python_version_tuple()[:2]))
@@ -104,7 +106,8 @@ def test_one_that_does_not_answer_is_ended_with_what_it_started(
     path.chmod(0o755)
     assert ask(path) is None
     pid = int((tmp_path / "pid").read_text())
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    # It has been killed, which takes a moment.
+    eventually(lambda: not is_running(pid))
 
 
 def test_one_is_asked_once_and_again_when_it_is_another(tmp_path: Path) -> None:

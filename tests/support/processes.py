@@ -90,6 +90,14 @@ def _is_template(command: bytes) -> bool:
     return command.endswith(b"\0template\0")
 
 
+def is_running(pid: int) -> bool:
+    """Whether the process is there, and not a zombie that its parent has not reaped yet."""
+    try:
+        return not is_zombie(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def is_zombie(pid: int) -> bool:
     return _status(pid, "State").startswith("Z")
 
