@@ -122,6 +122,14 @@ def test_every_command_is_shown() -> None:
 # Codes
 
 
+def test_the_first_screen_shows_how_to_run_it_and_how_to_test_it() -> None:
+    """The second one is the command that the continuous integration runs."""
+    text = section(ROOT / "README.md", "Run it")
+    tested = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+    assert "\n$ make run\n" in text
+    assert f"\n$ {tested}\n" in text
+
+
 def at(place: int) -> Callable[[ast.Call], ast.expr | None]:
     """The argument at `place`, or the one named `code`."""
 
