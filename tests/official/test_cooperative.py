@@ -140,6 +140,19 @@ def test_what_is_cancelled_before_it_begins_is_over_at_once(worker: WorkerProces
     assert not begun.exists()
 
 
+def test_so_is_what_is_cancelled_in_the_same_moment(worker: WorkerProcess, tmp_path: Path) -> None:
+    """The hub itself reads this cancellation, before it has begun to compute: nobody else hears of it."""
+    until, begun = tmp_path / "stop", tmp_path / "begun"
+    first = worker.host.make_request(path=b"/compute", query=f"until={until}".encode())
+    unwanted = first._replace(stream=first.stream + 1, path=b"/touch", query=f"file={begun}".encode())
+    worker.host.say(first, unwanted, Cancel(unwanted.stream, "the client has gone"))
+    assert worker.host.hear(Closed) == Closed(unwanted.stream)
+    until.touch()
+    assert until_over(worker, {first.stream})[first.stream] == b"computed"
+    assert until_over(worker, {worker.host.request()})
+    assert not begun.exists()
+
+
 def test_a_plugin_that_kills_all_greenlets_is_still_answered_for(start_official: StartOfficial) -> None:
     worker = start_official(NEWEST, "waits.py")
     first = worker.host.make_request()
@@ -187,6 +200,7 @@ def test_threads_of_the_plugins_own_go_on(worker: WorkerProcess) -> None:
 
 def test_who_waits_for_the_network_holds_nobody_up(worker: WorkerProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(WAIT_SECONDS)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         stream = worker.host.request(path=b"/fetch", query=f"url={url}".encode())
         with listener.accept()[0] as connection:

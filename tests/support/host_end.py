@@ -116,7 +116,7 @@ class HostEnd:
             if isinstance(message, Response):
                 answer.status, answer.headers = message.status, message.headers
             assert isinstance(message, Response | Data | Closed | Failed), message
-            assert message.stream == stream
+            assert message.stream == stream, message
             body = message.body if isinstance(message, Response | Data) else b""
             if body:
                 answer.pieces.append(body)

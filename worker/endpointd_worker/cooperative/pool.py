@@ -141,6 +141,19 @@ class GreenletPool:
             self._backlog += self._link.receive(timeout=0)
         finally:
             self._reading.release()
+        self._close_unwanted()
+
+    def _close_unwanted(self) -> None:
+        """End the requests that were cancelled before they were started. The host does not wait long for that, and the
+        computing greenlet may hold them up for longer."""
+        for stream in [*self._backlog]:
+            if stream.cancelled is not None:
+                try:
+                    self._backlog.remove(stream)
+                except ValueError:
+                    # A greenlet has taken it meanwhile, or the other thread closes it.
+                    continue
+                stream.close()
 
     # In the watcher
 
@@ -164,19 +177,6 @@ class GreenletPool:
                 quiet = quiet + 1 if self._reads == seen else 0
                 if quiet and arrival.poll(0):
                     self._receive()
-                    self._close_unwanted()
                     self._loop.run_callback_threadsafe(self._call)
                 seen = self._reads
             self._link.stop_deferring()
-
-    def _close_unwanted(self) -> None:
-        """End the requests that were cancelled before they were started. The host does not wait long for that, and the
-        computing greenlet may hold them up for longer."""
-        for stream in [*self._backlog]:
-            if stream.cancelled is not None:
-                try:
-                    self._backlog.remove(stream)
-                except ValueError:
-                    # A greenlet has taken it meanwhile.
-                    continue
-                stream.close()
