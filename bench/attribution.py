@@ -7,14 +7,14 @@ OTHER = "other"
 PARTS: dict[str, tuple[str, ...]] = {
     "parse": ("uvicorn/", "endpointd/gateway/http.py", "endpointd/gateway/heads.py", "endpointd/gateway/forwarded.py"),
     "route": (
-        "endpointd/routing.py",
+        "endpointd/plugins/routing.py",
         "werkzeug/",
         "endpointd/gateway/gateway.py",
         "endpointd/gateway/mounted_request.py",
         "endpointd/supervisor/admission.py",
     ),
-    "frame": ("endpointd_wire/", "endpointd/channel.py", "endpointd/exchange.py", "endpointd/memory.py"),
-    "log": ("endpointd/observe/requests.py", "endpointd/logs.py", "endpointd/logfiles.py", "structlog/"),
+    "frame": ("endpointd_wire/", "endpointd/channel/"),
+    "log": ("endpointd/observe/requests.py", "endpointd/logs/logs.py", "endpointd/logs/files.py", "structlog/"),
     "metrics": (
         "endpointd/gateway/trips.py",
         "endpointd/observe/",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from endpointd.app import run
-from endpointd.reports import PluginReport
-from endpointd.settings import Settings
+from endpointd.plugins.reports import PluginReport
+from endpointd.settings.settings import Settings
 from support.catalogue import write_catalogue
 from support.processes import children
 

@@ -40,14 +40,14 @@ WORKER_LAYERS = [
 
 HOST_LAYERS = [
     # What everybody may know.
-    "errors humane reports status toml",
-    "addresses callers callers.networks callers.origins callers.rates setting_names",
-    "activation setting_types settings_file watchdog",
-    "network_settings",
-    "backend_settings",
-    "plugin_limits",
-    "settings",
-    "gateway.limits reloading setting_headings",
+    "errors humane plugins.reports plugins.status toml",
+    "sockets.addresses callers callers.networks callers.origins callers.rates settings.names",
+    "systemd.activation settings.types settings.file systemd.watchdog",
+    "settings.network",
+    "settings.backends",
+    "settings.plugin_limits",
+    "settings.settings",
+    "gateway.limits settings.reloading settings.headings",
     "callers.buckets callers.rules",
     # Pure: what plugins are, and what is decided about them.
     "manifest.* sealing.masking supervisor.state supervisor.backoff supervisor.failure supervisor.limits"
@@ -65,9 +65,9 @@ HOST_LAYERS = [
     "packages.checksum packages.errors packages.limits",
     "packages.names packages.seal",
     "packages.trust",
-    "catalog endpoints store.records store.token_records access.errors access.failures access.limits"
-    " access.secret access.views filesystems leftout routing settling",
-    "endpoints.declared endpoints.errors endpoints.values ignoring",
+    "plugins.catalog endpoints store.records store.token_records access.errors access.failures access.limits"
+    " access.secret access.views folders.filesystems folders.leftout plugins.routing folders.settling",
+    "endpoints.declared endpoints.errors endpoints.values folders.ignoring",
     "endpoints.book endpoints.own endpoints.resolving endpoints.views",
     "access.service endpoints.hooks endpoints.neighbours endpoints.plan endpoints.secret_keys endpoints.service",
     # What touches the world.
@@ -76,16 +76,17 @@ HOST_LAYERS = [
     "backends.dify_api backends.dify_inner backends.openai",
     "backends.lines",
     "backends.switchboard",
-    "exchange logconsole logfiles logstream memory transports",
-    "channel descriptors disk folder journal logs notify gateway.clocks gateway.date pins scaffold.* threads tree"
+    "channel.exchange logs.console logs.files logs.stream channel.memory sockets.transports",
+    "channel.channel sockets.descriptors folders.disk folders.folder logs.journal logs.logs systemd.notify"
+    " gateway.clocks gateway.date plugins.pins scaffold.* threads folders.tree"
     " sealing.keyring store.errors store.naming store.schema store.faults store.turns",
-    "included resting packages.archive packages.keys packages.writing",
+    "folders.included folders.resting packages.archive packages.keys packages.writing",
     "packages.making packages.receiving packages.signing",
     "packages.opening",
     "endpoints.declaration endpoints.drafts",
     "changes",
     "access.tokens endpoints.following endpoints.registry",
-    "digest sealing.keyfile store.documents store.engines store.migrations.*",
+    "folders.digest sealing.keyfile store.documents store.engines store.migrations.*",
     "sessions.storage",
     "sessions.dispatch",
     "store.inspection",
@@ -94,9 +95,9 @@ HOST_LAYERS = [
     "store.endpoint_store store.value_store",
     "store.rotation",
     "storage",
-    "environments.declared placing plugin_paths releases staging",
-    "arrivals intake watch",
-    "rollbacks",
+    "environments.declared installing.placing folders.paths plugins.releases installing.staging",
+    "installing.arrivals plugins.intake folders.watch",
+    "plugins.rollbacks",
     "supervisor.keeper supervisor.leaf supervisor.prctl supervisor.usage supervisor.users",
     "supervisor.delegation supervisor.reaper",
     "supervisor.cgroups",
@@ -106,7 +107,7 @@ HOST_LAYERS = [
     "supervisor.worker",
     "supervisor.crew supervisor.orders supervisor.provision",
     "supervisor.losses supervisor.overseer supervisor.reception",
-    "environments.finding environments.guard environments.sealing environments.uv loading",
+    "environments.finding environments.guard environments.sealing environments.uv plugins.loading",
     "environments.shelf",
     "environments.building",
     "environments.service",
@@ -116,7 +117,7 @@ HOST_LAYERS = [
     "supervisor.foreman",
     "supervisor.supervisor",
     "gateway.client gateway.failures gateway.mount gateway.refusals gateway.upgrades",
-    "gateway.asgi gateway.http gateway.visits tls unix_sockets",
+    "gateway.asgi gateway.http gateway.visits sockets.tls sockets.unix_sockets",
     "gateway.relay",
     "gateway.answers gateway.trips",
     "gateway.mounted_request",
@@ -127,14 +128,14 @@ HOST_LAYERS = [
     "gateway.direct",
     "gateway.server",
     # Whole.
-    "reporting versions",
-    "mounts served",
-    "plugins",
-    "following housekeeping",
-    "installations observe.metrics",
+    "plugins.reporting plugins.versions",
+    "plugins.mounts plugins.served",
+    "plugins.plugins",
+    "plugins.following plugins.housekeeping",
+    "installing.installations observe.metrics",
     "observe.observation",
-    "listeners manager service.units",
-    "reconfiguring",
+    "sockets.listeners systemd.manager service.units",
+    "settings.reconfiguring",
     "admin.*",
     "console.chart console.figures console.language console.requests console.samples console.sessions",
     "console.caller_fields console.fields console.pages console.parts console.targets console.uploads",
@@ -143,7 +144,7 @@ HOST_LAYERS = [
     "console.endpoint_pages console.install_pages console.plugin_pages",
     "console.app",
     "console.opening",
-    "operations premises service.plan",
+    "plugins.operations premises service.plan",
     "backups.*",
     "app service.machine",
     "cli.*",
@@ -155,8 +156,9 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow memory calls connection",
     "endpointd_worker": "places signatures slowness texts official.translation",
-    "endpointd": "addresses errors humane reports setting_names status setting_types network_settings backend_settings"
-    " plugin_limits setting_headings settings_file settings reloading toml"
+    "endpointd": "sockets.addresses errors humane plugins.reports settings.names plugins.status settings.types"
+    " settings.network settings.backends"
+    " settings.plugin_limits settings.headings settings.file settings.settings settings.reloading toml"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"
     " callers.reading callers.rules"
     " manifest.*"
@@ -164,15 +166,17 @@ PURE = {
     " supervisor.recycling supervisor.rules supervisor.choice"
     " environments.failures environments.requirements environments.additions environments.projects environments.needs"
     " environments.interpreters"
-    " gateway.forwarded gateway.heads gateway.limits gateway.problems catalog endpoints routing scaffold.names"
+    " gateway.forwarded gateway.heads gateway.limits gateway.problems plugins.catalog endpoints plugins.routing"
+    " scaffold.names"
     " admin.names admin.problems cli.endpoint_names cli.typed_rules cli.typed_values testing.environ"
-    " filesystems leftout settling sealing.masking store.records store.token_records access.errors access.failures"
+    " folders.filesystems folders.leftout folders.settling sealing.masking store.records store.token_records"
+    " access.errors access.failures"
     " access.limits access.secret access.service access.views endpoints.declared endpoints.errors endpoints.values"
     " endpoints.book endpoints.own endpoints.views endpoints.hooks endpoints.neighbours endpoints.plan"
     " endpoints.service sessions.backends sessions.caller sessions.errors sessions.permissions sessions.tally"
     " backends.choosing backends.framing backends.prompts backends.results backends.sse"
-    " activation watchdog service.units service.plan"
-    " ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
+    " systemd.activation systemd.watchdog service.units service.plan"
+    " folders.ignoring packages.checksum packages.errors packages.limits packages.names packages.seal packages.trust"
     " supervisor.latencies supervisor.flood supervisor.traffic observe.readiness"
     " console.chart console.figures console.language console.caller_fields console.fields console.targets",
 }
@@ -259,6 +263,7 @@ NAMESPACES = {
     "service",
     "sessions",
 }
+NAMESPACES |= {"channel", "folders", "installing", "logs", "plugins", "settings", "sockets", "systemd"}
 NAMESPACES |= {"store", "supervisor", "tracing"}
 """Packages whose modules are in several layers, and which hold nothing themselves but a docstring."""
 

@@ -12,10 +12,10 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from endpointd.errors import OperatorError
-from endpointd.intake import Intake
-from endpointd.placing import recover
+from endpointd.plugins.intake import Intake
+from endpointd.installing.placing import recover
 from endpointd.premises import make_state
-from endpointd.staging import clean
+from endpointd.installing.staging import clean
 
 if os.getuid() == 0:
     os.setuid(65534)

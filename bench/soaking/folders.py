@@ -72,7 +72,7 @@ class Folders:
 
     def archive(self, target: Target) -> tuple[io.BytesIO, int]:
         """The next version as an archive to be installed, and the archive's size in bytes."""
-        from endpointd.staging import pack
+        from endpointd.installing.staging import pack
 
         archive = io.BytesIO()
         pack(self.make(target), archive)

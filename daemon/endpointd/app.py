@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import uvloop
 
-from endpointd import __version__, staging
+from endpointd import __version__
 from endpointd.access.tokens import Tokens, opened_tokens
 from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
@@ -19,43 +19,44 @@ from endpointd.backends.switchboard import Switchboard
 from endpointd.console.opening import console_of
 from endpointd.console.parts import Parts
 from endpointd.console.samples import Samples
-from endpointd.descriptors import Exhaustion, for_clients, raise_limit
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.following import FileFollower
 from endpointd.endpoints.registry import Registry
 from endpointd.endpoints.secret_keys import SecretKeys
 from endpointd.environments.service import environments_of
-from endpointd.following import FolderFollower
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.gateway import Gateway
 from endpointd.gateway.limits import HttpLimits
 from endpointd.gateway.server import HttpServer, build_server
-from endpointd.housekeeping import Housekeeping
-from endpointd.intake import Intake
-from endpointd.listeners import first_url, listeners_of, proxies_of, take_over
-from endpointd.manager import Manager
+from endpointd.installing import staging
+from endpointd.installing.placing import recover
 from endpointd.observe.observation import Observation
 from endpointd.observe.requests import RequestLog
-from endpointd.operations import Operations
-from endpointd.pins import Pins
-from endpointd.placing import recover
-from endpointd.plugins import Plugins
+from endpointd.plugins.following import FolderFollower
+from endpointd.plugins.housekeeping import Housekeeping
+from endpointd.plugins.intake import Intake
+from endpointd.plugins.operations import Operations
+from endpointd.plugins.pins import Pins
+from endpointd.plugins.plugins import Plugins
+from endpointd.plugins.releases import Releases
+from endpointd.plugins.reporting import log_reports, report
+from endpointd.plugins.reports import Announce, PluginReport
+from endpointd.plugins.rollbacks import Rollbacks
 from endpointd.premises import check_user, make_state
-from endpointd.reconfiguring import Reconfiguring
-from endpointd.releases import Releases
-from endpointd.reporting import log_reports, report
-from endpointd.reports import Announce, PluginReport
-from endpointd.rollbacks import Rollbacks
 from endpointd.sessions.dispatch import Sessions
 from endpointd.sessions.storage import Storage
-from endpointd.settings import Settings
+from endpointd.settings.reconfiguring import Reconfiguring
+from endpointd.settings.settings import Settings
+from endpointd.sockets.descriptors import Exhaustion, for_clients, raise_limit
+from endpointd.sockets.listeners import first_url, listeners_of, proxies_of, take_over
+from endpointd.sockets.tls import certificate_of
 from endpointd.storage import key_rotation, open_store, open_values
 from endpointd.supervisor.cgroups import cgroups
 from endpointd.supervisor.delegation import find
 from endpointd.supervisor.forks import forks
 from endpointd.supervisor.reaper import reaper
+from endpointd.systemd.manager import Manager
 from endpointd.threads import start_threads
-from endpointd.tls import certificate_of
 from endpointd.tracing.opening import Tracing
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from endpointd.errors import OperatorError
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.supervisor.users import find_account
 
 RESTORING = "restoring"

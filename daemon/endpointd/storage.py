@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from endpointd.sealing.keyfile import KeyFile, find_key_file
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 if TYPE_CHECKING:
     from endpointd.store.endpoint_store import EndpointStore

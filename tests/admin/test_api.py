@@ -14,8 +14,8 @@ from endpointd import __version__
 from endpointd.admin import uploads
 from endpointd.admin.documents import DaemonStatus, read
 from endpointd.errors import OperatorError, UsageError
-from endpointd.journal import Entry
-from endpointd.status import PluginStatus
+from endpointd.logs.journal import Entry
+from endpointd.plugins.status import PluginStatus
 from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
 
 TAR = {"Content-Type": "application/x-tar"}

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from endpointd.journal import Entry, Follower, Journal
+from endpointd.logs.journal import Entry, Follower, Journal
 
 
 def journal(max_lines: int = 1000, max_bytes: int = 1024) -> Journal:

@@ -4,7 +4,7 @@ import pytest
 
 from endpointd.admin.names import id_of, path_of, resolve, resolve_served
 from endpointd.errors import OperatorError, PluginUnknown
-from endpointd.status import PluginStatus
+from endpointd.plugins.status import PluginStatus
 
 
 def plugin(folder: str, plugin_id: str | None) -> PluginStatus:

@@ -19,7 +19,7 @@ from endpointd.admin import bodies, network
 from endpointd.admin.gatekeeper import Gatekeeper
 from endpointd.admin.server import AdminServer
 from endpointd.errors import OperatorError
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.testing import DaemonStarter
 from support.fake_control import NEKO, AdminHost, FakeControl
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import structlog
 
-from endpointd import logs
 from endpointd.admin.problems import error_of
 from endpointd.endpoints import registry
+from endpointd.logs import logs
 from support import teller
 from support.fake_control import NEKO, AdminHost, FakeControl
 from support.teller import MODEL, SETTINGS, TELLER, TOKEN, Office

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from endpointd.backend_settings import DifyInner
 from endpointd.backends.dify_inner import DifyInnerBackend
 from endpointd.backends.files import received
 from endpointd.backends.http import Http
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import DifyInner
 from support.asking import CALLER, pieces, settings_of
 from support.stand_in_dify import enveloped
 from support.virtual_time import run_in_virtual_time

@@ -12,7 +12,7 @@ from endpointd.cli.configuration import load
 from endpointd.errors import UsageError
 from endpointd.sessions.errors import CallRefused
 from endpointd.sessions.permissions import NEEDS
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 SECRET = "sk-in-clear-0815"
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from endpointd.backends.switchboard import Switchboard
 from endpointd.errors import UsageError
 from endpointd.sessions.errors import CallRefused
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from support.asking import CALLER, everything, pieces
 from support.stand_in import Step, standing_in
 from support.stand_in_dify import INNER_KEY, TENANT, DifyInnerStandIn

@@ -17,11 +17,11 @@ from endpointd.backups.contents import LIST
 from endpointd.backups.restoring import restore
 from endpointd.backups.saving import Places, save
 from endpointd.errors import OperatorError
-from endpointd.pins import Pin, Pins
+from endpointd.plugins.pins import Pin, Pins
+from endpointd.plugins.releases import Releases
 from endpointd.premises import RESTORING, make_state
-from endpointd.releases import Releases
 from endpointd.sealing.keyfile import KeyFile
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import open_store
 from support.dying import killed_at_every_step
 from support.packages import everything_below

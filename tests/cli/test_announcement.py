@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from endpointd.cli.announcement import announce
-from endpointd.reports import PluginReport
+from endpointd.plugins.reports import PluginReport
 
 BASE = "http://127.0.0.1:8080"
 SERVED = PluginReport(

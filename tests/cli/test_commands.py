@@ -13,8 +13,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from endpointd import __version__
-from endpointd.setting_headings import single_settings
-from endpointd.setting_names import flag_of
+from endpointd.settings.headings import single_settings
+from endpointd.settings.names import flag_of
 
 Run = Callable[..., CompletedProcess[str]]
 

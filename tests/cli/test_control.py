@@ -21,7 +21,7 @@ from endpointd.admin.client import Client
 from endpointd.admin.documents import PACKAGE
 from endpointd.cli import installing
 from endpointd.errors import OperatorError, UsageError
-from endpointd.status import InterfaceStatus
+from endpointd.plugins.status import InterfaceStatus
 from support.fake_control import BROKEN, NEKO, REFUSED, AdminHost, FakeControl
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import open_store
 from endpointd.testing import DaemonStarter
 from support.plugins import write_plugin

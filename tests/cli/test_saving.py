@@ -8,7 +8,7 @@ from endpointd.admin import location
 from endpointd.cli.saving import backup, restore_backup
 from endpointd.errors import OperatorError
 from endpointd.service.units import KEY
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import open_store
 
 

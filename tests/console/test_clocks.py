@@ -11,7 +11,7 @@ from endpointd.console import log_stream as module
 from endpointd.console.door import Door
 from endpointd.console.log_stream import log_stream
 from endpointd.console.sessions import Sessions
-from endpointd.journal import Journal
+from endpointd.logs.journal import Journal
 from endpointd.store.token_records import TokenRecord
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from endpointd.console.targets import AttemptInvalid, Target, Variable, attempt, targets_of
-from endpointd.status import InterfaceStatus
+from endpointd.plugins.status import InterfaceStatus
 
 BASE = "http://127.0.0.1:8080"
 

@@ -21,9 +21,9 @@ from endpointd.admin.client import Client
 from endpointd.cli.configuration import load
 from endpointd.cli.tls_check import tls
 from endpointd.errors import OperatorError
-from endpointd.listeners import listeners_of
+from endpointd.sockets.listeners import listeners_of
+from endpointd.sockets.tls import certificate_of
 from endpointd.testing import DaemonStarter, RunningDaemon
-from endpointd.tls import certificate_of
 
 if TYPE_CHECKING:
     from edge.conftest import Issue

@@ -10,7 +10,7 @@ import pytest
 from endpointd.environments.declared import needs_of
 from endpointd.environments.service import Environments
 from endpointd.environments.uv import UvOptions
-from endpointd.folder import PluginFolder
+from endpointd.folders.folder import PluginFolder
 from endpointd.manifest.reading import read_plugin
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.users import Account

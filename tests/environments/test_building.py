@@ -247,7 +247,7 @@ def test_at_most_two_are_built_at_once_and_the_third_says_that_it_waits(workshop
 def test_a_failure_has_uvs_words_and_leaves_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, is_log_behind: bool
 ) -> None:
-    monkeypatch.setattr("endpointd.logs.is_behind", lambda: is_log_behind)
+    monkeypatch.setattr("endpointd.logs.logs.is_behind", lambda: is_log_behind)
     failure = failing(workshop.order("no-such-duck==1.0"), workshop)
     assert (failure.code, failure.lasting) == ("environment_failed", True)
     assert "no-such-duck" in failure.message

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from endpointd.exchange import Exchange, Settler
+from endpointd.channel.exchange import Exchange, Settler
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.heads import ResponseHead

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import open_store
 from endpointd.testing import DaemonStarter
 from live.conftest import Served, Shop, source

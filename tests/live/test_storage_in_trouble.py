@@ -12,7 +12,7 @@ import pytest
 
 from endpointd.admin.client import Client as Admin
 from endpointd.errors import OperatorError
-from endpointd.staging import pack
+from endpointd.installing.staging import pack
 from endpointd.testing import DaemonStarter
 from live.conftest import Served, Shop
 from support.eventually import eventually

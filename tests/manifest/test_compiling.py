@@ -9,7 +9,7 @@ import pytest
 
 from endpointd.manifest.compiling import TRIES, compiled
 from endpointd.manifest.model import Interface
-from endpointd.routing import Matched, RouteTable
+from endpointd.plugins.routing import Matched, RouteTable
 
 THREADS = 4
 TABLES = 100

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from endpointd.folder import PluginFolder
+from endpointd.folders.folder import PluginFolder
 from endpointd.manifest.asynchronous import async_warnings
 from endpointd.manifest.reading import Reading, read_plugin
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from endpointd.logfiles import Files, Rotation
+from endpointd.logs.files import Files, Rotation
 from endpointd.supervisor.flood import FloodGate
 from endpointd.testing import DaemonStarter
 from support.eventually import eventually
@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_is_told_of_once(capsys: pytest.CaptureFixture[str])
 FULL_TWICE = """
 import resource
 from pathlib import Path
-from endpointd.logfiles import Files, Rotation
+from endpointd.logs.files import Files, Rotation
 
 files = Files(Rotation(Path(sys.argv[1]), 10**9, 1))
 for room in (0, 1000, 0, resource.RLIM_INFINITY):
@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_again_is_told_of_again(tmp_path: Path) -> None:
 
 HANDED_OVER = """
 from pathlib import Path
-from endpointd.logfiles import Rotation
+from endpointd.logs.files import Rotation
 
 if os.getuid() == 0:
     os.setuid(65534)
@@ -183,7 +183,7 @@ def test_a_file_that_grows_is_renamed_a_minute_after_it_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("endpointd.logfiles.monotonic", lambda: now)
+    monkeypatch.setattr("endpointd.logs.files.monotonic", lambda: now)
     in_the_way = tmp_path / "log.1"
     with closing(Files(Rotation(tmp_path / "log", 1000, 1))) as files:
         for _ in range(2):

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from endpointd.observe.metrics import Sources, families
 from endpointd.observe.observation import Observation
 from endpointd.sessions.tally import Tallies
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.testing import DaemonStarter, RunningDaemon
 from support.catalogue import kill_worker, write_catalogue, write_misbehaving
 from support.eventually import eventually

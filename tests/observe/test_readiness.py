@@ -3,7 +3,7 @@
 import pytest
 
 from endpointd.observe.readiness import Judge
-from endpointd.setting_types import ReadyPolicy
+from endpointd.settings.types import ReadyPolicy
 
 
 def begun() -> Judge:

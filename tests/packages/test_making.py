@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from endpointd.errors import OperatorError
-from endpointd.ignoring import Ignoring
+from endpointd.folders.ignoring import Ignoring
 from endpointd.packages.limits import PackageLimits
 from endpointd.packages.making import Made, make_package
 from endpointd.packages.opening import unpack_package

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from endpointd.service.units import Values, first_config, service_files
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 VALUES = Values(("/bin/true",), ("127.0.0.1:8080",), 60)
 

@@ -171,5 +171,5 @@ def test_last_words_wait_for_nobody_who_reads_the_log(monkeypatch: pytest.Monkey
         pipe.close()
         return before, lines
 
-    monkeypatch.setattr("endpointd.logs.is_behind", is_behind)
+    monkeypatch.setattr("endpointd.logs.logs.is_behind", is_behind)
     assert asyncio.run(story()) == ([], ["a line"] * 1000)

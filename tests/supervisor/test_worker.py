@@ -118,6 +118,6 @@ def test_what_a_worker_tells_of_its_problems_can_be_shown_whatever_it_is(start: 
 def test_what_a_worker_said_last_waits_for_nobody_who_reads_the_log(
     start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("endpointd.logs.is_behind", lambda: True)
+    monkeypatch.setattr("endpointd.logs.logs.is_behind", lambda: True)
     start("raise SystemExit('why it ends')")
     assert capsys.readouterr().out == "why it ends\n"

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from endpointd.backend_settings import BACKENDS, Backend, secrets_of
 from endpointd.backends.lines import Line, line_of
 from endpointd.manifest.model import NO_PERMISSIONS
 from endpointd.sessions.backends import Backend as Answering
 from endpointd.sessions.caller import Caller
+from endpointd.settings.backends import BACKENDS, Backend, secrets_of
 
 CALLER = Caller("acme/bot", NO_PERMISSIONS)
 T = TypeVar("T")

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from unittest.mock import Mock
 
-from endpointd.channel import Channel
-from endpointd.exchange import Exchange
+from endpointd.channel.channel import Channel
+from endpointd.channel.exchange import Exchange
 from endpointd_wire.frames import encode
 from endpointd_wire.memory import SIZE, Ring, RingReader
 from endpointd_wire.messages import End, Message, Response

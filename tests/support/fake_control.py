@@ -18,10 +18,10 @@ from endpointd.admin.server import AdminServer
 from endpointd.admin.services import Services
 from endpointd.endpoints.service import EndpointControl
 from endpointd.errors import OperatorError, PluginUnknown
-from endpointd.journal import Journal
-from endpointd.setting_names import LogLevel
-from endpointd.settings import Settings
-from endpointd.status import FailureStatus, InstalledStatus, InterfaceStatus, PluginStatus, WorkerStatus
+from endpointd.logs.journal import Journal
+from endpointd.plugins.status import FailureStatus, InstalledStatus, InterfaceStatus, PluginStatus, WorkerStatus
+from endpointd.settings.names import LogLevel
+from endpointd.settings.settings import Settings
 
 T = TypeVar("T")
 

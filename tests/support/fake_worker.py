@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from endpointd.exchange import Exchange
+from endpointd.channel.exchange import Exchange
 from endpointd.supervisor import foreman as module
 from endpointd.supervisor.provision import Provider
 from endpointd.supervisor.recycling import Bounds

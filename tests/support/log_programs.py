@@ -9,7 +9,7 @@ from typing import Any
 PRELUDE = """\
 import logging, os, sys, warnings
 import structlog
-from endpointd import logs
+from endpointd.logs import logs
 log = structlog.get_logger()
 """
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from endpointd.endpoints.book import Book
-from endpointd.following import FolderFollower
-from endpointd.intake import Intake
-from endpointd.operations import Operations
-from endpointd.pins import Pins
-from endpointd.plugins import Plugins
-from endpointd.releases import Releases
-from endpointd.rollbacks import Rollbacks
-from endpointd.settings import Settings
+from endpointd.plugins.following import FolderFollower
+from endpointd.plugins.intake import Intake
+from endpointd.plugins.operations import Operations
+from endpointd.plugins.pins import Pins
+from endpointd.plugins.plugins import Plugins
+from endpointd.plugins.releases import Releases
+from endpointd.plugins.rollbacks import Rollbacks
+from endpointd.settings.settings import Settings
 from endpointd.supervisor import foreman as module
 from endpointd.supervisor.state import State
 from support.fake_worker import FakeWorker, HostInterpreter, settle

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from endpointd.endpoints.book import Book
 from endpointd.endpoints.registry import Registry
 from endpointd.errors import OperatorError
-from endpointd.folder import PluginFolder
+from endpointd.folders.folder import PluginFolder
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.sealing.keyring import KEY_BYTES, Key, Keyring

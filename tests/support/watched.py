@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from endpointd.watch import RESCAN, News, watch
+from endpointd.folders.watch import RESCAN, News, watch
 
 WAIT_SECONDS = 20.0
 

@@ -42,8 +42,8 @@ from endpointd.admin.services import Services
 from endpointd.admin.token_api import token_routes
 from endpointd.admin.uploads import Uploads
 from endpointd.errors import OperatorError, UsageError
-from endpointd.journal import MAX_LINES, Entry
-from endpointd.status import InstalledStatus, PluginStatus
+from endpointd.logs.journal import MAX_LINES, Entry
+from endpointd.plugins.status import InstalledStatus, PluginStatus
 
 MOST_TOLD = 50
 """The most errors that are reported about the form of one request."""

@@ -33,8 +33,8 @@ from endpointd.admin.sockets import SOCKET, OpenFolder
 from endpointd.endpoints.secret_keys import Rotated
 from endpointd.endpoints.views import AppliedView, EndpointView, SettingView
 from endpointd.errors import OperatorError, UsageError
-from endpointd.journal import Entry
-from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
+from endpointd.logs.journal import Entry
+from endpointd.plugins.status import EnvironmentStatus, InstalledStatus, PluginStatus
 
 ANSWER = 10.0
 """Timeout in seconds for requests that only read."""

@@ -3,10 +3,10 @@
 
 from typing import BinaryIO, Protocol
 
-from endpointd.journal import Journal
+from endpointd.logs.journal import Journal
 from endpointd.observe.readiness import Readiness
-from endpointd.setting_names import LogLevel
-from endpointd.status import EnvironmentStatus, InstalledStatus, PluginStatus
+from endpointd.plugins.status import EnvironmentStatus, InstalledStatus, PluginStatus
+from endpointd.settings.names import LogLevel
 
 
 class Control(Protocol):

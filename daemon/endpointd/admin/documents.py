@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from endpointd.access.views import TokenView
-from endpointd.setting_names import LogLevel
+from endpointd.settings.names import LogLevel
 
 T = TypeVar("T")
 

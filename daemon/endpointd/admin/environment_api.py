@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from endpointd.admin.control import EnvironmentControl
 from endpointd.admin.json_response import Json
-from endpointd.status import EnvironmentStatus
+from endpointd.plugins.status import EnvironmentStatus
 
 _ENVIRONMENTS = "/api/v1/environments"
 

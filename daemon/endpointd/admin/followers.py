@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from endpointd.journal import Follower
+from endpointd.logs.journal import Follower
 
 
 class Followers:

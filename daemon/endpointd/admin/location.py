@@ -9,8 +9,8 @@ from endpointd.errors import UsageError
 from endpointd.sealing.keyfile import CREDENTIAL
 from endpointd.service.units import CONFIG, STATE, UNIT_DIRECTORY
 from endpointd.service.units import SERVICE as UNIT
-from endpointd.setting_names import variable_of
-from endpointd.settings_file import read_settings_file
+from endpointd.settings.file import read_settings_file
+from endpointd.settings.names import variable_of
 
 SERVE_DEFAULT = Path("state")
 SERVICE = Path(STATE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from endpointd.errors import OperatorError, PluginUnknown
-from endpointd.status import PluginStatus
+from endpointd.plugins.status import PluginStatus
 
 
 def resolve(name: str, statuses: Sequence[PluginStatus]) -> PluginStatus:

@@ -15,15 +15,15 @@ import structlog
 import uvicorn
 
 from endpointd.access.service import TokenControl
-from endpointd.addresses import split_listen
 from endpointd.errors import OperatorError
 from endpointd.gateway.asgi import on_clients
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.http import ClientProtocol
 from endpointd.gateway.limits import HttpLimits
 from endpointd.gateway.server import HttpServer, bind
-from endpointd.listeners import address_of, proxies_of
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
+from endpointd.sockets.addresses import split_listen
+from endpointd.sockets.listeners import address_of, proxies_of
 
 CONNECTIONS = 128
 """The most connections at once; there are few operators."""

@@ -21,7 +21,7 @@ from endpointd.admin.documents import DaemonStatus
 from endpointd.admin.followers import Followers
 from endpointd.admin.network import NetworkServer
 from endpointd.admin.services import Services
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 LEISURE = 10.0
 """Seconds after which FastAPI and the API are imported even if no client has connected yet. So later clients need not

@@ -6,12 +6,12 @@ The plugin's own table `calls` has precedence over the general one, and in each 
 
 from collections.abc import Iterator, Mapping
 
-from endpointd.backend_settings import NOBODY, Backend, Calls
 from endpointd.errors import UsageError
 from endpointd.manifest.suggestions import meant
 from endpointd.sessions.errors import CallRefused
 from endpointd.sessions.permissions import NEEDS
-from endpointd.settings import Settings
+from endpointd.settings.backends import NOBODY, Backend, Calls
+from endpointd.settings.settings import Settings
 
 _LLM = ("llm", "model")
 _EMBEDDING = ("text_embedding", "model")

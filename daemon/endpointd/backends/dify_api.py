@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import structlog
 
-from endpointd.backend_settings import DifyApi
 from endpointd.backends import payloads
 from endpointd.backends.files import Form, received
 from endpointd.backends.http import Answer, Http
@@ -16,6 +15,7 @@ from endpointd.backends.sse import EventReader, EventTooLarge, ServerEvent
 from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import DifyApi
 
 INVOKE: Mapping[str, str] = {
     "chat": "chat-messages",

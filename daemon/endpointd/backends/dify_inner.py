@@ -5,7 +5,6 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import urljoin
 
-from endpointd.backend_settings import DifyInner
 from endpointd.backends import payloads
 from endpointd.backends.files import Form, received
 from endpointd.backends.framing import MAX_PAYLOAD, ChunkReader, FramingError
@@ -13,6 +12,7 @@ from endpointd.backends.http import Http
 from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import DifyInner
 
 STREAMS: Mapping[str, str] = {
     "app": "invoke/app",

@@ -12,10 +12,10 @@ from typing import Any, TypeVar, cast
 
 import httpx
 
-from endpointd.backend_settings import BackendSettings
 from endpointd.backends import payloads
 from endpointd.backends.words import reason_of, words_of
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import BackendSettings
 
 MAX_ANSWER = 30 * 1024 * 1024
 """The most bytes of an answer that is read as a whole, as in Dify's plugin daemon (`RESPONSE_MAX_BUFFER_SIZE`)."""

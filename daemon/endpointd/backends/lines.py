@@ -7,8 +7,6 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from endpointd.backend_settings import Backend as BackendSettings
-from endpointd.backend_settings import DifyApi, DifyInner
 from endpointd.backends.dify_api import DifyApiBackend
 from endpointd.backends.dify_inner import DifyInnerBackend
 from endpointd.backends.http import Http
@@ -17,6 +15,8 @@ from endpointd.errors import UsageError
 from endpointd.sessions.backends import Backend
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import Backend as BackendSettings
+from endpointd.settings.backends import DifyApi, DifyInner
 
 log = structlog.get_logger()
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from endpointd.backend_settings import OpenAi
 from endpointd.backends import payloads, prompts, results
 from endpointd.backends.files import Form, received
 from endpointd.backends.http import Answer, Content, Http
@@ -13,6 +12,7 @@ from endpointd.backends.sse import EventReader, EventTooLarge
 from endpointd.backends.words import words_of
 from endpointd.sessions.caller import Caller
 from endpointd.sessions.errors import CallRefused
+from endpointd.settings.backends import OpenAi
 
 LAST = b"[DONE]"
 """The data of the event that ends a stream."""

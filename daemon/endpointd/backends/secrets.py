@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from endpointd.backend_settings import BackendTables, SecretPlace, secrets_of
 from endpointd.endpoints.resolving import Unavailable, text_of_file
 from endpointd.errors import UsageError
+from endpointd.settings.backends import BackendTables, SecretPlace, secrets_of
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """The environment variable with the folder of a service's credentials, set by systemd."""

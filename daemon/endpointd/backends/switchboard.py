@@ -8,12 +8,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from endpointd.backend_settings import Backend as BackendSettings
 from endpointd.backends.choosing import choose, faults
 from endpointd.backends.secrets import fetched
 from endpointd.sessions.backends import Backend
 from endpointd.sessions.caller import Caller
-from endpointd.settings import Settings
+from endpointd.settings.backends import Backend as BackendSettings
+from endpointd.settings.settings import Settings
 
 if TYPE_CHECKING:
     from endpointd.backends.lines import Line

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from endpointd.errors import OperatorError
-from endpointd.leftout import is_plugin_folder
+from endpointd.folders.leftout import is_plugin_folder
 
 FORM = 1
 LIST = "backup.json"

@@ -30,10 +30,10 @@ from endpointd.backups.contents import (
     read_contents,
 )
 from endpointd.backups.saving import Places, Told
-from endpointd.disk import write_out
 from endpointd.errors import OperatorError
+from endpointd.folders.disk import write_out
+from endpointd.installing.staging import PREFIX, stage, unpack_archive
 from endpointd.premises import RESTORING
-from endpointd.staging import PREFIX, stage, unpack_archive
 from endpointd.store.inspection import inspect_file
 from endpointd.store.schema import HISTORY
 

@@ -21,12 +21,12 @@ from typing import TypeAlias
 from endpointd import __version__
 from endpointd.backups.contents import DATABASE, KEY, LIST, PINS, PLUGINS, RELEASES, Contents, read_contents
 from endpointd.errors import OperatorError
-from endpointd.leftout import is_plugin_folder
-from endpointd.pins import Pins
+from endpointd.folders.leftout import is_plugin_folder
+from endpointd.folders.tree import FolderChanged, may_be_folder
+from endpointd.installing.staging import pack
+from endpointd.plugins.pins import Pins
 from endpointd.sealing.keyfile import KeyFile
-from endpointd.staging import pack
 from endpointd.store.faults import explained
-from endpointd.tree import FolderChanged, may_be_folder
 
 Told: TypeAlias = Callable[[int, int], None]
 """A progress callback: the number of bytes that are done, and the total."""

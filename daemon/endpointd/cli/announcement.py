@@ -7,7 +7,7 @@ from rich.text import Text
 
 from endpointd.cli.output import stdout
 from endpointd.manifest.findings import one_line
-from endpointd.reports import PluginReport
+from endpointd.plugins.reports import PluginReport
 
 
 def announce(url: str, reports: Sequence[PluginReport]) -> None:

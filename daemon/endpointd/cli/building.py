@@ -10,11 +10,11 @@ from endpointd.cli.output import is_quiet, report_error, report_output, tell
 from endpointd.environments.declared import needs_of
 from endpointd.environments.service import Environments, environments_of
 from endpointd.errors import OperatorError, UsageError
-from endpointd.folder import PluginFolder
-from endpointd.loading import order_for
+from endpointd.folders.folder import PluginFolder
 from endpointd.manifest.findings import Finding, Severity, one_line
 from endpointd.manifest.reading import read_plugin
-from endpointd.settings import Settings
+from endpointd.plugins.loading import order_for
+from endpointd.settings.settings import Settings
 from endpointd.supervisor.reaper import reaper
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from endpointd.cli.caches import environments_cache, uv_cache
-from endpointd.digest import content_digest
 from endpointd.environments.declared import needs_of
 from endpointd.environments.service import Environments, environments_of
 from endpointd.errors import OperatorError, UsageError
-from endpointd.included import included_in
-from endpointd.loading import load_once
+from endpointd.folders.digest import content_digest
+from endpointd.folders.included import included_in
+from endpointd.folders.tree import FolderChanged
 from endpointd.manifest.asynchronous import async_warnings
 from endpointd.manifest.findings import Finding, Severity
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
-from endpointd.settings import Settings
-from endpointd.tree import FolderChanged
+from endpointd.plugins.loading import load_once
+from endpointd.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

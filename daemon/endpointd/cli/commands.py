@@ -92,9 +92,9 @@ def check(
 
     The exit status is 0 when the plugin can be served, even with warnings, and 1 when it cannot.
     """
-    from endpointd import logs
     from endpointd.cli.checking import check_folder
     from endpointd.cli.findings import print_check
+    from endpointd.logs import logs
 
     logs.keep_silent()
     outcome = check_folder(folder, report_output)

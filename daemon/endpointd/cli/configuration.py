@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 from endpointd.backends.choosing import faults
 from endpointd.cli.table_faults import explained
 from endpointd.errors import UsageError
-from endpointd.plugin_limits import PluginLimits
-from endpointd.setting_names import ENVIRONMENT_PREFIX, flag_of, variable_of
-from endpointd.setting_types import form_of
-from endpointd.settings import Settings
+from endpointd.settings.names import ENVIRONMENT_PREFIX, flag_of, variable_of
+from endpointd.settings.plugin_limits import PluginLimits
+from endpointd.settings.settings import Settings
+from endpointd.settings.types import form_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from endpointd.cli.output import print_json, report_error, stderr, stdout, tell
 from endpointd.cli.progress import waiting
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
-from endpointd.setting_names import LogLevel
-from endpointd.status import PluginStatus
+from endpointd.plugins.status import PluginStatus
+from endpointd.settings.names import LogLevel
 
 NOT_RUNNING = 3
 """The exit status of `status NAME` if the plugin does not run; the same as systemctl's."""

@@ -8,7 +8,7 @@ from endpointd.cli.listing import state_text
 from endpointd.cli.output import stdout
 from endpointd.humane import duration, moment, size
 from endpointd.manifest.findings import one_line
-from endpointd.status import FailureStatus, PluginStatus, WorkerStatus
+from endpointd.plugins.status import FailureStatus, PluginStatus, WorkerStatus
 
 _WIDTH = 10
 

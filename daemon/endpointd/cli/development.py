@@ -18,9 +18,9 @@ from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.values import faults_of
 from endpointd.endpoints.views import settings_of
 from endpointd.errors import OperatorError, UsageError
-from endpointd.included import included_in
+from endpointd.folders.included import included_in
 from endpointd.manifest.reading import read_plugin
-from endpointd.setting_names import variable_of
+from endpointd.settings.names import variable_of
 
 FIXED: Mapping[str, object] = {"development": True, "log_format": "console"}
 

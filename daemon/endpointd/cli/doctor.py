@@ -9,7 +9,6 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from endpointd.addresses import UNIX, split_listen
 from endpointd.admin.client import Client
 from endpointd.cli.kernel_checks import clock, kernel
 from endpointd.cli.tls_check import tls
@@ -18,7 +17,8 @@ from endpointd.environments.finding import Finder
 from endpointd.errors import OperatorError
 from endpointd.gateway.server import bind
 from endpointd.humane import size
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
+from endpointd.sockets.addresses import UNIX, split_listen
 from endpointd.supervisor.delegation import find as find_division
 
 SCARCE, LITTLE = 100 * 1024**2, 1024**3

@@ -7,9 +7,9 @@ from pydantic import BaseModel
 
 from endpointd.cli.configuration import Configuration
 from endpointd.cli.output import plain_table, print_json, stdout
-from endpointd.plugin_limits import PluginLimits
-from endpointd.setting_headings import TABLES, single_settings
-from endpointd.setting_types import written
+from endpointd.settings.headings import TABLES, single_settings
+from endpointd.settings.plugin_limits import PluginLimits
+from endpointd.settings.types import written
 
 _MASK = "********"
 

@@ -16,7 +16,7 @@ from endpointd.cli.typed_values import Assignments
 from endpointd.endpoints.errors import EndpointInvalid
 from endpointd.endpoints.views import EndpointView, SettingView
 from endpointd.errors import UsageError
-from endpointd.status import PluginStatus
+from endpointd.plugins.status import PluginStatus
 
 _NAME = "name"
 _SETTINGS = "settings."

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from endpointd import logs
 from endpointd.cli.configuration import Configuration
 from endpointd.cli.control_commands import Config, Json, State
 from endpointd.cli.options import with_settings
+from endpointd.logs import logs
 
 environments = typer.Typer(help="List, remove and build the environments of plugins.", no_args_is_help=True)
 

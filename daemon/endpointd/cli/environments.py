@@ -9,7 +9,7 @@ from endpointd.cli.output import is_quiet, plain_table, print_json, stdout
 from endpointd.cli.progress import waiting
 from endpointd.humane import duration, plural, size
 from endpointd.manifest.findings import one_line
-from endpointd.status import EnvironmentStatus
+from endpointd.plugins.status import EnvironmentStatus
 
 
 def list_environments(client: Client, *, json: bool) -> None:

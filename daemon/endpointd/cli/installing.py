@@ -17,7 +17,7 @@ from endpointd.cli.output import print_json, report_warning
 from endpointd.cli.progress import Told, bar, is_shown, waiting
 from endpointd.errors import OperatorError, UsageError
 from endpointd.manifest.findings import one_line
-from endpointd.status import InstalledStatus
+from endpointd.plugins.status import InstalledStatus
 
 QUICK = 4 * 1024 * 1024
 """Below this many bytes no progress is shown: they are sent before anybody could read it."""
@@ -107,8 +107,8 @@ def _unreadable(path: Path, why: str) -> UsageError:
 
 
 def _pack(folder: Path, archive: IO[bytes]) -> None:
-    from endpointd.staging import pack
-    from endpointd.tree import FolderChanged
+    from endpointd.folders.tree import FolderChanged
+    from endpointd.installing.staging import pack
 
     try:
         pack(folder, cast("BinaryIO", archive))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from endpointd.admin.documents import read
 from endpointd.cli.output import stdout
-from endpointd.journal import Entry
+from endpointd.logs.journal import Entry
 from endpointd.manifest.findings import one_line
 
 _STYLES = {"event": "bold", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}

@@ -9,7 +9,7 @@ from endpointd.admin.documents import DaemonStatus
 from endpointd.cli.output import plain_table, stdout
 from endpointd.humane import duration, moment, plural, size
 from endpointd.manifest.findings import one_line
-from endpointd.status import PluginStatus
+from endpointd.plugins.status import PluginStatus
 
 _STYLES = {
     "RUNNING": "green",

@@ -8,9 +8,9 @@ import typer
 from pydantic.fields import FieldInfo
 
 from endpointd.cli.configuration import load
-from endpointd.setting_headings import heading_of, single_settings
-from endpointd.setting_names import flag_of
-from endpointd.setting_types import form_of, written
+from endpointd.settings.headings import heading_of, single_settings
+from endpointd.settings.names import flag_of
+from endpointd.settings.types import form_of, written
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ import typer
 from endpointd.packages.limits import PackageLimits
 
 if TYPE_CHECKING:
-    from endpointd.settings import Settings
+    from endpointd.settings.settings import Settings
 
 PANEL = "Packages"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from endpointd.backend_settings import BACKENDS, App, BackendSettings, Calls
-from endpointd.plugin_limits import PluginLimits, SharedLimits
-from endpointd.setting_headings import heading_of, single_settings
-from endpointd.setting_types import form_of, written
+from endpointd.settings.backends import BACKENDS, App, BackendSettings, Calls
+from endpointd.settings.headings import heading_of, single_settings
+from endpointd.settings.plugin_limits import PluginLimits, SharedLimits
+from endpointd.settings.types import form_of, written
 
 BEGIN = "<!-- settings: begin, made by `make docs` from the declaration -->"
 END = "<!-- settings: end -->"

@@ -11,7 +11,7 @@ from endpointd.cli.owners import expect_owner
 from endpointd.endpoints.secret_keys import Rotated
 from endpointd.errors import OperatorError
 from endpointd.sealing.keyfile import KeyFile
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import DATABASE, key_file, key_rotation, open_store
 
 

@@ -18,7 +18,7 @@ from endpointd.humane import moment, plural, size
 from endpointd.manifest.findings import one_line
 from endpointd.sealing.keyfile import KeyFile
 from endpointd.service.units import KEY
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.storage import key_file, open_store, place_of
 
 _ELSEWHERE = (

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from endpointd import __version__
-from endpointd.addresses import UNIX, split_listen
 from endpointd.cli.asking import can_ask, confirm
 from endpointd.cli.configuration import load
 from endpointd.cli.output import print_json, stdout, tell
@@ -33,7 +32,8 @@ from endpointd.service.units import (
     first_config,
     service_files,
 )
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
+from endpointd.sockets.addresses import UNIX, split_listen
 
 NOT_AS_IT_SHOULD_BE = 3
 """The exit status of `status` if the service is not installed, is outdated or does not run; the same as systemctl's."""

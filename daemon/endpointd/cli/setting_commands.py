@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from endpointd import logs
 from endpointd.cli.configuration import Configuration, load
 from endpointd.cli.control_commands import CONTROL_PANEL
 from endpointd.cli.effective import print_effective, print_effective_json
 from endpointd.cli.environment_commands import environments
 from endpointd.cli.options import with_settings
 from endpointd.cli.output import is_quiet, plain_table, print_json, report_warning, stdout
-from endpointd.logfiles import Rotation
+from endpointd.logs import logs
+from endpointd.logs.files import Rotation
 
 _EPILOG = (
     "Every option can also stand in the file (clock_queue = 10) and in the environment (ENDPOINTD_CLOCK_QUEUE=10). "

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from endpointd.backend_settings import BACKENDS, App, Calls
 from endpointd.errors import UsageError
-from endpointd.setting_types import form_of
+from endpointd.settings.backends import BACKENDS, App, Calls
+from endpointd.settings.types import form_of
 
 Fields = dict[str, FieldInfo]
 

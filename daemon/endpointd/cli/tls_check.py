@@ -8,8 +8,8 @@ from cryptography import x509
 from endpointd.cli.verdicts import Check
 from endpointd.errors import OperatorError
 from endpointd.manifest.findings import one_line
-from endpointd.settings import Settings
-from endpointd.tls import certificate_of
+from endpointd.settings.settings import Settings
+from endpointd.sockets.tls import certificate_of
 
 SOON = timedelta(days=14)
 """The time before the end of a certificate at which it should have been renewed; at most a third of its lifetime."""

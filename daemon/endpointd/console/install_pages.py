@@ -13,7 +13,7 @@ from endpointd.console.sessions import Session
 from endpointd.console.shell import Shell
 from endpointd.console.uploads import Upload, uploaded
 from endpointd.errors import OperatorError, UsageError
-from endpointd.status import InstalledStatus
+from endpointd.plugins.status import InstalledStatus
 
 _FORM = f"{PREFIX}/plugins#install"
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from starlette.responses import StreamingResponse
 
 from endpointd.admin.followers import Followers
-from endpointd.journal import Entry, Journal
+from endpointd.logs.journal import Entry, Journal
 
 TAIL = 200
 """The number of latest lines with which the stream begins."""

@@ -22,7 +22,7 @@ from endpointd.console.shell import Shell
 from endpointd.console.targets import targets_of
 from endpointd.console.try_pages import tried
 from endpointd.errors import OperatorError
-from endpointd.status import InterfaceStatus, PluginStatus
+from endpointd.plugins.status import InterfaceStatus, PluginStatus
 
 _STEP = 5
 """Seconds per point of a chart."""

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from endpointd.addresses import UNIX
 from endpointd.console.targets import Attempt
+from endpointd.sockets.addresses import UNIX
 
 MOST_SHOWN = 1024 * 1024
 """The most bytes of an answer that are shown."""

@@ -7,8 +7,8 @@ from endpointd.endpoints import endpoint_url
 from endpointd.endpoints.values import secret_names, shown_values
 from endpointd.manifest.model import I18n, Plugin, Setting
 from endpointd.manifest.values import Fault
+from endpointd.plugins.status import InterfaceStatus
 from endpointd.sealing.masking import MASK
-from endpointd.status import InterfaceStatus
 from endpointd.store.records import EndpointRecord
 
 

@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 
 from endpointd.environments.needs import Needs, read_needs
-from endpointd.folder import PluginFolder
+from endpointd.folders.folder import PluginFolder
 from endpointd.manifest.findings import Finding, Report
 from endpointd.manifest.model import Plugin
 

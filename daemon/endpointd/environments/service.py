@@ -18,7 +18,7 @@ from endpointd.environments.interpreters import Interpreter, choose, key_of
 from endpointd.environments.shelf import Shelf, Stored
 from endpointd.environments.uv import UvOptions
 from endpointd.errors import OperatorError
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.supervisor.users import out_of_reach
 from endpointd.supervisor.worker import StartFailed, WorkerOrder
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from endpointd.disk import exchange, write_out
+from endpointd.folders.disk import exchange, write_out
 from endpointd.supervisor.users import Account
 
 RECORD = "endpointd.json"

@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from endpointd.gateway.date import http_date
 from endpointd.gateway.heads import ResponseHead
-from endpointd.transports import reset, unsent, write, write_at_once
+from endpointd.sockets.transports import reset, unsent, write, write_at_once
 
 UNREAD = 256 * 1024
 """The number of unread bytes of a request's body above which reading from the connection is paused. It is more than

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from endpointd.exchange import Exchange
+from endpointd.channel.exchange import Exchange
 from endpointd.gateway.client import Client
 from endpointd.gateway.failures import no_place
 from endpointd.gateway.gateway import Gateway

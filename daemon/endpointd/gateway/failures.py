@@ -1,6 +1,6 @@
 """The failures of an answer, and the problems with which the client is told of them."""
 
-from endpointd.exchange import Answer, ClockRanOut, ExchangeError, WorkerGone
+from endpointd.channel.exchange import Answer, ClockRanOut, ExchangeError, WorkerGone
 from endpointd.gateway.problems import Problem, retry_after
 from endpointd.supervisor.admission import NoPlace
 from endpointd_wire.messages import Failed

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from endpointd.exchange import Exchange
+from endpointd.channel.exchange import Exchange
 from endpointd.gateway.answers import answer, refuse, show
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
@@ -21,7 +21,7 @@ from endpointd.gateway.problems import Problem, redirect, retry_after
 from endpointd.gateway.relay import Relay
 from endpointd.gateway.trips import Trip, Trips
 from endpointd.gateway.visits import Preflight, let_in, visit_of
-from endpointd.routing import Matched, MethodNotAllowed, Redirect
+from endpointd.plugins.routing import Matched, MethodNotAllowed, Redirect
 from endpointd.supervisor.admission import NoPlace
 from endpointd.supervisor.worker import Worker
 from endpointd_wire.frames import MAX_PIECE

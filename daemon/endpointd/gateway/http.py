@@ -30,7 +30,7 @@ from endpointd.gateway.refusals import (
     written,
 )
 from endpointd.gateway.upgrades import head_of_framing, parser_behind_head
-from endpointd.transports import reset, unsent
+from endpointd.sockets.transports import reset, unsent
 
 MAX_PIPELINED = 32
 """How many requests a client may send before it has received the answers to earlier ones (pipelining)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 
 @dataclass(slots=True)

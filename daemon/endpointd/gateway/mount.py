@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from endpointd.callers.guard import Guard
 from endpointd.endpoints import Endpoint
 from endpointd.gateway.limits import RelayLimits
-from endpointd.routing import RouteTable
+from endpointd.plugins.routing import RouteTable
 from endpointd.supervisor.supervisor import Supervisor
 from endpointd.supervisor.worker import WorkerOrder
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from endpointd.exchange import Exchange
+from endpointd.channel.exchange import Exchange
 from endpointd.gateway.client import Client
 from endpointd.gateway.heads import RequestHead
 from endpointd.gateway.mount import Mount
 from endpointd.gateway.problems import Problem
 from endpointd.gateway.trips import Trip
-from endpointd.routing import Matched
+from endpointd.plugins.routing import Matched
 from endpointd.supervisor.worker import Worker
 from endpointd_wire.errors import LocalWireError
 from endpointd_wire.messages import End, Request

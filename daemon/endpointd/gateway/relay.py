@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from endpointd.callers.cors import CorsHeaders
-from endpointd.exchange import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
+from endpointd.channel.exchange import Answer, ClientGone, ClockRanOut, Exchange, ExchangeError
 from endpointd.gateway.client import Client
 from endpointd.gateway.clocks import Clocks
 from endpointd.gateway.failures import BodyTooLarge, BrokenAnswer, broken, problem_of

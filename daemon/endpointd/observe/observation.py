@@ -9,9 +9,9 @@ from endpointd import __version__
 from endpointd.gateway.gateway import Page
 from endpointd.gateway.trips import Trips
 from endpointd.observe.readiness import Judge, Readiness
-from endpointd.plugins import Plugins
+from endpointd.plugins.plugins import Plugins
 from endpointd.sessions.tally import Tallies
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 from endpointd.store.times import StoreTimes
 from endpointd.supervisor.forks import forks
 from endpointd.supervisor.latencies import Latencies

@@ -8,7 +8,7 @@ plugin must not take a daemon out of service that serves all others. Operators w
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from endpointd.setting_types import ReadyPolicy
+from endpointd.settings.types import ReadyPolicy
 
 ON_THE_WAY = frozenset({"BUILDING", "STARTING"})
 BROKEN = frozenset({"BACKOFF", "FATAL", "REFUSED"})

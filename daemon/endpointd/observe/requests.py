@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
-from endpointd import logs
 from endpointd.gateway.trips import Trip
+from endpointd.logs import logs
 
 log = structlog.get_logger()
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from endpointd.folder import PluginFolder
-from endpointd.ignoring import Ignoring
-from endpointd.included import Included
-from endpointd.leftout import IGNORE_FILE, MAX_IGNORE
+from endpointd.folders.folder import PluginFolder
+from endpointd.folders.ignoring import Ignoring
+from endpointd.folders.included import Included
+from endpointd.folders.leftout import IGNORE_FILE, MAX_IGNORE
+from endpointd.folders.tree import FolderChanged, Item, pieces, survey
+from endpointd.folders.tree import Kind as ItemKind
 from endpointd.manifest.asynchronous import async_warnings
 from endpointd.manifest.files import FileProblem
 from endpointd.manifest.findings import Finding
@@ -20,8 +22,6 @@ from endpointd.packages.limits import PackageLimits
 from endpointd.packages.names import check_names
 from endpointd.packages.seal import VERIFICATION
 from endpointd.packages.writing import Writer
-from endpointd.tree import FolderChanged, Item, pieces, survey
-from endpointd.tree import Kind as ItemKind
 
 ALWAYS = (".env", "*.difypkg", f"/{VERIFICATION}")
 """Patterns that are excluded unless the ignore file includes them (`!.env`): secrets, packages, the file that signing

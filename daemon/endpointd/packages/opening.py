@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from endpointd.folder import PluginFolder
-from endpointd.leftout import is_left_out
+from endpointd.folders.folder import PluginFolder
+from endpointd.folders.leftout import is_left_out
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.packages.checksum import identifier_of

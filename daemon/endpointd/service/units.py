@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from endpointd.addresses import UNIX, is_for_ipv6_alone
+from endpointd.sockets.addresses import UNIX, is_for_ipv6_alone
 
 NAME = "endpointd"
 ACCOUNT = "endpointd"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from endpointd.journal import Journal
+from endpointd.logs.journal import Journal
 from endpointd.manifest.findings import finding_of
 from endpointd.supervisor.failure import Failure
 from endpointd.supervisor.flood import FloodGate

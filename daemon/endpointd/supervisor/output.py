@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from endpointd import logs
+from endpointd.logs import logs
 
 MAX_LINE = 16 * 1024
 """The longest line in bytes. A longer one is cut into several, so that a plugin that never ends its line does not use

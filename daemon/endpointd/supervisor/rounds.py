@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from endpointd.exchange import Exchange
+from endpointd.channel.exchange import Exchange
 from endpointd.supervisor.admission import Admission
 from endpointd.supervisor.backoff import Misses
 from endpointd.supervisor.crew import Crew, Member, Team

@@ -14,7 +14,7 @@ from time import time
 
 import structlog
 
-from endpointd.journal import Journal
+from endpointd.logs.journal import Journal
 from endpointd.sessions.dispatch import AnswerCall, refuse
 from endpointd.supervisor.backoff import delay
 from endpointd.supervisor.crew import Member, Team

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from endpointd.channel import Channel
+from endpointd.channel.channel import Channel
+from endpointd.channel.exchange import Exchange
 from endpointd.environments.needs import Needs
-from endpointd.exchange import Exchange
 from endpointd.sessions.caller import NOBODY, Caller
 from endpointd.sessions.calls import CallDesk
 from endpointd.sessions.dispatch import AnswerCall, refuse

@@ -11,7 +11,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wsgi import get_input_stream
 
 from endpointd.gateway.problems import Problem, redirect
-from endpointd.routing import Matched, MethodNotAllowed, Redirect
+from endpointd.plugins.routing import Matched, MethodNotAllowed, Redirect
 from endpointd.testing.environ import Target, read_headers, read_peers, read_target
 from endpointd.testing.host import PluginHost
 from endpointd.testing.relay import Relay

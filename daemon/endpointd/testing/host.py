@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from endpointd.endpoints import Endpoint
-from endpointd.folder import PluginFolder
+from endpointd.folders.folder import PluginFolder
 from endpointd.gateway.problems import Problem
-from endpointd.loading import order_for
 from endpointd.manifest.findings import finding_of, one_line
 from endpointd.manifest.model import Plugin
 from endpointd.manifest.reading import read_plugin
 from endpointd.manifest.values import check_values
-from endpointd.plugin_limits import PluginLimits
-from endpointd.routing import RouteTable
+from endpointd.plugins.loading import order_for
+from endpointd.plugins.routing import RouteTable
+from endpointd.settings.plugin_limits import PluginLimits
 from endpointd.supervisor.worker import StartFailed, Worker, WorkerOrder
 from endpointd.testing.lines import Lines
 from endpointd.testing.loop import BackgroundLoop

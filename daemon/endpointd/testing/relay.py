@@ -3,7 +3,7 @@
 Everything here runs in the event loop of the worker's channel. There are no timeouts: the caller has one.
 """
 
-from endpointd.exchange import Exchange, ExchangeError
+from endpointd.channel.exchange import Exchange, ExchangeError
 from endpointd.gateway.heads import BadHead, ResponseHead, check_response_head
 from endpointd.gateway.problems import Problem
 from endpointd_wire.frames import MAX_PIECE

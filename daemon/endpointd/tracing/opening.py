@@ -7,7 +7,7 @@ from typing import Protocol
 from endpointd.errors import OperatorError
 from endpointd.gateway.trips import Trip, Trips
 from endpointd.sessions.dispatch import AnswerCall
-from endpointd.settings import Settings
+from endpointd.settings.settings import Settings
 
 
 class Export(Protocol):

@@ -1,0 +1,1 @@
+"""The log of the daemon (`logs`, and how and where it is written), and the recent lines of each plugin (`journal`)."""
