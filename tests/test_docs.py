@@ -221,7 +221,7 @@ def misnamed() -> set[str]:
 CODES = {
     "Answers over HTTP": lambda: codes(HTTP, HOST) | clocks() | explained(),
     "What `endpointd check` reports": lambda: (
-        codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest") | misnamed()
+        codes(CHECK, HOST, WORKER) | codes(READING, HOST / "manifest", HOST / "environments" / "needs.py") | misnamed()
     ),
     "What is wrong with an endpoint": lambda: (
         codes(FAULT, HOST / "endpoints", HOST / "callers", HOST / "manifest" / "values.py")

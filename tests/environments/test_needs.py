@@ -245,6 +245,29 @@ def test_what_cannot_be_understood_is_told_with_its_place(files: dict[str, str |
     assert words in findings[0]
 
 
+POETRY = '[tool.poetry.dependencies]\npython = "^3.12"\n'
+
+
+def test_dependencies_that_only_poetry_reads_are_told_of() -> None:
+    needs, findings = read({"pyproject.toml": f'{POETRY}requests = "^2.32"'})
+    assert needs is None
+    assert "pyproject.toml" in findings[0]
+    assert "[tool.poetry.dependencies]" in findings[0]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": POETRY},
+        {"pyproject.toml": f'{POETRY}requests = "^2.32"', "requirements.txt": "requests"},
+        {"pyproject.toml": f'{project()}{POETRY}requests = "^2.32"'},
+        {"pyproject.toml": "[tool]\npoetry = 1"},
+    ],
+)
+def test_nothing_is_said_of_those_that_are_elsewhere_too(files: dict[str, str | bytes]) -> None:
+    assert read(files)[1] == []
+
+
 def test_files_that_include_each_other_without_end_have_one() -> None:
     files: dict[str, str | bytes] = {f"{n}.txt": f"-r {n + 1}.txt" for n in range(100)}
     assert "more than 50 files" in read({"requirements.txt": "-r 0.txt", **files})[1][0]

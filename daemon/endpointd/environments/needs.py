@@ -50,7 +50,7 @@ def read_needs(
     which a plugin without requirements runs.
     """
     try:
-        return _read(files, runner_version, content, host_version)
+        return _read(files, runner_version, content, host_version, report)
     except RequirementsProblem as problem:
         report.error(Place(problem.file, problem.line), problem.code, problem.message, problem.remedy)
     except FileProblem as problem:
@@ -58,7 +58,9 @@ def read_needs(
     return None
 
 
-def _read(files: PluginFiles, runner: str | None, content: str | None, host_version: str) -> Needs | None:
+def _read(
+    files: PluginFiles, runner: str | None, content: str | None, host_version: str, report: Report
+) -> Needs | None:
     project = read_project(_text(files, PROJECT)) if files.kind(PROJECT) is Kind.FILE else None
     requires_python = None if project is None else project.requires_python
     fits_host = _allows(requires_python, host_version)
@@ -69,6 +71,10 @@ def _read(files: PluginFiles, runner: str | None, content: str | None, host_vers
         digest = _digest(Source.REQUIREMENTS, *found.lines, *_content(found.is_local, content))
         inputs = () if found.is_local else tuple(found.files)
         return Needs(Source.REQUIREMENTS, digest, inputs, runner, requires_python)
+    if project is not None and project.poetry:
+        message = "its dependencies are in [tool.poetry.dependencies], which is not read: they are not installed"
+        remedy = "list them in requirements.txt, or as [project] dependencies"
+        report.warning(Place(PROJECT), "poetry_unread", message, remedy)
     return None if project is None or fits_host else _of_project(files, project, runner, content)
 
 

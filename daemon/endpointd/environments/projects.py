@@ -22,12 +22,14 @@ LOCK = "uv.lock"
 @dataclass(frozen=True, slots=True)
 class Project:
     """The requirements of a project. `asks`: it has dependencies. `is_local`: some of the dependencies, or their list,
-    come from other files in the folder. `normal` is a text that is equal for equal requirements."""
+    come from other files in the folder. `normal` is a text that is equal for equal requirements. `poetry`: it has
+    dependencies in Poetry's own format, which is not read."""
 
     asks: bool
     requires_python: str | None
     is_local: bool
     normal: str
+    poetry: bool
 
 
 def read_project(text: str) -> Project:
@@ -48,7 +50,7 @@ def read_project(text: str) -> Project:
         raise _invalid("tool.uv.sources is not a table")
     is_local = is_dynamic or _has_local_source(sources) or any(_is_local(demand) for demand in dependencies)
     normal = _normal({"dependencies": dependencies, "requires": requires, "uv": uv})
-    return Project(bool(dependencies) or is_dynamic, requires, is_local, normal)
+    return Project(bool(dependencies) or is_dynamic, requires, is_local, normal, _has_poetry(tool))
 
 
 def read_lock(text: str) -> tuple[str, bool]:
@@ -81,6 +83,13 @@ def _parse(text: str, file: str) -> dict[str, Any]:
 
 def _invalid(message: str, file: str = PROJECT) -> RequirementsProblem:
     return RequirementsProblem("project_invalid", message, "correct it, or remove the file", file)
+
+
+def _has_poetry(tool: object) -> bool:
+    poetry = tool.get("poetry") if isinstance(tool, dict) else None
+    dependencies = poetry.get("dependencies") if isinstance(poetry, dict) else None
+    # "python" is the interpreter.
+    return isinstance(dependencies, dict) and bool(dependencies.keys() - {"python"})
 
 
 def _strings(table: Mapping[str, object], name: str) -> list[str]:
