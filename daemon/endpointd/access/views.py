@@ -6,7 +6,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """Times are seconds since the epoch; a token whose `expires_at` is None is good until it is revoked."""
+    """A token, without its secret. Times are in seconds since the epoch. If `expires_at` is null, the token is valid
+    until it is revoked."""
 
     id: str
     name: str

@@ -20,7 +20,8 @@ VERSION_HEADER = "Endpointd-Version"
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """The daemon itself. `since` is in seconds since the epoch; `plugins` counts the folders by their states."""
+    """The status of the daemon itself. `since` is the time of its start, in seconds since the epoch. `plugins` has the
+    number of plugins' folders in each state."""
 
     version: str
     pid: int
@@ -35,19 +36,20 @@ class DaemonStatus:
 
 
 class Reloaded(BaseModel):
-    """`needs_restart` names settings that are others now, and that only a new start of the daemon can change."""
+    """The result of reading the settings again. `needs_restart` names the settings that have changed, but take effect
+    only when the daemon is restarted."""
 
     needs_restart: list[str]
 
 
 class LogLevelDocument(BaseModel):
-    """The least level that is logged."""
+    """The level of the log: events of this level and above are logged."""
 
     level: LogLevel
 
 
 class LogLevelWanted(BaseModel):
-    """Null is the level that the settings say."""
+    """The level of the log that is wanted; null means the one in the settings."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +57,7 @@ class LogLevelWanted(BaseModel):
 
 
 class Rollback(BaseModel):
-    """Which release is to run: the digest, or its beginning; null means the one before the present one."""
+    """The release to roll back to, as its digest or the beginning of it; null means the one before the present one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,14 +65,14 @@ class Rollback(BaseModel):
 
 
 class CreatedToken(BaseModel):
-    """`secret` is told here and never again."""
+    """A new token. Only this document contains its `secret`; it cannot be shown again."""
 
     token: TokenView
     secret: str
 
 
 class FaultDocument(BaseModel):
-    """One of several things that are wrong; `key` is what it is about ("settings.token")."""
+    """One of several faults. `key` names the field that is wrong ("settings.token")."""
 
     key: str
     code: str
@@ -79,8 +81,8 @@ class FaultDocument(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """What went wrong (RFC 9457). `code` is stable and for programs, `detail` and `remedy` are for people. With the
-    code `endpoint_invalid` there are `faults`."""
+    """An error, as RFC 9457 defines it. `code` is stable and meant for programs; `detail` says what has happened and
+    `remedy` what to do about it, both for people. `faults` are given with the code `endpoint_invalid`."""
 
     type: str
     title: str

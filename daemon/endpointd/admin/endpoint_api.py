@@ -47,7 +47,7 @@ _Cors = Annotated[
 
 
 class _Callers(_Body):
-    """Rules for who may call. What is wrong with them is told with all else that is wrong with the endpoint."""
+    """The rules for who may call an endpoint. Their faults are reported together with those of the endpoint."""
 
     allow_from: _AllowFrom = None
     rate: _Rate = None
@@ -59,7 +59,7 @@ class _Callers(_Body):
 
 
 class NewEndpoint(_Callers):
-    """An endpoint to be made."""
+    """A new endpoint."""
 
     plugin: _Plugin
     name: str
@@ -69,7 +69,7 @@ class NewEndpoint(_Callers):
 
 
 class EndpointChange(_Callers):
-    """What is to change; everything that is not here, or null, stays. In `settings` a null removes a value."""
+    """Changes of an endpoint. Whatever is missing or null stays as it is; within `settings`, null removes a value."""
 
     name: str | None = None
     hook_id: str | None = None

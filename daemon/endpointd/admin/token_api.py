@@ -16,7 +16,7 @@ _TOKENS = "/api/v1/tokens"
 
 
 class NewToken(BaseModel):
-    """A token to be made."""
+    """A new token."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

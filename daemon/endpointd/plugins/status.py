@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class InterfaceStatus:
-    """One route that answers: `url` is whole, with the rule's variables as the plugin wrote them."""
+    """A route of a plugin. `url` is the whole URL, with the variables of the route's path in angle brackets."""
 
     method: str
     url: str
@@ -17,8 +17,9 @@ class InterfaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class FailureStatus:
-    """Why something did not work: `at` is in seconds since the epoch, `problems` are lines for people, `lines` the
-    last output before it. `over_at` is when all was well again, None as long as it is not."""
+    """A failure of a plugin. `code` is stable and meant for programs; `message` and `problems` are for people. `lines`
+    are the last lines that the plugin had printed or logged before. `at` is the time of the failure, and `over_at` the
+    time at which the plugin worked again (null if it does not yet), both in seconds since the epoch."""
 
     code: str
     message: str
@@ -30,8 +31,8 @@ class FailureStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A process that answers now. `uptime` is in seconds, `memory` the resident bytes, `cpu` the seconds of
-    processor time so far; both are None when the system does not tell."""
+    """A worker process that serves requests. `uptime` is in seconds, `memory` is its resident memory in bytes, `cpu`
+    the processor time that it has used, in seconds; the last two are null if the system does not provide them."""
 
     pid: int
     release: str | None
@@ -44,8 +45,9 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
-    """An environment that is kept. `source` is the file that asked for it, `made_at` in seconds since the epoch,
-    `bytes` the room that it takes (what it shares with others counts once), `plugins` are those that need it."""
+    """A stored environment. `source` is the kind of file that declares its packages. `made_at` is the time at which it
+    was built, in seconds since the epoch. `bytes` is its size on the disk; files that it shares with other environments
+    count only once. `plugins` are the ids of the plugins that need it."""
 
     key: str
     python: str
@@ -60,12 +62,13 @@ class EnvironmentStatus:
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
-    """One folder of the plugins directory.
+    """The status of one folder in the plugins directory.
 
-    `id` is "author/name" (or "name"), None when the manifest cannot be read; `state` is one of the operators' words, or
-    "REFUSED" for a folder that cannot be served at all. `since` is in seconds since the epoch. `replacing` tells of a
-    new worker that is under way while another one answers. `restarts` counts the workers that took the place of one
-    that had failed. `requests` are those of all workers since the daemon began.
+    `id` is "author/name" (or "name"), and null if the manifest cannot be read. `state` is one of STOPPED, BUILDING,
+    STARTING, RUNNING, DRAINING, BACKOFF and FATAL, or REFUSED for a folder that cannot be served at all; `since` is the
+    time at which it began, in seconds since the epoch. `replacing` is the state of the worker that is to replace the
+    present one, if there is such a worker. `restarts` is the number of workers that replaced a failed one, and
+    `requests` the number of requests to all workers, both since the start of the daemon.
     """
 
     folder: str
@@ -125,8 +128,8 @@ class PluginStatus:
 
 @dataclass(frozen=True, slots=True)
 class InstalledStatus(PluginStatus):
-    """The plugin that was installed. `package` is the identifier of its package (author, name, version, checksum),
-    `signer` the trusted key that has signed it; `warnings` are for people."""
+    """The status of a plugin that was just installed. `package` identifies its package by author, name, version and
+    checksum; `signer` names the trusted key that has signed it. `warnings` are for people."""
 
     package: str | None = None
     signer: str | None = None
