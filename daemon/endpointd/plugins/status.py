@@ -66,8 +66,8 @@ class PluginStatus:
 
     `id` is "author/name" (or "name"), and null if the manifest cannot be read. `state` is one of STOPPED, BUILDING,
     STARTING, RUNNING, DRAINING, BACKOFF and FATAL, or REFUSED for a folder that cannot be served at all; `since` is the
-    time at which it began, in seconds since the epoch. `replacing` is the state of the worker that is to replace the
-    present one, if there is such a worker. `restarts` is the number of workers that replaced a failed one, and
+    time at which it began, in seconds since the epoch. `replacing` says for people how far a new worker is that is to
+    replace the present one; null if there is none. `restarts` is the number of workers that replaced a failed one, and
     `requests` the number of requests to all workers, both since the start of the daemon.
     """
 
