@@ -78,12 +78,10 @@ def test_a_body_that_never_ends_does_not_hold_the_connection(url: str) -> None:
 
 
 def too_large(client: Client, *parts: bytes) -> str:
-    """The code of the refusal of `parts`; the server may close before it has all of them."""
+    """The code of the refusal of `parts`. The server takes all of them: who is cut off while sending may never read the
+    refusal."""
     for part in parts:
-        try:
-            client.send(part)
-        except ConnectionError:
-            break
+        client.send(part)
     answer = client.read()
     assert answer.closes
     assert client.ends()
@@ -130,6 +128,19 @@ def test_a_target_that_does_not_end_is_refused(url: str, before: int) -> None:
         for _ in range(before):
             assert client.request("/e/lab/saw").status == 200
         assert too_large(client, b"GET /e/lab/saw/", *[b"a" * 1000] * 300) == "limit_uri"
+
+
+@pytest.mark.parametrize("size", [1_000_000, 30_000_000])
+def test_who_still_sends_gets_the_refusal_all_the_same(url: str, size: int) -> None:
+    with Client(url) as client:
+        assert too_large(client, plain("/e/lab/saw")[:-2], b"X-A: ", b"a" * size) == "limit_header"
+
+
+def test_who_was_refused_does_not_keep_the_daemon_from_ending(start: DaemonStarter, plugins: Path) -> None:
+    daemon = start(plugins, limit_uri=URI)
+    with Client(daemon.url) as client:
+        assert too_large(client, b"GET /e/lab/saw/", b"a" * 10_000) == "limit_uri"
+        assert daemon.stop(timeout=5) == 0
 
 
 TAILS = {

@@ -40,9 +40,11 @@ class Client:
         self._unread = 0
 
     def abort(self) -> None:
-        """Reset the connection, which no client can mistake for the end of an answer."""
+        """Reset the connection, which no client can mistake for the end of an answer. Does nothing if the client has
+        gone: it may be treated so because it was refused, and should be able to read that."""
         self._cycle.disconnected = True
-        reset(self._transport)
+        if not self.gone:
+            reset(self._transport)
 
     def unsent(self) -> int:
         """Bytes that were written to this connection and have not reached the client's system."""

@@ -36,8 +36,8 @@ MAX_PIPELINED = 32
 """How many requests a client may send before it has received the answers to earlier ones (pipelining)."""
 
 LINGER = 10.0
-"""Seconds that a client may go on sending a body after it was answered. Closing at once could make its system discard
-the answer; reading for ever would let it hold the connection."""
+"""Seconds that a client may go on sending after it was answered or refused. Closing at once could make its system
+discard the answer; reading for ever would let it hold the connection."""
 
 LAST_CALL = 1.0
 """Seconds of inactivity after which a connection is closed when the server ends. A client that has just connected, or
@@ -94,7 +94,10 @@ class ClientProtocol(HttpToolsProtocol):
             self._proxies = None
         self._clocks.add(self)
         if len(self.connections) > self._limits.connections:
-            self._refuse(connections_exhausted())
+            self._is_deaf = True
+            transport.write(written(connections_exhausted()))
+            # At once, because another client may have the place.
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -166,6 +169,8 @@ class ClientProtocol(HttpToolsProtocol):
 
     def _is_quiet(self, now: float) -> bool:
         since = self._head_since if self._idle_since is None and not self._framing else self._idle_since
+        if self._is_deaf:
+            since = self._answered_at
         return not self._clients and since is not None and now - since > LAST_CALL
 
     def give_up(self) -> None:
@@ -350,12 +355,22 @@ class ClientProtocol(HttpToolsProtocol):
             self._clients[0].abort()
         elif self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             # It is the rest of a request that was answered before.
-            self.transport.close()
+            self._linger()
         else:
             self._dismiss()
             self._say(problem)
 
     def _say(self, problem: Problem) -> None:
         self.transport.write(written(problem))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and close the connection when the client does, or `LINGER` seconds later."""
         self._head_since = None
-        self.transport.close()
+        self._is_deaf = True
+        if self.transport.can_write_eof():
+            self._answered_at = self.loop.time()
+            self.transport.write_eof()
+        else:
+            # A TLS connection reads on by itself until the client has closed it too.
+            self.transport.close()
