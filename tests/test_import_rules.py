@@ -41,7 +41,7 @@ WORKER_LAYERS = [
 HOST_LAYERS = [
     # What everybody may know.
     "errors humane plugins.reports plugins.status toml",
-    "sockets.addresses callers callers.networks callers.origins callers.rates settings.names",
+    "sockets.addresses sockets.lifetime callers callers.networks callers.origins callers.rates settings.names",
     "systemd.activation settings.types settings.file systemd.watchdog",
     "settings.network",
     "settings.backends",
@@ -156,7 +156,8 @@ LAYERS = {"endpointd_wire": WIRE_LAYERS, "endpointd_worker": WORKER_LAYERS, "end
 PURE = {
     "endpointd_wire": "errors messages frames states flow memory calls connection",
     "endpointd_worker": "places signatures slowness texts official.translation",
-    "endpointd": "sockets.addresses errors humane plugins.reports settings.names plugins.status settings.types"
+    "endpointd": "sockets.addresses sockets.lifetime errors humane plugins.reports settings.names plugins.status"
+    " settings.types"
     " settings.network settings.backends"
     " settings.plugin_limits settings.headings settings.file settings.settings settings.reloading toml"
     " callers callers.buckets callers.cors callers.guard callers.networks callers.origins callers.rates"

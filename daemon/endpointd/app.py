@@ -183,7 +183,7 @@ class Daemon:
         make_state(settings.state)
         check_user(settings)
         await self._switchboard.change(settings)
-        certificate = self._certificate = certificate_of(settings)
+        certificate = self._certificate = self._observation.certificate = certificate_of(settings)
         self._admin = AdminServer(settings, certificate.context if certificate else None)
         async with AsyncExitStack() as ends:
             # Report to the service manager from now on, because opening or migrating a large database takes time.

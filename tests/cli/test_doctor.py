@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from endpointd.cli import kernel_checks
-from endpointd.cli.tls_check import lifetime
+from endpointd.cli.tls_check import judge
+from endpointd.sockets.lifetime import Lifetime
 from endpointd.testing import DaemonStarter
 from support.catalogue import write_catalogue
 
@@ -79,7 +80,7 @@ NOW = datetime(2026, 6, 15, tzinfo=UTC)
     ],
 )
 def test_how_long_a_certificate_holds(since: float, until: float, verdict: str) -> None:
-    found = lifetime(NOW + timedelta(days=since), NOW + timedelta(days=until), NOW)
+    found = judge(Lifetime(NOW + timedelta(days=since), NOW + timedelta(days=until)), NOW)
     assert (found.verdict, bool(found.remedy)) == (verdict, verdict != "ok")
 
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from prometheus_client.parser import text_string_to_metric_families
 
 from endpointd.admin.client import Client
 from endpointd.cli.configuration import load
@@ -191,6 +193,15 @@ def test_a_renewal_is_for_new_connections_and_a_broken_one_for_none(served: Serv
         issue(served.certificate, served.key, "fourth", mode=0o640)
         client.reload()
     assert name_at("::1", served.ports[1]) == "CN=fourth"
+
+
+def test_monitoring_can_see_when_the_certificate_ends(served: Served) -> None:
+    end = x509.load_pem_x509_certificates(served.certificate.read_bytes())[0].not_valid_after_utc
+    transport = httpx.HTTPTransport(uds=str(served.state / "endpointd.sock"))
+    with httpx.Client(transport=transport, base_url="http://endpointd", timeout=10) as http:
+        families = {family.name: family for family in text_string_to_metric_families(http.get("/metrics").text)}
+    (sample,) = families["endpointd_tls_certificate_end_time_seconds"].samples
+    assert sample.value == end.timestamp()
 
 
 def test_what_cannot_be_listened_on_is_named(served: Served, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ _BOUNDS = [str(float(2.0**power)) for power in POWERS]
 class Sources:
     """The counters and states of the daemon. `behind` are the plugins of which an older version serves because that in
     the folder cannot; `refused` is the number of folders that are not valid plugins; `strangers` counts requests that
-    belong to no plugin; `since` is when the daemon started, in seconds since the epoch."""
+    belong to no plugin; `since` is when the daemon started, and `certificate_ends` when its TLS certificate ends (None
+    if it has none), both in seconds since the epoch."""
 
     supervisors: Mapping[str, Supervisor]
     behind: Collection[str]
@@ -51,6 +52,7 @@ class Sources:
     ready: bool
     spans: Mapping[str, int]
     starts: Mapping[str, int]
+    certificate_ends: float | None
 
 
 def families(sources: Sources) -> Iterator[Metric]:
@@ -83,6 +85,12 @@ def _daemon(sources: Sources) -> Iterator[Metric]:
         "endpointd_start_time_seconds", "When the daemon started, since the epoch", value=sources.since
     )
     yield GaugeMetricFamily("endpointd_ready", "Whether /readyz says so", value=float(sources.ready))
+    if sources.certificate_ends is not None:
+        yield GaugeMetricFamily(
+            "endpointd_tls_certificate_end_time_seconds",
+            "When the TLS certificate ends, since the epoch",
+            value=sources.certificate_ends,
+        )
     usage = usage_of(os.getpid())
     if usage is not None:
         yield GaugeMetricFamily("endpointd_resident_memory_bytes", "Memory of the daemon itself", value=usage.memory)

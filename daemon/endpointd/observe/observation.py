@@ -12,6 +12,7 @@ from endpointd.observe.readiness import Judge, Readiness
 from endpointd.plugins.plugins import Plugins
 from endpointd.sessions.tally import Tallies
 from endpointd.settings.settings import Settings
+from endpointd.sockets.tls import Certificate
 from endpointd.store.times import StoreTimes
 from endpointd.supervisor.forks import forks
 from endpointd.supervisor.latencies import Latencies
@@ -19,7 +20,7 @@ from endpointd.supervisor.latencies import Latencies
 
 class Observation:
     """Implements `admin.control.Observed`. `settings` returns the current settings; `spans` returns the numbers of
-    exported and lost spans."""
+    exported and lost spans. Whoever loads a TLS certificate sets `certificate`."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Observation:
         self.trips = Trips()
         self.store = StoreTimes()
         self.lag = Latencies()
+        self.certificate: Certificate | None = None
         self._plugins = plugins
         self._calls = calls
         self._settings = settings
@@ -75,6 +77,7 @@ class Observation:
             self.readiness().ready,
             self._spans(),
             {"forked": forks.forked, "executed": forks.executed},
+            None if self.certificate is None else self.certificate.lifetime.until.timestamp(),
         )
         found = []
         for metric in metrics.families(sources):

@@ -1,7 +1,8 @@
 """Reads the daemon's TLS certificate and key from their files, and reads them again when these have changed.
 
 A renewal changes two files, one after the other. While they do not match, they are refused: the previous certificate
-remains in use, and the files are read again when their content, owner or permissions change.
+remains in use, and the files are read again when their content, owner or permissions change. If no renewal comes, the
+log has a warning every day.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import structlog
 
 from endpointd.errors import OperatorError, UsageError
 from endpointd.settings.settings import Settings
+from endpointd.sockets.lifetime import Lifetime
 
 LOOK = 2.0
 """Seconds between two checks of the files."""
@@ -29,7 +31,10 @@ log = structlog.get_logger()
 
 
 class Certificate:
-    """`context` is the SSL context for listeners. New connections always get the latest certificate."""
+    """`context` is the SSL context for listeners. New connections always get the latest certificate, which is valid in
+    its `lifetime`."""
+
+    lifetime: Lifetime
 
     def __init__(self, certificate: Path, key: Path | None, minimum: str) -> None:
         """Read the files. Blocking. Raises `OperatorError` if they cannot be used."""
@@ -40,6 +45,8 @@ class Certificate:
         self._stamp = self._stamped()
         self._is_refused = False
         """Whether the files could not be used when they were last read."""
+        self._warned: datetime | None = None
+        """When the log last said that the present certificate ends."""
         self.context = self._current = self._load()
         # If a context loads a certificate with another type of key, it keeps the old one too. So each certificate gets
         # a new context, to which every connection is switched at its beginning, whatever server name it asks for.
@@ -57,13 +64,25 @@ class Certificate:
             self._is_refused = False
 
     async def follow(self) -> NoReturn:
-        """Check the files regularly, until cancelled. Errors are logged."""
+        """Check the files regularly, until cancelled. Errors, and a certificate that ends, are logged."""
         while True:
+            self.warn(datetime.now(UTC))
             await asyncio.sleep(LOOK)
             try:
                 await asyncio.to_thread(self.renew)
             except OperatorError as error:
                 log.error("tls.renewal_refused", code=error.code, message=error.message, remedy=error.remedy)
+
+    def warn(self, now: datetime) -> None:
+        """Log that the certificate ends soon, or has ended, unless the log has said so within a day."""
+        lifetime = self.lifetime
+        if not lifetime.is_due(now, self._warned):
+            return
+        self._warned = now
+        if lifetime.has_ended(now):
+            log.warning("tls.expired", file=str(self._certificate), until=str(lifetime.until))
+        else:
+            log.warning("tls.expires_soon", file=str(self._certificate), until=str(lifetime.until))
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._current
@@ -94,11 +113,10 @@ class Certificate:
                 "name the files of a certificate and of its key, both PEM, the key without a password",
             ) from error
         until = first.not_valid_after_utc
-        subject = first.subject.rfc4514_string()
-        if until < datetime.now(UTC):
-            log.warning("tls.expired", file=str(self._certificate), subject=subject, until=str(until))
-        else:
-            log.info("tls.certificate", file=str(self._certificate), subject=subject, until=str(until))
+        log.info(
+            "tls.certificate", file=str(self._certificate), subject=first.subject.rfc4514_string(), until=str(until)
+        )
+        self.lifetime, self._warned = Lifetime(first.not_valid_before_utc, until), None
         return context
 
 
