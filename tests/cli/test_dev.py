@@ -89,6 +89,20 @@ def test_what_is_saved_is_served(dev: Dev) -> None:
     assert dev.wait_for(r"line=(asked)") == "asked"
 
 
+@pytest.mark.parametrize(("level", "is_shown"), [("info", False), ("debug", True)])
+def test_the_daemons_own_routine_is_for_those_who_look_for_it(tmp_path: Path, level: str, is_shown: bool) -> None:
+    folder = write_plugin(
+        tmp_path, "duck", {"says.py": SOURCE.format(expression="Response('one')")}, [("GET", "/", "says.py")]
+    )
+    dev = Dev(folder, ENDPOINTD_LOG_LEVEL=level)
+    save(dev.source, "Response('two')")
+    assert dev.wait_for(r"(plugin\.changed|worker\.switched)") == "plugin.changed"
+    dev.wait_for(r"(worker\.switched)")
+    dev.end()
+    assert {f" {event} " in dev.told for event in ("plugin.stage", "plugin.state", "worker.ready")} == {is_shown}
+    assert "<Stage" not in dev.told
+
+
 def test_a_terminal_that_takes_no_more_keeps_no_request(dev: Dev) -> None:
     """Each writes some lines, which nobody reads; a pipe has room for 64 KiB."""
     assert {dev.says() for _ in range(1000)} == {"one"}

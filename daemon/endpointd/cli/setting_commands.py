@@ -32,6 +32,21 @@ def serve(configuration: Configuration) -> None:
     raise typer.Exit(run_daemon(configuration))
 
 
+ROUTINE = frozenset(
+    [
+        "cgroups.not_used",
+        "database.made",
+        "plugin.added",
+        "plugin.stage",
+        "plugin.state",
+        "ready",
+        "worker.ended",
+        "worker.ready",
+    ]
+)
+"""Events that tell authors of plugins nothing new: in development they are shown only with the log level "debug"."""
+
+
 def run_daemon(configuration: Configuration, given: Mapping[str, Any] | None = None) -> int:
     """Run the daemon; returns the exit status. `given`: see `app.run`."""
     # Imported here because the other commands start faster without the server's packages.
@@ -42,10 +57,11 @@ def run_daemon(configuration: Configuration, given: Mapping[str, Any] | None = N
     rotation = None
     if settings.log_file is not None:
         rotation = Rotation(settings.log_file.absolute(), settings.log_file_size, settings.log_files_kept)
-    logs.configure(settings.log_format, settings.log_level, rotation)
+    people_read = logs.is_console(settings.log_format) and not is_quiet()
+    without = ROUTINE if settings.development and people_read and rotation is None else ()
+    logs.configure(settings.log_format, settings.log_level, rotation, without)
     for warning in configuration.warnings:
         structlog.get_logger().warning(warning)
-    people_read = logs.is_console(settings.log_format) and not is_quiet()
     return run(settings, announce if people_read else None, lambda: load(configuration.flags).settings, given)
 
 

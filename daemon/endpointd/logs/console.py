@@ -6,6 +6,7 @@ the beginning of one, nor send control characters to the operator's terminal.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -41,6 +42,9 @@ class Console:
         event = structlog.processors.format_exc_info(logger, method, event)
         below = list(_taken_below(event))
         for key, value in event.items():
+            if isinstance(value, StrEnum):
+                # The renderer would write its repr.
+                event[key] = value = str(value)
             if isinstance(value, str) and not value.isprintable():
                 event[key] = one_line(value) if key in _BARE else _Quoted(value)
         return "\n".join([self._render(logger, method, event), *below])

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO, cast
 
@@ -49,6 +50,18 @@ class _Threshold:
 _threshold = _Threshold()
 
 
+class _Without:
+    """A structlog processor that drops the events with these names, unless everything is logged."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        if event["event"] in self._names and _threshold.level > logging.DEBUG:
+            raise structlog.DropEvent
+        return event
+
+
 def set_level(level: LogLevel) -> None:
     """Log every event of at least `level` from now on."""
     _threshold.level = logging.getLevelNamesMapping()[level.upper()]
@@ -59,9 +72,10 @@ def level_of_now() -> LogLevel:
     return cast("LogLevel", logging.getLevelName(_threshold.level).lower())
 
 
-def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None) -> None:
-    """Write every event of at least `level` to stderr, or to files if `rotation` is given. To be called once, before
-    the first event. Raises `OperatorError` if the file cannot be written.
+def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None, without: Collection[str] = ()) -> None:
+    """Write every event of at least `level` to stderr, or to files if `rotation` is given. The events named in
+    `without` are written only if the level is "debug". To be called once, before the first event. Raises
+    `OperatorError` if the file cannot be written.
 
     "auto" is "console" if stderr is a terminal, else "json". Colours are used only on a terminal, and not if NO_COLOR
     is set.
@@ -82,7 +96,7 @@ def configure(fmt: LogFormat, level: LogLevel, rotation: Rotation | None = None)
     output = cast("TextIO", _files or _stderr)
     set_level(level)
     structlog.configure(
-        processors=[_threshold, *describe, render],
+        processors=[_threshold, *([_Without(without)] if without else []), *describe, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=True,
