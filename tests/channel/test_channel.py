@@ -11,7 +11,7 @@ from endpointd.channel.channel import Channel
 from endpointd.channel.exchange import Exchange
 from endpointd_wire.flow import CREDIT_STEP
 from endpointd_wire.memory import LARGE
-from endpointd_wire.messages import End, Failed, Message, Response, Stored
+from endpointd_wire.messages import Data, Drain, Drained, End, Failed, Message, Response, Stored
 from support.channels import hear, hearing, open_channel
 from support.connection_pair import a_request
 
@@ -72,6 +72,33 @@ def test_a_credit_leaves_at_once_with_all_that_was_to_leave() -> None:
         exchange.consumed(1)
 
     assert written(story) == [2, 2]
+
+
+def test_credit_for_what_came_with_the_last_word_of_a_worker_is_kept_back() -> None:
+    """All messages that come together are known to the connection before the first of them is handed out."""
+
+    async def main() -> None:
+        channel, transport = open_channel()
+        exchange = channel.open(a_request)
+        hear(channel, Response(exchange.stream, 200, (), End.MORE, b""))
+        await exchange.next()
+        piece = bytes(CREDIT_STEP)
+
+        def take(body: bytes | memoryview) -> bool:
+            exchange.consumed(len(body))
+            return True
+
+        taker = Mock(take=take)
+        rest = asyncio.create_task(exchange.next(taker))
+        await asyncio.sleep(0)
+        channel.send(Drain())
+        await asyncio.sleep(0)
+        transport.write.reset_mock()
+        hear(channel, Data(exchange.stream, End.MORE, piece), Data(exchange.stream, End.STREAM, b"end"), Drained())
+        assert (await rest).body == b"end"  # type: ignore[union-attr]
+        transport.write.assert_not_called()
+
+    asyncio.run(main())
 
 
 def test_what_follows_from_answers_leaves_before_there_is_time_for_anything_else() -> None:

@@ -33,6 +33,7 @@ from endpointd_wire.messages import (
     Response,
     Stored,
 )
+from endpointd_wire.states import Phase
 
 MAX_GATHERED = 3
 """The highest number of frames that are held back to be written together with the next request. If it were higher, the
@@ -100,8 +101,10 @@ class Channel(asyncio.BufferedProtocol):
 
     def send(self, message: Message, *, at_once: bool = False) -> None:
         """Send `message` at the end of this turn of the event loop, or now if `at_once`, together with all frames that
-        are still unsent. Does nothing if the wire is closed."""
-        if not self.is_open:
+        are still unsent. Does nothing if the wire is closed, or if the worker has said its last word (`Drained`): that
+        may have come in the batch that is being handed out, behind an answer for which there is still credit to
+        return."""
+        if not self.is_open or self.connection.phase is Phase.ENDED:
             return
         if not (self._unsent or at_once):
             self.loop.call_soon(self._flush)
