@@ -94,6 +94,30 @@ def test_when_a_change_of_a_plugin_that_is_down_fails_requests_are_the_good_vers
     play(scenario)
 
 
+def test_what_is_stuck_in_an_old_worker_counts_when_that_has_to_serve_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        old = await stage.begin()
+        await stage.supervisor.settled()
+        stage.change("v2")
+        new = await stage.newest()
+        new.ready()
+        await settle()
+        assert stage.takes() is new
+        old.leave_a_request_in_its_thread()
+        await asyncio.sleep(0.5)
+        new.die()
+        await settle()
+        assert stage.takes() is old, "the trial was not over"
+        stage.supervisor.look(now())
+        (await stage.newest()).ready()
+        await settle()
+        assert stage.takes() is FakeWorker.made[-1] is not old
+        await asyncio.sleep(2)
+        assert not old.is_alive
+
+    play(scenario, clock_cancel_grace=0.1)
+
+
 def test_the_delay_of_an_earlier_failure_does_not_shorten_that_of_a_later_one() -> None:
     async def scenario(stage: Stage) -> None:
         stage.supervisor.start()

@@ -83,11 +83,14 @@ class Rounds:
     def _check_left(self, worker: Worker, exchange: Exchange) -> None:
         """Replace the worker if a cancelled request is still running, because it may hold its place for ever."""
         member = self._crew.member_of(worker)
-        if exchange.is_over or member is None or member.team is not self._crew.present:
+        if exchange.is_over or member is None:
             return
-        self._log.warning("worker.hung", pid=worker.pid, request=exchange.request, interface=exchange.interface)
+        # Also in the old team, which serves again if the present one fails its trial: `look` finds it then.
         member.stuck += 1
         worker.doubt()
+        if member.team is not self._crew.present:
+            return
+        self._log.warning("worker.hung", pid=worker.pid, request=exchange.request, interface=exchange.interface)
         if member.team.members == [member]:
             self._overseer.happen(Event.HUNG, member.team)
         # Otherwise `look` will replace it: only one worker at a time.
