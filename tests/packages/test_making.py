@@ -153,6 +153,7 @@ def ignored_here(lines: str) -> set[str]:
 @example(["*", "!*/", "!a.txt"])
 @example(["d/**", "!d/b.txt"])
 @example(["*", "!d/"])
+@example(["*/**", "!**/d/**"])
 @example(["d/**/d/**/*t*t"])
 @example(["[z-a]", "a.txt"])
 def test_git_leaves_out_the_same(work_tree: Path, patterns: list[str]) -> None:

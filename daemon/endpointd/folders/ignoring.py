@@ -77,6 +77,6 @@ def _fits(expression: re.Pattern[str], name: str) -> bool:
     """Whether the expression matches the name itself; not only a folder that contains it, or only the content of the
     folder that it names."""
     if _END not in expression.groupindex:
-        found = expression.search(name)
-        return found is not None and not (name.endswith("/") and found.end() == len(name))
+        # It ends with "/**". Without its own "/", a folder does not match as the one whose content is meant.
+        return expression.search(name.removesuffix("/")) is not None
     return any(found[_END] is None or found.end(_END) == len(name) for found in expression.finditer(name))
