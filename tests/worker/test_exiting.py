@@ -1,12 +1,18 @@
 """How a worker's process ends: whatever its threads do, without a word, and nothing that was written is missing."""
 
+import fcntl
+import select
+import socket
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
-from endpointd_wire.messages import Drain, Drained
+from endpointd_wire.messages import Drain, Drained, Ping
+from support.eventually import eventually
 from support.host_end import WAIT_SECONDS
 from support.worker_process import LoadPlugin, WorkerProcess
 
@@ -54,6 +60,17 @@ def leave(word):
 
 atexit.register(leave, "second")
 atexit.register(leave, "first ")
+"""
+
+TAKES_ITS_TIME = """
+import time
+
+def leave():
+    while not os.path.exists(FOLDER + "/go"):
+        time.sleep(0.001)
+    open(FOLDER + "/gone", "w").close()
+
+atexit.register(leave)
 """
 
 HOLDS_RECORDS_BACK = """
@@ -119,6 +136,27 @@ def test_what_was_written_is_there(load: LoadPlugin, tmp_path: Path) -> None:
     assert drained(load({"duck.py": PLUGIN.replace("STATEMENTS", statements)})) == (0, "")
     written = {name: (tmp_path / name).read_text() for name in ("left", "also-left", "closed", "words")}
     assert written == {"left": "quack", "also-left": "quack", "closed": "", "words": "first second"}
+
+
+def unread(wire: socket.socket) -> int:
+    """How many bytes the other end has not read yet."""
+    return int(struct.unpack("i", fcntl.ioctl(wire, termios.TIOCOUTQ, bytes(4)))[0])
+
+
+def test_what_the_host_said_before_it_could_hear_of_the_end_disturbs_nobody(load: LoadPlugin, tmp_path: Path) -> None:
+    """A worker that took it for a breach of the protocol would end at once, with a complaint about the host."""
+    statements = TAKES_ITS_TIME.replace("FOLDER", repr(str(tmp_path)))
+    worker = load({"duck.py": PLUGIN.replace("STATEMENTS", statements)})
+    assert worker.host.ask().body == b"quack"
+    worker.host.say(Drain())
+    # The last word is there, and the host does not know it yet.
+    select.select([worker.host.wire], [], [], WAIT_SECONDS)
+    worker.host.say(Ping(1))
+    eventually(lambda: not unread(worker.host.wire))
+    (tmp_path / "go").touch()
+    assert worker.host.hear_end() == [Drained()]
+    assert worker.wait() == (0, "")
+    assert (tmp_path / "gone").exists()
 
 
 def test_what_a_handler_of_logging_holds_back_is_there(load: LoadPlugin, tmp_path: Path) -> None:

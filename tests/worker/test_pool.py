@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from endpointd_wire.messages import Cancel, Closed, Data, Drain, End, Ping, Pong
+from endpointd_wire.messages import Cancel, Closed, Data, Drain, Drained, End, Ping, Pong
 from endpointd_wire.messages import Response as ResponseMessage
 from endpointd_worker.link import HostGone
 from endpointd_worker.pool import Member
@@ -313,6 +313,19 @@ def test_a_drained_worker_without_streams_is_idle_at_once(start_threads: StartTh
     worker = start_threads(plain)
     worker.host.say(Drain())
     assert worker.link.idle.wait(WAIT_SECONDS)
+
+
+def test_what_the_host_said_before_it_could_hear_of_the_end_is_passed_over(start_threads: StartThreads) -> None:
+    worker = start_threads(pool=False)
+    worker.host.say(Drain())
+    assert worker.link.receive() == []
+    worker.link.send(Drained())
+    worker.host.say(Ping(1))
+    assert worker.link.receive() == []
+    assert worker.host.hear_any() == Drained()
+    worker.host.wire.close()
+    with pytest.raises(HostGone):
+        worker.link.receive()
 
 
 def test_a_parked_thread_keeps_no_request(start_threads: StartThreads) -> None:

@@ -217,6 +217,9 @@ class Link:
             if not size:
                 self._lose()
                 raise HostGone
+            if self.connection.phase is Phase.ENDED:
+                # The host has said this before it could hear `Drained`.
+                return []
             messages = self.connection.received(size)
             return [stream for message in messages if (stream := self._take(message)) is not None]
 
