@@ -204,6 +204,15 @@ def test_monitoring_can_see_when_the_certificate_ends(served: Served) -> None:
     assert sample.value == end.timestamp()
 
 
+def test_the_log_says_that_a_certificate_was_not_renewed_in_time(
+    start: DaemonStarter, plugins: Path, tmp_path: Path, issue: "Issue"
+) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    issue(certificate, key, "late", hours=1)
+    daemon = start(plugins, tls_certificate=certificate, tls_key=key)
+    assert json.loads(daemon.wait_for_log("tls.expires_soon"))["file"] == str(certificate)
+
+
 def test_what_cannot_be_listened_on_is_named(served: Served, tmp_path: Path) -> None:
     def refused(**settings: str) -> str:
         with pytest.raises(OperatorError) as caught:

@@ -1,11 +1,12 @@
 """What is too large is refused with the limit's name, before it costs memory, and with the connection in order."""
 
+import select
 from pathlib import Path
 
 import pytest
 
 from endpointd.testing import DaemonStarter, RunningDaemon
-from support.raw_http import Broken, Client, ask, chunked, plain
+from support.raw_http import TIMEOUT_SECONDS, Broken, Client, ask, chunked, plain
 
 BODY, HEADER, URI = 100_000, 2_000, 1_000
 CHUNKED = "Transfer-Encoding: chunked"
@@ -85,6 +86,8 @@ def too_large(client: Client, *parts: bytes) -> str:
     answer = client.read()
     assert answer.closes
     assert client.ends()
+    # It is not reset: the daemon goes on reading.
+    client.send(b".")
     return answer.code
 
 
@@ -141,6 +144,15 @@ def test_who_was_refused_does_not_keep_the_daemon_from_ending(start: DaemonStart
     with Client(daemon.url) as client:
         assert too_large(client, b"GET /e/lab/saw/", b"a" * 10_000) == "limit_uri"
         assert daemon.stop(timeout=5) == 0
+
+
+def test_so_does_who_was_waited_for(url: str) -> None:
+    """The daemon gives the request up, which has not reached the plugin, but not the connection."""
+    with Client(url) as client:
+        client.send(plain("/e/lab/saw", CHUNKED, "Expect: 100-continue", method="POST"))
+        # The interim answer: now the daemon waits for the body.
+        assert select.select([client], [], [], TIMEOUT_SECONDS)[0]
+        assert too_large(client, b"this is no size\r\n", b"." * 1_000_000) == "request_malformed"
 
 
 TAILS = {

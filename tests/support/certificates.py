@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 
-def write_certificate(certificate: Path, key: Path, name: str, *, kind: str = "ec", mode: int = 0o600) -> None:
-    """Write a new certificate and its key, of whichever kind, to two files."""
+def write_certificate(
+    certificate: Path, key: Path, name: str, *, kind: str = "ec", mode: int = 0o600, hours: int = 24
+) -> None:
+    """Write a new certificate and its key, of whichever kind, to two files. It began a day ago, and ends in `hours`."""
     secret = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -22,7 +24,7 @@ def write_certificate(certificate: Path, key: Path, name: str, *, kind: str = "e
         .public_key(secret.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(hours=hours))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(secret, hashes.SHA256())
     )
